@@ -76,7 +76,7 @@ class Cells:
 
     def prefix(self, depth: int) -> Self:
         """The cells of levels up to ``depth``; those at ``depth`` that had children become frontier."""
-        if depth >= self.depth:
+        if depth > self.depth:
             return self
         last = self.level_rows(depth)
         columns = self.take(slice(0, last.stop))

@@ -11,7 +11,7 @@ from cfgraph.address import check_id
 from cfgraph.cells import Cells
 from cfgraph.errors import InputError
 
-State = Literal["writing", "growing", "complete"]
+State = Literal["writing", "growing", "complete", "removing"]
 Identifier = Annotated[str, AfterValidator(check_id)]
 
 

@@ -1,0 +1,121 @@
+"""Blocks: a hierarchy cut into subtrees that are written, leased and grown as one piece.
+
+The cut is *canonical*: it depends on the target depth D and the block height h alone, never on timing. Its boundaries lie
+at the levels D, D - h, D - 2h, ...; the block rooted at a cell of a boundary level b (or at the root, where the topmost
+boundary is above it) holds that cell's descendants down to level b + h. So every frontier cell belongs to one block, the
+many blocks at the bottom are full, and a hierarchy whose blocks are written top-down is valid after each of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from cfgraph.address import relative_addresses, stem_of
+from cfgraph.cells import Cells
+from cfgraph.growth import Frontier, count_cells
+
+BLOCK_BYTES = 2_800_000  # of one transaction; measured best between 2 and 4 MB
+
+
+def block_height(*, arity: int, dimension: int, block_bytes: int = BLOCK_BYTES) -> int:
+    """How many levels a block spans: as many as keep its cells' bytes on the wire at ``block_bytes``, at least one."""
+    cells_max = block_bytes // (100 + 18 * dimension)
+    height = 1
+    while height < 64 and count_cells(1, arity=arity, levels=height + 1) <= cells_max:
+        height += 1
+    return height
+
+
+def block_boundaries(*, from_level: int, depth: int, height: int) -> list[tuple[int, int]]:
+    """The layers of blocks that hold the levels ``from_level + 1 .. depth``, top-down, as (root level, last level)."""
+    layers = []
+    last = depth
+    while last > from_level:
+        layers.append((max(0, last - height), last))
+        last -= height
+    return layers[::-1]
+
+
+@dataclass(frozen=True, eq=False)
+class BlockLevel:
+    """New cells of one level as columns, the children of ``parents`` (addresses) in order, ``counts`` children each."""
+
+    level: int
+    parents: Sequence[str]
+    counts: Int[np.ndarray, " parents"]
+    slot: Int[np.ndarray, " cells"]
+    residual: Float[np.ndarray, "cells dim"]
+    length: Float[np.ndarray, " cells"]
+    center: Float[np.ndarray, "cells dim"]
+    root_distance: Float[np.ndarray, " cells"]
+    scale: Float[np.ndarray, " cells"]
+    state: UInt8[np.ndarray, " cells"]
+    predicted: Bool[np.ndarray, " cells"]
+    radius: Float[np.ndarray, " cells"] | None = None
+    size: Int[np.ndarray, " cells"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A piece of one hierarchy to be written in one transaction: it expands the ``seeds`` and adds the ``levels``."""
+
+    root: str
+    seeds: Sequence[str]
+    levels: Sequence[BlockLevel]
+
+    @property
+    def cells(self) -> int:
+        """How many cells the block adds."""
+        return sum(len(level.slot) for level in self.levels)
+
+
+def cut_cells(cells: Cells, *, height: int) -> Iterator[list[tuple[int, int]]]:
+    """The layers of blocks of a whole hierarchy in memory, top-down: each a list of (root row, last level)."""
+    for first, last in block_boundaries(from_level=0, depth=cells.depth, height=height):
+        rows = np.arange(*cells.level_rows(first).indices(len(cells)))
+        yield [(int(row), last) for row in rows[cells.child_count[rows] > 0]]
+
+
+def block_of_cells(cells: Cells, row: int, *, last_level: int, last_state: UInt8[np.ndarray, " cells"]) -> Block:
+    """The block below a row of a hierarchy in memory. ``last_state`` is the state that the cells of the last level get."""
+    addresses, levels, parents = cells.addresses, [], np.array([row])
+    for level in range(int(cells.level[row]) + 1, last_level + 1):
+        parents = parents[cells.child_count[parents] > 0]
+        if len(parents) == 0:
+            break
+        rows = slice(int(cells.first_child[parents[0]]), int(cells.first_child[parents[-1]] + cells.child_count[parents[-1]]))
+        columns = cells.take(rows)
+        del columns["level"], columns["parent"]
+        columns["state"] = last_state[rows] if level == last_level else columns["state"]
+        levels.append(
+            BlockLevel(
+                level=level, parents=[addresses[p] for p in parents.tolist()], counts=cells.child_count[parents], **columns
+            )
+        )
+        parents = np.arange(rows.start, rows.stop)
+    return Block(root=addresses[row], seeds=[addresses[row]], levels=levels)
+
+
+def level_of_growth(
+    frontier: Frontier, *, ancestors: Sequence[str], generation: int, state: int, predicted: bool = True
+) -> BlockLevel:
+    """A grown level, ``generation`` levels below the cells at the addresses ``ancestors``, as a level of a block."""
+    below = relative_addresses(frontier.arity, generation - 1)
+    stems = [stem_of(ancestor) for ancestor in ancestors]
+    parents = [stem + tail or "/" for stem in stems for tail in below]
+    count = len(frontier)
+    return BlockLevel(
+        level=int(frontier.level[0]),
+        parents=parents,
+        counts=np.full(len(parents), frontier.arity),
+        slot=frontier.slot,
+        residual=frontier.residual,
+        length=frontier.length,
+        center=frontier.center,
+        root_distance=frontier.root_distance,
+        scale=frontier.scale,
+        state=np.full(count, state, dtype=np.uint8),
+        predicted=np.full(count, predicted),
+    )

@@ -1,0 +1,75 @@
+"""Files that are there whole or not at all: written beside their place under another name, then renamed."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from cfgraph.errors import InputError
+
+NAME_BYTES_MAX = 200  # leaves room for the temporary file's own letters in the 255 bytes of a file name
+
+
+def check_place(path: str | Path) -> Path:
+    """The path itself if a file can be written there, else an ``InputError``: asked before any long work is done."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise InputError(f"expected the name of a file to write, got the folder {str(path)!r}")
+        if not path.parent.is_dir():
+            raise InputError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}; make it first")
+        if not _is_writable(path):
+            raise InputError(f"cannot write {str(path)!r}: no permission; choose another place or change its rights")
+    except (OSError, ValueError) as error:  # a name too long, or with a character that no name may hold
+        raise _cannot_write(path, error) from error
+    return path
+
+
+def _is_writable(path: Path) -> bool:
+    if path.exists() and not os.access(path, os.W_OK):
+        return False
+    return _is_stream(path) or os.access(path.parent, os.W_OK | os.X_OK)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether the path names a pipe or a device such as /dev/stdout: written straight, never replaced."""
+    return path.exists() and not path.is_file()
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+    """A binary file to write, which gets the name ``path`` only once everything is in it and on the disk.
+
+    Where writing fails or is interrupted, what had that name before is untouched and nothing else is left. Raises an
+    ``InputError`` with the system's reason where the place does not exist, may not be written or is full.
+    """
+    path = check_place(path)
+    try:
+        if _is_stream(path):
+            with path.open("wb") as stream:
+                yield stream
+        else:
+            with _replacing(path.resolve()) as file:
+                yield file
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    part = target.with_name(f".{os.fsdecode(os.fsencode(target.name)[:NAME_BYTES_MAX])}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(f"cannot write {str(path)!r}: {reason}; free some space or choose another place")

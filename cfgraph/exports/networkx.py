@@ -1,0 +1,59 @@
+"""networkx: a hierarchy as a directed graph, the form from which every other one is made.
+
+A node is a cell, named by its address; an edge leads from a parent to its child. ``weight`` is the edge's length in the
+path metric, so that networkx's shortest paths on ``graph.to_undirected()`` are the path metric ``d_pt``.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cfgraph.cells import STATE_NAMES, Cells
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from cfgraph.hierarchy import Hierarchy
+
+
+def to_networkx(cells: Cells, *, hierarchy: "Hierarchy | None" = None) -> "nx.DiGraph":
+    """The cells as a ``networkx.DiGraph`` of plain Python values.
+
+    Nodes, named by address, in breadth-first order: ``level``, ``center`` (list), ``scale``, ``root_distance``, ``state``
+    (``Expanded``, ``Frontier`` or ``Leaf``), ``predicted`` and, where the cells know them, ``radius`` and ``size``. Edges:
+    ``slot``, ``residual`` (list), ``length``, and ``weight``, which is the length again under the name that networkx's
+    algorithms look for. The graph itself carries the fields of ``hierarchy``; what is not known has no attribute.
+    """
+    import networkx as nx
+
+    graph = nx.DiGraph(**_graph_attributes(hierarchy))
+    graph.add_nodes_from(zip(cells.addresses, _node_attributes(cells), strict=True))
+    graph.add_edges_from(_edges(cells))
+    return graph
+
+
+def _graph_attributes(hierarchy: "Hierarchy | None") -> dict[str, Any]:
+    fields = {} if hierarchy is None else hierarchy.model_dump(mode="json")
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _node_attributes(cells: Cells) -> Iterator[dict[str, Any]]:
+    columns = {name: getattr(cells, name).tolist() for name in ("level", "center", "scale", "root_distance")}
+    columns["state"] = [STATE_NAMES[state] for state in cells.state.tolist()]
+    columns["predicted"] = cells.predicted.tolist()
+    columns |= {name: _known(getattr(cells, name)) for name in ("radius", "size") if getattr(cells, name) is not None}
+    for values in zip(*columns.values(), strict=True):
+        yield {name: value for name, value in zip(columns, values, strict=True) if value is not None}
+
+
+def _known(column: np.ndarray) -> list:
+    """The column's values, with None for NaN."""
+    return [None if value != value else value for value in column.tolist()]
+
+
+def _edges(cells: Cells) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    names, below = cells.addresses, slice(1, None)
+    columns = (cells.parent, cells.slot, cells.residual, cells.length)
+    for child, (parent, slot, residual, length) in enumerate(zip(*(c[below].tolist() for c in columns), strict=True), start=1):
+        yield names[parent], names[child], {"slot": slot, "residual": residual, "length": length, "weight": length}

@@ -1,0 +1,235 @@
+"""An affine iterated function system as a hierarchy (derived, docs/mathematics.md).
+
+Maps ``f_k(x) = A_k x + t_k``. The cell w = k1..kL has center ``f_w(x0)``, ``f_w = f_k1 o ... o f_kL``: the new map is applied
+first. With ``s = max_k norm2(A_k)``, ``u_k = f_k(x0) - x0`` and U their rows, the tuple of w is ``T_w = U A_w^t / s^|w|``.
+It is computed from the composed matrices ``A_w``, never from the recurrence that predictors learn.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from cfgraph.address import check_id
+from cfgraph.cells import Cells
+from cfgraph.errors import InputError
+from cfgraph.growth import Frontier, grow
+from cfgraph.hierarchy import Hierarchy
+from cfgraph.sources import Source, defaults
+from cfgraph.sources.maps import AffineMaps, read_maps
+from cfgraph.sources.parameters import check_depth, check_integer, check_number, check_scale_factor
+from cfgraph.sources.tuples import largest_norm, smallest_distance
+
+FLAT = 1e-6  # below this ratio of singular values the displacements span too little to tell the maps from
+_COINCIDE = 1e-9  # displacements closer than this share of the longest are one
+_NOTHING = 1e-13  # a displacement below this share of the coordinates is their rounding
+_OFFSETS = 32  # seeded offsets tried where the mean of the fixed points will not do
+_OFFSET_SIZE = 0.25  # of the system's size
+_TOLERANCE = 1e-12
+_REACH_MAX = 1e100  # its square and a few sums of it still are floats
+_FACTOR_OF_CONSTANTS = 0.5  # the scale factor where every matrix is zero and any would do
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """The point x0 that the cells are the images of, the displacements of x0, and how x0 was chosen."""
+
+    center: Float[np.ndarray, " dim"]
+    displacement: Float[np.ndarray, "arity dim"]
+    notes: tuple[str, ...]
+
+
+def ifs(
+    *,
+    id: str,
+    maps: Path | str | AffineMaps,
+    depth: int,
+    map_name: str | None = None,
+    root_center: Sequence[float] | None = None,
+    scale_factor: float | None = None,
+    seed: int = defaults.SEED,
+) -> Hierarchy:
+    """The hierarchy of an affine iterated function system down to ``depth``.
+
+    Where all maps are similarities of ratio s, the separation delta is exact at every level; else it is reported level
+    by level, parents of level 0 first.
+
+    Args:
+        id: the hierarchy's id.
+        maps: a JSON file, the name of a built-in system (dragon, fern, koch, levy, sierpinski), or the maps.
+        depth: the deepest level; its cells are the frontier.
+        map_name: the entry of the file; not needed where it holds one.
+        root_center: x0; the mean of the maps' fixed points unless given.
+        scale_factor: s; the largest norm2 of the matrices unless given, and at least that.
+        seed: of the offsets that move x0 where displacements of the mean coincide or span too little.
+
+    Raises:
+        InputError: for maps that cannot be read or do not contract, and arguments out of their range.
+    """
+    system = maps if isinstance(maps, AffineMaps) else read_maps(maps, name=map_name)
+    factor = _scale_factor(system, asked=scale_factor)
+    check_depth(depth, id=check_id(id), arity=system.arity, dimension=system.dimension)
+    _check_reach(system)
+    start = _start(system, root_center=root_center, seed=check_integer(seed, name="seed", low=0))
+    rule = _Compositions(system.matrix / factor, start.displacement)
+    root = Cells.from_root(start.center)
+    cells = grow(root, rule=rule, arity=system.arity, scale_factor=factor, depth=depth, predicted=False)
+    similar = _all_similar(system, scale_factor=factor)
+    return Hierarchy(
+        id=id,
+        origin="ifs",
+        dimension=system.dimension,
+        arity=system.arity,
+        scale_factor=factor,
+        residual_bound=max(largest_norm(start.displacement), largest_norm(cells.residual)),  # the same but for rounding
+        separation=smallest_distance(start.displacement[None]) if similar else None,
+        separation_by_level=None if similar else _separation_by_level(cells, arity=system.arity),
+        notes=start.notes,
+        recipe=_recipe(system, depth=depth, root_center=root_center, scale_factor=scale_factor, seed=seed),
+        cells=cells,
+    )
+
+
+def _recipe(system: AffineMaps, *, depth, root_center, scale_factor, seed) -> dict:
+    return {
+        "source": "ifs",
+        "maps": system.name,
+        "maps_sha256": system.digest,
+        "depth": int(depth),
+        "root_center": None if root_center is None else [float(value) for value in root_center],
+        "scale_factor": None if scale_factor is None else float(scale_factor),
+        "seed": int(seed),
+    }
+
+
+class _Compositions:
+    """The true rule of a system: ``T_w = U (A_w / s^|w|)^t`` with the composed matrices of the level at hand.
+
+    It remembers the matrices of one level, and how many of them were asked for: :func:`~cfgraph.growth.grow` asks for the
+    cells of each level once, in row order, whatever its batches.
+    """
+
+    def __init__(self, matrix: Float[np.ndarray, "arity dim dim"], displacement: Float[np.ndarray, "arity dim"]):
+        self._matrix, self._displacement = matrix, displacement
+        self._composed = np.eye(matrix.shape[1])[None]
+        self._level = self._done = 0
+
+    def __call__(self, frontier: Frontier) -> Float[np.ndarray, "cells arity dim"]:
+        if frontier.level[0] > self._level:
+            self._composed = np.einsum("wij,kjl->wkil", self._composed, self._matrix).reshape(-1, *self._matrix.shape[1:])
+            self._level, self._done = self._level + 1, 0
+        part = self._composed[self._done : self._done + len(frontier)]
+        self._done += len(frontier)
+        return np.einsum("wij,kj->wki", part, self._displacement)
+
+
+def _scale_factor(system: AffineMaps, *, asked: float | None) -> float:
+    """``s = max_k norm2(A_k)``, or the larger one that was asked for."""
+    largest = float(system.norms.max())
+    if asked is None:
+        return largest or _FACTOR_OF_CONSTANTS
+    if check_scale_factor(asked) < largest * (1 - _TOLERANCE):
+        worst = int(system.norms.argmax())
+        raise InputError(
+            f"expected a scale factor of at least {largest!r}, the norm2 of map {worst} of {system.name!r}, got {asked}; "
+            "leave it out to take that"
+        )
+    return float(asked)
+
+
+def _check_reach(system: AffineMaps) -> None:
+    reach = np.abs(system.offset).max()
+    if reach > _REACH_MAX:
+        raise InputError(
+            f"expected offsets of at most {_REACH_MAX:g}, so that distances can be computed, got {reach:g}; scale them"
+        )
+
+
+def _start(system: AffineMaps, *, root_center: Sequence[float] | None, seed: int) -> _Start:
+    if root_center is not None:
+        center = _check_center(root_center, system)
+        fault = _fault(system, center)
+        return _Start(center, system.displace(center), (f"root center as given: {fault}",) if fault else ())
+    mean = system.fixed_points.mean(axis=0)
+    fault = _fault(system, mean)
+    if fault:
+        return _moved_start(system, mean=mean, seed=seed, fault=fault)
+    return _Start(mean, system.displace(mean), ())
+
+
+def _moved_start(system: AffineMaps, *, mean: Float[np.ndarray, " dim"], seed: int, fault: str) -> _Start:
+    """The best of the mean and its seeded offsets."""
+    size = _OFFSET_SIZE * _size(system.fixed_points, mean)
+    offsets = size * np.random.default_rng(seed).standard_normal((_OFFSETS, system.dimension))
+    best = max((mean, *(mean + offsets)), key=lambda center: _condition(system, center))
+    notes = (f"root center moved from the mean of the fixed points {mean.tolist()}, where {fault} (seed {seed})",)
+    if best is mean:
+        notes = ()
+    remaining = _fault(system, best)
+    if remaining:
+        notes += (f"at the root center {remaining}, and none better was found",)
+    return _Start(best, system.displace(best), notes)
+
+
+def _check_center(root_center: Sequence[float], system: AffineMaps) -> Float[np.ndarray, " dim"]:
+    center = np.array([check_number(value, name="root center") for value in root_center])
+    if len(center) != system.dimension:
+        raise InputError(f"expected a root center of {system.dimension} numbers, the dimension of the maps, got {len(center)}")
+    if np.abs(center).max() > _REACH_MAX:
+        raise InputError(f"expected a root center of numbers of at most {_REACH_MAX:g}, got {np.abs(center).max():g}")
+    return center
+
+
+def _size(points: Float[np.ndarray, "arity dim"], middle: Float[np.ndarray, " dim"]) -> float:
+    """How far apart the fixed points lie; where they are one point, how far it is from the origin, or 1."""
+    spread, distance = largest_norm(points - middle), float(np.linalg.norm(middle))
+    return spread if spread > _NOTHING * distance else distance or 1.0
+
+
+def _fault(system: AffineMaps, center: Float[np.ndarray, " dim"]) -> str | None:
+    """Why the maps could not be told from how they displace a center; None where they can."""
+    if not _moves(system, center):
+        return "the maps leave it where it is"
+    ratio, closeness = _ratios(system.displace(center))
+    if closeness <= _COINCIDE:
+        return "two maps displace it alike"
+    return "the maps displace it along too few directions" if ratio < FLAT else None
+
+
+def _condition(system: AffineMaps, center: Float[np.ndarray, " dim"]) -> tuple[bool, float]:
+    """How well the maps can be told from their displacements: the smaller of two ratios that should not vanish."""
+    moves = _moves(system, center)
+    return moves, min(_ratios(system.displace(center))) if moves else 0.0
+
+
+def _moves(system: AffineMaps, center: Float[np.ndarray, " dim"]) -> bool:
+    """Whether any map displaces a center by more than its coordinates' rounding."""
+    reach = max(float(np.linalg.norm(center)), largest_norm(system.offset))
+    return largest_norm(system.displace(center)) > _NOTHING * reach
+
+
+def _ratios(displacement: Float[np.ndarray, "arity dim"]) -> tuple[float, float]:
+    """The smallest over the largest singular value of U, and the smallest distance of two rows over the longest row."""
+    values = np.linalg.svd(displacement, compute_uv=False)
+    closest = smallest_distance(displacement[None])
+    return float(values[-1] / values[0]), 1.0 if closest is None else closest / largest_norm(displacement)
+
+
+def _all_similar(system: AffineMaps, *, scale_factor: float) -> bool:
+    """Whether every map is a similarity of ratio s: ``A^t A = s^2 I``."""
+    gram = np.einsum("kji,kjl->kil", system.matrix, system.matrix)
+    return bool(np.abs(gram - scale_factor**2 * np.eye(system.dimension)).max() <= _TOLERANCE * scale_factor**2)
+
+
+def _separation_by_level(cells: Cells, *, arity: int) -> tuple[float, ...] | None:
+    """The smallest distance of two residuals of one tuple, for the parents of each level; None for one map or no parents."""
+    if arity == 1 or cells.depth == 0:
+        return None
+    levels = (cells.residual[cells.level_rows(level)] for level in range(1, cells.depth + 1))
+    return tuple(smallest_distance(residual.reshape(-1, arity, cells.dimension)) for residual in levels)
+
+
+sys.modules[__name__].__class__ = Source

@@ -1,0 +1,180 @@
+"""The graph behind the store: one driver, named operations, and the driver's errors wrapped once."""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import neo4j
+from neo4j import exceptions
+
+from cfgraph.errors import CfgraphError, CypherError, InputError, StoreError, StoreRefusedError, StoreUnavailableError
+from cfgraph.store.queries import load_query
+
+log = logging.getLogger("cfgraph.store")
+Outcome = TypeVar("Outcome")
+USER_AGENT = "cfgraph/0.1"
+SERVER_VERSION_MIN = (5, 26)
+RETRY_SECONDS = 30.0  # how long the driver tries a transaction again that failed for a passing reason
+MEMORY_CODES = ("MemoryPoolOutOfMemoryError", "OutOfMemoryError", "TransactionOutOfMemoryError")
+
+
+class Graph:
+    """A connection to one Neo4j database that runs the operations of cypher/ by name."""
+
+    def __init__(self, driver: neo4j.Driver, *, database: str | None, place: str):
+        self._driver, self._database, self.place = driver, database, place
+
+    @classmethod
+    def connect(cls, uri: str, *, username: str, password: str, database: str | None) -> "Graph":
+        """Connect and prove it: the server answers, takes the password, and is new enough."""
+        with _wrapped(uri, ValueError, OSError):
+            driver = neo4j.GraphDatabase.driver(
+                uri,
+                auth=(username, password),
+                user_agent=USER_AGENT,
+                max_transaction_retry_time=RETRY_SECONDS,
+                notifications_min_severity="OFF",
+            )
+        graph = cls(driver, database=database, place=uri)
+        try:
+            with _wrapped(uri, ValueError, OSError):
+                driver.verify_connectivity()
+            graph._check_version()
+        except BaseException:
+            driver.close()
+            raise
+        return graph
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._driver.close()
+
+    def _check_version(self) -> None:
+        found = self.read("read_server_version")[0]
+        numbers = tuple(int(number) for number in re.findall(r"\d+", found["version"])[:2])
+        if numbers < SERVER_VERSION_MIN:
+            wanted = ".".join(map(str, SERVER_VERSION_MIN))
+            raise StoreRefusedError(
+                f"{self.place} is Neo4j {found['version']}, and cfgraph needs {wanted} or newer; upgrade the server"
+            )
+
+    def read(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of a reading operation; the server is asked to refuse writes."""
+        return self._managed(operation, parameters, write=False)
+
+    def write(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of a writing operation, run as a transaction of its own."""
+        return self._managed(operation, parameters, write=True)
+
+    def _managed(self, operation: str, parameters: dict[str, Any], *, write: bool) -> list[dict[str, Any]]:
+        def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
+            return run_operation(transaction, operation, **parameters)
+
+        return self.transact(work, write=write)
+
+    def transact(self, work: Callable[[neo4j.ManagedTransaction], Outcome], *, write: bool = True) -> Outcome:
+        """Run ``work`` in one transaction, again where it failed for a passing reason: it must have no other effects."""
+        with self.session(write=write) as session:
+            return transact(session, work, write=write)
+
+    @contextmanager
+    def session(self, *, write: bool = True) -> Iterator[neo4j.Session]:
+        """A session of one's own, for work in sequence; its errors come out wrapped."""
+        mode = neo4j.WRITE_ACCESS if write else neo4j.READ_ACCESS
+        with _wrapped(self.place), self._driver.session(database=self._database, default_access_mode=mode) as session:
+            yield session
+
+    def query(
+        self, cypher: str, parameters: dict[str, Any], *, write: bool, rows_max: int | None = None
+    ) -> tuple[list[str], list[list]]:
+        """Column names and rows of a user's own Cypher; without ``write`` the server is asked to refuse writes."""
+        with self.session(write=write) as session:
+            result = session.run(cypher, parameters)
+            columns = list(result.keys())
+            rows = result.fetch(rows_max) if rows_max is not None else list(result)
+            return columns, [[plain(value) for value in row.values()] for row in rows]
+
+    def create_schema(self, operation: str) -> None:
+        """Run a schema operation (they cannot share a transaction with data)."""
+        with self.session() as session:
+            session.run(load_query(operation).statement).consume()
+
+
+def run_operation(transaction: neo4j.ManagedTransaction, operation: str, **parameters: Any) -> list[dict[str, Any]]:
+    """The rows of one operation inside a transaction."""
+    query = load_query(operation)
+    query.check_parameters(parameters)
+    return [
+        record.data() if operation.startswith("list_") else dict(record)
+        for record in transaction.run(query.statement, parameters)
+    ]
+
+
+def transact(session: neo4j.Session, work: Callable[[neo4j.ManagedTransaction], Outcome], *, write: bool = True) -> Outcome:
+    """Run ``work`` in one transaction of a session that is already open."""
+    return session.execute_write(work) if write else session.execute_read(work)
+
+
+def plain(value: Any) -> Any:
+    """A value from the driver as plain Python: nodes and relationships as dictionaries, times as text."""
+    if isinstance(value, neo4j.graph.Path):
+        return [
+            plain(entity) for pair in zip(value.nodes, [*value.relationships, None], strict=True) for entity in pair if entity
+        ]
+    if isinstance(value, neo4j.graph.Node):
+        return {"labels": sorted(value.labels), **{name: plain(inner) for name, inner in value.items()}}
+    if isinstance(value, neo4j.graph.Relationship):
+        return {"type": value.type, **{name: plain(inner) for name, inner in value.items()}}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    if hasattr(value, "iso_format"):
+        return value.iso_format()
+    return value.hex() if isinstance(value, bytes | bytearray) else value
+
+
+@contextmanager
+def _wrapped(place: str, *others: type[Exception]) -> Iterator[None]:
+    """Turn the driver's errors (and ``others``) into cfgraph's, with the cause chained; nothing of theirs holds a password."""
+    try:
+        yield
+    except (exceptions.DriverError, exceptions.Neo4jError, *others) as error:
+        raise _translate(error, place=place) from error
+
+
+def _translate(error: Exception, *, place: str) -> CfgraphError:
+    if isinstance(error, exceptions.Neo4jError):
+        return _translate_answer(error, place=place)
+    text = " ".join(str(error).split())
+    if isinstance(error, exceptions.ConfigurationError | ValueError):
+        return InputError(
+            f"expected a store URL such as local, local:DIR, bolt://HOST:7687 or neo4j+s://HOST, got {place!r}: {text}"
+        )
+    return StoreUnavailableError(
+        f"{place} does not answer ({text}); check that the server is up and the URL is right, then try again"
+    )
+
+
+def _translate_answer(error: exceptions.Neo4jError, *, place: str) -> CfgraphError:
+    code, message = error.code or "", " ".join((error.message or str(error)).split())
+    if isinstance(error, exceptions.AuthError) and not isinstance(error, exceptions.Forbidden):
+        return StoreRefusedError(f"{place} refuses the user name or password; check NEO4J_USERNAME and NEO4J_PASSWORD")
+    if code.endswith("AccessMode"):
+        return InputError("this Cypher would write, and `query` only reads unless --write is given; nothing was written")
+    if code.endswith("DatabaseNotFound"):
+        return StoreRefusedError(f"{place} has no database of that name ({message}); check NEO4J_DATABASE")
+    if any(code.endswith(ending) for ending in MEMORY_CODES):
+        return StoreRefusedError(
+            f"{place} ran out of the memory that it allows a transaction: {message}; raise its heap (CFGRAPH_HEAP)"
+        )
+    if code.startswith("Neo.ClientError.Statement") or code.startswith("Neo.ClientError.Procedure"):
+        return CypherError(f"the server did not accept the Cypher: {message}")
+    if error.is_retryable() or code.startswith("Neo.TransientError"):
+        return StoreUnavailableError(f"{place} is busy: {message}; try again")
+    if code.startswith("Neo.ClientError.Schema"):
+        return CypherError(f"the server did not accept the Cypher: {message}")
+    kind = StoreRefusedError if code.startswith("Neo.ClientError") else StoreError
+    return kind(f"{place} refuses: {message} ({code})")

@@ -1,0 +1,160 @@
+"""Reading cells: pages of columns from the graph, put into breadth-first order."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from cfgraph.address import ROOT, key_of, level_of, parent_address, subtree_range
+from cfgraph.cells import Cells
+from cfgraph.errors import AddressError, StoreError
+from cfgraph.store.graph import Graph
+from cfgraph.store.writing import key_pages
+
+PAGE_CELLS = 20_000  # cells a query gives back: a few megabytes
+PAGE_PARENTS = 2_000
+
+Columns = dict[str, list]
+
+
+def read_pages(
+    graph: Graph, identifier: str, *, top: str = ROOT, edges: bool = True, extras: bool = False
+) -> Iterator[Columns]:
+    """The proper descendants of ``top`` (with the root itself where it is the top) in key order, a page of columns at a time.
+
+    The next page is asked for while the caller works on this one.
+    """
+    low, high = subtree_range(identifier, top)
+    fixed = {"high": high, "page": PAGE_CELLS, "id_size": len(identifier), "edges": edges, "centers": True, "extras": extras}
+    # Keys above `low` only: the root's own key is `low` itself, so its range starts just below.
+    after = identifier if top == ROOT else low
+    with ThreadPoolExecutor(1, thread_name_prefix="cfgraph-read") as ahead:
+        coming = ahead.submit(graph.read, "read_subtree", after=after, **fixed)
+        while True:
+            page = coming.result()[0]
+            last = page.pop("last")
+            if last is None:
+                return
+            coming = ahead.submit(graph.read, "read_subtree", after=last, **fixed)
+            yield _checked(page, identifier)
+
+
+def _checked(page: Columns, identifier: str) -> Columns:
+    sizes = {len(column) for column in page.values() if column}
+    if len(sizes) > 1:
+        raise StoreError(f"some cells of {identifier!r} lack a property or a parent; `cfgraph verify {identifier}` names them")
+    return page
+
+
+def read_cells(graph: Graph, identifier: str, *, depth: int | None, top: str, extras: bool) -> Cells:
+    """The cells at and below ``top``, down to level ``depth``: by ranges of keys for all, by descent for a prefix."""
+    above = _read_top(graph, identifier, top=top, extras=extras)
+    if depth is None:
+        pages = list(read_pages(graph, identifier, top=top, extras=extras))
+        parts = pages if top == ROOT else [above, *pages]
+    else:
+        parts = [above, *_descend(graph, identifier, top=top, depth=depth, extras=extras)]
+    cells = assemble_cells(parts, identifier=identifier, top=top)
+    return cells if depth is None else cells.prefix(depth)
+
+
+def _read_top(graph: Graph, identifier: str, *, top: str, extras: bool) -> Columns:
+    found = graph.read("read_cells", keys=[key_of(identifier, top)], id_size=len(identifier), extras=extras)[0]
+    if not found["addresses"]:
+        raise AddressError(f"there is no cell {top} in {identifier!r}")
+    return _checked(found, identifier)
+
+
+def _descend(graph: Graph, identifier: str, *, top: str, depth: int, extras: bool) -> Iterator[Columns]:
+    keys = [key_of(identifier, top)]
+    for _ in range(level_of(top), depth):
+        level: list[str] = []
+        for page in key_pages(keys, size=PAGE_PARENTS):
+            columns = _checked(graph.read("read_children", keys=page, id_size=len(identifier), extras=extras)[0], identifier)
+            level += columns["addresses"]
+            yield columns
+        keys = [identifier + address for address in level]
+        if not keys:
+            return
+
+
+def assemble_cells(parts: list[Columns], *, identifier: str, top: str) -> Cells:
+    """Columns in any order as ``Cells`` in breadth-first order."""
+    addresses = _joined(parts, "addresses")
+    parent, slot, level = _structure(addresses, identifier=identifier, top=top)
+    order, parent = _breadth_first(parent, slot, level)
+    columns = {name: _array(parts, name, count=len(addresses)) for name in parts[0] if name != "addresses"}
+    columns = {name: column[order] for name, column in columns.items() if column is not None}
+    cells = Cells(parent=parent, slot=slot[order], level=level[order], top=top, **columns)
+    cells.__dict__["addresses"] = [addresses[row] for row in order.tolist()]  # known already: spare making them again
+    return cells
+
+
+def _joined(parts: list[Columns], name: str) -> list:
+    return parts[0][name] if len(parts) == 1 else list(chain.from_iterable(part[name] for part in parts))
+
+
+def _structure(addresses: list[str], *, identifier: str, top: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    row_of = {address: row for row, address in enumerate(addresses)}
+    row_of[""] = row_of.get(ROOT, -1)  # the stem of the root's children
+    cuts = [address.rindex("/") for address in addresses]
+    try:
+        parent = [
+            row_of[address[:cut]] if len(address) > 1 else -1
+            for address, cut in zip(addresses, cuts, strict=True)
+            if address != top
+        ]
+    except KeyError as missing:
+        raise StoreError(
+            f"cell {missing.args[0]} of {identifier!r} is missing though it has children; run cfgraph verify"
+        ) from None
+    place = row_of[top]
+    parent.insert(place, -1)
+    slot = np.array([int(address[cut + 1 :] or -1) for address, cut in zip(addresses, cuts, strict=True)], dtype=np.int32)
+    level = np.array([address.count("/") for address in addresses], dtype=np.int32) - (np.array(slot) < 0)
+    return np.array(parent, dtype=np.int64), slot, level.astype(np.int32)
+
+
+def _breadth_first(parent: np.ndarray, slot: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows in breadth-first order, and the parents' new rows in that order."""
+    rank = np.full(len(parent), -1, dtype=np.int64)
+    by_level = np.argsort(level, kind="stable")
+    starts = np.searchsorted(level[by_level], np.arange(level.min(), level.max() + 2))
+    order = []
+    for low, high in zip(starts[:-1], starts[1:], strict=True):
+        rows = by_level[low:high]
+        rows = rows[np.lexsort((slot[rows], rank[parent[rows]]))]
+        rank[rows] = np.arange(low, high)
+        order.append(rows)
+    rows = np.concatenate(order)
+    above = np.where(parent[rows] < 0, -1, rank[parent[rows]])
+    return rows, above
+
+
+def _array(parts: list[Columns], name: str, *, count: int) -> np.ndarray | None:
+    values: list[Any] = _joined(parts, name)
+    if not values:
+        return None
+    if name in ("center", "residual"):
+        width = len(values[0])
+        flat = np.fromiter(chain.from_iterable(values), dtype=np.float64)
+        if flat.size != count * width:
+            raise StoreError("cells have centers of different dimensions; run cfgraph verify")
+        return flat.reshape(count, width)
+    kind = {"state": np.uint8, "predicted": bool, "size": np.int64}.get(name, np.float64)
+    array = np.array(values, dtype=kind)
+    blank = {"radius": np.isnan, "size": lambda sizes: sizes < 0}.get(name)
+    return None if blank is not None and blank(array).all() else array
+
+
+def parent_tuple(graph: Graph, identifier: str, address: str) -> np.ndarray | None:
+    """The residuals of the children of a cell's parent, in slot order; None for a root."""
+    if address == ROOT:
+        return None
+    rows = graph.read(
+        "read_children", keys=[key_of(identifier, parent_address(address))], id_size=len(identifier), extras=False
+    )[0]
+    slots = [int(child[child.rindex("/") + 1 :]) for child in rows["addresses"]]
+    return np.array([residual for _, residual in sorted(zip(slots, rows["residual"], strict=True))])

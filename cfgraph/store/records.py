@@ -1,0 +1,33 @@
+"""Hierarchies and predictors as the properties of their nodes, and back."""
+
+import json
+from typing import Any
+
+from cfgraph.hierarchy import Hierarchy
+from cfgraph.train import TrainedPredictor
+
+JSON_FIELDS = ("recipe", "config", "validation")  # Neo4j has no nested properties: these are JSON text
+
+
+def properties_of(model: Hierarchy | TrainedPredictor) -> dict[str, Any]:
+    """The node's properties: plain fields as they are, nested ones as JSON, absent ones left out."""
+    fields = model.model_dump()
+    for name in JSON_FIELDS & fields.keys():
+        fields[name] = json.dumps(fields[name], sort_keys=True)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items() if value is not None}
+
+
+def hierarchy_of(properties: dict[str, Any]) -> Hierarchy:
+    """The hierarchy that a node's properties describe; properties that others added are passed over."""
+    return Hierarchy(**_fields(properties, Hierarchy))
+
+
+def predictor_of(properties: dict[str, Any]) -> TrainedPredictor:
+    """The predictor that a node's properties describe; listed ones come without their weights."""
+    return TrainedPredictor(**_fields({**properties, "weights": properties.get("weights") or b""}, TrainedPredictor))
+
+
+def _fields(properties: dict[str, Any], model: type) -> dict[str, Any]:
+    known = {name: value for name, value in properties.items() if name in model.model_fields and value is not None}
+    known["created"] = known["created"].to_native()
+    return {name: json.loads(value) if name in JSON_FIELDS else value for name, value in known.items()}

@@ -1,0 +1,392 @@
+"""The store: hierarchies and predictors in one Neo4j database."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+import numpy as np
+from jaxtyping import Float
+
+from cfgraph.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
+from cfgraph.blocks import block_height, block_of_cells, cut_cells
+from cfgraph.cells import EXPANDED, FRONTIER, Cells
+from cfgraph.errors import InputError, NotFoundError, StoreRefusedError, VanishedError
+from cfgraph.hierarchy import Hierarchy
+from cfgraph.settings import Settings, load_settings
+from cfgraph.store import reading
+from cfgraph.store.digest import digest_pages
+from cfgraph.store.graph import Graph
+from cfgraph.store.growing import Growing, GrownBy
+from cfgraph.store.queries import load_query
+from cfgraph.store.records import hierarchy_of, predictor_of, properties_of
+from cfgraph.store.writing import SESSIONS, BlockWriter, Written, key_pages, label_list
+from cfgraph.train import TrainedPredictor
+
+log = logging.getLogger("cfgraph.store")
+SCHEMA_VERSION = 1
+SCHEMA_OPERATIONS = ("create_cell_constraint", "create_frontier_index", "create_lease_constraint", "create_schema_constraint")
+SERVER_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
+REMOVE_BATCH = 10_000
+Progress = Callable[[int, int], None]  # cells done, cells in all
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a hierarchy holds just now."""
+
+    cells: int
+    depth: int
+    frontier: int
+    leaves: int
+    predicted: int
+
+
+class Store:
+    """Hierarchies and predictors in one Neo4j database; open it with :meth:`open`, in a ``with``."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.growing = Growing(graph)
+
+    # -- opening
+
+    @classmethod
+    def open(
+        cls, url: str | None = None, *, settings: Settings | None = None, say: Callable[[str], None] = lambda _: None
+    ) -> Self:
+        """The store behind a URL: ``local`` or ``local:DIR`` (a server is started where none runs), ``bolt://``, ``neo4j://``, ...
+
+        ``settings`` give what the URL does not (default: the environment). Raises ``InputError`` for a URL of no known
+        form, ``StoreError`` where the server is down, refuses, or is too old.
+        """
+        settings = settings or load_settings()
+        graph = connect(url or settings.store, settings=settings, say=say)
+        try:
+            ensure_schema(graph)
+        except BaseException:
+            graph.close()
+            raise
+        return cls(graph)
+
+    def close(self) -> None:
+        """Let go of the connections; a local server runs on until ``cfgraph down``."""
+        self.graph.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- hierarchies
+
+    def write(
+        self,
+        hierarchy: Hierarchy,
+        *,
+        progress: Progress = lambda done, total: None,
+        sessions: int = SESSIONS,
+        then: Literal["complete", "growing"] = "complete",
+    ) -> Hierarchy:
+        """Write a hierarchy with its cells; the same recipe again goes on where it stopped, or finds it done.
+
+        The cells go in as canonical blocks, top-down, over several sessions side by side; between any two transactions
+        the graph holds a valid, shallower hierarchy of state ``writing``. Raises ``InputError`` where the id is taken by
+        another recipe or a predictor.
+        """
+        cells = _writable(hierarchy)
+        state = self._claim(hierarchy, cells)
+        if state == "writing":
+            self._write_cells(hierarchy, cells, progress=progress, sessions=sessions)
+            state = self.set_state(hierarchy.id, state=then, expected=("writing", then))
+        return hierarchy.model_copy(update={"state": state})
+
+    def _claim(self, hierarchy: Hierarchy, cells: Cells) -> str:
+        """Create the hierarchy with its root, or find it; the state that it is in."""
+        found = self.graph.transact(lambda tx: _claim_in(tx, hierarchy, cells))
+        return "writing" if found is None else found
+
+    def _write_cells(self, hierarchy: Hierarchy, cells: Cells, *, progress: Progress, sessions: int) -> None:
+        done = 1
+
+        def count(written: Written) -> None:
+            nonlocal done
+            done += written.cells
+            progress(done, len(cells))
+
+        height = block_height(arity=hierarchy.arity, dimension=hierarchy.dimension)
+        last_state = np.where(cells.state == EXPANDED, FRONTIER, cells.state).astype(np.uint8)
+        with BlockWriter(self.graph, identifier=hierarchy.id, sessions=sessions, done=count) as writer:
+            for layer in cut_cells(cells, height=height):
+                for row, last_level in self._unwritten(hierarchy.id, cells, layer):
+                    writer.submit(block_of_cells(cells, row, last_level=last_level, last_state=last_state))
+                writer.drain()
+
+    def _unwritten(self, identifier: str, cells: Cells, layer: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """The blocks of a layer whose roots are frontier still: all of them but after an interruption."""
+        for part in key_pages(layer, size=10_000):
+            keys = [key_of(identifier, cells.addresses[row]) for row, _ in part]
+            frontier = {row["key"] for row in self.graph.read("read_frontier_keys", keys=keys)}
+            yield from (block for block, key in zip(part, keys, strict=True) if key in frontier)
+
+    def set_state(self, identifier: str, *, state: str, expected: tuple[str, ...]) -> str:
+        """Move a hierarchy on to ``state``; a ``VanishedError`` where it is in none of the ``expected`` ones."""
+        rows = self.graph.write("set_hierarchy_state", id=identifier, state=state, expected=list(expected))
+        if not rows:
+            raise VanishedError(f"hierarchy {identifier!r} was removed, or taken on by somebody else, meanwhile")
+        return rows[0]["state"]
+
+    def hierarchies(self) -> list[Hierarchy]:
+        """Every hierarchy, without cells, oldest first."""
+        return [hierarchy_of(row["hierarchy"]) for row in self.graph.read("list_hierarchies")]
+
+    def hierarchy(self, identifier: str) -> Hierarchy:
+        """One hierarchy, without cells; a ``NotFoundError`` where there is none of that id."""
+        rows = self.graph.read("read_hierarchy", id=check_id(identifier))
+        if not rows:
+            raise NotFoundError(f"there is no hierarchy {identifier!r} in this store; `cfgraph ls` lists what it holds")
+        return hierarchy_of(rows[0]["hierarchy"])
+
+    def counts(self, identifier: str) -> Counts:
+        """How many cells a hierarchy has by now, counted."""
+        low, high = subtree_range(identifier)
+        return Counts(**self.graph.read("count_cells", low=low, high=high)[0])
+
+    def read(self, identifier: str, *, depth: int | None = None, top: str = ROOT) -> Cells:
+        """The cells at and below ``top``, down to level ``depth`` where one is given, in breadth-first order.
+
+        A prefix costs what it holds, whatever lies below it. At its last level cells that go on count as frontier.
+        """
+        hierarchy = self._readable(identifier)
+        parse_address(top)
+        if depth is not None and depth < level_of(top):
+            raise InputError(f"expected a depth of at least {level_of(top)}, the level of {top}, got {depth}")
+        return reading.read_cells(self.graph, identifier, depth=depth, top=top, extras=hierarchy.data_built)
+
+    def read_level(self, identifier: str, level: int) -> dict[str, np.ndarray]:
+        """The columns of one level's cells, in breadth-first order, with their ``address``."""
+        if level < 0:
+            raise InputError(f"expected a level of at least 0, got {level}")
+        cells = self.read(identifier, depth=level)
+        rows = cells.level_rows(level)
+        return {"address": np.array(cells.addresses[rows]), **cells.take(rows)}
+
+    def read_columns(self, identifier: str, columns: tuple[str, ...], *, top: str = ROOT) -> Iterator[dict[str, np.ndarray]]:
+        """Pages of chosen columns (``address`` always among them) of the cells below ``top``, in key order."""
+        hierarchy = self._readable(identifier)
+        known = ("center", "scale", "root_distance", "state", "predicted", "residual", "length", "radius", "size")
+        if unknown := set(columns) - set(known):
+            raise InputError(f"expected columns among {', '.join(known)}, got {', '.join(sorted(unknown))}")
+        edges, extras = (
+            bool({"residual", "length"} & set(columns)),
+            hierarchy.data_built and bool({"radius", "size"} & set(columns)),
+        )
+        for page in reading.read_pages(self.graph, identifier, top=top, edges=edges, extras=extras):
+            yield {"address": np.array(page["addresses"]), **{name: np.array(page[name]) for name in columns}}
+
+    def parent_tuple(self, identifier: str, address: str) -> Float[np.ndarray, "arity dim"] | None:
+        """The tuple of a cell's parent, in slot order; None for the root."""
+        return reading.parent_tuple(self.graph, identifier, address)
+
+    def digest(self, identifier: str) -> str:
+        """One name for everything that the hierarchy's cells hold: equal digests, equal cells."""
+        self._readable(identifier)
+        return digest_pages(reading.read_pages(self.graph, identifier))
+
+    def _readable(self, identifier: str) -> Hierarchy:
+        hierarchy = self.hierarchy(identifier)
+        if hierarchy.state == "removing":
+            raise InputError(f"{identifier!r} is half removed; run `cfgraph rm {identifier}` again to finish that")
+        return hierarchy
+
+    def remove(self, identifier: str, *, progress: Callable[[int], None] = lambda removed: None) -> int:
+        """Remove a hierarchy or a predictor, in batches; interrupted and called again it finishes. The number of cells removed.
+
+        First the leases end, so that no worker's block can be committed any more; then the cells go; the node itself goes last.
+        """
+        if self.graph.write("remove_predictor", id=check_id(identifier))[0]["removed"]:
+            return 0
+        self.hierarchy(identifier)
+        self.set_state(identifier, state="removing", expected=("writing", "growing", "complete", "removing"))
+        removed = self._remove_cells(identifier, progress)
+        self.graph.write("remove_hierarchy", id=identifier)
+        return removed + self._remove_cells(identifier, progress)
+
+    def _remove_cells(self, identifier: str, progress: Callable[[int], None]) -> int:
+        removed, (low, high) = 0, subtree_range(identifier)
+        self.graph.write("remove_leases", id=identifier)
+        while batch := self.graph.write("remove_cells", low=low, high=high, batch=REMOVE_BATCH)[0]["removed"]:
+            removed += batch
+            progress(removed)
+        return removed
+
+    # -- predictors
+
+    def write_predictor(self, trained: TrainedPredictor) -> None:
+        """Keep a trained predictor; the same recipe again is done already, another one under a taken id is refused."""
+        self.graph.transact(lambda tx: _write_predictor_in(tx, trained))
+
+    def predictors(self) -> list[TrainedPredictor]:
+        """Every predictor, without its weights, oldest first."""
+        return [predictor_of(row["predictor"]) for row in self.graph.read("list_predictors")]
+
+    def predictor(self, identifier: str) -> TrainedPredictor:
+        """One predictor with its weights; a ``NotFoundError`` where there is none of that id."""
+        rows = self.graph.read("read_predictor", id=check_id(identifier))
+        if not rows:
+            raise NotFoundError(f"there is no predictor {identifier!r} in this store; `cfgraph ls` lists what it holds")
+        return predictor_of(rows[0]["predictor"])
+
+    def link_truth(self, copy: str, truth: str) -> None:
+        """Remember which hierarchy a copy predicts."""
+        self.graph.write("link_truth", id=copy, truth=truth)
+
+    def grown_by(self, identifier: str) -> GrownBy | None:
+        """What grew a hierarchy last; None where no predictor did."""
+        return next(iter(self.growing.history(identifier)), None)
+
+    # -- asking
+
+    def query(
+        self, cypher: str, parameters: dict[str, Any] | None = None, *, write: bool = False
+    ) -> tuple[list[str], list[list[Any]]]:
+        """The column names and rows of Cypher of one's own; without ``write`` the server itself refuses to write."""
+        if not cypher.strip():
+            raise InputError("expected a Cypher statement, got an empty one")
+        return self.graph.query(cypher, parameters or {}, write=write)
+
+    def query_operation(
+        self, name: str, parameters: dict[str, Any] | None = None, *, write: bool = False
+    ) -> tuple[list[str], list[list[Any]]]:
+        """The same for one of cfgraph's own operations, by name."""
+        operation = load_query(name)
+        operation.check_parameters(parameters or {})
+        return self.graph.query(operation.statement, parameters or {}, write=write)
+
+    def read_ways(self, identifier: str, addresses: list[str]) -> dict[str, dict[str, Any]]:
+        """Every cell on the ways from the root to some cells, by address."""
+        self._readable(identifier)
+        wanted = {ROOT}
+        for address in addresses:
+            slots = parse_address(address)
+            wanted |= {"".join(f"/{slot}" for slot in slots[:level]) for level in range(1, len(slots) + 1)}
+        found = {}
+        for keys in key_pages(sorted(key_of(identifier, address) for address in wanted), size=10_000):
+            found |= {row["address"]: row for row in self.graph.read("read_path", keys=keys, id_size=len(identifier))}
+        return found
+
+
+def connect(url: str, *, settings: Settings, say: Callable[[str], None]) -> Graph:
+    """A connection to the server behind a store URL; a local one is started where it does not run."""
+    if url == "local" or url.startswith("local:"):
+        from cfgraph.store.local import LocalServer
+
+        directory = Path(url.removeprefix("local").removeprefix(":") or ".cfgraph")
+        server = LocalServer(directory, settings=settings, say=say).ensure()
+        return Graph.connect(
+            server.uri, username=server.username, password=server.password.get_secret_value(), database=server.database
+        )
+    _check_url(url)
+    if settings.password is None:
+        raise StoreRefusedError(f"{url} wants a password; set NEO4J_PASSWORD (and NEO4J_USERNAME, if it is not 'neo4j')")
+    return Graph.connect(
+        url, username=settings.username, password=settings.password.get_secret_value(), database=settings.database
+    )
+
+
+def _check_url(url: str) -> None:
+    """Refuse what is no server's URL, without repeating a password that it may hold."""
+    expected = "expected a store URL such as local, local:DIR, bolt://HOST:7687 or neo4j+s://HOST"
+    if "@" in url:
+        raise InputError(f"{expected}; user name and password do not belong in it: use NEO4J_USERNAME and NEO4J_PASSWORD")
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in SERVER_SCHEMES and parts.hostname and (parts.port is None or parts.port):
+            return
+    raise InputError(f"{expected}, got {url!r}")
+
+
+def ensure_schema(graph: Graph) -> None:
+    """Set up the schema where the database has none; refuse one that a newer cfgraph made."""
+    rows = graph.read("read_schema_version")
+    if not rows:
+        for operation in SCHEMA_OPERATIONS:
+            graph.create_schema(operation)
+        rows = graph.write("write_schema_version", version=SCHEMA_VERSION)
+    if rows[0]["version"] > SCHEMA_VERSION:
+        raise StoreRefusedError(
+            f"{graph.place} holds schema version {rows[0]['version']}, and this cfgraph knows {SCHEMA_VERSION}; upgrade cfgraph"
+        )
+
+
+def _writable(hierarchy: Hierarchy) -> Cells:
+    cells = hierarchy.cells
+    if cells is None:
+        raise InputError(f"hierarchy {hierarchy.id!r} has no cells to write")
+    if cells.top != ROOT:
+        raise InputError(f"expected a whole hierarchy or a prefix of one, got the subtree below {cells.top}")
+    if not (np.isfinite(cells.center).all() and np.isfinite(cells.residual).all()):
+        raise InputError(f"hierarchy {hierarchy.id!r} has centers or residuals that are no finite numbers")
+    key_of(hierarchy.id, cells.addresses[int(np.argmax(cells.level))])
+    return cells
+
+
+def _claim_in(tx: Any, hierarchy: Hierarchy, cells: Cells) -> str | None:
+    from cfgraph.store.graph import run_operation
+
+    found = run_operation(tx, "claim_id", id=hierarchy.id)[0]
+    if found["predictor"] is not None:
+        raise InputError(f"the id {hierarchy.id!r} is taken by a predictor; choose another")
+    if found["hierarchy"] is not None:
+        return _check_same(hierarchy, hierarchy_of(found["hierarchy"]))
+    state = FRONTIER if cells.state[0] == EXPANDED else int(cells.state[0])
+    run_operation(
+        tx,
+        "create_hierarchy",
+        id=hierarchy.id,
+        properties=properties_of(hierarchy.model_copy(update={"state": "writing"})),
+        center=cells.center[0].tolist(),
+        scale=float(cells.scale[0]),
+        radius=_present(cells.radius),
+        size=_present(cells.size),
+        label=label_list(state)[0],
+    )
+    return None
+
+
+def _present(column: np.ndarray | None) -> float | int | None:
+    value = None if column is None else column[0].item()
+    return None if value != value else value  # NaN is the absence of a radius
+
+
+def _check_same(asked: Hierarchy, found: Hierarchy) -> str:
+    if found.state == "removing":
+        raise InputError(f"{asked.id!r} is half removed; run `cfgraph rm {asked.id}` again to finish that")
+    if found.recipe_digest != asked.recipe_digest:
+        unlike = sorted(
+            key for key in asked.recipe.keys() | found.recipe.keys() if asked.recipe.get(key) != found.recipe.get(key)
+        )
+        raise InputError(
+            f"the id {asked.id!r} is taken by a hierarchy of another recipe (they differ in {', '.join(unlike)}); "
+            f"choose another id, or remove it with `cfgraph rm {asked.id}`"
+        )
+    return found.state
+
+
+def _write_predictor_in(tx: Any, trained: TrainedPredictor) -> None:
+    from cfgraph.store.graph import run_operation
+
+    found = run_operation(tx, "claim_id", id=trained.id)[0]
+    if found["hierarchy"] is not None:
+        raise InputError(f"the id {trained.id!r} is taken by a hierarchy; choose another")
+    properties = properties_of(trained)
+    if found["predictor"] is None:
+        run_operation(tx, "write_predictor", properties=properties, hierarchy=trained.hierarchy, depth=trained.depth)
+    elif found["predictor"]["recipe"] != properties["recipe"]:
+        raise InputError(
+            f"the id {trained.id!r} is taken by a predictor of another recipe; choose another, or `cfgraph rm {trained.id}`"
+        )

@@ -1,0 +1,202 @@
+"""Writing blocks: one transaction a block, several sessions side by side, the same for ingesting and for growing."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from threading import local
+from typing import Any
+
+import neo4j
+import numpy as np
+from neo4j import exceptions
+
+from cfgraph.address import key_of
+from cfgraph.blocks import Block, BlockLevel
+from cfgraph.cells import EXPANDED, STATE_NAMES
+from cfgraph.errors import LeaseLostError, OwnershipError, VanishedError
+from cfgraph.store.graph import Graph, run_operation, transact
+
+log = logging.getLogger("cfgraph.store")
+SESSIONS = 3  # side by side; measured: a fourth adds nothing on two cores
+COMMIT_TRIES = 3
+
+
+class _AlreadyWrittenError(Exception):
+    """The block's seeds are no frontier any more; ends the transaction."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A claim on a block: the block's root and the token that proves it."""
+
+    root: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a block: ``new`` is False where it had been written before."""
+
+    root: str
+    cells: int
+    new: bool
+
+
+def label_list(state: int) -> list[str]:
+    """The labels that a cell of this state has beside ``Cell``."""
+    return [] if state == EXPANDED else [STATE_NAMES[state]]
+
+
+def encode_level(level: BlockLevel, *, identifier: str) -> list[dict[str, Any]]:
+    """The parameters of ``create_children`` for a level: one set for each combination of labels, scale and predicted."""
+    children = _child_rows(level)
+    kinds = np.stack([level.state.astype(float), level.scale, level.predicted.astype(float)])
+    if (kinds == kinds[:, :1]).all():
+        return [_parameters(level, kinds[:, 0], _group_rows(level, children), identifier=identifier)]
+    family = np.repeat(np.arange(len(level.parents)), level.counts)
+    sets = []
+    for kind in np.unique(kinds, axis=1).T:
+        rows = np.flatnonzero((kinds == kind[:, None]).all(axis=0))
+        grouped: dict[int, list] = {}
+        for row in rows.tolist():
+            grouped.setdefault(int(family[row]), []).append(children[row])
+        sets.append(
+            _parameters(level, kind, [(level.parents[f], group) for f, group in grouped.items()], identifier=identifier)
+        )
+    return sets
+
+
+def _child_rows(level: BlockLevel) -> list[tuple]:
+    columns = [level.slot, level.residual, level.length, level.center, level.root_distance]
+    lists = [column.tolist() for column in columns]
+    if level.radius is not None or level.size is not None:
+        nothing = [None] * len(level.slot)
+        radius = nothing if level.radius is None else [None if math.isnan(r) else r for r in level.radius.tolist()]
+        lists += [radius, nothing if level.size is None else level.size.tolist()]
+    return list(zip(*lists, strict=True))
+
+
+def _group_rows(level: BlockLevel, children: list[tuple]) -> list[tuple[str, list[tuple]]]:
+    stops = np.cumsum(level.counts).tolist()
+    return [(parent, children[low:high]) for parent, low, high in zip(level.parents, [0, *stops[:-1]], stops, strict=True)]
+
+
+def _parameters(level: BlockLevel, kind: np.ndarray, rows: list, *, identifier: str) -> dict[str, Any]:
+    state, scale, predicted = kind.tolist()
+    return {
+        "id": identifier,
+        "level": level.level,
+        "scale": scale,
+        "predicted": True if predicted else None,
+        "labels": label_list(int(state)),
+        "rows": rows,
+    }
+
+
+class BlockWriter:
+    """Writes blocks of one hierarchy over several sessions; use it in a ``with``, which waits for what is in flight."""
+
+    def __init__(
+        self, graph: Graph, *, identifier: str, sessions: int = SESSIONS, done: Callable[[Written], None] = lambda _: None
+    ):
+        self._graph, self._identifier, self._done = graph, identifier, done
+        self._sessions, self._in_flight = sessions, set[Future]()
+        self._pool = ThreadPoolExecutor(sessions, thread_name_prefix="cfgraph-write")
+        self._own, self._open = local(), ExitStack()
+
+    def __enter__(self) -> "BlockWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if kind is None:
+                self.drain()
+            else:
+                wait(self._in_flight)  # what is in flight commits or not by itself; either way the graph is valid
+        finally:
+            self._pool.shutdown()
+            self._open.close()
+
+    def submit(self, block: Block, *, lease: Lease | None = None) -> None:
+        """Write a block as soon as a session is free; waits where all are busy and one more block is ready."""
+        self._collect(at_most=self._sessions)
+        self._in_flight.add(self._pool.submit(self._write, block, lease))
+
+    def drain(self) -> None:
+        """Wait until everything submitted is written; the first error is raised."""
+        self._collect(at_most=0)
+
+    def _collect(self, *, at_most: int) -> None:
+        while len(self._in_flight) > at_most:
+            finished, self._in_flight = wait(self._in_flight, return_when=FIRST_COMPLETED)
+            for future in finished:
+                self._done(future.result())
+
+    def _session(self) -> neo4j.Session:
+        if not hasattr(self._own, "session"):
+            self._own.session = self._open.enter_context(self._graph.session())
+        return self._own.session
+
+    def _write(self, block: Block, lease: Lease | None) -> Written:
+        try:
+            new = write_block(self._graph, self._session(), block, identifier=self._identifier, lease=lease)
+        except LeaseLostError as lost:
+            log.warning("%s", lost)  # whoever holds the lease now writes the block
+            new = False
+        return Written(root=block.root, cells=block.cells, new=new)
+
+
+def write_block(graph: Graph, session: neo4j.Session, block: Block, *, identifier: str, lease: Lease | None = None) -> bool:
+    """Write a block in one transaction, exactly once; False where it had been written already.
+
+    With a lease the transaction proves that it still holds, and ends it. A connection lost in the moment of the commit
+    leaves the outcome unknown: the block is tried again, and its seeds, frontier or not, decide.
+    """
+    statements = [parameters for level in block.levels for parameters in encode_level(level, identifier=identifier)]
+    seeds = [key_of(identifier, seed) for seed in block.seeds]
+    for attempt in range(COMMIT_TRIES):
+        try:
+            transact(session, lambda tx: _write_in(tx, statements, seeds=seeds, lease=lease, identifier=identifier))
+            return True
+        except exceptions.IncompleteCommit:
+            if attempt + 1 == COMMIT_TRIES:
+                raise
+        except (_AlreadyWrittenError, exceptions.ConstraintError, LeaseLostError) as cause:
+            _explain_unwritten(graph, seeds, identifier=identifier, cause=cause)
+            return False
+    raise AssertionError("unreachable")
+
+
+def _write_in(
+    tx: neo4j.ManagedTransaction, statements: list[dict], *, seeds: list[str], lease: Lease | None, identifier: str
+) -> None:
+    if lease is not None and not run_operation(tx, "fence_block", key=key_of(identifier, lease.root), token=lease.token):
+        raise LeaseLostError(f"the lease on block {lease.root} of {identifier!r} ended and was taken over; nothing was written")
+    if run_operation(tx, "expand_frontier", keys=seeds)[0]["expanded"] != len(seeds):
+        raise _AlreadyWrittenError
+    for parameters in statements:
+        created = run_operation(tx, "create_children", **parameters)[0]["created"]
+        wanted = sum(len(children) for _, children in parameters["rows"])
+        if created != wanted:
+            raise OwnershipError(f"level {parameters['level']} of {identifier!r} took {created} of {wanted} cells; run verify")
+
+
+def _explain_unwritten(graph: Graph, seeds: list[str], *, identifier: str, cause: Exception) -> None:
+    """Return where the block was written by somebody; raise where it was not and cannot be."""
+    state = [row["hierarchy"]["state"] for row in graph.read("read_hierarchy", id=identifier)]
+    if not state or state == ["removing"]:
+        raise VanishedError(f"hierarchy {identifier!r} was removed meanwhile; nothing of it is left half-written") from cause
+    left = graph.read("read_frontier_keys", keys=seeds)
+    if left and isinstance(cause, LeaseLostError):
+        raise cause
+    if left:
+        raise OwnershipError(f"{len(left)} of {len(seeds)} cells of {left[0]['key']} are frontier still; run verify") from cause
+
+
+def key_pages(keys: list[str], *, size: int) -> Iterator[list[str]]:
+    """The keys in pages, so that no query's parameters grow without bound."""
+    for low in range(0, len(keys), size):
+        yield keys[low : low + size]

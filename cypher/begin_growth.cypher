@@ -1,0 +1,18 @@
+// name: begin_growth
+// purpose: pin what a rollout grows and how far, once for all its workers
+// access: write
+// parameter: id string
+// parameter: predictor string
+// parameter: growth map
+// column: state string
+// column: pinned map or null
+// column: pinned_predictor string or null
+MATCH (hierarchy:Hierarchy {id: $id}), (predictor:Predictor {id: $predictor})
+SET hierarchy.pinning = true
+REMOVE hierarchy.pinning
+WITH hierarchy, predictor, hierarchy.state AS state
+OPTIONAL MATCH (hierarchy)-[active:GROWN_BY {done: false}]->(other:Predictor)
+FOREACH (free IN CASE WHEN active IS NULL AND state IN ['complete', 'growing'] THEN [1] ELSE [] END |
+  CREATE (hierarchy)-[made:GROWN_BY]->(predictor)
+  SET made = $growth, made.done = false, made.since = timestamp(), hierarchy.state = 'growing')
+RETURN state, properties(active) AS pinned, other.id AS pinned_predictor

@@ -1,0 +1,13 @@
+// name: claim_id
+// purpose: take the lock under which ids are given out, and say what the id names already
+// access: write
+// parameter: id string
+// column: hierarchy map or null
+// column: predictor map or null
+MATCH (schema:Schema {name: 'cfgraph'})
+SET schema.claims = coalesce(schema.claims, 0) + 1
+WITH schema
+OPTIONAL MATCH (hierarchy:Hierarchy {id: $id})
+OPTIONAL MATCH (predictor:Predictor {id: $id})
+RETURN properties(hierarchy) AS hierarchy,
+       CASE WHEN predictor IS NULL THEN null ELSE predictor {.id, .recipe} END AS predictor

@@ -1,0 +1,5 @@
+// name: list_hierarchies
+// purpose: every hierarchy, oldest first
+// access: read
+// column: hierarchy map
+MATCH (hierarchy:Hierarchy) RETURN properties(hierarchy) AS hierarchy ORDER BY hierarchy.created, hierarchy.id

@@ -1,0 +1,6 @@
+// name: list_predictors
+// purpose: every predictor without its weights, oldest first
+// access: read
+// column: predictor map
+MATCH (predictor:Predictor)
+RETURN predictor {.*, weights: null} AS predictor ORDER BY predictor.created, predictor.id

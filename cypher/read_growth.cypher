@@ -1,0 +1,11 @@
+// name: read_growth
+// purpose: what grew a hierarchy, the latest first, and the hierarchy that it predicts
+// access: read
+// parameter: id string
+// column: growth map
+// column: predictor string
+// column: truth string or null
+MATCH (hierarchy:Hierarchy {id: $id})-[growth:GROWN_BY]->(predictor:Predictor)
+OPTIONAL MATCH (hierarchy)-[:PREDICTS]->(truth:Hierarchy)
+RETURN properties(growth) AS growth, predictor.id AS predictor, truth.id AS truth
+ORDER BY growth.since DESC

@@ -1,0 +1,6 @@
+// name: read_hierarchy
+// purpose: one hierarchy
+// access: read
+// parameter: id string
+// column: hierarchy map
+MATCH (hierarchy:Hierarchy {id: $id}) RETURN properties(hierarchy) AS hierarchy

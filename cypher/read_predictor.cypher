@@ -1,0 +1,6 @@
+// name: read_predictor
+// purpose: one predictor with its weights
+// access: read
+// parameter: id string
+// column: predictor map
+MATCH (predictor:Predictor {id: $id}) RETURN properties(predictor) AS predictor

@@ -1,0 +1,6 @@
+// name: remove_hierarchy
+// purpose: remove a hierarchy whose cells are gone
+// access: write
+// parameter: id string
+// column: removed integer
+MATCH (hierarchy:Hierarchy {id: $id}) DETACH DELETE hierarchy RETURN count(*) AS removed

@@ -1,0 +1,14 @@
+// name: write_predictor
+// purpose: keep a trained predictor beside the hierarchy it learned from
+// access: write
+// parameter: properties map
+// parameter: hierarchy string
+// parameter: depth integer
+// column: id string
+CREATE (predictor:Predictor)
+SET predictor = $properties
+WITH predictor
+OPTIONAL MATCH (hierarchy:Hierarchy {id: $hierarchy})
+FOREACH (found IN CASE WHEN hierarchy IS NULL THEN [] ELSE [hierarchy] END |
+  CREATE (predictor)-[:TRAINED_ON {depth: $depth}]->(found))
+RETURN predictor.id AS id
