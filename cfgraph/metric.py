@@ -93,7 +93,8 @@ def subtree_radii(cells: Cells) -> Float[np.ndarray, " cells"]:
     radius = np.where(cells.state == FRONTIER, np.nan, 0.0)
     for level in range(cells.depth, int(cells.level[0]), -1):
         rows = cells.level_rows(level)
-        np.maximum.at(radius, cells.parent[rows], cells.length[rows] + radius[rows])  # NaN wins in np.maximum
+        with np.errstate(invalid="ignore"):  # NaN wins in np.maximum, as it should
+            np.maximum.at(radius, cells.parent[rows], cells.length[rows] + radius[rows])
     return radius
 
 
@@ -185,6 +186,60 @@ class Certificate:
         s, step = self.scale_factor, self.root_scale
         spread = step * self.lipschitz * _exp(step * self.lipschitz * s / (1 - s)) / (1 - s) if self.lipschitz else 0.0
         return 2 * step * self.eta * (1 + spread) / (1 - s)
+
+
+@dataclass(frozen=True)
+class RecurrenceCertificate:
+    """Bounds on ``|center^(w) - center(w)|`` where tuples follow a recurrence ``T_wj = alpha_j T_w`` up to an error.
+
+    In a norm N of tuples that is at least the longest residual, ``growth`` bounds ``N(alpha_j T) / N(T)`` and
+    ``one_step_error`` is ``sup N(T_wj - alpha_j T_w)`` over all levels grown. The tuples of the prefix of depth L are exact, so
+    the tuples' error follows ``t_l <= growth t_(l-1) + e`` from ``t_(L-1) = 0`` on, and the centers'
+    ``e_(l+1) <= e_l + s^l t_l``. Derived in docs/mathematics.md.
+    """
+
+    one_step_error: float
+    growth: float
+    scale_factor: float
+    from_depth: int = 1
+    root_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_factor(self.scale_factor)
+        if not (self.one_step_error >= 0 and self.growth >= 0):
+            raise InputError(f"one_step_error and growth are not negative: {self}")
+        if self.from_depth < 1:
+            raise InputError(
+                f"a recurrence starts from the root's tuple: expected a prefix of depth 1 or more, got {self.from_depth}"
+            )
+
+    @property
+    def from_root(self) -> float:
+        """``e s / ((1 - s) (1 - growth s))``: at every depth, had the root and its children alone been observed.
+
+        With growth 1 it is :func:`recurrence_bound`; where ``growth >= 1 / s`` nothing bounds every depth: infinite.
+        """
+        return self._bound(1)
+
+    @property
+    def from_prefix(self) -> float:
+        """``e s^L / ((1 - s) (1 - growth s))``: at every depth, from the prefix."""
+        return self._bound(self.from_depth)
+
+    def _bound(self, depth: int) -> float:
+        if self.one_step_error == 0:
+            return 0.0
+        s = self.scale_factor
+        room = 1 - self.growth * s
+        return self.root_scale * self.one_step_error * s**depth / ((1 - s) * room) if room > 0 else math.inf
+
+    def by_level(self, depth: int) -> Float[np.ndarray, " levels"]:
+        """``e_0 .. e_depth`` level by level, zeros up to the prefix: the tightest, and finite for any growth."""
+        errors, tuples = np.zeros(depth + 1), 0.0
+        for level in range(self.from_depth, depth):
+            tuples = self.growth * tuples + self.one_step_error
+            errors[level + 1] = errors[level] + self.root_scale * self.scale_factor**level * tuples
+        return errors
 
 
 def recurrence_bound(one_step_error: float, *, scale_factor: float, root_scale: float = 1.0) -> float:

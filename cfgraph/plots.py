@@ -4,9 +4,12 @@
 by level; :func:`plot_report` draws what ``cfgraph compare`` reports: errors by level, beside the baselines and the certificate.
 """
 
+import importlib.util
+import json
 import math
+import textwrap
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,17 +32,17 @@ INK, GREY, FAINT, ACCENT = "#1b1b26", "#6d6d7a", "#c9c9d2", "#b5179e"
 QUALITATIVE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#4d4d4d")  # after Okabe and Ito
 
 PANEL_AREA = 22.0  # square inches of a panel; its shape follows the data's
-PANEL_SIDES = (2.4, 9.0)  # inches: the narrowest and the widest panel
+PANEL_WIDTHS = (3.0, 9.0)  # inches: the narrowest and the widest panel
 LEVEL_RATIO = 1.35  # width over height of a panel that shows levels from top to bottom
 STACK_ABOVE = 1.9  # panels wider than this, for their height, stand above each other instead of side by side
 LEFT, GAP, LEGEND, STEP = 0.62, 0.28, 1.95, 0.22  # inches: margin, between panels, width of the legend, a line of it
 HEAD, AXIS, LINE, FOOT = 0.55, 0.5, 0.17, 0.16  # inches: above a panel, below it, a line of the caption, below that
-REPORT_PANEL = (5.0, 3.7)  # inches: width and height of a report's panel
+REPORT_PANEL, REPORT_GAP = (5.0, 3.7), 0.75  # inches: width and height of a report's panel, and between them
 KEYS_MAX = 24  # lines of a legend
 
 ROOT_MARK = 12.0  # points: the diameter of the root's mark; a cell's is that times its scale
 LEVEL_MARK = 5.0  # points: the largest mark where one level alone is drawn
-LEAST_MARK = 1.1  # points, 3 pixels: what the scale alone does not make smaller
+LEAST_MARK = 1.5  # points, 4 pixels: what the scale alone does not make smaller
 INK_SHARE = 0.12  # at most, of the area that a level is spread over, under its marks: many cells stay apart
 LINES_MAX = 420  # levels with at most this many cells are joined to their parents by lines
 RASTER_ABOVE = 4000  # marks: a layer with more is kept as an image inside a PDF or SVG
@@ -80,6 +83,10 @@ def plot_report(report: Mapping[str, Any], path: str | Path) -> None:
     check_picture(path)
     try:
         charts, levels = _charts(report), np.array([int(level["level"]) for level in report["levels"]])
+        told, said = (
+            f"{report['predicted']} against {report['true']}",
+            [f"Warning: {line}" for line in report.get("warnings", ())],
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             "expected the object that `cfgraph compare TRUE PREDICTED --format json` prints, got one of another shape "
@@ -88,11 +95,24 @@ def plot_report(report: Mapping[str, Any], path: str | Path) -> None:
     if len(levels) == 0:
         raise InputError("the report has no level to draw: the predictor grew nothing that the true hierarchy has")
     with _style():
-        _save(_draw_report(charts, levels, told=f"{report['predicted']} against {report['true']}"), path)
+        _save(_draw_report(charts, levels, told=told, warnings=said), path)
+
+
+def read_report(text: bytes, *, name: str) -> dict[str, Any]:
+    """The report in the bytes of a JSON file; an ``InputError`` with the file's ``name`` where there is none."""
+    try:
+        report = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"expected the JSON of `cfgraph compare TRUE PREDICTED --format json` in {name}: {error}") from error
+    if not isinstance(report, dict):
+        raise InputError(f"expected one JSON object, a report of `cfgraph compare`, in {name}, got a {type(report).__name__}")
+    return report
 
 
 def check_picture(path: str | Path) -> Path:
     """The path itself if a picture can be written there in the form that its suffix tells, else an ``InputError``."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError.of("matplotlib", extra="plot", purpose="drawing a picture")
     if Path(path).suffix.lower() not in FORMATS:
         raise InputError(f"expected a picture's name that ends in {', '.join(FORMATS)}; got {str(path)!r}")
     return check_place(path)
@@ -129,7 +149,7 @@ class _View:
     @property
     def width(self) -> float:
         """Inches across a panel of about ``PANEL_AREA``."""
-        return float(np.clip(math.sqrt(PANEL_AREA * self.ratio), *PANEL_SIDES))
+        return float(np.clip(math.sqrt(PANEL_AREA * self.ratio), *PANEL_WIDTHS))
 
     @property
     def height(self) -> float:
@@ -281,8 +301,8 @@ def _qualitative(number: int, *, of: int) -> Any:
 
 
 def _room(area: float, count: int) -> float:
-    """The largest diameter with which ``count`` marks cover no more than ``INK_SHARE`` of an area."""
-    return math.sqrt(INK_SHARE * area / max(count, 1))
+    """The largest diameter with which ``count`` marks, if they are many, cover no more than ``INK_SHARE`` of an area."""
+    return math.sqrt(INK_SHARE * area / count) if count > LINES_MAX else ROOT_MARK
 
 
 # ---------------------------------------------------------------- drawing cells
@@ -298,12 +318,13 @@ class _Layout:
     stacked: bool  # whether they stand above each other
     legend_height: float
     caption_height: float
+    gap: float = GAP  # between panels that stand side by side
 
     @property
     def panels(self) -> tuple[float, float]:
         """Width and height of all panels together, each with its heading above and its axis below."""
         columns, rows = (1, self.count) if self.stacked else (self.count, 1)
-        return columns * (self.width + GAP), rows * (HEAD + self.height) + AXIS
+        return columns * (self.width + self.gap), rows * (HEAD + self.height) + AXIS
 
     @property
     def total(self) -> tuple[float, float]:
@@ -319,15 +340,15 @@ class _Layout:
         """Left, bottom, width and height of a panel."""
         column, row = (0, number) if self.stacked else (number, 0)
         bottom = self.total[1] - (row + 1) * (HEAD + self.height)
-        return LEFT + column * (self.width + GAP), bottom, self.width, self.height
+        return LEFT + column * (self.width + self.gap), bottom, self.width, self.height
 
 
 def _draw_cells(panels: Sequence[Panel], *, level: int | None) -> "Figure":
     view = _view(panels)
     layers = _level_layers(panels, view) if level is None else _branch_layers(panels, view, level=level)
     keys = [layer.key for layer in layers[:: math.ceil(len(layers) / KEYS_MAX)]]
-    caption = list(_caption(panels, view, level=level))
     stacked = view.width > STACK_ABOVE * view.height
+    caption = _wrap(_caption(panels, view, level=level), width=view.width * (1 if stacked else len(panels)) + LEGEND)
     layout = _Layout(view.width, view.height, len(panels), stacked, _legend_height(keys), LINE * len(caption))
     figure = _new_figure(layout.total)
     for number, panel in enumerate(panels):
@@ -352,17 +373,28 @@ def _draw_frame(axes: "Axes", view: _View, *, left: bool, below: bool) -> None:
     if not view.equal:
         from matplotlib.ticker import MaxNLocator
 
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _describe(panel: Panel, *, level: int | None) -> str:
-    cells, by = panel.cells, f" by {panel.grown_by}" if panel.grown_by else ""
+    cells = panel.cells
     if level is not None:
         rows = cells.level_rows(level)
-        told = f"{rows.stop - rows.start:,} cells of level {level}"
-        return f"{told}, grown{by}" if cells.predicted[rows].any() else told
-    told = f"{len(cells):,} cells, levels 0 to {cells.depth}"
-    return f"{told}; from level {cells.level[cells.predicted].min()} on grown{by}" if cells.predicted.any() else told
+        first, told = level, f"{_count(rows.stop - rows.start)} of level {level}"
+    else:
+        rows, told = slice(None), f"{_count(len(cells))}, {_levels(0, cells.depth)}"
+        first = int(cells.level[cells.predicted].min(initial=cells.depth))
+    if not cells.predicted[rows].any():
+        return told
+    return f"{_count(len(cells.predicted[rows]))}; {_levels(first, cells.depth)} grown by {panel.grown_by or 'a predictor'}"
+
+
+def _count(cells: int) -> str:
+    return f"{cells:,} cell" + ("" if cells == 1 else "s")
+
+
+def _levels(first: int, last: int) -> str:
+    return f"level {first}" if first == last else f"levels {first} to {last}"
 
 
 def _draw_lines(axes: "Axes", cells: Cells, points: Float[np.ndarray, "cells 2"]) -> None:
@@ -457,7 +489,7 @@ def _charts(report: Mapping[str, Any]) -> tuple[_Chart, _Chart]:
         _Chart("nMSE of the residuals", "one step from the true parent; 1 is as good as no residual at all", tuple(steps)),
         _Chart(
             "largest error of a center",
-            f"rolled out from level {int(report['from_depth'])}, in units of the root's scale",
+            f"rolled out from level {int(report['from_depth'])}, in the unit of the centers",
             tuple(centers),
         ),
     )
@@ -471,15 +503,17 @@ def _baseline_curves(report: Mapping[str, Any], mode: str, measure: str) -> Iter
 
 
 def _certificate_curves(report: Mapping[str, Any]) -> Iterator[_Curve]:
-    """The bounds of the report's certificates: one number a level, or several with a name each."""
-    bounds = [level["certificate"] for level in report["levels"]]
-    bounds = [bound if isinstance(bound, Mapping) else {"certificate": bound} for bound in bounds]
-    for number, name in enumerate(dict.fromkeys(name for bound in bounds for name in bound)):
-        values = np.array([_number(bound.get(name)) for bound in bounds])
-        if np.isfinite(values).any():
-            shade = (INK, GREY, FAINT)[number % 3]
-            key = _Key(str(name).replace("_", " "), shade, dashed=True, heading=None if number else "at most, certified")
-            yield _Curve(key, values)
+    """The bounds that the report has: the tightest, level by level, then the two that hold at every depth."""
+    whole = report.get("certificates") or {}
+    bounds = {
+        "by level": [_number(level["certificate"]) for level in report["levels"]],
+        "from the prefix": [_number(whole.get("from_prefix"))] * len(report["levels"]),
+        "from the root": [_number(whole.get("from_root"))] * len(report["levels"]),
+    }
+    known = {name: np.array(values) for name, values in bounds.items() if np.isfinite(values).any()}
+    for number, (name, values) in enumerate(known.items()):
+        heading = None if number else "certificate: at most"
+        yield _Curve(_Key(name, (INK, GREY, FAINT)[number], dashed=True, heading=heading), values)
 
 
 def _values(report: Mapping[str, Any], mode: str, measure: str) -> Float[np.ndarray, " levels"]:
@@ -490,17 +524,22 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else float(value)
 
 
-def _draw_report(charts: Sequence[_Chart], levels: Int[np.ndarray, " levels"], *, told: str) -> "Figure":
-    keys = list({curve.key.words: curve.key for chart in charts for curve in chart.curves}.values())
+def _draw_report(
+    charts: Sequence[_Chart], levels: Int[np.ndarray, " levels"], *, told: str, warnings: Sequence[str]
+) -> "Figure":
+    keys: dict[str, _Key] = {}
+    for curve in (curve for chart in charts for curve in chart.curves):
+        keys.setdefault(curve.key.words, curve.key)
     zeros = any((curve.values == 0).any() for chart in charts for curve in chart.curves)
-    caption = [f"{told}, at the levels that the predictor has never seen." + (" Hollow: exactly zero." if zeros else "")]
-    layout = _Layout(*REPORT_PANEL, len(charts), False, _legend_height(keys), LINE * len(caption))
+    caption = f"{told}, at the levels that the predictor has never seen." + (" Hollow marks: exactly zero." if zeros else "")
+    lines = _wrap([caption, *warnings], width=len(charts) * REPORT_PANEL[0] + LEGEND)
+    layout = _Layout(*REPORT_PANEL, len(charts), False, _legend_height([*keys.values()]), LINE * len(lines), gap=REPORT_GAP)
     figure = _new_figure(layout.total)
     for number, chart in enumerate(charts):
         _draw_heading(figure, layout.box(number), name=chart.name, told=chart.told)
         _draw_chart(_add_axes(figure, layout.box(number)), chart, levels)
-    _draw_legend(figure, keys, place=layout.legend)
-    _draw_caption(figure, caption)
+    _draw_legend(figure, list(keys.values()), place=layout.legend)
+    _draw_caption(figure, lines)
     return figure
 
 
@@ -509,7 +548,7 @@ def _draw_chart(axes: "Axes", chart: _Chart, levels: Int[np.ndarray, " levels"])
 
     axes.set_yscale("log")
     axes.set_xlabel("level")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y", color=FAINT, linewidth=0.4)
     axes.margins(x=0.04, y=0.06)
     foot = _foot(chart)
@@ -528,10 +567,10 @@ def _draw_curve(axes: "Axes", curve: _Curve, levels: Int[np.ndarray, " levels"],
     main = curve.key.color == ACCENT
     style = {"color": curve.key.color, "zorder": order, "linewidth": 2.2 if main else 1.2, "clip_on": False}
     dashes = {"linestyle": (0, (4, 2))} if curve.key.dashed else {"marker": "o", "markersize": 5 if main else 3.5}
-    values = np.where(np.isfinite(curve.values), np.maximum(curve.values, foot), np.nan)
-    axes.plot(levels, values, **style, **dashes)
-    zero = curve.values == 0
-    axes.plot(levels[zero], values[zero], linestyle="none", marker="o", markerfacecolor="white", **style)
+    positive = np.isfinite(curve.values) & (curve.values > 0)
+    axes.plot(levels, np.where(positive, curve.values, np.nan), **style, **dashes)
+    zero = levels[curve.values == 0]
+    axes.plot(zero, np.full(len(zero), foot), linestyle="none", marker="o", markerfacecolor="white", markersize=5, **style)
 
 
 # ---------------------------------------------------------------- what all pictures share
@@ -559,8 +598,22 @@ def _write(figure: "Figure", x: float, y: float, words: str, **style: Any) -> No
 
 def _draw_heading(figure: "Figure", box: tuple[float, float, float, float], *, name: str, told: str) -> None:
     left, top = box[0], box[1] + box[3]
-    _write(figure, left, top + 0.25, name, size=11, weight="bold")
-    _write(figure, left, top + 0.08, told, size=8, color=GREY)
+    _write(figure, left, top + 0.25, _fit(name, width=box[2], size=12), size=11, weight="bold")
+    _write(figure, left, top + 0.08, _fit(told, width=box[2], size=8), size=8, color=GREY)
+
+
+def _letters(width: float, *, size: float) -> int:
+    """About how many letters of a size in points stand on a width in inches."""
+    return int(width * 72 / (0.55 * size))
+
+
+def _fit(words: str, *, width: float, size: float) -> str:
+    most = _letters(width, size=size)
+    return words if len(words) <= most else words[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _wrap(lines: Iterable[str], *, width: float) -> list[str]:
+    return [part for line in lines for part in textwrap.wrap(line, _letters(width, size=8))]
 
 
 def _draw_caption(figure: "Figure", lines: Sequence[str]) -> None:
@@ -580,7 +633,7 @@ def _draw_legend(figure: "Figure", keys: Sequence[_Key], *, place: tuple[float, 
             _write(figure, left, y, key.heading, size=8, color=GREY, va="center")
             y -= STEP
         _draw_key(figure, left + 0.1, y, key)
-        _write(figure, left + 0.3, y, key.words, size=8.5, va="center")
+        _write(figure, left + 0.3, y, _fit(key.words, width=LEGEND - 0.3, size=8.5), size=8.5, va="center")
         if key.count is not None:
             _write(figure, left + 1.5, y, f"{key.count:,}", size=8.5, color=GREY, va="center", ha="right")
         y -= STEP
@@ -602,10 +655,8 @@ def _draw_key(figure: "Figure", x: float, y: float, key: _Key) -> None:
 @contextmanager
 def _style() -> Iterator[None]:
     """The look of all pictures, set while one is drawn; matplotlib's own settings stay as they are."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise MissingExtraError.of("matplotlib", extra="plot", purpose="drawing a picture") from error
+    import matplotlib
+
     colors = {f"{axis}tick.{part}": color for axis in "xy" for part, color in (("color", FAINT), ("labelcolor", GREY))}
     sizes = {"font.size": 8.5, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.linewidth": 0.8}
     look = {"axes.edgecolor": FAINT, "axes.labelcolor": GREY, "svg.hashsalt": "cfgraph", **colors, **sizes}

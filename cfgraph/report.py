@@ -73,7 +73,7 @@ class Certificates(Frozen):
 
 
 class DistortionReport(Frozen):
-    """Path distortion over a seeded sample of pairs; ``left_out`` pairs have true distance 0 and are not counted in ``pairs``."""
+    """Path distortion over a seeded sample of pairs; ``left_out`` pairs have true distance 0 and are not in ``pairs``."""
 
     pairs: int
     left_out: int

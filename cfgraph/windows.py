@@ -5,7 +5,7 @@ cells say which places there are, and a :class:`View` puts one side's values int
 holds at the same addresses, or what a predictor grows there from the true prefix.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cfgraph.store import Store
 
 WINDOW_CELLS = 200_000  # cells of one window of one side ...
-WINDOW_FLOATS = 8_000_000  # ... and fewer where their centers are long
+WINDOW_FLOATS = 4_000_000  # ... and fewer where their centers are long
 PREDICT_CELLS = 16_384  # cells predicted at once
 VALUES = ("center", "residual", "length", "root_distance")  # the columns in which two sides differ
 
@@ -50,7 +50,7 @@ class CellsReader:
     def read(self, *, top: str, depth: int) -> Cells:
         """The cells at and below ``top``, down to level ``depth``."""
         part = self.cells if top == self.cells.top else subtree(self.cells, top)
-        return part.prefix(depth)
+        return part if depth >= part.depth else part.prefix(depth)
 
 
 @dataclass(frozen=True)
@@ -282,7 +282,15 @@ class Cut:
 
     @classmethod
     def of(
-        cls, true: Reader, other: Reader, *, arity: int, dimension: int, from_depth: int, seed: int, cells_max: int | None = None
+        cls,
+        true: Reader,
+        other: Reader,
+        *,
+        arity: int,
+        dimension: int,
+        from_depth: int,
+        seed: int,
+        cells_max: int | None = None,
     ) -> Self:
         """The highest cut whose windows hold at most ``cells_max`` cells a side."""
         cells_max = cells_max or max(1_000, min(WINDOW_CELLS, WINDOW_FLOATS // max(1, dimension)))
@@ -319,6 +327,3 @@ class Cut:
         rows = first.other.level_rows(self.height)
         alone = np.setdiff1d(np.arange(rows.start, rows.stop), first.match)
         yield from (first.other.addresses[row] for row in alone.tolist())
-
-
-Views = Callable[[Window, Mapping[str, Above]], View]

@@ -1,1 +1,142 @@
-""" """
+"""The command line: one command a file; this is the group above them, which loads a command when it is called for."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+
+import click
+
+from cfgraph.errors import CfgraphError
+
+from .context import Context
+
+# Name -> one line of help. Listing the commands here keeps `cfgraph --help` from importing any of them; a test compares.
+COMMANDS = {
+    "up": "Start the local server.",
+    "down": "Stop the local server.",
+    "status": "Say where the local server is and what it runs.",
+    "ingest": "Bring a hierarchy into the store.",
+    "ls": "List hierarchies and predictors.",
+    "show": "Show all that is known of a hierarchy or a predictor.",
+    "rm": "Remove a hierarchy or a predictor.",
+    "train": "Learn a predictor from the first levels of a hierarchy.",
+    "rollout": "Grow a hierarchy's frontier with a predictor.",
+    "compare": "Compare a true with a predicted hierarchy, level by level.",
+    "path": "Path metric between two cells, with the way it takes.",
+    "query": "Run Cypher, or one of cfgraph's own operations.",
+    "export": "Write a hierarchy (or a predictor's maps) to a file.",
+    "plot": "Draw a hierarchy, or a true beside a predicted one.",
+    "verify": "Check every invariant of a hierarchy.",
+    "demo": "The whole story on examples.",
+}
+
+
+class TerminatedError(BaseException):
+    """SIGTERM came: unwinds the stack so that files, sessions and leases are given back, then exit code 143."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command, imported; every option shows its environment variable."""
+        if name not in COMMANDS:
+            return None
+        command = import_module(f".{name}", __package__).command
+        _show_variables(command)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names; an error that lists the commands where it names none."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"there is no command {args[0]!r}; there are: {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table above rather than from the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _show_variables(command: click.Command) -> None:
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.name != "help":
+            parameter.show_envvar = True
+    for inner in getattr(command, "commands", {}).values():
+        _show_variables(inner)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"auto_envvar_prefix": "CFGRAPH", "help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: cfgraph ingest ifs --map koch --depth 5 --as koch",
+)
+@click.option(
+    "--store",
+    envvar="CFGRAPH_STORE",
+    show_envvar=True,
+    metavar="URL",
+    help="local, local:DIR, or a server's bolt:// or neo4j:// URL.  [default: NEO4J_URI, else local]",
+)
+@click.option("-v", "--verbose", is_flag=True, show_envvar=True, help="Log what happens, on stderr.")
+@click.version_option(package_name="cfgraph", prog_name="cfgraph")
+@click.pass_context
+def cfgraph(ctx: click.Context, store: str | None, verbose: bool) -> None:
+    """Hierarchies as living metric DAGs in Neo4j: learn their rule, grow them, compare, query."""
+    if verbose:
+        import logging
+
+        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+        logging.getLogger("cfgraph").setLevel(logging.DEBUG)
+    ctx.obj = Context(asked_store=store, verbose=verbose)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the answer is no, 2 bad input, 3 the store, 4 vanished, 130, 143 signals."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    try:
+        outcome = cfgraph.main(args=arguments, prog_name="cfgraph", standalone_mode=False)
+        sys.stdout.flush()
+        return outcome if isinstance(outcome, int) else 0
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted; the graph is valid, and the same command goes on where it can", 130)
+    except TerminatedError:
+        return _fail("terminated; the graph is valid, and the same command goes on where it can", 143)
+    except click.ClickException as error:
+        return _fail(_usage_line(error), error.exit_code)
+    except CfgraphError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has had enough
+        return 0
+    except OSError as error:
+        return _fail(f"{error.strerror or error}: {error.filename or 'writing'}; check the place and its free space", 2)
+
+
+def _usage_line(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" (see `{context.command_path} --help`)" if context else ""
+    return " ".join(error.format_message().split()) + hint
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"cfgraph: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise TerminatedError

@@ -31,6 +31,7 @@ SCHEMA_VERSION = 1
 SCHEMA_OPERATIONS = ("create_cell_constraint", "create_frontier_index", "create_lease_constraint", "create_schema_constraint")
 SERVER_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 REMOVE_BATCH = 10_000
+VERIFICATION_CELLS = 5_000  # a page of verify: each cell comes with its parents and children
 Progress = Callable[[int, int], None]  # cells done, cells in all
 
 
@@ -223,6 +224,21 @@ class Store:
             removed += batch
             progress(removed)
         return removed
+
+    def verification_pages(self, identifier: str) -> Iterator[dict[str, list]]:
+        """Every cell with what the invariants speak of, in key order, a page at a time."""
+        after, (_, high) = identifier, subtree_range(identifier)
+        while True:
+            page = self.graph.read("read_verification", after=after, high=high, page=VERIFICATION_CELLS)[0]
+            if not page["cells"]:
+                return
+            after = page["cells"][-1][0]
+            yield page
+
+    def strays(self, identifier: str) -> list[dict[str, Any]]:
+        """Cells that say they are the hierarchy's but cannot be found by its keys."""
+        low, high = subtree_range(identifier)
+        return self.graph.read("read_strays", id=identifier, low=low, high=high)
 
     # -- predictors
 

@@ -1,0 +1,35 @@
+"""``cfgraph ls``"""
+
+import click
+
+from .context import Context, pass_context
+from .output import FORMAT, print_rows
+
+HIERARCHY_COLUMNS = ("id", "kind", "state", "origin", "arity", "dimension", "scale", "learned from", "created")
+
+
+@click.command("ls", epilog="Example: cfgraph ls --format json")
+@FORMAT
+@pass_context
+def command(context: Context, format: str) -> None:
+    """List hierarchies and predictors."""
+    with context.open_store() as store:
+        rows = [
+            [h.id, "hierarchy", h.state, h.origin, h.arity, h.dimension, h.scale_factor, None, f"{h.created:%Y-%m-%d %H:%M:%S}"]
+            for h in store.hierarchies()
+        ]
+        rows += [
+            [
+                p.id,
+                "predictor",
+                "flagged" if p.flagged else "ready",
+                p.family,
+                p.arity,
+                p.dimension,
+                p.scale_factor,
+                f"{p.hierarchy} to level {p.depth}",
+                f"{p.created:%Y-%m-%d %H:%M:%S}",
+            ]
+            for p in store.predictors()
+        ]
+    print_rows(HIERARCHY_COLUMNS, rows, format=format)

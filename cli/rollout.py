@@ -1,0 +1,76 @@
+"""``cfgraph rollout``"""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from .context import Context, pass_context
+from .output import progress_bar
+
+
+@click.command(
+    "rollout", epilog="Example: cfgraph rollout koch --predictor koch-rule --from-depth 2 --to-depth 8 --as koch-grown"
+)
+@click.argument("id")
+@click.option("--predictor", required=True, metavar="ID", help="The predictor to grow with.")
+@click.option("--to-depth", type=int, help="Stop when every cell down to this level is there.")
+@click.option("--precision", type=float, help="Stop where the rest of the field is provably nearer than this.")
+@click.option("--cells", type=int, help="Stop before the hierarchy has more cells than this (whole blocks, in address order).")
+@click.option("--seconds", type=float, help="Stop after this time; the graph is valid, but not the same every time.")
+@click.option("--from-depth", type=int, help="Grow a copy of the levels up to this one; needs --as.")
+@click.option("--as", "copy_as", metavar="NEW", help="The copy's id; needs --from-depth.")
+@click.option("--device", default="cpu", show_default=True, help="Where a network is evaluated: cpu, cuda, mps.")
+@click.option("--lease-seconds", type=float, default=60.0, show_default=True, help="How long a block stays leased.")
+@pass_context
+def command(context: Context, id: str, predictor: str, copy_as: str | None, **options: float | int | str | None) -> int:
+    """Grow a hierarchy's frontier with a predictor: in place, or as a copy of its first levels.
+
+    Exactly one of --to-depth, --precision, --cells and --seconds says where to stop. A rollout that was interrupted or
+    killed goes on with the same command and ends with the same graph.
+    """
+    from cfgraph.rollout import Stop, rollout
+
+    stop = Stop(depth=options["to_depth"], precision=options["precision"], cells=options["cells"], seconds=options["seconds"])
+    with context.open_store() as store, progress_bar(copy_as or id) as progress, _stop_signals() as interrupted:
+        report = rollout(
+            store,
+            id,
+            predictor=predictor,
+            stop=stop,
+            from_depth=options["from_depth"],
+            copy_as=copy_as,
+            device=options["device"],
+            lease_seconds=options["lease_seconds"],
+            progress=progress,
+            interrupted=lambda: bool(interrupted()),
+        )
+    for warning in report.warnings:
+        context.say(f"WARNING: {warning}")
+    depth = f"levels {report.from_depth} to {report.to_depth}" if report.grown else f"depth {report.to_depth}"
+    click.echo(f"{report.id}: {report.grown:,} cells grown by {report.predictor}, {depth}")
+    if not report.finished:
+        context.say("interrupted between two blocks; the graph is valid, and the same command goes on from here")
+        return 128 + interrupted()
+    return 0
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], int]]:
+    """The number of the signal that asked to stop, 0 so far. A second one ends the command at once."""
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if seen:
+            sys.exit(128 + number)
+        seen.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: seen[0] if seen else 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

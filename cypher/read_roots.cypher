@@ -1,0 +1,7 @@
+// name: read_roots
+// purpose: the cells that a hierarchy calls its root
+// access: read
+// parameter: id string
+// column: key string or null
+// column: is_cell boolean
+MATCH (:Hierarchy {id: $id})-[:ROOT]->(root) RETURN root.key AS key, root:Cell AS is_cell
