@@ -57,7 +57,10 @@ def stem_of(address: str) -> str:
 
 def ancestor_address(address: str, level: int) -> str:
     """The ancestor at ``level`` (the cell itself at its own level)."""
-    return format_address(parse_address(address)[:level])
+    slots = parse_address(address)
+    if not 0 <= level <= len(slots):
+        raise AddressError(f"{address} has ancestors at levels 0 to {len(slots)}, none at level {level}")
+    return format_address(slots[:level])
 
 
 def lowest_common_ancestor(first: str, second: str) -> str:
@@ -76,8 +79,12 @@ def check_id(identifier: str) -> str:
         raise InputError("expected an id of at least one character, got an empty one")
     if "/" in identifier:
         raise InputError(f"an id holds no '/' (it separates the id from the address in a cell's key), got {identifier!r}")
-    if len(identifier.encode()) > ID_BYTES_MAX:
-        raise InputError(f"an id has at most {ID_BYTES_MAX} bytes, got {len(identifier.encode())}: {identifier[:40]!r}...")
+    try:
+        size = len(identifier.encode())
+    except UnicodeEncodeError as error:  # half a character, as bytes that are no UTF-8 become on the command line
+        raise InputError(f"an id is text that UTF-8 can hold, got {identifier!r}") from error
+    if size > ID_BYTES_MAX:
+        raise InputError(f"an id has at most {ID_BYTES_MAX} bytes, got {size}: {identifier[:40]!r}...")
     if not _ID.fullmatch(identifier):
         raise InputError(f"an id holds no control characters and no space at its ends, got {identifier!r}")
     return identifier

@@ -7,7 +7,6 @@ before their children, the children of a cell stand side by side, and each level
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -74,8 +73,10 @@ class Cells:
         columns = ((field.name, getattr(self, field.name)) for field in fields(self) if field.name != "top")
         return {name: column[rows] for name, column in columns if column is not None}
 
-    def prefix(self, depth: int) -> Self:
+    def prefix(self, depth: int) -> "Cells":
         """The cells of levels up to ``depth``; those at ``depth`` that had children become frontier."""
+        if depth < level_of(self.top):
+            raise InputError(f"expected a depth of at least {level_of(self.top)}, the level of {self.top}, got {depth}")
         if depth > self.depth:
             return self
         last = self.level_rows(depth)
@@ -85,7 +86,7 @@ class Cells:
         radius = {} if self.radius is None else {"radius": np.full(last.stop, np.nan)}
         return type(self)(**{**columns, "state": state, **radius}, top=self.top)
 
-    def with_columns(self, **columns: np.ndarray) -> Self:
+    def with_columns(self, **columns: np.ndarray) -> "Cells":
         """The same cells with some columns replaced."""
         return replace(self, **columns)
 
@@ -144,7 +145,7 @@ class Cells:
         return parents, self.residual[children]
 
     @classmethod
-    def from_root(cls, center: Float[np.ndarray, " dim"], *, scale: float = 1.0) -> Self:
+    def from_root(cls, center: Float[np.ndarray, " dim"], *, scale: float = 1.0) -> "Cells":
         """A hierarchy of one cell: its root, not expanded yet."""
         center = np.asarray(center, dtype=np.float64)
         if center.ndim != 1 or not np.isfinite(center).all():

@@ -40,6 +40,7 @@ from cfgraph.report import (
     RolledOut,
     SeedsReport,
 )
+from cfgraph.tallies import Candidate, LevelTally, Plan, Progress, Tally, Tour, TruthTally, deepest_rows
 from cfgraph.windows import CellsReader, Cut, Reader, StoreReader
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def compare_stored(
     """
     truth, copy = store.hierarchy(true), store.hierarchy(predicted)
     check_comparable(truth, copy)
-    history = store.history(predicted)
+    history = store.growing.history(predicted)
     trained = store.predictor(history[0].predictor) if history else None
     question = Question(
         true=truth,
@@ -80,7 +81,7 @@ def compare_stored(
         from_depth=min((growth.from_depth for growth in history), default=0),
         predictor=trained.load(device=device) if trained else None,
         trained=trained,
-        truth_observed=not store.history(true),
+        truth_observed=not store.growing.history(true),
         pairs=pairs,
         seed=seed,
         seeds=seeds,
@@ -316,8 +317,8 @@ class Question:
             return found
         if self.trained.flagged:
             found.append(
-                f"predictor {self.trained.id!r} ({self.trained.family}) is FLAGGED: on held-out parents its nMSE is not below that "
-                "of the best baseline; compare its rows with the baselines' before believing them"
+                f"predictor {self.trained.id!r} ({self.trained.family}) is FLAGGED: on held-out parents its nMSE is not below "
+                "that of the best baseline; compare its rows with the baselines' before believing them"
             )
         return found + [f"predictor {self.trained.id!r}: {warning}" for warning in self.trained.warnings]
 

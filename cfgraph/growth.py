@@ -4,9 +4,9 @@ A *tuple* is the K residuals of a cell's children, an array of shape (arity, dim
 tuple a cell; :func:`expand` turns cells and tuples into the next frontier, and :func:`grow` does so level after level.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -66,7 +66,7 @@ class Frontier:
             return self.tuples.reshape(-1, self.dimension)
         return np.where(self.slot[:, None] < 0, 0.0, self.tuples[self.family, self.slot])
 
-    def take(self, rows: slice | Int[np.ndarray, " rows"]) -> Self:
+    def take(self, rows: slice | Int[np.ndarray, " rows"]) -> "Frontier":
         """The same view of some of the cells."""
         if self.family is None and isinstance(rows, slice) and rows.start % self.arity == rows.stop % self.arity == 0:
             families = slice(rows.start // self.arity, rows.stop // self.arity)
@@ -91,12 +91,9 @@ def frontier_of(
     """The cells at ``rows`` as a frontier. ``top_tuple`` is the tuple of the top's parent where the top is no root."""
     parents = cells.parent[rows]
     families, family = np.unique(parents, return_inverse=True)
-    first = np.where(families >= 0, cells.first_child[families], 0)
-    children = np.minimum(first[:, None] + np.arange(arity), len(cells) - 1)
-    inside = cells.parent[children] == families[:, None]
-    tuples = np.where(inside[..., None], cells.residual[children], 0.0)
-    if families[0] < 0:
-        tuples[0] = 0.0 if top_tuple is None else top_tuple
+    tuples = _tuples_of(cells, families, arity=arity)
+    if top_tuple is not None:
+        tuples[families < 0] = top_tuple
     return Frontier(
         center=cells.center[rows],
         scale=cells.scale[rows],
@@ -107,6 +104,17 @@ def frontier_of(
         tuples=tuples,
         family=family,
     )
+
+
+def _tuples_of(cells: Cells, families: Int[np.ndarray, " families"], *, arity: int) -> Float[np.ndarray, "families arity dim"]:
+    """The residuals of each family's children, by slot; zeros where a slot is empty, and for a family of -1."""
+    first = np.where(families >= 0, cells.first_child[families], 0)
+    children = np.minimum(first[:, None] + np.arange(arity), len(cells) - 1)
+    slot = cells.slot[children]
+    present = (cells.parent[children] == families[:, None]) & (slot >= 0) & (slot < arity)
+    tuples = np.zeros((len(families), arity, cells.dimension))
+    tuples[np.nonzero(present)[0], slot[present]] = cells.residual[children[present]]
+    return tuples
 
 
 def observe(cells: Cells, *, arity: int) -> tuple[Frontier, Float[np.ndarray, "parents arity dim"]]:
@@ -158,9 +166,10 @@ def count_cells(frontier: int, *, arity: int, levels: int) -> int:
 
 def check_growth(frontier: int, *, arity: int, levels: int, cells_max: int = CELLS_MAX) -> int:
     """The number of cells that a growth would make; an ``InputError`` with that number where it is absurd."""
-    count = count_cells(frontier, arity=arity, levels=min(levels, 10_000))
+    count = count_cells(frontier, arity=arity, levels=levels if arity == 1 else min(levels, 10_000))
     if count > cells_max:
-        told = f"{count:,}" if count < 10**15 else f"about 10^{len(str(count)) - 1}"
+        digits = math.log10(frontier) + levels * math.log10(arity) if arity > 1 else 0.0
+        told = f"{count:,}" if digits < 15 else f"about 10^{digits:.0f}"
         raise InputError(
             f"{levels} more levels below {frontier:,} cells of arity {arity} would be {told} cells, and at most {cells_max:,} "
             "are made in one go; ask for a smaller depth"

@@ -7,7 +7,7 @@ Definitions: docs/mathematics.md, the table of measures.
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Self
 
 import numpy as np
@@ -35,15 +35,25 @@ def best_assignments(cost: Float[np.ndarray, "parents arity arity"]) -> Int[np.n
 
     The identity is taken without a search where every slot is the nearest one of its partner, which proves it best.
     """
+    return _assignments(cost, nearest=(_least(cost, axis=1), _least(cost, axis=2)))
+
+
+def _assignments(cost, *, nearest):
+    """The assignments, given the least cost in every column and in every row."""
     parents, arity = cost.shape[:2]
     assignment = np.tile(np.arange(arity), (parents, 1))
     own = np.einsum("pkk->pk", cost)
-    settled = (own <= cost.min(axis=2)).all(axis=1) | (own <= cost.min(axis=1)).all(axis=1)
+    settled = np.logical_or(*((own <= least).all(axis=1) for least in nearest))
     open_rows = np.flatnonzero(~settled)
     solve = _assign_by_subsets if arity <= SUBSET_ARITY_MAX else _assign_one_by_one
     if len(open_rows):
         assignment[open_rows] = solve(cost[open_rows])
     return assignment
+
+
+def _least(cost, *, axis):
+    """The minimum over a short axis: slice by slice, several times as fast as ``cost.min(axis=axis)``."""
+    return reduce(np.minimum, np.moveaxis(cost, axis, 0))
 
 
 def _assign_one_by_one(cost):
@@ -123,7 +133,8 @@ class TupleSums:
     def _of_chunk(cls, predicted, true) -> Self:
         parents, arity = true.shape[:2]
         cost = squared_distances(predicted, true)
-        assignment = best_assignments(cost)
+        nearest = _least(cost, axis=1), _least(cost, axis=2)
+        assignment = _assignments(cost, nearest=nearest)
         best = np.take_along_axis(cost, assignment[..., None], axis=2)[..., 0].mean(axis=1)
         own = np.einsum("pkk->pk", cost)
         return cls(
@@ -131,7 +142,7 @@ class TupleSums:
             slots=parents * arity,
             squared_error=float(own.sum()),
             squared_norm=float(np.einsum("pkd,pkd->", true, true)),
-            chamfer=float(cost.min(axis=2).mean(axis=1).sum() + cost.min(axis=1).mean(axis=1).sum()),
+            chamfer=sum(float(least.sum()) for least in nearest) / arity,
             assigned=float(best.sum()),
             lost=_lost_slots(own.mean(axis=1) - best, wrong=(assignment != np.arange(arity)).sum(axis=1)),
         )
@@ -332,7 +343,7 @@ def hash_address(slots: tuple[int, ...], *, seed: int) -> int:
     """The hash of one address, as :func:`hash_addresses` makes it; ``seed`` is where the root's comes from."""
     value = _mix(np.array([seed % 2**64], dtype=np.uint64))
     for slot in slots:
-        value = _mix(value + np.uint64(slot + 1) * _ODD)
+        value = _mix(value + np.array([slot + 1], dtype=np.uint64) * _ODD)
     return int(value[0])
 
 

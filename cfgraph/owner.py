@@ -15,7 +15,8 @@ def _read(path: str) -> str:
 
 def _machine() -> str:
     """This machine since it booted, as this process sees it: process ids mean the same only within that."""
-    namespace = os.readlink("/proc/self/ns/pid") if Path("/proc/self/ns/pid").exists() else ""
+    spaces = Path("/proc/self/ns/pid")
+    namespace = spaces.readlink() if spaces.exists() else ""
     seen = f"{socket.gethostname()} {_read('/proc/sys/kernel/random/boot_id')} {namespace}"
     return f"{socket.gethostname()}:{sha256(seen.encode()).hexdigest()[:8]}"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cfgraph.address import level_of, parse_address, stem_of
-from cfgraph.errors import AddressError
+from cfgraph.errors import AddressError, StoreError
 from cfgraph.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
@@ -74,8 +74,12 @@ class VerifyReport:
 
 def verify(store: "Store", identifier: str, *, progress: Callable[[int, int], None] = lambda done, total: None) -> VerifyReport:
     """Check every invariant of a hierarchy; memory is bounded by a page of cells. A ``NotFoundError`` for an unknown id."""
-    hierarchy = store.hierarchy(identifier)
     report = VerifyReport(id=identifier)
+    try:
+        hierarchy = store.hierarchy(identifier)
+    except StoreError as damage:
+        report.add("hierarchy", identifier, str(damage))
+        return report
     _check_hierarchy(store, hierarchy, report)
     total = store.counts(identifier).cells
     before = ""

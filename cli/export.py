@@ -12,15 +12,13 @@ if TYPE_CHECKING:
     from cfgraph.train import TrainedPredictor
 
 
-@click.command(epilog="Example: cfgraph export koch --depth 4 -o koch.graphml")
-@click.argument("identifier", metavar="ID")
-@click.option(
-    "-o", "--output", "output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="The file to write."
-)
+@click.command("export", epilog="Example: cfgraph export koch --depth 4 -o koch.graphml")
+@click.argument("id", metavar="ID")
+@click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="The file to write.")
 @click.option("--format", metavar="NAME", help="graphml, node-link, maps or json; else the suffix of FILE tells it.")
 @click.option("--depth", type=click.IntRange(min=0), help="Leave out deeper levels.")
 @pass_context
-def command(context: Context, identifier: str, output: Path, format: str | None, depth: int | None) -> None:
+def command(context: Context, id: str, output: Path, format: str | None, depth: int | None) -> None:
     """Write the hierarchy or the predictor ID to a file.
 
     A hierarchy becomes GraphML (.graphml) or networkx's node-link JSON (.json): a node is a cell, named by its address, an
@@ -32,7 +30,7 @@ def command(context: Context, identifier: str, output: Path, format: str | None,
 
     chosen = choose_format(check_place(output), asked=format)
     with context.open_store() as store:
-        _export(store, identifier, output, chosen=chosen, depth=depth)
+        _export(store, id, output, chosen=chosen, depth=depth)
     context.say(f"wrote {output}")
 
 

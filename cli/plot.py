@@ -12,12 +12,11 @@ if TYPE_CHECKING:
     from cfgraph.store import Store
 
 
-@click.command(epilog="Example: cfgraph plot koch --beside koch-grown -o koch.png")
-@click.argument("identifier", metavar="[ID]", required=False)
+@click.command("plot", epilog="Example: cfgraph plot koch --beside koch-grown -o koch.png")
+@click.argument("id", metavar="[ID]", required=False)
 @click.option(
     "-o",
     "--output",
-    "output",
     metavar="FILE",
     required=True,
     type=click.Path(path_type=Path),
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 @pass_context
 def command(
     context: Context,
-    identifier: str | None,
+    id: str | None,
     output: Path,
     beside: str | None,
     depth: int | None,
@@ -49,14 +48,14 @@ def command(
     """
     from cfgraph.plots import check_picture, plot_cells, plot_report, read_report
 
-    _check_words(identifier, beside=beside, depth=depth, level=level, report=report)
+    _check_words(id, beside=beside, depth=depth, level=level, report=report)
     check_picture(output)
     if report is not None:
         plot_report(read_report(report.read(), name=report.name), output)
     else:
         with context.open_store() as store:
             last = depth if level is None else level
-            panels = [_read_panel(store, name, depth=last) for name in (identifier, beside) if name is not None]
+            panels = [_read_panel(store, name, depth=last) for name in (id, beside) if name is not None]
         plot_cells(panels, output, depth=depth, level=level)
     context.say(f"wrote {output}")
 

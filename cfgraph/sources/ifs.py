@@ -19,7 +19,7 @@ from cfgraph.errors import InputError
 from cfgraph.growth import Frontier, grow
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources import Source, defaults
-from cfgraph.sources.maps import AffineMaps, read_maps
+from cfgraph.sources.maps import AffineMaps, check_contraction, read_maps
 from cfgraph.sources.parameters import check_depth, check_integer, check_number, check_scale_factor
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
@@ -69,9 +69,10 @@ def ifs(
     Raises:
         InputError: for maps that cannot be read or do not contract, and arguments out of their range.
     """
-    system = maps if isinstance(maps, AffineMaps) else read_maps(maps, name=map_name)
+    system = check_contraction(maps if isinstance(maps, AffineMaps) else read_maps(maps, name=map_name))
     factor = _scale_factor(system, asked=scale_factor)
-    check_depth(depth, id=check_id(id), arity=system.arity, dimension=system.dimension)
+    matrices = 8 * system.dimension**2 // system.arity  # bytes of composed matrices for each cell
+    check_depth(depth, id=check_id(id), arity=system.arity, dimension=system.dimension, bytes_beside=matrices)
     _check_reach(system)
     start = _start(system, root_center=root_center, seed=check_integer(seed, name="seed", low=0))
     rule = _Compositions(system.matrix / factor, start.displacement)
@@ -142,7 +143,7 @@ def _scale_factor(system: AffineMaps, *, asked: float | None) -> float:
 
 def _check_reach(system: AffineMaps) -> None:
     reach = np.abs(system.offset).max()
-    if reach > _REACH_MAX:
+    if not reach <= _REACH_MAX:  # NaN neither
         raise InputError(
             f"expected offsets of at most {_REACH_MAX:g}, so that distances can be computed, got {reach:g}; scale them"
         )

@@ -98,7 +98,7 @@ def read_maps(source: Path | str, *, name: str | None = None) -> AffineMaps:
 
     Raises:
         InputError: for a file that is missing, empty, not JSON or of another form; numbers that are not finite; a name
-            that the file does not hold; maps that do not contract (``norm2(A_k) >= 1``).
+            that the file does not hold.
     """
     if isinstance(source, str) and source in BUILT_IN:
         if name not in (None, source):
@@ -106,12 +106,12 @@ def read_maps(source: Path | str, *, name: str | None = None) -> AffineMaps:
                 f"{source} is a built-in system of that one name, got map name {name!r}; for a file write ./{source}"
             )
         rows = [_plane_map(row, where=source) for row in _CLASSICS[source]]
-        return _contracting(_stack(rows, name=source, where=source))
+        return _stack(rows, name=source, where=source)
     path = Path(source)
     entries = _entries(path)
     chosen = _choose(entries, name=name, path=path)
     where = f"{chosen!r} in {path}"
-    return _contracting(_stack(_parse_maps(entries[chosen], where=where), name=chosen, where=where))
+    return _stack(_parse_maps(entries[chosen], where=where), name=chosen, where=where)
 
 
 def _entries(path: Path) -> dict[str, Any]:
@@ -225,7 +225,8 @@ def _stack(maps: list[tuple[np.ndarray, np.ndarray]], *, name: str, where: str) 
     return AffineMaps(name=name, matrix=np.stack(matrices).astype(float), offset=np.stack(offsets).astype(float))
 
 
-def _contracting(maps: AffineMaps) -> AffineMaps:
+def check_contraction(maps: AffineMaps) -> AffineMaps:
+    """The maps themselves where all contract, ``norm2(A_k) < 1``; else an InputError that says which does not."""
     worst = int(maps.norms.argmax())
     if not maps.norms[worst] < 1:
         raise InputError(

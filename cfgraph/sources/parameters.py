@@ -11,13 +11,13 @@ from cfgraph.growth import CELLS_MAX, check_growth, count_cells
 
 def check_integer(value: int, *, name: str, low: int, high: int | None = None) -> int:
     """A whole number of at least ``low``, and at most ``high`` where one is given."""
-    wanted = f"{name} of at least {low}" if high is None else f"{name} between {low} and {high}"
+    wanted = f"at least {low}" if high is None else f"between {low} and {high}"
     try:
         number = operator.index(value)
     except TypeError:
         raise InputError(f"expected a whole number as {name}, got {value!r}") from None
     if number < low or (high is not None and number > high):
-        raise InputError(f"expected {wanted}, got {number}")
+        raise InputError(f"expected a whole number {wanted} as {name}, got {number}")
     return number
 
 
@@ -39,10 +39,13 @@ def check_scale_factor(value: float) -> float:
     return float(value)
 
 
-def check_depth(depth: int, *, id: str, arity: int, dimension: int) -> int:
-    """A depth whose full tree fits: cells by number and memory, and the deepest cell's key in the database's index."""
+def check_depth(depth: int, *, id: str, arity: int, dimension: int, bytes_beside: int = 0) -> int:
+    """A depth whose full tree fits: cells by number and memory, and the deepest cell's key in the database's index.
+
+    ``bytes_beside`` is what the source holds for each cell besides its columns.
+    """
     depth = check_integer(depth, name="depth", low=0)
-    check_growth(1, arity=arity, levels=depth, cells_max=_cells_in_memory(dimension))
+    check_growth(1, arity=arity, levels=depth, cells_max=_cells_in_memory(dimension, bytes_beside=bytes_beside))
     longest = len(id.encode()) + depth * (1 + len(str(arity - 1)))
     if longest > KEY_BYTES_MAX:
         raise InputError(
@@ -57,9 +60,9 @@ def check_deepest_key(id: str, address: str) -> None:
     key_of(id, address)
 
 
-def _cells_in_memory(dimension: int) -> int:
+def _cells_in_memory(dimension: int, *, bytes_beside: int) -> int:
     """How many cells of a dimension may be asked for: their columns take half of the machine's memory at most."""
-    bytes_per_cell = 16 * dimension + 50  # center and residual; parent, slot, level, scale, lengths, state
+    bytes_per_cell = 16 * dimension + 50 + bytes_beside  # center, residual; parent, slot, level, scale, lengths, state
     if not hasattr(os, "sysconf"):
         return CELLS_MAX  # Windows does not tell without another library
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -78,8 +78,8 @@ class Growing:
         pinned = GrownBy.of(rows[0]["pinned"], predictor=rows[0]["pinned_predictor"])
         if (pinned.predictor, pinned.stop) != (growth.predictor, growth.stop):
             raise InputError(
-                f"{identifier!r} is being grown by {pinned.predictor!r} with the stop {json.dumps(pinned.stop)}; finish that with the "
-                f"same predictor and stop before growing it by {growth.predictor!r} with {json.dumps(growth.stop)}"
+                f"{identifier!r} is being grown by {pinned.predictor!r} with the stop {json.dumps(pinned.stop)}; finish that "
+                f"with the same predictor and stop before growing it by {growth.predictor!r} with {json.dumps(growth.stop)}"
             )
         return pinned
 
@@ -113,7 +113,7 @@ class Growing:
     def claim_block(
         self, identifier: str, root: str, *, owner: str, lease_seconds: float, dead_owner: str | None = None
     ) -> Claim:
-        """Lease a block for some seconds by the server's clock; a ``VanishedError`` where the hierarchy does not grow any more."""
+        """Lease a block for some seconds by the server's clock; a ``VanishedError`` where the hierarchy is not growing."""
         token = secrets.token_hex(16)
         rows = self._graph.write(
             "claim_block",

@@ -65,7 +65,7 @@ def find_settings(files: Iterable[Path]) -> list[str]:
     held = b"".join(
         jar.read(entry)
         for file in files
-        if file.name.startswith(("neo4j-configuration-", "neo4j-bolt-"))
+        if file.name.startswith("neo4j-")
         for jar in [zipfile.ZipFile(file)]
         for entry in jar.namelist()
         if entry.endswith("Settings.class")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -123,7 +123,7 @@ def _breadth_first(parent: np.ndarray, slot: np.ndarray, level: np.ndarray) -> t
     by_level = np.argsort(level, kind="stable")
     starts = np.searchsorted(level[by_level], np.arange(level.min(), level.max() + 2))
     order = []
-    for low, high in zip(starts[:-1], starts[1:], strict=True):
+    for low, high in pairwise(starts):
         rows = by_level[low:high]
         rows = rows[np.lexsort((slot[rows], rank[parent[rows]]))]
         rank[rows] = np.arange(low, high)

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+from pydantic import ValidationError
+
+from cfgraph.errors import CfgraphError, StoreError
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.train import TrainedPredictor
 
@@ -19,15 +22,32 @@ def properties_of(model: Hierarchy | TrainedPredictor) -> dict[str, Any]:
 
 def hierarchy_of(properties: dict[str, Any]) -> Hierarchy:
     """The hierarchy that a node's properties describe; properties that others added are passed over."""
-    return Hierarchy(**_fields(properties, Hierarchy))
+    return _made(Hierarchy, _fields(properties, Hierarchy))
 
 
 def predictor_of(properties: dict[str, Any]) -> TrainedPredictor:
     """The predictor that a node's properties describe; listed ones come without their weights."""
-    return TrainedPredictor(**_fields({**properties, "weights": properties.get("weights") or b""}, TrainedPredictor))
+    return _made(TrainedPredictor, _fields({**properties, "weights": properties.get("weights") or b""}, TrainedPredictor))
+
+
+def _made(model: type, fields: dict[str, Any]) -> Any:
+    try:
+        return model(**fields)
+    except (ValidationError, CfgraphError) as error:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in getattr(error, "errors", list)()) or str(error)
+        kind, name = model.__name__.removeprefix("Trained"), fields.get("id")
+        raise StoreError(f"the {kind} node {name!r} is damaged ({told}); `cfgraph verify` and `cfgraph rm` may help") from error
 
 
 def _fields(properties: dict[str, Any], model: type) -> dict[str, Any]:
     known = {name: value for name, value in properties.items() if name in model.model_fields and value is not None}
-    known["created"] = known["created"].to_native()
-    return {name: json.loads(value) if name in JSON_FIELDS else value for name, value in known.items()}
+    if hasattr(known.get("created"), "to_native"):
+        known["created"] = known["created"].to_native()
+    return {name: _parsed(value) if name in JSON_FIELDS else value for name, value in known.items()}
+
+
+def _parsed(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return None  # no JSON: the model's own check names the field

@@ -59,7 +59,7 @@ class Store:
     def open(
         cls, url: str | None = None, *, settings: Settings | None = None, say: Callable[[str], None] = lambda _: None
     ) -> Self:
-        """The store behind a URL: ``local`` or ``local:DIR`` (a server is started where none runs), ``bolt://``, ``neo4j://``, ...
+        """The store behind a URL: ``local`` or ``local:DIR`` (a server is started where none runs), ``bolt://``, ``neo4j://``.
 
         ``settings`` give what the URL does not (default: the environment). Raises ``InputError`` for a URL of no known
         form, ``StoreError`` where the server is down, refuses, or is too old.

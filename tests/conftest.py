@@ -1,0 +1,103 @@
+"""What all tests share: one real server, hierarchies of their own, the command line as a real process.
+
+With NEO4J_URI set the tests use that server, else a private local one that is started when the first test needs it and
+stopped at the end. Nothing here deletes what a test did not make.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+if os.environ.get("CFGRAPH_TYPECHECK", "1") == "1":
+    from jaxtyping import install_import_hook
+
+    CHECKED = ("address", "blocks", "cells", "growth", "locate", "metric", "predictors")
+    install_import_hook([f"cfgraph.{name}" for name in CHECKED], "beartype.beartype")  # shapes are checked while testing
+
+PLACE = "CFGRAPH_TEST_PLACE"  # where the local server of this test run lives; worker processes inherit it
+
+
+def pytest_configure(config):
+    """The first process of a test run makes the server's folder; nothing is started yet."""
+    if not hasattr(config, "workerinput"):
+        os.environ[PLACE] = tempfile.mkdtemp(prefix="cfgraph-tests-")
+    os.environ["CFGRAPH_ENV_FILE"] = ""  # a developer's .env is none of the tests' business
+
+
+def pytest_unconfigure(config):
+    """The first process stops the server and removes its folder."""
+    if hasattr(config, "workerinput"):
+        return
+    place = Path(os.environ[PLACE])
+    if (place / "store").exists():
+        from cfgraph.settings import load_settings
+        from cfgraph.store.local import LocalServer
+
+        LocalServer(place / "store", settings=load_settings()).stop()
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def store_url():
+    """The URL of the tests' server."""
+    return os.environ.get("NEO4J_URI") or f"local:{os.environ[PLACE]}/store"
+
+
+@pytest.fixture(scope="session")
+def store(store_url):
+    """The tests' store."""
+    from cfgraph.store import Store
+
+    with Store.open(store_url) as store:
+        yield store
+
+
+@pytest.fixture
+def new_id(store, request):
+    """Makes ids that are this test's own; what has them is removed at the end."""
+    from cfgraph.errors import NotFoundError
+
+    made = []
+
+    def make(name: str = "it") -> str:
+        made.append(f"{request.node.name[:80]}-{os.getpid()}-{len(made)}-{name}".replace("/", "|"))
+        return made[-1]
+
+    yield make
+    for identifier in reversed(made):
+        try:
+            store.remove(identifier)
+        except NotFoundError:
+            pass
+
+
+class CommandLine:
+    """`cfgraph` as a process of its own."""
+
+    def __init__(self, url: str):
+        self.program = str(Path(sys.executable).with_name("cfgraph"))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CFGRAPH_")}
+        self.environment = {**kept, "CFGRAPH_STORE": url, "CFGRAPH_ENV_FILE": "", "COLUMNS": "120"}
+
+    def start(self, *arguments, **options) -> subprocess.Popen:
+        """Start a command and go on."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "stdin": subprocess.DEVNULL}
+        return subprocess.Popen([self.program, *map(str, arguments)], **{"env": self.environment, **pipes, **options})
+
+    def __call__(self, *arguments, code: int = 0, **options) -> subprocess.CompletedProcess:
+        """Run a command to its end and check its exit code."""
+        process = self.start(*arguments, **options)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == code, f"cfgraph {' '.join(map(str, arguments))}: exit {process.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture(scope="session")
+def run(store_url, store):
+    """Runs the command line against the tests' server."""
+    return CommandLine(store_url)
