@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SPAN_FLOORS = (1.0, 0.1, 1e-2, 1e-3, 1e-6)  # how flat a tuple may be beside its longest axis and still shape the norm
 STABLE = 1 + 1e-9
+ROUNDING = 1e-13  # singular values below this share of the largest are rounding
 Generator = Callable[[Float[np.ndarray, "cells dim"]], Float[np.ndarray, "cells arity dim"]]
 
 
@@ -45,10 +46,11 @@ class StepErrors:
     extent: float | None = None  # |center|, true or predicted
     incomplete: int = 0  # unseen true parents with some children and not all
 
-    def merge(self, other: Self) -> Self:
+    def merge(self, other: "StepErrors") -> "StepErrors":
         """What both have met."""
-        merged = {f.name: _larger(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
-        return type(self)(**{**merged, "incomplete": self.incomplete + other.incomplete})
+        names = [item.name for item in fields(self) if item.name != "incomplete"]
+        merged = {name: _larger(getattr(self, name), getattr(other, name)) for name in names}
+        return StepErrors(**merged, incomplete=self.incomplete + other.incomplete)
 
 
 def _larger(first: float | None, second: float | None) -> float | None:
@@ -68,37 +70,50 @@ class TupleNorm:
     P shrinks the axes along which the root's tuple U is long, so that for an affine system, where every tuple is ``U B`` and
     ``alpha_j U = U M_j``, the growth comes out as ``max_j norm2(U^+ alpha_j U)``, and not as the norm of alpha_j, which is
     larger than 1 on curves that are reproduced exactly. Any P gives a valid bound; the roundest stable one is taken.
+    ``alpha_j = step_j basis^t``, as the recurrence keeps it, so that rounding stays small where U is ill-conditioned.
     """
 
-    alpha: Float[np.ndarray, "arity arity arity"]
+    step: Float[np.ndarray, "arity arity rank"]
+    basis: Float[np.ndarray, "arity rank"]
     shape: Float[np.ndarray, "arity arity"]  # c P
     growth: float
 
     @classmethod
-    def of(cls, alpha: Float[np.ndarray, "arity arity arity"], *, root_tuple: Float[np.ndarray, "arity dim"]) -> Self:
+    def of(
+        cls,
+        step: Float[np.ndarray, "arity arity rank"],
+        basis: Float[np.ndarray, "arity rank"],
+        *,
+        root_tuple: Float[np.ndarray, "arity dim"],
+    ) -> "TupleNorm":
         """The norm shaped by the root's tuple."""
-        norms = [cls._shaped(alpha, root_tuple, floor=floor) for floor in SPAN_FLOORS]
+        norms = [cls._shaped(step, basis, root_tuple, floor=floor) for floor in SPAN_FLOORS]
         return next((norm for norm in norms if norm.growth <= STABLE), min(norms, key=lambda norm: norm.growth))
 
     @classmethod
-    def _shaped(cls, alpha, root_tuple, *, floor) -> Self:
+    def _shaped(cls, step, basis, root_tuple, *, floor) -> "TupleNorm":
         axes, sizes, _ = np.linalg.svd(root_tuple)
         largest = sizes[0] if len(sizes) and sizes[0] > 0 else 1.0
         stretch = np.full(len(axes), largest)
-        spanned = sizes > 1e-12 * largest
+        spanned = sizes > ROUNDING * largest
         stretch[: len(sizes)][spanned] = np.maximum(sizes[spanned], floor * largest)
         unshape = axes * stretch
+        shape = (axes / stretch).T
+        grown = (shape @ step) @ (basis.T @ unshape)
         reach = np.sqrt((unshape**2).sum(axis=1).max())
-        flat = (axes / stretch).T
-        growth = max(float(np.linalg.norm(flat @ matrix @ unshape, ord=2)) for matrix in alpha)
-        return cls(alpha, reach * flat, growth)
+        return cls(step, basis, reach * shape, float(np.linalg.norm(grown, ord=2, axis=(1, 2)).max()))
 
     def largest_defect(self, frontier: Frontier, tuples: Float[np.ndarray, "cells arity dim"]) -> float | None:
         """``max N(T_wj - alpha_j T_w)`` over cells wj with their tuples; ``frontier`` knows the parents' T_w."""
-        if len(frontier) == 0:
+        found = [self._slot_defect(frontier, tuples, slot=slot) for slot in range(len(self.step))]
+        return max((defect for defect in found if defect is not None), default=None)
+
+    def _slot_defect(self, frontier: Frontier, tuples: np.ndarray, *, slot: int) -> float | None:
+        rows = np.flatnonzero(frontier.slot == slot)
+        if len(rows) == 0:
             return None
-        defect = tuples - self.alpha[frontier.slot] @ frontier.parent_tuple
-        shaped = self.shape @ defect
+        above = frontier.tuples[frontier.family_rows[rows]]
+        shaped = self.shape @ (tuples[rows] - self.step[slot] @ (self.basis.T @ above))
         return float(np.sqrt(np.einsum("cki,cki->c", shaped, shaped).max()))
 
 
@@ -123,11 +138,12 @@ class Certifier:
         root_scale: float,
         root_tuple: Float[np.ndarray, "arity dim"] | None,
         generator: Generator | None,
-    ) -> Self:
+    ) -> "Certifier":
         """The certifier of a prediction by ``predictor`` (None: unknown)."""
-        alpha = getattr(predictor, "alpha", None)
-        known = alpha is not None and root_tuple is not None and from_depth >= 1
-        norm = TupleNorm.of(np.asarray(alpha), root_tuple=root_tuple) if known else None
+        from cfgraph.predictors.recurrence import Recurrence
+
+        recurs = isinstance(predictor, Recurrence) and root_tuple is not None and from_depth >= 1
+        norm = TupleNorm.of(predictor.step, predictor.basis, root_tuple=root_tuple) if recurs else None
         return cls(true, from_depth, root_scale, generator, predictor, norm)
 
     def generator_error(

@@ -8,7 +8,6 @@ Definitions: docs/mathematics.md, the table of measures.
 import math
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
@@ -122,7 +121,7 @@ class TupleSums:
     lost: Int[np.ndarray, " exponents"] = field(default_factory=lambda: np.zeros(_EXPONENT_COUNT, dtype=np.int64))
 
     @classmethod
-    def of(cls, predicted: Float[np.ndarray, "parents arity dim"], true: Float[np.ndarray, "parents arity dim"]) -> Self:
+    def of(cls, predicted: Float[np.ndarray, "parents arity dim"], true: Float[np.ndarray, "parents arity dim"]) -> "TupleSums":
         """The sums over these parents, in chunks whose memory is bounded."""
         parents, arity, dimension = true.shape
         chunk = max(1, CHUNK_FLOATS // (arity * max(arity, dimension)))
@@ -130,7 +129,7 @@ class TupleSums:
         return sum((cls._of_chunk(predicted[part], true[part]) for part in parts), start=cls())
 
     @classmethod
-    def _of_chunk(cls, predicted, true) -> Self:
+    def _of_chunk(cls, predicted, true) -> "TupleSums":
         parents, arity = true.shape[:2]
         cost = squared_distances(predicted, true)
         nearest = _least(cost, axis=1), _least(cost, axis=2)
@@ -147,7 +146,7 @@ class TupleSums:
             lost=_lost_slots(own.mean(axis=1) - best, wrong=(assignment != np.arange(arity)).sum(axis=1)),
         )
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self, other: "TupleSums") -> "TupleSums":
         names = ("parents", "slots", "squared_error", "squared_norm", "chamfer", "assigned", "lost")
         return type(self)(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
@@ -290,13 +289,13 @@ class Sample:
     def __len__(self) -> int:
         return len(self.priority)
 
-    def merge(self, other: Self, *, size: int) -> Self:
+    def merge(self, other: "Sample", *, size: int) -> "Sample":
         """The ``size`` rows of lowest priority of both."""
         columns = {name: np.concatenate([column, other.columns[name]]) for name, column in self.columns.items()}
         both = type(self)(np.concatenate([self.priority, other.priority]), columns, self.seen + other.seen)
         return both.lowest(size)
 
-    def lowest(self, size: int) -> Self:
+    def lowest(self, size: int) -> "Sample":
         """The ``size`` rows of lowest priority, in any order."""
         if len(self) <= size:
             return self

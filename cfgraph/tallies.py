@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -75,7 +74,7 @@ class LevelTally:
     only_true: int = 0
     only_predicted: int = 0
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self, other: "LevelTally") -> "LevelTally":
         names = ("parents", "teacher", "rolled", "matched", "only_true", "only_predicted")
         errors = [error for error in (self.center_error, other.center_error) if error is not None]
         return type(self)(
@@ -93,7 +92,7 @@ class Tally:
     centers: Sample | None = None
     paths: Mapping[int, Sample] = field(default_factory=dict)
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self, other: "Tally") -> "Tally":
         levels = {
             level: self.levels.get(level, LevelTally()) + other.levels.get(level, LevelTally())
             for level in self.levels.keys() | other.levels.keys()
@@ -122,7 +121,7 @@ class TruthTally:
     low: Float[np.ndarray, " dim"] | None = None
     high: Float[np.ndarray, " dim"] | None = None
 
-    def with_window(self, window: Window) -> Self:
+    def with_window(self, window: Window) -> "TruthTally":
         """With one window more."""
         cells = window.true.cells
         low, high = cells.center.min(axis=0), cells.center.max(axis=0)

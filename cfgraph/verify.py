@@ -189,7 +189,7 @@ def _check_cell(cell: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport
 
 def _check_children(cell: dict[str, Any], rows: list[list], hierarchy: Hierarchy, report: VerifyReport) -> None:
     children = [dict(zip(CHILD, row, strict=True)) for row in rows]
-    place = cell["address"] if isinstance(cell["address"], str) else cell["key"]
+    place = cell["key"][len(hierarchy.id) :]
     primary = [child for child in children if child["primary"] is not False]
     for child in primary:
         if not child["is_cell"] or child["key"] is None:

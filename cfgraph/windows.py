@@ -8,7 +8,7 @@ holds at the same addresses, or what a predictor grows there from the true prefi
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
@@ -27,6 +27,7 @@ PREDICT_CELLS = 16_384  # cells predicted at once
 VALUES = ("center", "residual", "length", "root_distance")  # the columns in which two sides differ
 
 
+@runtime_checkable
 class Reader(Protocol):
     """What a comparison needs of a hierarchy, wherever its cells are."""
 
@@ -291,7 +292,7 @@ class Cut:
         from_depth: int,
         seed: int,
         cells_max: int | None = None,
-    ) -> Self:
+    ) -> "Cut":
         """The highest cut whose windows hold at most ``cells_max`` cells a side."""
         cells_max = cells_max or max(1_000, min(WINDOW_CELLS, WINDOW_FLOATS // max(1, dimension)))
         depth = max(true.depth, other.depth)

@@ -14,4 +14,4 @@ RETURN count(cell) AS cells,
        coalesce(max(cell.level), 0) AS depth,
        sum(CASE WHEN cell:Frontier THEN 1 ELSE 0 END) AS frontier,
        sum(CASE WHEN cell:Leaf THEN 1 ELSE 0 END) AS leaves,
-       sum(CASE WHEN cell.predicted THEN 1 ELSE 0 END) AS predicted
+       sum(CASE WHEN cell.predicted = true THEN 1 ELSE 0 END) AS predicted

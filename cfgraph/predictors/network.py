@@ -1,0 +1,363 @@
+"""Networks: ReLU networks from what a predictor may see of a cell to its tuple, fitted by least squares.
+
+``mlp`` sees the center, as the paper's predictor does (arXiv 2605.07119). ``mlp-context`` sees the center, the cell's own
+residual and its slot: a rule of the center alone cannot express rotations (derived, docs/mathematics.md).
+
+Only training needs torch, and prediction on a device other than ``cpu``. Everything is in float64. Training runs on one
+thread, because sums over several come out differently from run to run; the only randomness is a seeded generator of its own.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from jaxtyping import Float
+
+from cfgraph.errors import InputError, MissingExtraError
+from cfgraph.growth import Frontier
+from cfgraph.predictors.predictor import Learning, Predictor
+
+if TYPE_CHECKING:
+    import torch
+
+_ROWS = 4096  # cells evaluated at once
+_FLAT = 1e-9  # an input that varies less than this share of the most varying one is constant but for rounding
+_ROUNDING = 1e-12
+_SOLVED = 1e-20  # a loss at which there is nothing left to learn
+_CHECK_EVERY = 50  # steps between looks at the loss
+_LAST_RATE = 1e-2  # the last learning rate as a share of the first: a cosine leads from one to the other
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """The size of a network and how long it is trained.
+
+    Up to ``batch`` parents every step sees all of them, and L-BFGS polishes what Adam found. More parents are seen in
+    seeded random batches of that size, by Adam alone: time and memory are bounded however large the prefix.
+    """
+
+    width: int = 64  # units of a hidden layer
+    hidden: int = 3  # hidden layers
+    steps: int = 1000  # of Adam
+    polish: int = 500  # steps of L-BFGS at most
+    batch: int = 2048  # parents a step
+    rate: float = 5e-3  # Adam's first learning rate
+    decay: float = 3e-5  # weight of the squared weights beside the mean squared error of the normalised tuples
+
+    def __post_init__(self) -> None:
+        for name, low in (("width", 1), ("hidden", 1), ("steps", 0), ("polish", 0), ("batch", 1)):
+            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= low):
+                raise InputError(f"expected a whole number of at least {low} as a network's {name}, got {getattr(self, name)}")
+        if not (0 < self.rate < math.inf and 0 <= self.decay < math.inf):
+            raise InputError(f"expected a rate above 0 and a decay of at least 0, got {self.rate} and {self.decay}")
+
+
+Layers = tuple[tuple[Any, Any], ...]  # weight (inputs, outputs) and bias of each layer, as numpy arrays or torch tensors
+
+
+def forward(inputs: Any, layers: Layers) -> Any:
+    """The network's output: affine layers with ReLU between them. The one formula, for numpy arrays and torch tensors."""
+    for weight, bias in layers[:-1]:
+        inputs = (inputs @ weight + bias).clip(min=0)
+    weight, bias = layers[-1]
+    return inputs @ weight + bias
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Network(Predictor):
+    """A ReLU network on normalised inputs and outputs; what it sees of a cell is for the two families to say."""
+
+    input_mean: Float[np.ndarray, " inputs"]
+    input_scale: Float[np.ndarray, " inputs"]
+    output_mean: Float[np.ndarray, "arity dim"]
+    output_scale: float
+    layers: Layers = field(repr=False)
+    loss: float  # what training reached: the mean squared error of the normalised tuples
+    options: NetworkOptions
+    device: str = "cpu"
+
+    @classmethod
+    def see(cls, frontier: Frontier) -> Float[np.ndarray, "cells inputs"]:
+        """What the network sees of each cell."""
+        raise NotImplementedError
+
+    @classmethod
+    def _spread(cls, seen: np.ndarray, *, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+        """What is subtracted from, and what divides, each input."""
+        raise NotImplementedError
+
+    def _tuples(self, frontier: Frontier) -> Float[np.ndarray, "cells arity dim"]:
+        output = np.empty((len(frontier), self.arity * self.dimension))
+        for low in range(0, len(frontier), _ROWS):
+            part = slice(low, low + _ROWS)
+            seen = self.see(frontier.take(np.arange(len(frontier))[part]))
+            output[part] = self._evaluate((seen - self.input_mean) / self.input_scale)
+        return self.output_mean + self.output_scale * output.reshape(-1, self.arity, self.dimension)
+
+    def _evaluate(self, inputs: Float[np.ndarray, "cells inputs"]) -> Float[np.ndarray, "cells outputs"]:
+        if self.device == "cpu":
+            return forward(inputs, self.layers)
+        torch = _import_torch()
+        return forward(torch.from_numpy(inputs).to(self.device), self._device_layers).cpu().numpy()
+
+    @cached_property
+    def _device_layers(self) -> Layers:
+        torch = _import_torch()
+        return tuple(tuple(torch.from_numpy(part).to(self.device) for part in layer) for layer in self.layers)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The normalisation and, layer by layer, ``layer0.weight``, ``layer0.bias``, ..."""
+        parts = {
+            f"layer{index}.{name}": np.ascontiguousarray(part)
+            for index, layer in enumerate(self.layers)
+            for name, part in zip(("weight", "bias"), layer, strict=True)
+        }
+        return {**super().weights(), **parts}
+
+    def config(self) -> dict[str, Any]:
+        """The rest, without the device: it is for whoever loads the network to say."""
+        rest = super().config()
+        return {**{name: rest[name] for name in rest if name not in ("layers", "device")}, "options": asdict(self.options)}
+
+    @classmethod
+    def restore(cls, weights: Mapping[str, np.ndarray], config: Mapping[str, Any], *, device: str) -> Self:
+        """The network on a device, whichever one it was trained on."""
+        count = sum(name.endswith(".bias") for name in weights)
+        layers = tuple((weights[f"layer{index}.weight"], weights[f"layer{index}.bias"]) for index in range(count))
+        arrays = {item.name: weights[item.name] for item in fields(cls) if item.name in weights}
+        options = NetworkOptions(**config["options"])
+        return cls(**{**config, "options": options}, **arrays, layers=layers, device=device)
+
+    def describe(self) -> dict[str, Any]:
+        """The Lipschitz constant, the loss that training reached and the options."""
+        return {**super().describe(), "loss": self.loss, "options": asdict(self.options)}
+
+    @classmethod
+    def learn(cls, observed: Frontier, tuples: np.ndarray, *, how: Learning) -> dict[str, Any]:
+        """Least squares by Adam and L-BFGS, from seeded weights.
+
+        Raises:
+            MissingExtraError: where torch is not installed.
+        """
+        options = how.options or NetworkOptions()
+        seen = cls.see(observed)
+        mean, scale = cls._spread(seen, dimension=observed.dimension)
+        target, normal = _normalise_tuples(tuples)
+        layers, loss = _train((seen - mean) / scale, target, how=replace(how, options=options))
+        learned = {**normal, "layers": layers, "loss": loss, "options": options, "device": how.device}
+        return {"input_mean": mean, "input_scale": scale, **learned}
+
+
+class Mlp(Network):
+    """Center -> tuple: the paper's predictor."""
+
+    family: ClassVar[str] = "mlp"
+
+    @classmethod
+    def see(cls, frontier: Frontier) -> Float[np.ndarray, "cells dim"]:
+        """The centers."""
+        return frontier.center
+
+    @classmethod
+    def _spread(cls, seen: np.ndarray, *, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+        return seen.mean(axis=0), _scales(seen)
+
+    def lipschitz(self) -> float:
+        """The product of the layers' spectral norms with the normalisation, the maximum over slots: an upper bound."""
+        first = np.linalg.norm(self.layers[0][0] / self.input_scale[:, None], ord=2)
+        between = math.prod(np.linalg.norm(weight, ord=2) for weight, _ in self.layers[1:-1])
+        slots = self.layers[-1][0].reshape(-1, self.arity, self.dimension)
+        return float(self.output_scale * first * between * np.linalg.norm(slots, ord=2, axis=(0, 2)).max())
+
+
+class MlpContext(Network):
+    """Center, own residual and slot -> tuple. A root has a zero residual and no slot."""
+
+    family: ClassVar[str] = "mlp-context"
+
+    @classmethod
+    def see(cls, frontier: Frontier) -> Float[np.ndarray, "cells inputs"]:
+        """The centers, the residuals, and a column a slot that is 1 in the cells of that slot."""
+        slots = frontier.slot[:, None] == np.arange(frontier.arity)
+        return np.hstack([frontier.center, frontier.residual, slots.astype(np.float64)])
+
+    @classmethod
+    def _spread(cls, seen: np.ndarray, *, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+        mean, scale = np.zeros(seen.shape[1]), np.ones(seen.shape[1])
+        for part in (slice(0, dimension), slice(dimension, 2 * dimension)):
+            mean[part], scale[part] = seen[:, part].mean(axis=0), _scales(seen[:, part])
+        return mean, scale
+
+
+def _scales(seen: Float[np.ndarray, "cells inputs"]) -> Float[np.ndarray, " inputs"]:
+    """The standard deviation of each input; the largest one for those that do not vary but for rounding."""
+    scale = seen.std(axis=0)
+    floor = max(_FLAT * scale.max(), _ROUNDING * np.abs(seen).max())
+    return np.where(scale > floor, scale, scale.max() if scale.max() > floor else 1.0)
+
+
+def _normalise_tuples(tuples: np.ndarray) -> tuple[Float[np.ndarray, "parents outputs"], dict[str, Any]]:
+    """Tuples less their mean, over the root mean square of that; and the two."""
+    mean = tuples[0] + (tuples - tuples[0]).mean(axis=0)
+    deviation = (tuples - mean).reshape(len(tuples), -1)
+    scale, size = float(np.sqrt((deviation**2).mean())), float(np.sqrt((tuples**2).mean()))
+    scale = scale if scale > _ROUNDING * size else size or 1.0
+    return deviation / scale, {"output_mean": mean, "output_scale": scale}
+
+
+def check_device(device: str) -> None:
+    """An ``InputError`` unless networks can be evaluated on this device, in float64; ``cpu`` needs no torch."""
+    if device == "cpu":
+        return
+    torch = _import_torch(purpose=f"the device {device!r}")
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device).item()
+    except Exception as error:  # torch raises five classes here, from AssertionError to NotImplementedError
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"the device {device!r} cannot be used ({reason}); use cpu, or cuda where there is a GPU") from error
+
+
+def has_torch() -> bool:
+    """Whether torch can be imported; it is not loaded for the answer."""
+    from importlib.util import find_spec
+
+    return find_spec("torch") is not None
+
+
+def _import_torch(*, purpose: str = "training a network") -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError.of("torch", extra="torch", purpose=purpose) from error
+    return torch
+
+
+def _train(inputs: np.ndarray, target: np.ndarray, *, how: Learning) -> tuple[Layers, float]:
+    """The trained layers as numpy arrays, and their loss."""
+    torch = _import_torch()
+    with _one_thread(torch):
+        random = torch.Generator().manual_seed(how.seed)
+        layers = _first_layers(inputs.shape[1], target.shape[1], options=how.options, random=random, device=how.device)
+        examples = [torch.from_numpy(np.ascontiguousarray(part)).to(how.device) for part in (inputs, target)]
+        fit = _Fit(*examples, layers=layers, options=how.options)
+        _descend(fit, batches=_batches(len(inputs), options=how.options, random=random))
+        if len(inputs) <= how.options.batch:
+            _polish(fit)
+        loss = fit.error(slice(0, how.options.batch)).item()
+        return tuple(tuple(part.detach().cpu().numpy() for part in layer) for layer in layers), loss
+
+
+@contextmanager
+def _one_thread(torch: Any) -> Iterator[None]:
+    """One thread, and gradients whatever the caller's mode; the caller's number of threads afterwards."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _first_layers(inputs: int, outputs: int, *, options: NetworkOptions, random: Any, device: str) -> Layers:
+    """He's initial weights, drawn on the CPU so that every device starts alike; the last layer at zero, the mean tuple."""
+    import torch
+
+    sizes = [inputs, *[options.width] * options.hidden, outputs]
+    layers = []
+    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        gain = math.sqrt(2 / fan_in) if len(layers) < options.hidden else 0.0
+        weight = gain * torch.randn(fan_in, fan_out, dtype=torch.float64, generator=random)
+        bias = torch.zeros(fan_out, dtype=torch.float64)
+        layers.append(tuple(part.to(device).requires_grad_() for part in (weight, bias)))
+    return tuple(layers)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """What is fitted: examples and layers on one device."""
+
+    inputs: "torch.Tensor"
+    target: "torch.Tensor"
+    layers: Layers
+    options: NetworkOptions
+
+    @property
+    def parameters(self) -> "list[torch.Tensor]":
+        return [part for layer in self.layers for part in layer]
+
+    def error(self, rows: Any) -> "torch.Tensor":
+        """The mean squared error over some examples."""
+        return ((forward(self.inputs[rows], self.layers) - self.target[rows]) ** 2).mean()
+
+    def penalty(self) -> "torch.Tensor":
+        return self.options.decay * sum((weight**2).sum() for weight, _ in self.layers)
+
+
+def _batches(count: int, *, options: NetworkOptions, random: Any) -> Callable[[int], Any]:
+    """The rows that each step sees: all of them, or the next part of a random order that is drawn anew when used up."""
+    import torch
+
+    if count <= options.batch:
+        return lambda step: slice(None)
+    parts: list[Any] = []
+
+    def next_batch(step: int) -> Any:
+        if not parts:
+            parts.extend(torch.randperm(count, generator=random).split(options.batch))
+        return parts.pop()
+
+    return next_batch
+
+
+def _descend(fit: _Fit, *, batches: Callable[[int], Any]) -> None:
+    """Adam with a learning rate that falls along a cosine; it stops early where nothing is left to learn."""
+    import torch
+
+    options = fit.options
+    adam = torch.optim.Adam(fit.parameters, lr=options.rate)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(adam, max(options.steps, 1), eta_min=options.rate * _LAST_RATE)
+    for step in range(options.steps):
+        error = fit.error(batches(step))
+        if step % _CHECK_EVERY == 0 and error.item() <= _SOLVED:
+            return
+        adam.zero_grad()
+        (error + fit.penalty()).backward()
+        adam.step()
+        cosine.step()
+
+
+def _polish(fit: _Fit) -> None:
+    """L-BFGS on all examples, from where Adam arrived; undone should it end higher than it began."""
+    import torch
+
+    def loss() -> "torch.Tensor":
+        return fit.error(slice(None)) + fit.penalty()
+
+    before, start = loss().item(), [part.detach().clone() for part in fit.parameters]
+    if fit.options.polish == 0 or fit.error(slice(None)).item() <= _SOLVED:
+        return
+    method = torch.optim.LBFGS(
+        fit.parameters,
+        max_iter=fit.options.polish,
+        history_size=20,
+        tolerance_grad=1e-10,
+        tolerance_change=1e-13,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> "torch.Tensor":
+        method.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    method.step(closure)
+    if not loss().item() <= before:
+        with torch.no_grad():
+            for part, first in zip(fit.parameters, start, strict=True):
+                part.copy_(first)

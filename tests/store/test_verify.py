@@ -1,0 +1,104 @@
+"""Verify names every corruption that plain Cypher can make, by its invariant and its place."""
+
+import pytest
+
+from cfgraph.verify import INVARIANTS, verify
+from tests.grown import grown_hierarchy, ragged_hierarchy
+
+CELL = "MATCH (c:Cell {key: $id + '/1/0'}) "
+EDGE = "MATCH (p:Cell)-[e:CHILD]->(c:Cell {key: $id + '/1/0'}) "
+HIERARCHY = "MATCH (h:Hierarchy {id: $id}) "
+
+# invariant, where verify must say it is, the corruption
+CORRUPTIONS = [
+    ("hierarchy", "", HIERARCHY + "REMOVE h.scale_factor"),
+    ("hierarchy", "", HIERARCHY + "SET h.arity = 'three'"),
+    ("hierarchy", "", HIERARCHY + "SET h.recipe = '{broken'"),
+    ("hierarchy", "", HIERARCHY + "SET h.state = 'removing'"),
+    ("root", "", HIERARCHY + "MATCH (h)-[r:ROOT]->() DELETE r"),
+    ("root", "", HIERARCHY + "MATCH (c:Cell {key: $id + '/1'}) CREATE (h)-[:ROOT]->(c)"),
+    ("root", "/", "MATCH (c:Cell {key: $id + '/1'}), (r:Cell {key: $id + '/'}) CREATE (c)-[:CHILD {slot: 0}]->(r)"),
+    ("root_distance", "/", "MATCH (r:Cell {key: $id + '/'}) SET r.root_distance = 0.5"),
+    ("key", "/1/0", CELL + "SET c.hierarchy = 'other'"),
+    ("key", "/1/0", CELL + "SET c.address = '/0/1'"),
+    ("key", "/1/0", CELL + "REMOVE c.key"),
+    ("key", "/1/0", CELL + "SET c.key = 'zz-' + $id + '/1/0'"),
+    ("key", "/01/0", CELL + "SET c.key = $id + '/01/0'"),
+    ("property", "/1/0", CELL + "REMOVE c.center"),
+    ("property", "/1/0", CELL + "SET c.center = [0.0]"),
+    ("property", "/1/0", CELL + "SET c.center = [0.0, 0.0 / 0.0]"),
+    ("property", "/1/0", CELL + "SET c.center = 'here'"),
+    ("property", "/1/0", CELL + "REMOVE c.scale"),
+    ("property", "/1/0", CELL + "SET c.root_distance = 1.0 / 0.0"),
+    ("property", "/1/0", EDGE + "REMOVE e.residual"),
+    ("property", "/1/0", EDGE + "SET e.length = 'long'"),
+    ("level", "/1/0", CELL + "SET c.level = 7"),
+    ("level", "/1/0", CELL + "REMOVE c.level"),
+    ("parent", "/1/0", EDGE + "DELETE e"),
+    ("parent", "/1/0", EDGE + "MATCH (q:Cell {key: $id + '/2'}) CREATE (q)-[:CHILD {slot: 0, residual: e.residual, length: e.length}]->(c)"),
+    ("parent", "/1/0", EDGE + "MATCH (q:Cell {key: $id + '/2'}) CREATE (q)-[f:CHILD]->(c) SET f = e DELETE e"),
+    ("parent", "/1/0", EDGE + "CREATE (p)-[f:CHILD]->(c) SET f = e"),
+    ("parent", "/1", "MATCH (c:Cell {key: $id + '/1'}) CREATE (c)-[:CHILD {slot: 3}]->(:Thing)"),
+    ("slot", "/1/0", EDGE + "SET e.slot = 5"),
+    ("slot", "/1", EDGE + "SET e.slot = 2"),
+    ("slot", "/1/0", EDGE + "REMOVE e.slot"),
+    ("center", "/1/0", CELL + "SET c.center = [c.center[0] + 1e-6, c.center[1]]"),
+    ("center", "/1/0", EDGE + "SET e.residual = [e.residual[1], e.residual[0]]"),
+    ("scale", "/1/0", CELL + "SET c.scale = c.scale * 1.001"),
+    ("length", "/1/0", EDGE + "SET e.length = e.length * 1.001"),
+    ("root_distance", "/1/0", CELL + "SET c.root_distance = c.root_distance + 0.001"),
+    ("bound", "/1/0", EDGE + "SET e.residual = [1000.0, 0.0]"),
+    ("expansion", "/1/0", CELL + "SET c:Frontier"),
+    ("expansion", "/1/0", CELL + "SET c:Leaf"),
+    ("expansion", "/1/0/0", "MATCH (c:Cell {key: $id + '/1/0/0'}) REMOVE c:Frontier"),
+    ("expansion", "/1/0/0", "MATCH (c:Cell {key: $id + '/1/0/0'}) SET c:Leaf"),
+    ("expansion", "/1/0", "MATCH (c:Cell {key: $id + '/1/0/0'}) DETACH DELETE c"),
+    ("expansion", "/1", CELL + "DETACH DELETE c"),
+    ("expansion", "/1/0", "MATCH (c:Cell {key: $id + '/1/0/0'}) REMOVE c:Cell"),
+    ("predicted", "/1/0", CELL + "SET c.predicted = true"),
+    ("predicted", "/1/0/0", CELL + "SET c.predicted = true"),
+    ("property", "/1/0", CELL + "SET c.predicted = 'yes'"),
+    ("lease", "/1/0", "CREATE (:Lease {key: $id + '/1/0', hierarchy: $id, owner: 'nobody', token: 'x', until: 0})"),
+]
+
+
+def places(report, invariant):
+    """Where the report says that the invariant is broken."""
+    return [violation.place for violation in report.violations if violation.invariant == invariant]
+
+
+@pytest.mark.parametrize(("invariant", "place", "cypher"), CORRUPTIONS, ids=lambda value: value[-60:] if value else "")
+def test_verify_names_the_corruption(store, new_id, invariant, place, cypher):
+    hierarchy = grown_hierarchy(new_id(), arity=3, depth=3)
+    store.write(hierarchy)
+    assert verify(store, hierarchy.id).clean
+    store.query(cypher, {"id": hierarchy.id}, write=True)
+    report = verify(store, hierarchy.id)
+    assert any(found.endswith(place) for found in places(report, invariant)), report.violations
+    store.query(
+        "MATCH (n) WHERE n.hierarchy = $id OR n.key STARTS WITH 'zz-' + $id OR n:Thing DETACH DELETE n", {"id": hierarchy.id}, write=True
+    )
+    store.query("MATCH (h:Hierarchy {id: $id}) DETACH DELETE h", {"id": hierarchy.id}, write=True)
+
+
+DATA_CORRUPTIONS = [
+    ("radius", "MATCH (c:Cell)-[:CHILD]->(:Leaf {hierarchy: $id}) WHERE c.radius > 0 WITH c LIMIT 1 SET c.radius = 0.0"),
+    ("radius", "MATCH (c:Frontier {hierarchy: $id}) WITH c LIMIT 1 SET c.radius = 1.0"),
+    ("radius", "MATCH (c:Cell {key: $id + '/'}) SET c.radius = 100.0"),
+    ("size", "MATCH (c:Cell {key: $id + '/0'}) SET c.size = c.size + 1"),
+    ("property", "MATCH (c:Cell {key: $id + '/0'}) SET c.size = 'many'"),
+]
+
+
+@pytest.mark.parametrize(("invariant", "cypher"), DATA_CORRUPTIONS)
+def test_verify_names_the_corruption_of_data_built_trees(store, new_id, invariant, cypher):
+    hierarchy = ragged_hierarchy(new_id(), arity=2, depth=6, seed=3)
+    store.write(hierarchy)
+    assert verify(store, hierarchy.id).clean
+    store.query(cypher, {"id": hierarchy.id}, write=True)
+    assert places(verify(store, hierarchy.id), invariant)
+
+
+def test_every_invariant_has_a_corruption():
+    covered = {row[0] for row in CORRUPTIONS} | {row[0] for row in DATA_CORRUPTIONS}
+    assert covered == set(INVARIANTS)
