@@ -1,1 +1,53 @@
-""" """
+"""cfgraph: hierarchies as living metric DAGs in Neo4j.
+
+The whole public surface; everything else may move. Names are loaded when they are first used, so that importing cfgraph
+costs nothing that is not needed.
+
+    from cfgraph import Store, sources, train, rollout, Stop, compare
+
+    koch = sources.ifs(id="koch", maps="koch", depth=8)        # a hierarchy in memory: no database needed
+    with Store.open("local") as store:                         # a private Neo4j that starts by itself
+        store.write(koch)
+        prefix = koch.with_cells(store.read("koch", depth=2))
+        store.write_predictor(train(prefix, id="rule", depth=2))
+        rollout(store, "koch", predictor="rule", from_depth=2, copy_as="grown", stop=Stop(depth=8))
+        print(compare(store, "koch", "grown").to_json())
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Cells": "cfgraph.cells",
+    "Certificate": "cfgraph.metric",
+    "CfgraphError": "cfgraph.errors",
+    "Frontier": "cfgraph.growth",
+    "Hierarchy": "cfgraph.hierarchy",
+    "Stop": "cfgraph.rollout",
+    "Store": "cfgraph.store",
+    "TrainedPredictor": "cfgraph.train",
+    "compare": "cfgraph.compare",
+    "find_path": "cfgraph.path",
+    "grow": "cfgraph.growth",
+    "rollout": "cfgraph.rollout",
+    "to_networkx": "cfgraph.exports",
+    "train": "cfgraph.train",
+    "verify": "cfgraph.verify",
+}
+_MODULES = ("address", "exports", "growth", "metric", "plots", "predictors", "sources")
+
+__all__ = [*_PUBLIC, *_MODULES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    if name in _MODULES:
+        return import_module(f"cfgraph.{name}")
+    raise AttributeError(f"module 'cfgraph' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

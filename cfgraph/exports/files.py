@@ -16,6 +16,7 @@ def check_place(path: str | Path) -> Path:
     """The path itself if a file can be written there, else an ``InputError``: asked before any long work is done."""
     path = Path(path)
     try:
+        os.path.realpath(path)  # complains of a name that holds a zero byte, which the following take for "not there"
         if path.is_dir():
             raise InputError(f"expected the name of a file to write, got the folder {str(path)!r}")
         if not path.parent.is_dir():
@@ -51,7 +52,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
             with path.open("wb") as stream:
                 yield stream
         else:
-            with _replacing(path.resolve()) as file:
+            with _replacing(Path(os.path.realpath(path))) as file:  # a link stays, and what it names is replaced
                 yield file
     except OSError as error:
         raise _cannot_write(path, error) from error

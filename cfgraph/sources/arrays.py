@@ -104,9 +104,12 @@ def _load_numpy(path: Path) -> Any:
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
+    """What numpy says of a file, but for its advice to load it all the same: that runs whatever is in a pickle."""
     reason = " ".join(str(error).split()) or type(error).__name__
+    if "pickle" in reason:
+        reason = "it is of another format, or holds Python objects"
     return InputError(
-        f"{path} is no {path.suffix.lower()} file of plain numbers: {reason[:200]}; save it again with numpy.save"
+        f"{path} is no {path.suffix.lower()} file of plain numbers: {reason[:200]}; save plain numbers with numpy"
     )
 
 

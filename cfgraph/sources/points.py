@@ -5,6 +5,7 @@ Hungarian method, and the root's children stand in the order of their first prin
 with too few points, or too few different ones, is a leaf.
 """
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -179,8 +180,8 @@ def _check_enough(values: Float[np.ndarray, "points dim"], *, depth: int, arity:
         )
     reachable = (len(values) - 1) // (arity - 1)
     if depth > reachable:
-        count = count_cells(1, arity=arity, levels=min(depth, 10_000))
-        told = f"{count:,}" if count < 10**15 else f"10^{len(str(count)) - 1} or more"
+        digits = depth * math.log10(arity)
+        told = f"{count_cells(1, arity=arity, levels=depth):,}" if digits < 15 else f"about 10^{digits:.0f}"
         raise InputError(
             f"a full tree of depth {depth} and arity {arity} would be {told} cells, and no tree of {len(values)} points is "
             f"deeper than {reachable}; ask for a smaller depth"

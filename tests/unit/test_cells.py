@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trees import ragged_cells, smooth_cells
 
 from cfgraph.address import format_address, level_of, parent_address, parse_address
 from cfgraph.cells import EXPANDED, FRONTIER, Cells
 from cfgraph.errors import AddressError, InputError
+from tests.trees import ragged_cells, smooth_cells
 
 
 def slow_address(cells: Cells, row: int) -> str:

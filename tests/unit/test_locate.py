@@ -1,5 +1,7 @@
 """Locating points among cells, against descents and searches done one point at a time."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,16 +18,18 @@ from cfgraph.sources.points import points
 def fields(draw):
     arity, dimension = draw(st.integers(1, 5)), draw(st.integers(1, 4))
     factor, seed = draw(st.floats(0.05, 0.9)), draw(st.integers(0, 10**6))
-    return cfg(id="it", depth=draw(st.integers(0, 4)), arity=arity, dimension=dimension, scale_factor=factor, seed=seed).cells
+    return partial(
+        cfg, id="it", depth=draw(st.integers(0, 4)), arity=arity, dimension=dimension, scale_factor=factor, seed=seed
+    )
 
 
 @st.composite
 def ragged_trees(draw):
     data = np.random.default_rng(draw(st.integers(0, 10**6))).normal(size=(draw(st.integers(8, 60)), 2)) ** 3
-    return points(id="it", data=data, arity=draw(st.integers(2, 4)), depth=draw(st.integers(0, 2))).cells
+    return partial(points, id="it", data=data, arity=draw(st.integers(2, 4)), depth=draw(st.integers(0, 2)))
 
 
-CELLS = st.one_of(fields(), ragged_trees())
+SOURCES = st.one_of(fields(), ragged_trees())
 
 
 def queries(cells, seed, count=12):
@@ -51,8 +55,9 @@ def descend_slowly(cells, x, *, beam=1):
 
 
 @settings(max_examples=60, deadline=None)
-@given(CELLS, st.integers(0, 1000), st.integers(1, 5))
-def test_locate_is_the_descent_done_point_by_point(cells, seed, beam):
+@given(SOURCES, st.integers(0, 1000), st.integers(1, 5))
+def test_locate_is_the_descent_done_point_by_point(source, seed, beam):
+    cells = source().cells
     x = queries(cells, seed)
     found = locate(cells, x, beam=beam)
     for row, point in zip(found, x, strict=True):
@@ -60,8 +65,9 @@ def test_locate_is_the_descent_done_point_by_point(cells, seed, beam):
 
 
 @settings(max_examples=60, deadline=None)
-@given(CELLS, st.integers(0, 1000))
-def test_nearest_is_the_nearest_of_all(cells, seed):
+@given(SOURCES, st.integers(0, 1000))
+def test_nearest_is_the_nearest_of_all(source, seed):
+    cells = source().cells
     x = queries(cells, seed)
     ends = np.flatnonzero(cells.child_count == 0)
     for row, point in zip(nearest(cells, x), x, strict=True):
@@ -71,7 +77,8 @@ def test_nearest_is_the_nearest_of_all(cells, seed):
 
 @settings(max_examples=30, deadline=None)
 @given(fields(), st.integers(0, 1000), st.integers(0, 4))
-def test_depth_ends_the_descent_and_the_search_there(cells, seed, depth):
+def test_depth_ends_the_descent_and_the_search_there(source, seed, depth):
+    cells = source().cells
     x = queries(cells, seed)
     prefix = cells.prefix(depth)
     assert (locate(cells, x, depth=depth) == locate(prefix, x)).all()

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trees import build_cells, ragged_cells, smooth_cells, smooth_rule
 
 from cfgraph.address import lowest_common_ancestor
 from cfgraph.cells import FRONTIER, LEAF, Cells
@@ -26,6 +25,7 @@ from cfgraph.metric import (
     subtree_radii,
     truncation_bound,
 )
+from tests.trees import build_cells, ragged_cells, smooth_cells, smooth_rule
 
 FACTORS = st.floats(0.05, 0.95)
 SIZES = st.floats(1e-6, 1e6)

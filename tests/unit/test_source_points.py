@@ -106,7 +106,7 @@ def test_a_tree_ends_where_nothing_can_be_split():
 
 def test_equal_points_are_refused_kept_or_dropped():
     data = np.array([[0.0, 0], [1, 1], [2, 5], [1, 1], [0.0, -0.0], [9, 9]])
-    with pytest.raises(InputError, match="2 of 6 rows .* row 3, which equals row 1 .*--duplicates keep or --duplicates drop"):
+    with pytest.raises(InputError, match=r"2 of 6 rows .* row 3, which equals row 1 .*--duplicates keep or --duplicates drop"):
         points(id="it", data=data, arity=2, depth=1)
     kept = points(id="it", data=data, arity=2, depth=1, duplicates="keep")
     dropped = points(id="it", data=data, arity=2, depth=1, duplicates="drop")
@@ -173,12 +173,12 @@ def test_scale_factor_is_the_ratio_of_mean_displacements():
 
 def test_scale_factor_of_widening_data_is_kept_below_one():
     data = np.array([[0.0, 0], [0, 100], [1, 0], [1, 100.5], [0.5, 50]])
-    hierarchy = points(id="it", data=np.concatenate([data, data + [300, 0]]), arity=2, depth=1)
+    hierarchy = points(id="it", data=np.concatenate([data, data + np.array([300, 0])]), arity=2, depth=1)
     assert hierarchy.scale_factor == 0.5
     assert "two levels" in hierarchy.notes[0]
     assert hierarchy.scale_depth == 1
     rings = np.concatenate([[[0.9 * side, 0, 0], [side, 5, 0], [side, -5, 0.1]] for side in (-1, 1)])
-    rings = np.concatenate([rings, rings + [0, 0, 0.01]])
+    rings = np.concatenate([rings, rings + np.array([0, 0, 0.01])])
     widening = points(id="it", data=rings, arity=2, depth=2, scale_depth=2)
     assert 0 < widening.scale_factor < 1
 
@@ -211,7 +211,7 @@ def test_smallest_distance_against_all_pairs():
     [
         ({"depth": -1}, "at least 0 as depth"),
         ({"depth": 15}, "21,523,359 cells, and no tree of 20 points is deeper than 9"),
-        ({"depth": 10**9}, "10\\^4[0-9]+ or more cells"),
+        ({"depth": 10**9}, "about 10\\^477121255 cells"),
         ({"arity": 1}, "at least 2 as arity"),
         ({"arity": 21}, "at least 21 different points"),
         ({"minimum_size": 0}, "minimum size"),

@@ -1,0 +1,47 @@
+# make demo, make test: each sets up what it needs in .venv and can be run again.
+# A torch without CUDA (0.2 instead of 5 GB on Linux): UV_TORCH_BACKEND=cpu make demo
+PYTHON ?= python3
+BIN := .venv/bin
+export CFGRAPH_ENV_FILE =
+
+.PHONY: demo test bench lint docs install clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    the whole story on examples, with pictures in demo-output/"
+	@echo "make test    every test, against a real local Neo4j"
+	@echo "make bench   the benchmarks, as ratios; writes docs/benchmarks.md"
+	@echo "make lint    the linters"
+	@echo "make docs    write docs/cli.md anew from the commands"
+
+install: .venv/.installed
+
+# uv makes the installation fast; it comes from the package index, so nothing but Python and make is needed before.
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "cfgraph needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 demo"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "installing cfgraph and what it needs into .venv (torch is most of it) ..."
+	@VIRTUAL_ENV= $(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[all]' --group dev
+	@touch $@
+
+demo: install
+	@$(BIN)/cfgraph --store local:.demo demo --output demo-output; code=$$?; \
+	 $(BIN)/cfgraph --store local:.demo down > /dev/null; exit $$code
+
+test: install
+	@$(BIN)/python -m pytest
+
+bench: install
+	@$(BIN)/python -m benchmarks
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+docs: install
+	@$(BIN)/python -m cfgraph.cli.reference > docs/cli.md
+
+clean:
+	rm -rf .venv .demo demo-output build dist *.egg-info

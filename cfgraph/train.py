@@ -1,0 +1,354 @@
+"""Train: a predictor learned from the prefix of a hierarchy, judged on its deepest parents, with what a reader must know.
+
+The parents of the deepest observed level are held out; every family that is asked about learns from the parents above
+them and is judged by its nMSE on them; the family that is taken then learns from all.
+
+``auto`` takes the best baseline unless a learned family *earns its place*, by an error at most ``EARNS`` of that: with few
+held-out parents a network or a recurrence is now and then ahead by luck, and a prefix of data has few. Between learned
+families the smaller error decides. A recurrence that is exact to rounding is taken before anything else that is,
+because it alone says what it learned, as maps.
+
+A prefix whose held-out parents are children of the root (depth 2) leaves no pair to fit the recurrence on, and in-sample it
+fits anything. There ``auto`` takes it if and only if there are more slots than dimensions and the tuples of the root's
+children lie in the span of the root's (derived, docs/mathematics.md).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from pydantic import BaseModel, ConfigDict, Field
+
+from cfgraph.address import ROOT, check_id
+from cfgraph.cells import Cells
+from cfgraph.errors import InputError, MissingExtraError
+from cfgraph.growth import Frontier, observe
+from cfgraph.hierarchy import Hierarchy, Identifier
+from cfgraph.predictors import AUTO, BASELINES, DEVICE, FAMILIES, NETWORKS, SEED
+from cfgraph.predictors.network import NetworkOptions, check_device, has_torch
+from cfgraph.predictors.predictor import Predictor
+from cfgraph.predictors.recurrence import GROWTH_TOLERANCE, SPAN_TOLERANCE, Recurrence, span_residual
+from cfgraph.predictors.registry import dump_predictor, fit_predictor, load_predictor
+
+EARNS = 0.5  # a smooth generator's recurrence came no lower than 0.8 of the best baseline in 720 tries, an exact one is at 0
+EXACT = 1e-24  # an nMSE that is rounding: relative errors of 1e-12
+SEED_MAX = 2**63 - 1
+
+Validation = dict[str, float | None]
+
+
+class TrainedPredictor(BaseModel):
+    """A predictor as the graph keeps it: what it learned (``weights`` and ``config``), from what, and how well.
+
+    ``validation`` holds the nMSE of each judged family on held-out parents, None where it could not be judged. ``flagged``
+    says that the predictor's own is not below the best baseline's: do not believe it. ``recipe`` trains it again. A listed
+    predictor has no weights.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Identifier
+    family: str
+    hierarchy: Identifier
+    depth: int = Field(ge=1)
+    seed: int
+    arity: int = Field(ge=1)
+    dimension: int = Field(ge=1)
+    scale_factor: float = Field(gt=0, lt=1)
+    residual_bound: float = Field(ge=0)
+    config: dict[str, Any]
+    weights: bytes = Field(repr=False)
+    validation: Validation
+    flagged: bool = False
+    warnings: tuple[str, ...] = ()
+    recipe: dict[str, Any]
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    def load(self, device: str = DEVICE) -> Predictor:
+        """The predictor itself, on a device.
+
+        Raises:
+            InputError: for a device that is not there, and for a listed predictor, which has no weights.
+        """
+        if not self.weights:
+            raise InputError(f"predictor {self.id!r} was listed without its weights; read it with Store.predictor")
+        return load_predictor(self.weights, self.config, device=device)
+
+    def describe(self) -> dict[str, Any]:
+        """All there is to show, ready for JSON; ``learned`` is what the family says of itself, where the weights are there."""
+        told = self.model_dump(mode="json", exclude={"weights", "config"})
+        return {**told, "learned": self.load().describe() if self.weights else {}}
+
+
+@dataclass(frozen=True, eq=False)
+class _Examples:
+    """Observed parents and their children's tuples, with the numbers of the field."""
+
+    parents: Frontier
+    tuples: Float[np.ndarray, "parents arity dim"]
+    scale_factor: float
+    residual_bound: float | None  # None where data gives it: then it is the longest residual learned from
+
+    @classmethod
+    def of(cls, cells: Cells, hierarchy: Hierarchy) -> "_Examples":
+        parents, tuples = observe(cells, arity=hierarchy.arity)
+        bound = None if hierarchy.data_built else hierarchy.residual_bound
+        return cls(parents=parents, tuples=tuples, scale_factor=hierarchy.scale_factor, residual_bound=bound)
+
+    @property
+    def deepest(self) -> Bool[np.ndarray, " parents"]:
+        """Which parents are of the deepest level: those to hold out."""
+        return self.parents.level == self.parents.level.max()
+
+    @property
+    def generations(self) -> int:
+        """How many levels of parents there are."""
+        return int(self.parents.level.max()) + 1
+
+    def take(self, chosen: Bool[np.ndarray, " parents"]) -> "_Examples":
+        rows = np.flatnonzero(chosen)
+        return _Examples(self.parents.take(rows), self.tuples[rows], self.scale_factor, self.residual_bound)
+
+    def fit(self, family: str, *, how: "_How") -> Predictor:
+        bound = self.residual_bound
+        return fit_predictor(
+            family,
+            observed=self.parents,
+            tuples=self.tuples,
+            scale_factor=self.scale_factor,
+            residual_bound=float(np.linalg.norm(self.tuples, axis=2).max()) if bound is None else bound,
+            seed=how.seed,
+            device=how.device,
+            options=how.options,
+        )
+
+
+@dataclass(frozen=True)
+class _How:
+    """The arguments of a training that every fit gets."""
+
+    seed: int
+    device: str
+    options: NetworkOptions | None
+
+
+def train(
+    hierarchy: Hierarchy,
+    *,
+    id: str,
+    depth: int,
+    family: str = AUTO,
+    seed: int = SEED,
+    device: str = DEVICE,
+    options: NetworkOptions | None = None,
+) -> TrainedPredictor:
+    """Learn a predictor from the cells of a hierarchy's levels up to ``depth``, and judge it.
+
+    Args:
+        hierarchy: with its cells, at least the prefix of that depth.
+        id: the predictor's id.
+        depth: L; the parents of levels below L and their children are learned from.
+        family: one of ``FAMILIES``, or ``auto``.
+        seed: of the networks.
+        device: where networks are trained.
+        options: the networks' size and training.
+
+    Raises:
+        InputError: for a depth that the hierarchy does not have or that holds no parent with all its children, and for
+            arguments out of their range.
+        MissingExtraError: for a network where torch is not installed (``auto`` leaves networks out and says so).
+    """
+    check_id(id)
+    how = _check_arguments(family=family, seed=seed, device=device, options=options)
+    examples = _Examples.of(_prefix(hierarchy, depth=depth), hierarchy)
+    if len(examples.tuples) == 0:
+        raise InputError(f"no cell of levels 0 to {depth - 1} of {hierarchy.id!r} has all its {hierarchy.arity} children")
+    rivals, missing = _rivals(family)
+    validation = _validate(examples, families=rivals, how=how)
+    chosen, remarks = _choose(examples, validation) if family == AUTO else (family, ())
+    predictor = examples.fit(chosen, how=how)
+    flagged, verdict = _judge(predictor, examples=examples, validation=validation)
+    weights, config = dump_predictor(predictor)
+    return TrainedPredictor(
+        id=id,
+        family=chosen,
+        hierarchy=hierarchy.id,
+        depth=depth,
+        seed=seed,
+        arity=hierarchy.arity,
+        dimension=hierarchy.dimension,
+        scale_factor=hierarchy.scale_factor,
+        residual_bound=predictor.residual_bound,
+        config=config,
+        weights=weights,
+        validation=validation,
+        flagged=flagged,
+        warnings=(*_doubts(hierarchy, depth=depth), *missing, *remarks, *verdict),
+        recipe=_recipe(hierarchy, depth=depth, family=family, how=how),
+    )
+
+
+def _check_arguments(*, family: str, seed: int, device: str, options: NetworkOptions | None) -> _How:
+    if family != AUTO and family not in FAMILIES:
+        raise InputError(f"expected a family out of {AUTO}, {', '.join(FAMILIES)}, got {family!r}")
+    if family in NETWORKS and not has_torch():
+        raise MissingExtraError.of("torch", extra="torch", purpose=f"training {family}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
+        raise InputError(f"expected a whole number from 0 to {SEED_MAX} as the seed, got {seed!r}")
+    check_device(device)
+    return _How(seed=seed, device=device, options=options)
+
+
+def _prefix(hierarchy: Hierarchy, *, depth: int) -> Cells:
+    """The observed cells; an ``InputError`` where they cannot be learned from."""
+    cells = hierarchy.cells
+    if cells is None:
+        raise InputError(f"hierarchy {hierarchy.id!r} holds no cells; read them from the store first")
+    if cells.top != ROOT:
+        raise InputError(f"expected a prefix of {hierarchy.id!r} to learn from, got its subtree at {cells.top}")
+    if hierarchy.dimension == 0:
+        raise InputError(f"the cells of {hierarchy.id!r} have no centers (dimension 0): there are no residuals to learn")
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+        raise InputError(f"expected a depth of at least 1, the root's children, got {depth!r}")
+    if depth > cells.depth:
+        raise InputError(f"{hierarchy.id!r} is {cells.depth} levels deep, got --depth {depth}; train on at most {cells.depth}")
+    return cells.prefix(depth)
+
+
+def _rivals(family: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The families to judge, and a warning where some cannot be."""
+    if family != AUTO:
+        return (*BASELINES, *(() if family in BASELINES else (family,))), ()
+    if has_torch():
+        return FAMILIES, ()
+    reason = "networks were left out, because torch is not installed; install it with: pip install 'cfgraph[torch]'"
+    return tuple(name for name in FAMILIES if name not in NETWORKS), (reason,)
+
+
+def _validate(examples: _Examples, *, families: Sequence[str], how: _How) -> Validation:
+    """The nMSE of each family on the parents of the deepest level, learned from those above."""
+    if examples.generations == 1:
+        return dict.fromkeys(families)
+    learned_from, held_out = examples.take(~examples.deepest), examples.take(examples.deepest)
+    return {family: _held_out_error(family, learned_from, held_out, how=how) for family in families}
+
+
+def _held_out_error(family: str, learned_from: _Examples, held_out: _Examples, *, how: _How) -> float | None:
+    if family == Recurrence.family and learned_from.generations == 1:
+        return None  # a pair of a cell and its parent is what it learns from, and there is none
+    predictor = learned_from.fit(family, how=how)
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = float(((predictor.predict(held_out.parents) - held_out.tuples) ** 2).sum())
+        size = float((held_out.tuples**2).sum())
+        nmse = error / size if size > 0 else 0.0 if error == 0 else np.inf
+    return nmse if np.isfinite(nmse) else None
+
+
+def _choose(examples: _Examples, validation: Mapping[str, float | None]) -> tuple[str, tuple[str, ...]]:
+    """The family that ``auto`` takes, and what to say of the choice."""
+    if examples.generations == 1:
+        return "mean", ("one level of parents leaves none to hold out: auto took the mean tuple, unjudged; train deeper",)
+    if examples.generations == 2:
+        taken, remark = _test_span(examples)
+        return (Recurrence.family if taken else _best(BASELINES, validation)), (remark,)
+    return _best_earned(validation), ()
+
+
+def _test_span(examples: _Examples) -> tuple[bool, str]:
+    """Whether the recurrence may be taken with no pair to test it on, and why."""
+    arity, dimension = examples.parents.arity, examples.parents.dimension
+    if arity <= dimension:
+        return False, (
+            f"two levels of parents cannot tell whether a recurrence fits where there are no more slots ({arity}) than "
+            f"dimensions ({dimension}): auto left it out; use a depth of 3, or --family recurrence"
+        )
+    residual = span_residual(examples.parents, examples.tuples)
+    if residual <= SPAN_TOLERANCE:
+        return True, f"the recurrence was taken because it passes the span test ({residual:.1e}); a depth of 3 judges it on unseen cells"
+    return False, (
+        f"the recurrence was left out because it fails the span test ({residual:.1e}, at most {SPAN_TOLERANCE:g} passes), and "
+        "the others were judged by what the root alone tells of its children; train deeper"
+    )
+
+
+def _best_earned(validation: Mapping[str, float | None]) -> str:
+    """The best baseline, or the best of the learned families that earn their place beside it."""
+    baseline = _best(BASELINES, validation)
+    learned = [name for name in FAMILIES if name not in BASELINES and validation.get(name) is not None]
+    if "recurrence" in learned and validation["recurrence"] <= EXACT:
+        return "recurrence"
+    earned = [name for name in learned if validation[name] <= EARNS * validation[baseline]]
+    return _best(earned, validation) if earned and validation[baseline] > EXACT else baseline
+
+
+def _best(families: Sequence[str], validation: Mapping[str, float | None]) -> str:
+    """The family of least error; of equally good ones the first, which is the simplest."""
+    judged = [name for name in families if validation[name] is not None]
+    return min(judged or families, key=lambda name: validation[name] or 0.0)
+
+
+def _judge(predictor: Predictor, *, examples: _Examples, validation: Validation) -> tuple[bool, tuple[str, ...]]:
+    """Whether a predictor is flagged, and what to say of it."""
+    if predictor.family in BASELINES:
+        return False, ()
+    if validation[predictor.family] is None:
+        return _judge_unseen(predictor, examples=examples)
+    baseline = _best(BASELINES, validation)
+    own, other = validation[predictor.family], validation[baseline]
+    if own <= EXACT or other is None or own < other:
+        return False, ()
+    return True, (
+        f"FLAGGED: {predictor.family} is no better than the baseline {baseline} on held-out parents "
+        f"(nMSE {own:.3g} against {other:.3g}); do not trust what it grows",
+    )
+
+
+def _judge_unseen(predictor: Predictor, *, examples: _Examples) -> tuple[bool, tuple[str, ...]]:
+    """The verdict on a network or a recurrence that no held-out parent could judge."""
+    if not isinstance(predictor, Recurrence):
+        return False, (f"{predictor.family} could not be judged: no parents were left to hold out; train deeper",)
+    residual = span_residual(examples.parents, examples.tuples)
+    if predictor.arity > predictor.dimension and residual > SPAN_TOLERANCE:
+        return True, (
+            f"FLAGGED: the recurrence cannot be exact here: the tuples of the root's children leave the span of the root's by "
+            f"{residual:.2g} of their size; in-sample it fits anything, so do not trust what it grows",
+        )
+    if predictor.growth > 1 + GROWTH_TOLERANCE:
+        return True, (
+            f"FLAGGED: the recurrence stretches tuples by {predictor.growth:.4g}, and no contracting maps of this scale factor do; "
+            "in-sample it fits anything, so do not trust what it grows",
+        )
+    if predictor.arity > predictor.dimension:
+        return False, ()
+    return False, ("the recurrence could not be tested: no pair of levels was left for that; a depth of 3 would tell",)
+
+
+def _doubts(hierarchy: Hierarchy, *, depth: int) -> tuple[str, ...]:
+    """What makes the observed cells themselves doubtful as something to learn from."""
+    doubts = []
+    if hierarchy.scale_depth is not None and hierarchy.scale_depth > depth:
+        doubts.append(
+            f"the scale factor was estimated from levels that the training did not see (up to {hierarchy.scale_depth}, it "
+            f"learned from levels up to {depth})"
+        )
+    predicted = int(hierarchy.cells.prefix(depth).predicted.sum())
+    if predicted:
+        doubts.append(f"{predicted:,} of the cells learned from were not observed: a predictor put them there")
+    return tuple(doubts)
+
+
+def _recipe(hierarchy: Hierarchy, *, depth: int, family: str, how: _How) -> dict[str, Any]:
+    """What trains the same predictor again."""
+    return {
+        "source": "train",
+        "hierarchy": hierarchy.id,
+        "hierarchy_recipe": hierarchy.recipe_digest,
+        "depth": depth,
+        "family": family,
+        "seed": how.seed,
+        "device": how.device,
+        "options": None if how.options is None else asdict(how.options),
+    }
