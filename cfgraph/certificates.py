@@ -4,7 +4,8 @@ Three things can be proven about a rollout (docs/mathematics.md), and the tighte
 
 * ``generator``: the true rule G is known, with its constant; eta is the supremum of ``|G^ - G|`` over the predicted centers;
 * ``predictor``: the predictor knows its own constant; eta is that supremum over the true centers;
-* ``recurrence``: the predictor maps tuples to tuples; its one-step error over the true tuples, and its growth.
+* ``recurrence``: the predictor maps tuples to tuples (as ``parent`` and ``scaled-parent`` do too); its one-step error over
+  the true tuples, and its growth.
 """
 
 import math
@@ -117,6 +118,19 @@ class TupleNorm:
         return float(np.sqrt(np.einsum("cki,cki->c", shaped, shaped).max()))
 
 
+def tuple_map(predictor: "Predictor | None") -> tuple[np.ndarray, np.ndarray] | None:
+    """``step`` and ``basis`` of a predictor that maps a cell's parent's tuple to its own, slot by slot; None for others."""
+    from cfgraph.predictors.baselines import Parent, ScaledParent
+    from cfgraph.predictors.recurrence import Recurrence
+
+    if isinstance(predictor, Recurrence):
+        return predictor.step, predictor.basis
+    if isinstance(predictor, Parent | ScaledParent):
+        factor = getattr(predictor, "factor", 1.0)
+        return np.repeat(factor * np.eye(predictor.arity)[None], predictor.arity, axis=0), np.eye(predictor.arity)
+    return None
+
+
 @dataclass(frozen=True, eq=False)
 class Certifier:
     """What may be proven about one prediction, known before anything is measured."""
@@ -140,10 +154,8 @@ class Certifier:
         generator: Generator | None,
     ) -> "Certifier":
         """The certifier of a prediction by ``predictor`` (None: unknown)."""
-        from cfgraph.predictors.recurrence import Recurrence
-
-        recurs = isinstance(predictor, Recurrence) and root_tuple is not None and from_depth >= 1
-        norm = TupleNorm.of(predictor.step, predictor.basis, root_tuple=root_tuple) if recurs else None
+        known = None if root_tuple is None or from_depth < 1 else tuple_map(predictor)
+        norm = None if known is None else TupleNorm.of(*known, root_tuple=root_tuple)
         return cls(true, from_depth, root_scale, generator, predictor, norm)
 
     def generator_error(

@@ -18,12 +18,13 @@ from jaxtyping import Float
 
 from cfgraph.address import ROOT, common_levels
 from cfgraph.cells import Cells
-from cfgraph.certificates import Certifier
+from cfgraph.certificates import Certifier, longest
 from cfgraph.errors import InputError
 from cfgraph.growth import Frontier, frontier_of
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.measures import (
     PathDistortion,
+    PointSet,
     Sample,
     chain_distances,
     hausdorff_distance,
@@ -272,7 +273,7 @@ class Question:
         observed, tuples = observe_prefix(prefix, arity=self.true.arity)
         if observed is None:
             return {}, ["no baseline could be fitted: the prefix has no parent with all its children"]
-        bound = self.predictor.residual_bound if self.predictor else self.true.residual_bound
+        bound = longest(tuples) if self.true.data_built else self.true.residual_bound
         fitted, remarks = {}, []
         for family in BASELINES:
             try:
@@ -292,12 +293,14 @@ class Question:
         """The predictor's family trained again on the same prefix, with seeds 0, 1, ..."""
         if not self.seeds:
             return []
+        from cfgraph.predictors import NetworkOptions
         from cfgraph.train import train
 
+        options = NetworkOptions(**given) if (given := self.trained.recipe.get("options")) else None
         cells = self.true_cells.read(top=ROOT, depth=self.trained.depth)
         observed, asked = self.true.with_cells(cells), self.trained
         return [
-            train(observed, id=asked.id, depth=asked.depth, family=asked.family, seed=seed, device=self.device)
+            train(observed, id=asked.id, depth=asked.depth, family=asked.family, seed=seed, device=self.device, options=options)
             for seed in range(self.seeds)
         ]
 
@@ -315,12 +318,11 @@ class Question:
         )
         if self.trained is None:
             return found
-        if self.trained.flagged:
-            found.append(
-                f"predictor {self.trained.id!r} ({self.trained.family}) is FLAGGED: on held-out parents its nMSE is not below "
-                "that of the best baseline; compare its rows with the baselines' before believing them"
-            )
-        return found + [f"predictor {self.trained.id!r}: {warning}" for warning in self.trained.warnings]
+        who = f"predictor {self.trained.id!r} ({self.trained.family})"
+        told = [f"{who}: {warning}" for warning in self.trained.warnings]
+        if self.trained.flagged and not any("FLAGGED" in line for line in told):
+            told.insert(0, f"{who}: FLAGGED: it is no better than the best baseline")
+        return found + told
 
     def remarks(self) -> list[str]:
         """What a reader should bear in mind."""
@@ -398,9 +400,8 @@ class Summary:
         true, diameter = self.truth.centers, self.truth.diameter
         if true is None or predicted is None or not len(true) or not len(predicted):
             return {"hausdorff_level": self.plan.shared_depth, "diameter": diameter}
-        distance = hausdorff_distance(
-            true.columns["center"], predicted.columns["center"], partner=predicted.rows_of(true.priority)
-        )
+        points = PointSet(predicted.columns["center"])
+        distance = hausdorff_distance(self.true_points, points, partner=predicted.rows_of(true.priority))
         return {
             "hausdorff": distance,
             "hausdorff_over_diameter": distance / diameter if diameter > 0 else None,
@@ -414,7 +415,12 @@ class Summary:
     def prefix_distance(self) -> float:
         """How far the deepest centers of the prefix alone are from the true ones."""
         rows = deepest_rows(self.prefix, depth=min(self.from_depth, self.plan.shared_depth), cut=False)
-        return hausdorff_distance(self.truth.centers.columns["center"], self.prefix.center[rows])
+        return hausdorff_distance(self.true_points, PointSet(self.prefix.center[rows]))
+
+    @cached_property
+    def true_points(self) -> PointSet:
+        """The deepest true centers."""
+        return PointSet(self.truth.centers.columns["center"])
 
 
 def center_count(true: Sample, predicted: Sample) -> CenterCount | None:

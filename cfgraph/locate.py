@@ -94,13 +94,13 @@ def _descend(cells: Cells, x: Float[np.ndarray, "points dim"], *, beam: int) -> 
     rows = np.zeros((len(x), 1), dtype=np.int64)
     for _ in range(cells.depth - int(cells.level[0])):
         candidates = np.sort(_children(cells, rows), axis=1)  # by row, which is by address within a level
-        distance = np.where(candidates >= 0, _squared(cells, x[:, None], candidates), np.inf)
+        distance = np.where(candidates >= 0, _squared(cells, x[:, None], rows=candidates), np.inf)
         order = np.argsort(distance, axis=1, kind="stable")[:, :beam]
         rows = np.take_along_axis(candidates, order, axis=1)
     return rows[:, 0]
 
 
-def _squared(cells: Cells, x: np.ndarray, rows: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def _squared(cells: Cells, x: np.ndarray, *, rows: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     difference = x - cells.center[rows]
     return np.einsum("...d,...d->...", difference, difference)
 
@@ -114,10 +114,10 @@ class _Search:
 
     def prune(self, x: Float[np.ndarray, "points dim"], *, start: Int[np.ndarray, " points"]) -> Int[np.ndarray, " points"]:
         """The nearest childless cell of each point, level by level over pairs of a point and a cell that may matter."""
-        best, found = np.sqrt(_squared(self.cells, x, start)), start.copy()
+        best, found = np.sqrt(_squared(self.cells, x, rows=start)), start.copy()
         point, row = np.arange(len(x)), np.zeros(len(x), dtype=np.int64)
         while len(point):
-            distance = np.sqrt(_squared(self.cells, x[point], row))
+            distance = np.sqrt(_squared(self.cells, x[point], rows=row))
             childless = self.cells.child_count[row] == 0
             _take_better(best, found, point=point[childless], row=row[childless], distance=distance[childless])
             near = distance - self.radius[row] <= best[point] + _SLACK * (distance + self.radius[row])

@@ -8,9 +8,13 @@ Definitions: docs/mathematics.md, the table of measures.
 import math
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 SLOT_TOLERANCE = 1e-12  # times mean |r|^2: by how much the identity may cost more than the best assignment
 CHUNK_FLOATS = 1 << 20  # numbers in one intermediate array: what bounds the memory of the permutation-invariant measures
@@ -233,40 +237,52 @@ def chain_distances(
     return np.where(below, lengths[first] + lengths[second], 0.0).sum(axis=1)
 
 
-def hausdorff_distance(
-    first: Float[np.ndarray, "first dim"],
-    second: Float[np.ndarray, "second dim"],
-    *,
-    partner: Int[np.ndarray, " first"] | None = None,
-) -> float:
+@dataclass(frozen=True, eq=False)
+class PointSet:
+    """Points that distances to the nearest of are asked for; what that needs is made once, when it is first asked."""
+
+    points: Float[np.ndarray, "points dim"]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @cached_property
+    def _tree(self) -> "cKDTree":
+        from scipy.spatial import cKDTree
+
+        return cKDTree(self.points, balanced_tree=False, compact_nodes=False)
+
+    def distances(self, points: Float[np.ndarray, "others dim"]) -> Float[np.ndarray, " others"]:
+        """How far other points are from the nearest of these."""
+        return self._tree.query(points)[0]
+
+
+def hausdorff_distance(first: PointSet, second: PointSet, *, partner: Int[np.ndarray, " first"] | None = None) -> float:
     """The Hausdorff distance of two sets of points: the farthest that a point of one is from the nearest of the other.
 
-    ``partner[i]`` is the row in ``second`` of a point that is probably near ``first[i]``, -1 where none is known. It only
-    saves time: points are visited by falling distance to their partner, and the visit ends where no point that is left
-    can be farther from the other set than what was found. The result is exact whatever the partners are.
+    ``partner[i]`` is the row in ``second`` of a point that is probably near ``first.points[i]``, -1 where none is known. It
+    only saves time: points are visited by falling distance to their partner, and the visit ends where no point that is
+    left can be farther from the other set than what was found. The result is exact whatever the partners are.
     """
     if len(first) == 0 or len(second) == 0:
         return math.nan
     partner = np.full(len(first), -1) if partner is None else partner
     known = np.flatnonzero(partner >= 0)
-    backward = np.full(len(second), -1)
-    backward[partner[known]] = known
-    there = _directed_hausdorff(first, second, partner=partner)
-    return _directed_hausdorff(second, first, partner=backward, at_least=there)
+    apart = _norms(first.points[known] - second.points[partner[known]])
+    forward, backward = np.full(len(first), np.inf), np.full(len(second), np.inf)
+    forward[known], backward[partner[known]] = apart, apart
+    there = _farthest(first, second, bound=forward, at_least=0.0)
+    return _farthest(second, first, bound=backward, at_least=there)
 
 
-def _directed_hausdorff(points, targets, *, partner, at_least=0.0):
-    """The larger of ``at_least`` and the farthest that a point is from the nearest target."""
-    from scipy.spatial import cKDTree
-
-    bound = np.where(partner >= 0, _norms(points - targets[partner]), np.inf)
-    order = np.argsort(-bound, kind="stable")
-    farthest, low, chunk = at_least, 0, 256
-    tree = None
-    while low < len(points) and bound[order[low]] > farthest:
-        tree = tree or cKDTree(targets, balanced_tree=False, compact_nodes=False)
-        farthest = max(farthest, float(tree.query(points[order[low : low + chunk]])[0].max()))
-        low, chunk = low + chunk, chunk * 2
+def _farthest(origins: PointSet, targets: PointSet, *, bound: np.ndarray, at_least: float) -> float:
+    """The larger of ``at_least`` and the farthest that an origin is from the nearest target, which is within its bound."""
+    left, farthest, chunk = np.flatnonzero(bound > at_least), at_least, 256
+    while len(left):
+        order = np.arange(len(left)) if chunk >= len(left) else np.argpartition(-bound[left], chunk)
+        farthest = max(farthest, float(targets.distances(origins.points[left[order[:chunk]]]).max()))
+        left = left[order[chunk:]]
+        left, chunk = left[bound[left] > farthest], 2 * chunk
     return farthest
 
 
@@ -309,6 +325,8 @@ class Sample:
 
     def rows_of(self, priority: UInt64[np.ndarray, " wanted"]) -> Int[np.ndarray, " wanted"]:
         """The row that has each of these priorities, -1 where none has."""
+        if np.array_equal(self.priority, priority):
+            return np.arange(len(self))
         if len(self) == 0:
             return np.full(len(priority), -1)
         ordered = self.priority[self.by_priority]

@@ -3,10 +3,14 @@
 The parents of the deepest observed level are held out; every family that is asked about learns from the parents above
 them and is judged by its nMSE on them; the family that is taken then learns from all.
 
-``auto`` takes the best baseline unless a learned family *earns its place*, by an error at most ``EARNS`` of that: with few
-held-out parents a network or a recurrence is now and then ahead by luck, and a prefix of data has few. Between learned
-families the smaller error decides. A recurrence that is exact to rounding is taken before anything else that is,
-because it alone says what it learned, as maps.
+``auto`` chooses with few held-out parents in mind, as a prefix of data has, where being ahead is often luck:
+
+* A learned family (recurrence, networks) has to *earn its place* by an error at most ``EARNS`` of the best baseline's;
+  of several the one of least error is taken. A recurrence that is exact to rounding is taken before anything else that
+  is, because it alone says what it learned, as maps.
+* Else a baseline is taken: of those that are within one standard error of the best (of the paired differences), the first
+  of ``PREFERRED``. Rules that follow the parent's tuple come first: in a field that varies smoothly they get better level
+  by level, while what was learned from the first levels stays as it is.
 
 A prefix whose held-out parents are children of the root (depth 2) leaves no pair to fit the recurrence on, and in-sample it
 fits anything. There ``auto`` takes it if and only if there are more slots than dimensions and the tuples of the root's
@@ -34,6 +38,7 @@ from cfgraph.predictors.recurrence import GROWTH_TOLERANCE, SPAN_TOLERANCE, Recu
 from cfgraph.predictors.registry import dump_predictor, fit_predictor, load_predictor
 
 EARNS = 0.5  # a smooth generator's recurrence came no lower than 0.8 of the best baseline in 720 tries, an exact one is at 0
+PREFERRED = ("scaled-parent", "parent", "mean", "zero", "affine", "nearest")
 EXACT = 1e-24  # an nMSE that is rounding: relative errors of 1e-12
 SEED_MAX = 2**63 - 1
 
@@ -167,10 +172,10 @@ def train(
     if len(examples.tuples) == 0:
         raise InputError(f"no cell of levels 0 to {depth - 1} of {hierarchy.id!r} has all its {hierarchy.arity} children")
     rivals, missing = _rivals(family)
-    validation = _validate(examples, families=rivals, how=how)
-    chosen, remarks = _choose(examples, validation) if family == AUTO else (family, ())
+    trial = _try_out(examples, families=rivals, how=how)
+    chosen, remarks = _choose(examples, trial) if family == AUTO else (family, ())
     predictor = examples.fit(chosen, how=how)
-    flagged, verdict = _judge(predictor, examples=examples, validation=validation)
+    flagged, verdict = _judge(predictor, examples=examples, trial=trial)
     weights, config = dump_predictor(predictor)
     return TrainedPredictor(
         id=id,
@@ -184,7 +189,7 @@ def train(
         residual_bound=predictor.residual_bound,
         config=config,
         weights=weights,
-        validation=validation,
+        validation=trial.validation,
         flagged=flagged,
         warnings=(*_doubts(hierarchy, depth=depth), *missing, *remarks, *verdict),
         recipe=_recipe(hierarchy, depth=depth, family=family, how=how),
@@ -228,81 +233,110 @@ def _rivals(family: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(name for name in FAMILIES if name not in NETWORKS), (reason,)
 
 
-def _validate(examples: _Examples, *, families: Sequence[str], how: _How) -> Validation:
-    """The nMSE of each family on the parents of the deepest level, learned from those above."""
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """How families did on the held-out parents: each one's squared error parent by parent, None where it was not judged."""
+
+    errors: Mapping[str, Float[np.ndarray, " parents"] | None]
+    size: float  # the held-out tuples' own squares, summed
+
+    def nmse(self, family: str) -> float | None:
+        """The summed error over the summed squares; None where that says nothing."""
+        errors = self.errors.get(family)
+        if errors is None or not (np.isfinite(errors).all() and np.isfinite(self.size) and self.size > 0):
+            return None
+        return float(errors.sum() / self.size)
+
+    @property
+    def validation(self) -> Validation:
+        return {family: self.nmse(family) for family in self.errors}
+
+    def judged(self, families: Sequence[str]) -> list[str]:
+        """Those of the families that were judged, the best first."""
+        judged = [family for family in families if self.nmse(family) is not None]
+        return sorted(judged, key=self.nmse)
+
+    def is_near(self, family: str, best: str) -> bool:
+        """Whether a family is within one standard error of the best one, by their differences parent by parent."""
+        if self.nmse(best) <= EXACT:
+            return self.nmse(family) <= EXACT
+        difference = self.errors[family] - self.errors[best]
+        deviation = difference.std(ddof=1) if len(difference) > 1 else 0.0
+        return bool(difference.mean() <= deviation / np.sqrt(len(difference)))
+
+
+def _try_out(examples: _Examples, *, families: Sequence[str], how: _How) -> _Trial:
+    """Each family learned from the parents above the deepest level, and tried on those."""
     if examples.generations == 1:
-        return dict.fromkeys(families)
+        return _Trial(errors=dict.fromkeys(families), size=0.0)
     learned_from, held_out = examples.take(~examples.deepest), examples.take(examples.deepest)
-    return {family: _held_out_error(family, learned_from, held_out, how=how) for family in families}
+    errors = {family: _errors(family, learned_from, held_out, how=how) for family in families}
+    return _Trial(errors=errors, size=float((held_out.tuples**2).sum()))
 
 
-def _held_out_error(family: str, learned_from: _Examples, held_out: _Examples, *, how: _How) -> float | None:
+def _errors(family: str, learned_from: _Examples, held_out: _Examples, *, how: _How) -> Float[np.ndarray, " parents"] | None:
     if family == Recurrence.family and learned_from.generations == 1:
-        return None  # a pair of a cell and its parent is what it learns from, and there is none
+        return None  # it learns from pairs of a cell and its parent, and there is none
     predictor = learned_from.fit(family, how=how)
-    with np.errstate(over="ignore", invalid="ignore"):
-        error = float(((predictor.predict(held_out.parents) - held_out.tuples) ** 2).sum())
-        size = float((held_out.tuples**2).sum())
-        nmse = error / size if size > 0 else 0.0 if error == 0 else np.inf
-    return nmse if np.isfinite(nmse) else None
+    return ((predictor.predict(held_out.parents) - held_out.tuples) ** 2).sum(axis=(1, 2))
 
 
-def _choose(examples: _Examples, validation: Mapping[str, float | None]) -> tuple[str, tuple[str, ...]]:
+def _choose(examples: _Examples, trial: _Trial) -> tuple[str, tuple[str, ...]]:
     """The family that ``auto`` takes, and what to say of the choice."""
-    if examples.generations == 1:
-        return "mean", ("one level of parents leaves none to hold out: auto took the mean tuple, unjudged; train deeper",)
+    if examples.generations == 1 or not trial.judged(BASELINES):
+        return "mean", ("there were no parents to hold out and compare with: auto took the mean tuple, unjudged; train deeper",)
     if examples.generations == 2:
-        taken, remark = _test_span(examples)
-        return (Recurrence.family if taken else _best(BASELINES, validation)), (remark,)
-    return _best_earned(validation), ()
+        taken, remarks = _test_span(examples)
+        return (Recurrence.family if taken else _best_baseline(trial)), remarks
+    return _best_learned(trial) or _best_baseline(trial), ()
 
 
-def _test_span(examples: _Examples) -> tuple[bool, str]:
-    """Whether the recurrence may be taken with no pair to test it on, and why."""
+def _best_learned(trial: _Trial) -> str | None:
+    """The best of the learned families that earn their place; None where none does."""
+    learned = trial.judged([family for family in FAMILIES if family not in BASELINES])
+    if Recurrence.family in learned and trial.nmse(Recurrence.family) <= EXACT:
+        return Recurrence.family
+    baseline = trial.nmse(trial.judged(BASELINES)[0])
+    earned = [family for family in learned if baseline > EXACT and trial.nmse(family) <= EARNS * baseline]
+    return earned[0] if earned else None
+
+
+def _best_baseline(trial: _Trial) -> str:
+    """The first preferred one of those that the held-out parents cannot tell from the best."""
+    best = trial.judged(BASELINES)[0]
+    return next(family for family in PREFERRED if family in trial.judged(BASELINES) and trial.is_near(family, best))
+
+
+def _test_span(examples: _Examples) -> tuple[bool, tuple[str, ...]]:
+    """Whether the recurrence may be taken with no pair to test it on, and why not."""
     arity, dimension = examples.parents.arity, examples.parents.dimension
     if arity <= dimension:
         return False, (
             f"two levels of parents cannot tell whether a recurrence fits where there are no more slots ({arity}) than "
-            f"dimensions ({dimension}): auto left it out; use a depth of 3, or --family recurrence"
+            f"dimensions ({dimension}): auto left it out; use a depth of 3, or --family recurrence",
         )
     residual = span_residual(examples.parents, examples.tuples)
     if residual <= SPAN_TOLERANCE:
-        return True, f"the recurrence was taken because it passes the span test ({residual:.1e}); a depth of 3 judges it on unseen cells"
+        return True, ()
     return False, (
         f"the recurrence was left out because it fails the span test ({residual:.1e}, at most {SPAN_TOLERANCE:g} passes), and "
-        "the others were judged by what the root alone tells of its children; train deeper"
+        "the others were judged by what the root alone tells of its children; train deeper",
     )
 
 
-def _best_earned(validation: Mapping[str, float | None]) -> str:
-    """The best baseline, or the best of the learned families that earn their place beside it."""
-    baseline = _best(BASELINES, validation)
-    learned = [name for name in FAMILIES if name not in BASELINES and validation.get(name) is not None]
-    if "recurrence" in learned and validation["recurrence"] <= EXACT:
-        return "recurrence"
-    earned = [name for name in learned if validation[name] <= EARNS * validation[baseline]]
-    return _best(earned, validation) if earned and validation[baseline] > EXACT else baseline
-
-
-def _best(families: Sequence[str], validation: Mapping[str, float | None]) -> str:
-    """The family of least error; of equally good ones the first, which is the simplest."""
-    judged = [name for name in families if validation[name] is not None]
-    return min(judged or families, key=lambda name: validation[name] or 0.0)
-
-
-def _judge(predictor: Predictor, *, examples: _Examples, validation: Validation) -> tuple[bool, tuple[str, ...]]:
+def _judge(predictor: Predictor, *, examples: _Examples, trial: _Trial) -> tuple[bool, tuple[str, ...]]:
     """Whether a predictor is flagged, and what to say of it."""
     if predictor.family in BASELINES:
         return False, ()
-    if validation[predictor.family] is None:
+    own, baselines = trial.nmse(predictor.family), trial.judged(BASELINES)
+    if own is None or not baselines:
         return _judge_unseen(predictor, examples=examples)
-    baseline = _best(BASELINES, validation)
-    own, other = validation[predictor.family], validation[baseline]
-    if own <= EXACT or other is None or own < other:
+    best = trial.nmse(baselines[0])
+    if own <= EXACT or own < best:
         return False, ()
     return True, (
-        f"FLAGGED: {predictor.family} is no better than the baseline {baseline} on held-out parents "
-        f"(nMSE {own:.3g} against {other:.3g}); do not trust what it grows",
+        f"FLAGGED: {predictor.family} is no better than the baseline {baselines[0]} on held-out parents "
+        f"(nMSE {own:.3g} against {best:.3g}); do not trust what it grows",
     )
 
 
@@ -318,8 +352,8 @@ def _judge_unseen(predictor: Predictor, *, examples: _Examples) -> tuple[bool, t
         )
     if predictor.growth > 1 + GROWTH_TOLERANCE:
         return True, (
-            f"FLAGGED: the recurrence stretches tuples by {predictor.growth:.4g}, and no contracting maps of this scale factor do; "
-            "in-sample it fits anything, so do not trust what it grows",
+            f"FLAGGED: the recurrence stretches tuples by {predictor.growth:.4g}, and no contracting maps of this scale factor "
+            "do; in-sample it fits anything, so do not trust what it grows",
         )
     if predictor.arity > predictor.dimension:
         return False, ()

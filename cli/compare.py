@@ -54,9 +54,11 @@ def print_report(report: "Report") -> None:
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
     grower = f", grown by {report.predictor} ({report.family})" if report.predictor else ""
     console.print(f"{report.predicted} against {report.true}: {_range(report)}{grower}")
+    console.print()
     console.print(_levels(report))
     _print_certificate(report, console)
     if report.baselines:
+        console.print()
         console.print(_baselines(report))
     _print_whole(report, console)
     if report.seeds is not None:
@@ -90,11 +92,12 @@ def _levels(report: "Comparison") -> "Table":
         measures = (
             level.teacher_forced.nmse,
             level.rolled_out.nmse,
-            level.rolled_out.slot_accuracy,
             level.rolled_out.max_center_error,
             level.certificate,
         )
-        table.add_row(str(level.level), *(f"{count:,}" for count in counts), *map(_number, measures))
+        numbers = [_number(measure) for measure in measures]
+        numbers.insert(2, _share(level.rolled_out.slot_accuracy))
+        table.add_row(str(level.level), *(f"{count:,}" for count in counts), *numbers)
     return table
 
 
@@ -117,23 +120,22 @@ def _last(bounds: tuple[float | None, ...]) -> float | None:
 def _baselines(report: "Report") -> "Table":
     deepest = max((place for place, level in enumerate(report.levels) if level.parents), default=0)
     name = f"level {report.levels[deepest].level}" if report.levels else "no level"
-    columns = ("rule", "nMSE 1 step", "nMSE rolled", "slots right", "max error", "Hausdorff/diameter", "skill")
+    columns = ("rule", "nMSE 1 step", "nMSE rolled", "slots right", "max error", "Hausdorff / diameter", "skill")
     table = _table(*columns, title=f"Beside the baselines ({name})")
-    rows = {report.family or report.predicted: report, **report.baselines}
-    for place, (family, found) in enumerate(rows.items()):
-        levels = found.levels[deepest : deepest + 1]
-        measures = [
-            (
-                level.teacher_forced.nmse,
-                level.rolled_out.nmse,
-                level.rolled_out.slot_accuracy,
-                level.rolled_out.max_center_error,
-            )
-            for level in levels
-        ] or [(None,) * 4]
-        wholes = (found.hausdorff_over_diameter, found.skill)
-        table.add_row(family, *map(_number, (*measures[0], *wholes)), style="bold" if place == 0 else None)
+    rows = [(f"{report.family or report.predicted} (this)", report), *report.baselines.items()]
+    for place, (family, found) in enumerate(rows):
+        table.add_row(family, *_summary(found, deepest), style="bold" if place == 0 else None)
     return table
+
+
+def _summary(found: "Comparison", place: int) -> list[str]:
+    """What a row of the baselines' table says of one level, and of the whole."""
+    wholes = [_number(found.hausdorff_over_diameter), _number(found.skill)]
+    if not found.levels:
+        return ["-"] * 4 + wholes
+    level, rolled = found.levels[place], found.levels[place].rolled_out
+    errors = [_number(level.teacher_forced.nmse), _number(rolled.nmse)]
+    return [*errors, _share(rolled.slot_accuracy), _number(rolled.max_center_error), *wholes]
 
 
 def _print_whole(report: "Comparison", console: "Console") -> None:
@@ -171,3 +173,8 @@ def _spread(spread: "Spread") -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
+
+
+def _share(value: float | None) -> str:
+    """A share with enough digits that only what is exactly 1 reads as 1."""
+    return "-" if value is None else "1" if value == 1 else f"{min(value, 0.9999):.4f}"

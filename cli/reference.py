@@ -75,12 +75,13 @@ def _paragraph(paragraph: str) -> str:
     return paragraph
 
 
+def options_of(command: click.Command) -> list[click.Option]:
+    """The options of a command but ``--help``, which all have, and hidden ones."""
+    return [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
+
+
 def _parameters(context: click.Context) -> Iterator[str]:
-    records = (
-        parameter.get_help_record(context)
-        for parameter in context.command.get_params(context)
-        if isinstance(parameter, click.Option)
-    )
+    records = (option.get_help_record(context) for option in options_of(context.command))
     lines = [_option(*record) for record in records if record is not None]
     if lines:
         yield "\n".join(lines)
@@ -93,6 +94,6 @@ def _option(names: str, told: str) -> str:
 
 
 if __name__ == "__main__":
-    from . import main
+    from . import cfgraph
 
-    click.echo(write_reference(main), nl=False)
+    click.echo(write_reference(cfgraph), nl=False)

@@ -27,7 +27,7 @@ def command(context: Context, id: str, digest: bool, format: str) -> None:
     if format == "json":
         click.echo(json.dumps(json_value(found), indent=1, default=str))
         return
-    for name, value in found.items():
+    for name, value in {**found, **found.pop("learned", {})}.items():
         _print_field(name, value)
 
 
@@ -66,4 +66,4 @@ def _print_field(name: str, value: Any) -> None:
 
 
 def _rounded(value: Any) -> Any:
-    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else float(f"{value:.9g}")
+    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else round(value, 12) + 0.0  # no -0.0

@@ -15,7 +15,7 @@ WHERE hierarchy.state = 'growing'
 MERGE (lease:Lease {key: $key})
 SET lease.hierarchy = $id
 WITH lease, lease.owner AS before,
-     lease.token IS NULL OR lease.until < timestamp() OR lease.owner = $dead_owner AS free
+     lease.token IS NULL OR lease.until < timestamp() OR coalesce(lease.owner = $dead_owner, false) AS free
 FOREACH (claim IN CASE WHEN free THEN [1] ELSE [] END |
   SET lease.owner = $owner, lease.token = $token, lease.until = timestamp() + $milliseconds)
 RETURN lease.owner AS owner, lease.token AS token, free AND before IS NOT NULL AS taken_over

@@ -1,5 +1,5 @@
 // name: fence_block
-// purpose: prove that a block's lease is still held by the token, and end it; no row where it is not
+// purpose: prove that a block's lease is still held by the token, and end it; 0 where it is not
 // access: write
 // parameter: key string
 // parameter: token string

@@ -2,7 +2,6 @@
 // purpose: the frontier cells of a block with the tuples of their parents, as a predictor needs them
 // access: read
 // parameter: key string
-// parameter: low string
 // parameter: high string
 // parameter: depth integer
 // parameter: id_size integer
@@ -11,7 +10,7 @@
 // column: slots list<integer>
 // column: tuple list<list<float>>
 MATCH (cell:Frontier)
-WHERE (cell.key = $key OR (cell.key >= $low AND cell.key < $high)) AND cell.level < $depth
+WHERE cell.key >= $key AND cell.key < $high AND cell.level < $depth
 OPTIONAL MATCH (parent:Cell)-[own:CHILD]->(cell)
 WHERE own.primary IS NULL
 WITH parent, collect([substring(cell.key, $id_size), cell.level, cell.center, cell.scale, cell.root_distance,

@@ -16,8 +16,10 @@ import pytest
 if os.environ.get("CFGRAPH_TYPECHECK", "1") == "1":
     from jaxtyping import install_import_hook
 
-    CHECKED = ("address", "blocks", "cells", "growth", "locate", "metric", "predictors")
-    install_import_hook([f"cfgraph.{name}" for name in CHECKED], "beartype.beartype")  # shapes are checked while testing
+    import tests.shapes  # noqa: F401 - the hook finds the checker by its name
+
+    CHECKED = ("address", "blocks", "cells", "growth", "locate", "measures", "metric", "predictors")
+    install_import_hook([f"cfgraph.{name}" for name in CHECKED], "tests.shapes.check")  # shapes are checked
 
 PLACE = "CFGRAPH_TEST_PLACE"  # where the local server of this test run lives; worker processes inherit it
 

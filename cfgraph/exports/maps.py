@@ -31,7 +31,8 @@ def maps_document(trained: "TrainedPredictor") -> dict[str, Any]:
     predictor = trained.load()
     if not isinstance(predictor, Recurrence):
         raise InputError(
-            f"predictor {trained.id!r} is of the family {trained.family}, which learns no maps; train one with --family recurrence"
+            f"predictor {trained.id!r} is of the family {trained.family}, which learns no maps; train one with "
+            "--family recurrence"
         )
     matrix, offset = predictor.maps()
     maps = [{"matrix": a, "offset": t} for a, t in zip(matrix.tolist(), offset.tolist(), strict=True)]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -269,7 +270,7 @@ def _first_layers(inputs: int, outputs: int, *, options: NetworkOptions, random:
 
     sizes = [inputs, *[options.width] * options.hidden, outputs]
     layers = []
-    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for fan_in, fan_out in pairwise(sizes):
         gain = math.sqrt(2 / fan_in) if len(layers) < options.hidden else 0.0
         weight = gain * torch.randn(fan_in, fan_out, dtype=torch.float64, generator=random)
         bias = torch.zeros(fan_out, dtype=torch.float64)

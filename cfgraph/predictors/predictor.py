@@ -75,9 +75,7 @@ class Predictor(ABC):
 
     @classmethod
     @abstractmethod
-    def learn(
-        cls, observed: Frontier, tuples: Float[np.ndarray, "parents arity dim"], *, how: Learning
-    ) -> dict[str, Any]:
+    def learn(cls, observed: Frontier, tuples: Float[np.ndarray, "parents arity dim"], *, how: Learning) -> dict[str, Any]:
         """The family's own fields, learned from observed parents and the tuples of their children."""
 
     def weights(self) -> dict[str, np.ndarray]:

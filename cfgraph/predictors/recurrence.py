@@ -10,7 +10,7 @@ stacked tuples: rounding then hits each direction relative to its own size, and 
 condition number of U, where with the product alpha_j, K x K, it grows with its square.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -42,9 +42,10 @@ class Recurrence(Predictor):
     root_center: Float[np.ndarray, " dim"]
     root_scale: float
     growth: float  # max_j norm2(U^+ alpha_j U), as fitted
-    rescaled: tuple[int, ...]  # the slots whose alpha was divided by its growth, because that exceeded 1
+    rescaled: Sequence[int]  # the slots whose alpha was divided by its growth, because that exceeded 1
     fit: float  # the relative error over the observed pairs: sqrt(sum |alpha_j T_w - T_wj|^2 / sum |T_wj|^2)
     ridge: float  # lambda as a part of tr/K
+    span_residual: float | None  # how far the tuples of the root's children leave the span of the root's: see below
 
     @property
     def alpha(self) -> Float[np.ndarray, "arity arity arity"]:
@@ -71,7 +72,8 @@ class Recurrence(Predictor):
         """The recovered maps, growth and fit."""
         matrix, offset = self.maps()
         maps = [{"matrix": a, "offset": t} for a, t in zip(matrix.tolist(), offset.tolist(), strict=True)]
-        told = {"growth": self.growth, "rescaled": list(self.rescaled), "fit": self.fit, "ridge": self.ridge}
+        names = ("growth", "rescaled", "fit", "ridge", "span_residual")
+        told = {name: value for name, value in self.config().items() if name in names}
         return {**super().describe(), **told, "rank": self.rank, "maps": maps}
 
     def config(self) -> dict[str, Any]:
@@ -86,9 +88,7 @@ class Recurrence(Predictor):
         tuples[frontier.slot < 0] = 0.0
         return tuples
 
-    def _families(
-        self, tuples: Float[np.ndarray, "families arity dim"]
-    ) -> Float[np.ndarray, "families arity arity dim"]:
+    def _families(self, tuples: Float[np.ndarray, "families arity dim"]) -> Float[np.ndarray, "families arity arity dim"]:
         """The tuples of all members of whole families."""
         shape = (len(tuples), self.arity, self.arity, self.dimension)
         if self._dense is not None:
@@ -135,6 +135,7 @@ class Recurrence(Predictor):
             "rescaled": tuple(rescaled.tolist()),
             "fit": _relative_error(pairs, basis=basis, step=step),
             "ridge": ridge,
+            "span_residual": span_residual(observed, tuples),
         }
 
 
@@ -156,7 +157,7 @@ class _Pairs:
         above = observed.tuples[observed.family_rows[rows]]
         return cls(slot=observed.slot[rows], level=observed.level[rows], above=above, own=tuples[rows])
 
-    def take(self, rows: np.ndarray) -> "_Pairs":
+    def take(self, rows: np.ndarray | slice) -> "_Pairs":
         return _Pairs(slot=self.slot[rows], level=self.level[rows], above=self.above[rows], own=self.own[rows])
 
     def of_slot(self, slot: int) -> "_Pairs":

@@ -88,7 +88,7 @@ def points(
         InputError: for data that cannot be read, holds too few points or duplicates, and arguments out of their range.
     """
     check_id(id)
-    _check_arguments(depth=depth, arity=arity, pca=pca, minimum_size=minimum_size, scale_depth=scale_depth, seed=seed)
+    numbers = _check_numbers(depth=depth, arity=arity, pca=pca, minimum_size=minimum_size, scale_depth=scale_depth, seed=seed)
     read = isinstance(data, Path | str)
     table = read_points(data, key=key, columns=columns) if read else check_points(data, where="the array")
     values, remarks = _settle_duplicates(table.values, rule=duplicates)
@@ -99,18 +99,6 @@ def points(
     check_deepest_key(id, levels[-1].longest)
     factor, used, scale_notes = _estimate_scale(levels, scale_depth=scale_depth, arity=arity)
     cells = _place_cells(levels, arity=arity, scale_factor=factor)
-    tuples = cells.expansions(arity)[1]
-    recipe = {
-        "source": "points",
-        "data_sha256": table.digest,
-        "depth": int(depth),
-        "arity": int(arity),
-        "pca": None if pca is None else int(pca),
-        "minimum_size": int(minimum_size),
-        "scale_depth": int(scale_depth),
-        "duplicates": duplicates,
-        "seed": int(seed),
-    }
     return Hierarchy(
         id=id,
         origin="points",
@@ -118,23 +106,25 @@ def points(
         arity=arity,
         scale_factor=factor,
         residual_bound=largest_norm(cells.residual),
-        separation=smallest_distance(tuples),
+        separation=smallest_distance(cells.expansions(arity)[1]),
         data_built=True,
         scale_depth=used,
         notes=(*table.notes, *remarks, *explained, *scale_notes),
-        recipe=recipe,
+        recipe={"source": "points", "data_sha256": table.digest, "duplicates": duplicates, **numbers},
         cells=cells,
     )
 
 
-def _check_arguments(*, depth, arity, pca, minimum_size, scale_depth, seed) -> None:
-    check_integer(depth, name="depth", low=0)
-    check_integer(arity, name="arity", low=2)
-    check_integer(minimum_size, name="minimum size", low=1)
-    check_integer(scale_depth, name="scale depth", low=2)  # a ratio needs two levels
-    check_integer(seed, name="seed", low=0)
-    if pca is not None:
-        check_integer(pca, name="number of principal components", low=1)
+def _check_numbers(*, depth, arity, pca, minimum_size, scale_depth, seed) -> dict[str, int | None]:
+    """The arguments that are whole numbers, checked, as the recipe has them."""
+    return {
+        "depth": check_integer(depth, name="depth", low=0),
+        "arity": check_integer(arity, name="arity", low=2),
+        "pca": None if pca is None else check_integer(pca, name="number of principal components", low=1),
+        "minimum_size": check_integer(minimum_size, name="minimum size", low=1),
+        "scale_depth": check_integer(scale_depth, name="scale depth", low=2),  # a ratio needs two levels
+        "seed": check_integer(seed, name="seed", low=0),
+    }
 
 
 def _settle_duplicates(

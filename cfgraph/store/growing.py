@@ -135,10 +135,8 @@ class Growing:
 
     def read_block(self, identifier: str, root: str, *, depth: int, arity: int) -> list[Seeds]:
         """The frontier cells of a block above level ``depth``, one ``Seeds`` a level, with their parents' tuples."""
-        low, high = subtree_range(identifier, root)
-        rows = self._graph.read(
-            "read_block", key=key_of(identifier, root), low=low, high=high, depth=depth, id_size=len(identifier)
-        )
+        _, high = subtree_range(identifier, root)  # the root's own key lies right below its descendants'
+        rows = self._graph.read("read_block", key=key_of(identifier, root), high=high, depth=depth, id_size=len(identifier))
         levels = sorted({cell[1] for row in rows for cell in row["cells"]})
         return [_seeds(rows, level=level, arity=arity, identifier=identifier) for level in levels]
 

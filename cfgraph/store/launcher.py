@@ -31,7 +31,6 @@ JVM_OPTIONS = (
     "-Dlog4j2.disable.jmx=true",
 )
 ADMIN_CLASS = "org.neo4j.cli.AdminTool"
-ADMIN_SECONDS = 120
 
 # Processes that this one started. Kept, so that Python collects those that ended and has nothing to warn of.
 _children: list["subprocess.Popen[bytes]"] = []
@@ -48,7 +47,10 @@ class Launcher:
     heap: str
 
     def set_initial_password(self, password: SecretStr) -> None:
-        """Have the data that a first start makes know the password. Only a file that is a pipe ever holds it."""
+        """Have the data that a first start makes know the password. It goes through a pipe.
+
+        neo4j-admin reads its arguments from a file there: no process list shows it, no file is left with it.
+        """
         self._write_arguments()
         self.home.write_configuration(port=0, extra=self.pinned.settings)
         done = subprocess.run(
@@ -59,7 +61,6 @@ class Launcher:
             stderr=subprocess.STDOUT,
             cwd=self.home.directory,
             env=java_environment() | {"NEO4J_HOME": str(self.home.directory), "NEO4J_CONF": str(self.home.conf)},
-            timeout=ADMIN_SECONDS,
         )
         if done.returncode:
             said = " ".join(done.stdout.replace(password.get_secret_value(), "***").split())[-300:]

@@ -9,6 +9,7 @@ on, the next command joins it, and ``cfgraph down`` stops it.
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from cfgraph.errors import LocalServerError
+from cfgraph.errors import InputError, LocalServerError
 from cfgraph.settings import Settings
 from cfgraph.store.disk import explaining_disk_errors
 from cfgraph.store.home import ADDRESS, Home, Start, find_free_port, is_listening
@@ -34,6 +35,8 @@ STOP_SECONDS = 30  # 0.5 s are usual; the rest is for writing back what is in me
 KILL_SECONDS = 10
 PORT_TRIES = 5
 POLL_SECONDS = 0.05
+NEEDED_BYTES = 64 * 2**20  # below this a server starts badly or hangs, and there is no room for a graph anyway
+FULL = "the disk of {} is full; free some space there (64 MB at least), or use another folder: --store local:DIR"
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,16 @@ class LocalServer:
         self.settings = settings
         self.say = say
         self.cache = cache
+
+    @classmethod
+    def of_url(cls, url: str, *, settings: Settings, say: Callable[[str], None] = lambda line: None) -> "LocalServer":
+        """The server that a store's URL means: ``local`` or ``local:DIR``."""
+        kind, _, directory = url.partition(":")
+        if kind != "local":
+            raise InputError(
+                f"this is for the local store, and the store is {kind}:...; name it with: --store local, or --store local:DIR"
+            )
+        return cls(Path(directory or ".cfgraph"), settings=settings, say=say)
 
     def ensure(self) -> Connection:
         """A server that answers: the running one, one that is being started, or a new one."""
@@ -163,6 +176,7 @@ class LocalServer:
 
     def _start(self) -> None:
         """Start a server, on another port where the first was taken between our look and the server's."""
+        check_space(self.home.directory)
         launcher = self._prepare()
         earlier = self.home.read_start()
         port = find_free_port(earlier.port if earlier else None)
@@ -176,11 +190,11 @@ class LocalServer:
             except (LocalServerError, OSError):
                 self._end()  # what did not become a server is not left behind
                 raise
-            self.say(
-                f"started Neo4j {start.neo4j} at {uri_of(start)} for {self.home.directory}; "
-                f"it runs until: {self._down_command()}"
-            )
-            return
+            except BaseException:  # Ctrl-C, SIGTERM
+                self.say(f"the server goes on starting, for the next command; stop it with: {self._down_command()}")
+                raise
+            name = f"Neo4j {start.neo4j} for {self.home.directory}"
+            return self.say(f"started {name} at {uri_of(start)}; stop it with: {self._down_command()}")
         raise LocalServerError(f"each of {PORT_TRIES} free ports on {ADDRESS} was taken before the server had it")
 
     def _prepare(self) -> "Launcher":
@@ -217,6 +231,8 @@ class LocalServer:
         while time.monotonic() < deadline:
             if not self._is_alive():
                 raise self._death(start)
+            if "No space left on device" in self._console():
+                raise LocalServerError(FULL.format(self.home.directory))  # it would try again for ever
             # Not before the server says so: until then the port, and the password sent there, may be another's.
             if start.ready or "Bolt enabled" in self._console():
                 problem = ask(uri_of(start), password=self.home.read_password())
@@ -224,8 +240,8 @@ class LocalServer:
                     return self.home.write_start(start.model_copy(update={"ready": True}))
             time.sleep(POLL_SECONDS)
         raise LocalServerError(
-            f"the server of {self.home.directory} does not answer within {START_SECONDS} s: {problem}; its logs are in "
-            f"{self.home.console_log.parent}"
+            f"Neo4j {start.neo4j} does not answer within {START_SECONDS} s in {self.home.directory}: {problem}; "
+            f"the whole story is in {self.home.console_log.parent}"
         )
 
     def _console(self) -> str:
@@ -276,6 +292,12 @@ class PortTakenError(LocalServerError):
     """Another program took the port before the server did."""
 
 
+def check_space(directory: Path) -> None:
+    """Refuse a disk on which the server would not get far."""
+    if shutil.disk_usage(directory).free < NEEDED_BYTES:
+        raise LocalServerError(FULL.format(directory))
+
+
 def uri_of(start: Start) -> str:
     """The address of a started server."""
     return f"bolt://{ADDRESS}:{start.port}"
@@ -301,10 +323,10 @@ def ask(uri: str, *, password: SecretStr) -> str | None:
 
 
 def last_words(console: str) -> str:
-    """The line that says why a server ended: the innermost cause, else the last error, else the last line."""
+    """Why a server ended: the innermost cause that it printed, else its last error, else where it had come to."""
     lines = [line.strip() for line in console.splitlines() if line.strip()]
-    for sign in ("Caused by:", "ERROR", "Exception", "rror"):
+    for sign in ("Caused by:", "Exception", "ERROR", "rror:"):
         found = [line for line in lines if sign in line and not line.startswith("at ")]
         if found:
-            return found[-1].partition("Caused by:")[2].strip() or found[-1]
-    return lines[-1] if lines else "it ended without a word"
+            return found[-1].removeprefix("Caused by:").strip()
+    return f"something ended it without a reason given; its last line was {lines[-1]!r}" if lines else "it said nothing"

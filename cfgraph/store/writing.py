@@ -173,7 +173,7 @@ def write_block(graph: Graph, session: neo4j.Session, block: Block, *, identifie
 def _write_in(
     tx: neo4j.ManagedTransaction, statements: list[dict], *, seeds: list[str], lease: Lease | None, identifier: str
 ) -> None:
-    if lease is not None and not run_operation(tx, "fence_block", key=key_of(identifier, lease.root), token=lease.token):
+    if lease is not None and not _holds(tx, lease, identifier=identifier):
         raise LeaseLostError(f"the lease on block {lease.root} of {identifier!r} ended and was taken over; nothing was written")
     if run_operation(tx, "expand_frontier", keys=seeds)[0]["expanded"] != len(seeds):
         raise _AlreadyWrittenError
@@ -182,6 +182,10 @@ def _write_in(
         wanted = sum(len(children) for _, children in parameters["rows"])
         if created != wanted:
             raise OwnershipError(f"level {parameters['level']} of {identifier!r} took {created} of {wanted} cells; run verify")
+
+
+def _holds(tx: neo4j.ManagedTransaction, lease: Lease, *, identifier: str) -> bool:
+    return run_operation(tx, "fence_block", key=key_of(identifier, lease.root), token=lease.token)[0]["held"] == 1
 
 
 def _explain_unwritten(graph: Graph, seeds: list[str], *, identifier: str, cause: Exception) -> None:

@@ -143,10 +143,9 @@ def test_whole_file_leaves_what_was_there(error, tmp_path):
     path = tmp_path / "old.json"
     path.write_text("before")
 
-    with pytest.raises(error):  # noqa: PT012 - the error must come from within the inner block
-        with whole_file(path) as file:
-            file.write(b"half of it")
-            raise error
+    with pytest.raises(error), whole_file(path) as file:  # noqa: PT012 - the error comes from within
+        file.write(b"half of it")
+        raise error
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
 

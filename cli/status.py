@@ -1,0 +1,43 @@
+"""``cfgraph status``; and how what is known of the local server is printed."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .context import Context, pass_context
+
+if TYPE_CHECKING:
+    from cfgraph.store.local import ServerStatus
+
+FORMAT = click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print.")
+
+
+@click.command("status", epilog="Example: cfgraph status --format json")
+@FORMAT
+@pass_context
+def command(context: Context, format: str) -> None:
+    """Say where the local server is and what it runs.
+
+    Nothing is started. The username is neo4j; the password is in the file `password` of the directory.
+    """
+    from cfgraph.store.local import LocalServer
+
+    server = LocalServer.of_url(context.store_url, settings=context.settings, say=context.say)
+    print_values(values_of(server.status()), format=format)
+
+
+def values_of(status: "ServerStatus") -> dict[str, Any]:
+    """The fields of a status as they are printed."""
+    return asdict(status) | {"directory": str(status.directory)}
+
+
+def print_values(values: dict[str, Any], *, format: str) -> None:
+    """Print to stdout: lines of ``key: value``, known ones only, or one JSON object with all."""
+    if format == "json":
+        click.echo(json.dumps(values))
+        return
+    for key, value in values.items():
+        if value is not None:
+            click.echo(f"{key}: {json.dumps(value) if isinstance(value, bool) else value}")

@@ -1,0 +1,70 @@
+"""``cfgraph export`` as a process of its own, on the tests' server."""
+
+import json
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from cfgraph.exports import read_graphml, read_node_link, to_networkx
+from tests.grown import grown_hierarchy
+
+
+@pytest.fixture
+def stored(store, new_id):
+    """A hierarchy in the store, with its cells."""
+    hierarchy = grown_hierarchy(new_id())
+    store.write(hierarchy)
+    return hierarchy
+
+
+@pytest.mark.parametrize(("name", "read"), [("h.graphml", read_graphml), ("h.json", read_node_link)])
+def test_export_is_the_hierarchy(run, store, stored, tmp_path, name, read):
+    done = run("export", stored.id, "-o", tmp_path / name)
+    assert (done.stdout, done.stderr) == ("", f"wrote {tmp_path / name}\n")
+    graph, expected = read(tmp_path / name), to_networkx(stored.cells)
+    assert nx.utils.graphs_equal(nx.DiGraph(graph.edges(data=True)), nx.DiGraph(expected.edges(data=True)))
+    assert dict(graph.nodes(data=True)) == dict(expected.nodes(data=True))
+    assert graph.graph["id"] == stored.id
+    assert graph.graph["recipe"] == stored.recipe
+
+
+def test_export_depth_and_format(run, stored, tmp_path):
+    run("export", stored.id, "--depth", 1, "--format", "node-link", "-o", tmp_path / "levels")
+    graph = read_node_link(tmp_path / "levels")
+    assert list(graph) == stored.cells.prefix(1).addresses
+
+
+def test_path_is_networkx_shortest_path_on_the_export(run, store, stored, tmp_path):
+    run("export", stored.id, "-o", tmp_path / "h.json")
+    graph = nx.node_link_graph(json.loads((tmp_path / "h.json").read_text()), edges="edges").to_undirected()
+    rng = np.random.default_rng(0)
+    for first, second in rng.choice(stored.cells.addresses, (3, 2)):
+        out = json.loads(run("path", stored.id, first, second, "--format", "json").stdout)
+        expected = nx.shortest_path_length(graph, first, second, weight="weight")
+        assert out["distance"] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-o", "missing/h.json"], "there is no folder"),
+        (["-o", "h.gexf"], "expected a file that ends in .graphml or .json"),
+        (["-o", "h", "--format", "gexf"], "got format 'gexf'"),
+        (["-o", "h.json", "--format", "maps"], "is a hierarchy"),
+        (["-o", "h.json", "--depth", "-1"], "--depth"),
+        ([], "--output"),
+    ],
+)
+def test_export_refuses(run, stored, tmp_path, words, told):
+    done = run("export", stored.id, *words, code=2, cwd=tmp_path)
+    assert done.stdout == ""
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_of_what_is_not_there(run, tmp_path):
+    done = run("export", "nobody", "-o", tmp_path / "h.json", code=2)
+    assert "there is no hierarchy and no predictor 'nobody'" in done.stderr
+    assert list(tmp_path.iterdir()) == []

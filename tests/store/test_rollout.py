@@ -1,0 +1,258 @@
+"""Rollout against a real server: any interruption ends in the same graph, and every stop stops where it says."""
+
+import random
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from cfgraph import rollout as rollout_module
+from cfgraph.cells import EXPANDED, FRONTIER
+from cfgraph.errors import InputError, NotFoundError, VanishedError
+from cfgraph.growth import grow
+from cfgraph.metric import truncation_bound
+from cfgraph.rollout import Stop, rollout
+from cfgraph.store import writing
+from cfgraph.train import train
+from cfgraph.verify import verify
+from tests.grown import assert_same_cells, grown_hierarchy, ragged_hierarchy
+
+
+@pytest.fixture
+def grown(store, new_id):
+    """A true hierarchy in the store, and a predictor that learned its rule."""
+    truth = grown_hierarchy(new_id("truth"), arity=3, dimension=2, depth=4)
+    store.write(truth)
+    trained = train(truth.with_cells(truth.cells.prefix(3)), id=new_id("rule"), depth=3, family="recurrence")
+    store.write_predictor(trained)
+    return truth, trained
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Blocks of two levels, so that a small hierarchy has many."""
+    monkeypatch.setattr(rollout_module, "block_height", lambda **_: 2)
+
+
+def copy_of(store, grown, id, **options):
+    """Roll out a copy of the first levels."""
+    truth, trained = grown
+    options = {"stop": Stop(depth=6), "from_depth": 2, **options}
+    return rollout(store, truth.id, predictor=trained.id, copy_as=id, **options)
+
+
+def test_rollout_of_a_copy_is_what_growth_in_memory_gives(store, new_id, grown, small_blocks):
+    truth, trained = grown
+    report = copy_of(store, grown, new_id("copy"))
+    expected = grow(truth.cells.prefix(2), rule=trained.load().predict, arity=3, scale_factor=truth.scale_factor, depth=6)
+    found = store.read(report.id)
+    assert (report.finished, report.grown) == (True, len(expected) - 13)
+    assert found.addresses == expected.addresses
+    np.testing.assert_array_equal(found.state, expected.state)
+    np.testing.assert_array_equal(found.predicted, expected.predicted)
+    np.testing.assert_allclose(found.center, expected.center, atol=1e-12)
+    assert verify(store, report.id).clean
+    assert store.hierarchy(report.id).state == "complete"
+    assert store.grown_by(report.id).truth == truth.id
+    assert_same_cells(store.read(truth.id), truth.cells)
+
+
+def test_rollout_in_place_grows_the_frontier(store, new_id, grown):
+    truth, trained = grown
+    report = rollout(store, truth.id, predictor=trained.id, stop=Stop(depth=6))
+    assert report.grown == 3**5 + 3**6
+    found = store.read(truth.id)
+    assert (found.predicted == (found.level > 4)).all()
+    assert verify(store, truth.id).clean
+    again = rollout(store, truth.id, predictor=trained.id, stop=Stop(depth=6))
+    assert (again.grown, again.finished) == (0, True)
+    deeper = rollout(store, truth.id, predictor=trained.id, stop=Stop(depth=7))
+    assert deeper.grown == 3**7
+    assert verify(store, truth.id).clean
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 2, 7, 30])
+def test_rollout_interrupted_between_blocks_goes_on(store, new_id, grown, small_blocks, blocks):
+    whole = copy_of(store, grown, new_id("whole"))
+    asked = iter(range(10**6))
+    part = copy_of(store, grown, new_id("part"), interrupted=lambda: next(asked) >= blocks)
+    assert not part.finished
+    assert verify(store, part.id).clean
+    assert store.hierarchy(part.id).state == "growing"
+    rest = copy_of(store, grown, part.id)
+    assert rest.finished
+    assert part.grown + rest.grown == whole.grown
+    assert store.digest(part.id) == store.digest(whole.id)
+    assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": part.id})[1] == [[0]]
+
+
+def test_rollout_killed_at_random_moments_ends_in_the_same_graph(store, new_id, run):
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    truth = grown_hierarchy(new_id("truth"), arity=4, depth=3)
+    store.write(truth)
+    trained = train(truth, id=new_id("rule"), depth=3, family="recurrence")
+    store.write_predictor(trained)
+    words = ["rollout", truth.id, "--predictor", trained.id, "--from-depth", 2, "--to-depth", 7, "--as"]
+    whole, killed = new_id("whole"), new_id("killed")
+    begin = time.monotonic()
+    run(*words, whole)
+    usual = time.monotonic() - begin
+    kills = 0
+    for _ in range(5):
+        process = run.start(*words, killed)
+        time.sleep(chance.uniform(0.2, 0.9) * usual)
+        if process.poll() is None:
+            kills += 1
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    run(*words, killed)
+    assert kills >= 2
+    assert store.digest(killed) == store.digest(whole)
+    assert verify(store, killed).clean
+    assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": killed})[1] == [[0]]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_rollout_ends_between_blocks_at_a_signal(store, new_id, run, number, code):
+    truth = grown_hierarchy(new_id("truth"), arity=4, depth=3)
+    store.write(truth)
+    trained = train(truth, id=new_id("rule"), depth=3, family="recurrence")
+    store.write_predictor(trained)
+    copy = new_id("copy")
+    process = run.start("rollout", truth.id, "--predictor", trained.id, "--from-depth", 2, "--to-depth", 9, "--as", copy)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not store.query("MATCH (l:Lease {hierarchy: $id}) RETURN l LIMIT 1", {"id": copy})[1]:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "the same command goes on" in err
+    assert verify(store, copy).clean
+    assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": copy})[1] == [[0]]
+
+
+def test_a_late_write_is_refused(store, new_id, grown):
+    """A worker whose lease was taken over writes nothing."""
+    report = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
+    first = store.growing.claim_block(report.id, "/", owner="slow", lease_seconds=0.001)
+    time.sleep(0.05)
+    second = store.growing.claim_block(report.id, "/", owner="quick", lease_seconds=60)
+    assert (second.taken_over, second.lease is not None) == (True, True)
+    assert store.growing.claim_block(report.id, "/", owner="third", lease_seconds=60).lease is None
+    worker = rollout_module.Worker(
+        store, store.hierarchy(report.id), grown[1].load().predict, store.grown_by(report.id), lease_seconds=60, progress=print
+    )
+    before = store.digest(report.id)
+    block = worker._grow_block("/", 6, lease=first.lease)
+    with writing.BlockWriter(store.graph, identifier=report.id) as writer:
+        writer.submit(block, lease=first.lease)
+    assert store.digest(report.id) == before
+    with writing.BlockWriter(store.graph, identifier=report.id) as writer:
+        writer.submit(block, lease=second.lease)
+    assert len(store.read(report.id)) == 1 + 3 + 9 + 27 + 81 + 243 + 729
+
+
+def test_rollout_waits_for_a_block_that_another_holds(store, new_id, grown):
+    report = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
+    store.growing.claim_block(report.id, "/", owner="elsewhere:x:1:2", lease_seconds=1.5)
+    begin = time.monotonic()
+    finished = copy_of(store, grown, report.id)
+    assert finished.finished
+    assert finished.taken_over == 1
+    assert time.monotonic() - begin > 0.5
+    assert verify(store, report.id).clean
+
+
+def test_rollout_stops_by_precision(store, new_id, grown):
+    truth, trained = grown
+    report = copy_of(store, grown, new_id("copy"), stop=Stop(precision=0.05))
+    bounds = {"residual_bound": store.hierarchy(report.id).residual_bound, "scale_factor": truth.scale_factor}
+    depth = store.counts(report.id).depth
+    assert truncation_bound(depth, **bounds) <= 0.05 < truncation_bound(depth - 1, **bounds)
+
+
+@pytest.mark.parametrize("cells", [13, 14, 40, 200, 365, 700])
+def test_rollout_stops_by_cells(store, new_id, grown, small_blocks, cells):
+    report = copy_of(store, grown, new_id("copy"), stop=Stop(cells=cells))
+    found = store.read(report.id)
+    assert len(found) <= cells
+    whole = max(depth for depth in range(2, 9) if (3 ** (depth + 1) - 1) // 2 <= cells)
+    assert (found.state[found.level < whole] == EXPANDED).all()
+    grown_further = [found.addresses[row] for row in np.flatnonzero((found.level == whole) & (found.state == EXPANDED))]
+    frontier = [found.addresses[row] for row in np.flatnonzero((found.level == whole) & (found.state == FRONTIER))]
+    assert not grown_further or max(grown_further) < min(frontier)
+    assert verify(store, report.id).clean
+    asked = iter(range(10**6))
+    part = copy_of(store, grown, new_id("part"), stop=Stop(cells=cells), interrupted=lambda: next(asked) >= 2)
+    copy_of(store, grown, part.id, stop=Stop(cells=cells))
+    assert store.digest(part.id) == store.digest(report.id)
+
+
+def test_rollout_stops_by_time(store, new_id, grown):
+    begin = time.monotonic()
+    report = copy_of(store, grown, new_id("copy"), stop=Stop(seconds=1.0))
+    assert report.finished
+    assert report.grown > 0
+    assert time.monotonic() - begin < 60
+    assert verify(store, report.id).clean
+    deeper = rollout(store, report.id, predictor=grown[1].id, stop=Stop(depth=store.counts(report.id).depth))
+    assert deeper.finished
+    assert set(store.growing.count_frontier(report.id)) == {store.counts(report.id).depth}
+    assert verify(store, report.id).clean
+
+
+def test_rollout_of_a_ragged_tree_leaves_its_leaves(store, new_id):
+    truth = ragged_hierarchy(new_id("truth"), arity=2, depth=6)
+    store.write(truth)
+    trained = train(truth, id=new_id("rule"), depth=4, family="mean")
+    store.write_predictor(trained)
+    report = rollout(store, truth.id, predictor=trained.id, stop=Stop(depth=9), from_depth=4, copy_as=new_id("copy"))
+    found, prefix = store.read(report.id), truth.cells.prefix(4)
+    leaves = [prefix.addresses[row] for row in np.flatnonzero(prefix.state == 2)]
+    assert [found.addresses[row] for row in np.flatnonzero(found.state == 2)] == leaves
+    assert verify(store, report.id).clean
+
+
+def test_rollout_refuses_what_does_not_fit(store, new_id, grown):
+    truth, trained = grown
+    other = grown_hierarchy(new_id("other"), arity=2, depth=3)
+    store.write(other)
+    with pytest.raises(InputError, match="trained for arity 3, and hierarchy .* has arity 2"):
+        rollout(store, other.id, predictor=trained.id, stop=Stop(depth=5))
+    with pytest.raises(InputError, match="no prefix of depth 9"):
+        copy_of(store, grown, new_id("a"), from_depth=9, stop=Stop(depth=12))
+    with pytest.raises(InputError, match="would be"):
+        copy_of(store, grown, new_id("b"), stop=Stop(depth=60))
+    with pytest.raises(InputError, match="at least the prefix's 2"):
+        copy_of(store, grown, new_id("c"), stop=Stop(depth=1))
+    with pytest.raises(NotFoundError):
+        rollout(store, truth.id, predictor="no-such-predictor", stop=Stop(depth=5))
+    for wrong in ({}, {"depth": 3, "cells": 5}, {"depth": -1}, {"precision": 0.0}, {"seconds": float("nan")}):
+        with pytest.raises(InputError):
+            Stop(**wrong)
+    assert not any(hierarchy.origin == "rollout" for hierarchy in store.hierarchies() if truth.id in str(hierarchy.recipe))
+
+
+def test_a_second_rollout_with_another_target_is_refused(store, new_id, grown):
+    part = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
+    with pytest.raises(InputError, match="is being grown by"):
+        rollout(store, part.id, predictor=grown[1].id, stop=Stop(depth=9))
+    with pytest.raises(InputError, match="another recipe"):
+        copy_of(store, grown, part.id, stop=Stop(depth=9))
+
+
+def test_a_hierarchy_removed_under_a_rollout_ends_it(store, new_id, grown, small_blocks):
+    copy = new_id("copy")
+    asked = iter(range(10**6))
+
+    def remove_then_go_on():
+        if next(asked) == 3:
+            store.remove(copy)
+        return False
+
+    with pytest.raises(VanishedError, match="removed"):
+        copy_of(store, grown, copy, interrupted=remove_then_go_on)
+    assert store.query("MATCH (c:Cell) WHERE c.hierarchy = $id RETURN count(c)", {"id": copy})[1] == [[0]]
