@@ -194,7 +194,7 @@ class Certifier:
 
     def _no_bound(self, errors: StepErrors) -> str:
         if self.predictor is None:
-            return "no predictor is known, and the truth does not come from a generator whose Lipschitz constant is known"
+            return "no one predictor is known to have grown it, and the truth does not come from a generator of known constant"
         if errors.incomplete:
             return (
                 f"{errors.incomplete} unseen true parents have some children and not all, so one-step errors are not all known"

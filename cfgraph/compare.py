@@ -20,7 +20,7 @@ from cfgraph.address import ROOT, common_levels
 from cfgraph.cells import Cells
 from cfgraph.certificates import Certifier, longest
 from cfgraph.errors import InputError
-from cfgraph.growth import Frontier, frontier_of
+from cfgraph.growth import Frontier, Rule, frontier_of
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.measures import (
     PathDistortion,
@@ -82,6 +82,7 @@ def compare_stored(
         from_depth=min((growth.from_depth for growth in history), default=0),
         predictor=trained.load(device=device) if trained else None,
         trained=trained,
+        grown_by_one=len({growth.predictor for growth in history}) <= 1,
         truth_observed=not store.growing.history(true),
         pairs=pairs,
         seed=seed,
@@ -89,7 +90,7 @@ def compare_stored(
         device=device,
     )
     warnings = [f"{item.id!r} is in state {item.state!r}, not complete" for item in (truth, copy) if item.state != "complete"]
-    if len({growth.predictor for growth in history}) > 1:
+    if not question.grown_by_one:
         warnings.append(f"{predicted!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}")
     return question.answer(warnings=warnings, progress=progress)
 
@@ -172,6 +173,7 @@ class Question:
     from_depth: int
     predictor: "Predictor | None" = None
     trained: "TrainedPredictor | None" = None
+    grown_by_one: bool = True  # False where other predictors grew parts of it
     truth_observed: bool = True  # False where a predictor put cells into the truth itself
     pairs: int = PAIRS
     seed: int = 0
@@ -183,32 +185,41 @@ class Question:
         """Measure everything and report it; an ``InputError`` where the question makes no sense."""
         self.check()
         prefix = self.true_cells.read(top=ROOT, depth=self.from_depth)
-        check_roots(prefix, self.predicted_cells.read(top=ROOT, depth=0), names=(self.true.id, self.predicted))
         baselines, remarks = self.baselines(prefix)
         repeats = self.repeats()
-        rules = [self.predictor, *baselines.values(), *(trained.load(device=self.device) for trained in repeats)]
-        names = [self.predicted, *baselines, *(f"{self.predicted} (seed {trained.seed})" for trained in repeats)]
-        candidates = [
-            self.candidate(name, rule, prefix=prefix, grows=place > 0)
-            for place, (name, rule) in enumerate(zip(names, rules, strict=True))
-        ]
-        tour = Tour(self.cut(), self.plan(), tuple(candidates))
-        tallies, truth = tour.tallies(progress=progress)
-        summary = Summary(self.true, self.from_depth, tour.plan, truth, prefix=prefix, true_depth=self.true_cells.depth)
-        found = [summary.comparison(candidate, tally) for candidate, tally in zip(candidates, tallies, strict=True)]
-        split = 1 + len(baselines)
+        main, *others = self.measure(self.candidates(baselines, repeats, prefix=prefix), prefix=prefix, progress=progress)
         return Report(
-            **dict(found[0]),
+            **dict(main),
             predictor=self.trained.id if self.trained else None,
             family=self.predictor.family if self.predictor else None,
-            baselines=dict(zip(baselines, found[1:split], strict=True)),
-            seeds=self.seeds_report(found[split:], repeats),
+            baselines=dict(zip(baselines, others, strict=False)),
+            seeds=self.seeds_report(others[len(baselines) :], repeats),
             warnings=(*self.warnings(), *warnings),
             remarks=(*self.remarks(), *remarks),
         )
 
+    def measure(self, candidates: list[Candidate], *, prefix: Cells, progress: Progress) -> list[Comparison]:
+        """The report on every candidate."""
+        tour = Tour(self.cut(), self.plan(), tuple(candidates))
+        tallies, truth = tour.tallies(progress=progress)
+        summary = Summary(self.true, self.from_depth, tour.plan, truth, prefix=prefix, true_depth=self.true_cells.depth)
+        return [summary.comparison(candidate, tally) for candidate, tally in zip(candidates, tallies, strict=True)]
+
+    def candidates(
+        self, baselines: dict[str, "Predictor"], repeats: Sequence["TrainedPredictor"], *, prefix: Cells
+    ) -> list[Candidate]:
+        """The prediction itself, then the baselines and the repeated trainings, grown over the true cells."""
+        certified = self.predictor if self.grown_by_one else None
+        main = Candidate(self.predicted, self.rule(self.predictor), self.certifier(certified, prefix), grows=False)
+        loaded = {f"{self.predicted} (seed {trained.seed})": trained.load(device=self.device) for trained in repeats}
+        grown = [
+            Candidate(name, self.rule(predictor), self.certifier(predictor, prefix), grows=True)
+            for name, predictor in (*baselines.items(), *loaded.items())
+        ]
+        return [main, *grown]
+
     def check(self) -> None:
-        """Refuse numbers that make no sense."""
+        """Refuse numbers that make no sense, and hierarchies that do not belong together."""
         if self.pairs < 1:
             raise InputError(f"expected a number of pairs of at least 1, got {self.pairs}")
         if self.seeds < 0:
@@ -219,6 +230,10 @@ class Question:
             raise InputError(
                 f"training can be repeated only where a predictor is known, and {self.predicted!r} was grown by none"
             )
+        if self.seed < 0:
+            raise InputError(f"expected a seed of at least 0, got {self.seed}")
+        names, depth = (self.true.id, self.predicted), 1
+        check_roots(*(cells.read(top=ROOT, depth=depth) for cells in (self.true_cells, self.predicted_cells)), names=names)
 
     def plan(self) -> Plan:
         """What will be measured."""
@@ -245,10 +260,14 @@ class Question:
             cells_max=self.window_cells,
         )
 
-    def candidate(self, name: str, predictor: "Predictor | None", *, prefix: Cells, grows: bool) -> Candidate:
-        """A candidate with what may be proven about it."""
+    def rule(self, predictor: "Predictor | None") -> Rule | None:
+        """What a predictor answers, as a rule."""
+        return None if predictor is None else predictor.predict
+
+    def certifier(self, predictor: "Predictor | None", prefix: Cells) -> Certifier:
+        """What may be proven about what a predictor grew from the prefix."""
         rows, tuples = prefix.expansions(self.true.arity)
-        certifier = Certifier.of(
+        return Certifier.of(
             self.true,
             predictor,
             from_depth=self.from_depth,
@@ -256,7 +275,6 @@ class Question:
             root_tuple=tuples[0] if len(rows) and rows[0] == 0 else None,
             generator=self.generator(),
         )
-        return Candidate(name, predictor.predict if predictor else None, certifier, grows)
 
     def generator(self) -> Callable[[np.ndarray], np.ndarray] | None:
         """The true rule as a function of centers, where the truth comes from a generator and from nothing else."""
@@ -343,7 +361,7 @@ def observe_prefix(prefix: Cells, *, arity: int) -> tuple[Frontier | None, np.nd
 
 
 def check_roots(true: Cells, predicted: Cells, *, names: tuple[str, str]) -> None:
-    """Raise an ``InputError`` that says both values where two hierarchies do not start from one root."""
+    """Raise an ``InputError`` that says both values where two hierarchies, given down to level 1, do not start alike."""
     if true.dimension != predicted.dimension:
         _refuse("dimension", names, (true.dimension, predicted.dimension))
     scales = float(true.scale[0]), float(predicted.scale[0])
@@ -351,6 +369,13 @@ def check_roots(true: Cells, predicted: Cells, *, names: tuple[str, str]) -> Non
         _refuse("root scale", names, scales)
     if not np.allclose(true.center[0], predicted.center[0], rtol=ROOT_TOLERANCE, atol=ROOT_TOLERANCE * scales[0]):
         _refuse("root center", names, (true.center[0].tolist(), predicted.center[0].tolist()))
+    if len(true) == 1 or len(predicted) == 1:
+        return
+    if len(true) != len(predicted):
+        _refuse("arity", names, (len(true) - 1, len(predicted) - 1))
+    factors = float(true.scale[1]) / scales[0], float(predicted.scale[1]) / scales[1]
+    if not math.isclose(*factors, rel_tol=ROOT_TOLERANCE):
+        _refuse("scale factor", names, factors)
 
 
 def _refuse(what: str, names: tuple[str, str], values: tuple) -> NoReturn:
@@ -414,7 +439,7 @@ class Summary:
     @cached_property
     def prefix_distance(self) -> float:
         """How far the deepest centers of the prefix alone are from the true ones."""
-        rows = deepest_rows(self.prefix, depth=min(self.from_depth, self.plan.shared_depth), cut=False)
+        rows = deepest_rows(self.prefix, depth=min(self.from_depth, self.plan.shared_depth), cut=None)
         return hausdorff_distance(self.true_points, PointSet(self.prefix.center[rows]))
 
     @cached_property

@@ -43,8 +43,9 @@ KEYS_MAX = 24  # lines of a legend
 ROOT_MARK = 12.0  # points: the diameter of the root's mark; a cell's is that times its scale
 LEVEL_MARK = 5.0  # points: the largest mark where one level alone is drawn
 LEAST_MARK = 1.5  # points, 4 pixels: what the scale alone does not make smaller
-INK_SHARE = 0.12  # at most, of the area that a level is spread over, under its marks: many cells stay apart
+INK_SHARE = 0.12  # at most, of the area that a level is spread over, under its marks: so that many cells stay apart
 LINES_MAX = 420  # levels with at most this many cells are joined to their parents by lines
+SPREAD_BINS = 48  # squares along each side of the grid on which the spread of cells is counted
 RASTER_ABOVE = 4000  # marks: a layer with more is kept as an image inside a PDF or SVG
 SPILL = 0.25  # of the first panel's box: how far the frame follows the other panels' cells beyond it
 
@@ -81,21 +82,9 @@ def plot_report(report: Mapping[str, Any], path: str | Path) -> None:
     shape, another suffix than .png, .pdf and .svg, or a place that cannot be written.
     """
     check_picture(path)
-    try:
-        charts, levels = _charts(report), np.array([int(level["level"]) for level in report["levels"]])
-        told, said = (
-            f"{report['predicted']} against {report['true']}",
-            [f"Warning: {line}" for line in report.get("warnings", ())],
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            "expected the object that `cfgraph compare TRUE PREDICTED --format json` prints, got one of another shape "
-            f"({type(error).__name__}: {error})"
-        ) from error
-    if len(levels) == 0:
-        raise InputError("the report has no level to draw: the predictor grew nothing that the true hierarchy has")
+    sheet = _sheet(report)
     with _style():
-        _save(_draw_report(charts, levels, told=told, warnings=said), path)
+        _save(_draw_sheet(sheet), path)
 
 
 def read_report(text: bytes, *, name: str) -> dict[str, Any]:
@@ -165,11 +154,19 @@ class _View:
         """Whether each point lies in the part that is shown."""
         return ((points >= self.low) & (points <= self.high)).all(axis=1)
 
-    def covered(self, points: Float[np.ndarray, "cells 2"], *, bins: int = 48) -> float:
-        """The square points (1/72 inch each) that some cells are spread over, counted on a grid of ``bins`` by ``bins``."""
+    def room(self, points: Float[np.ndarray, "cells 2"]) -> float:
+        """The largest diameter with which the marks of many cells cover ``INK_SHARE`` of what they are spread over, in points.
+
+        Their spread is counted on a coarse grid; cells that fall into one pixel count once.
+        """
         share = (points[self.inside(points)] - self.low) / (self.high - self.low)
-        occupied = len(np.unique(np.minimum((bins * share).astype(int), bins - 1) @ [bins, 1]))
-        return self.width * self.height * 72**2 * max(occupied, 1) / bins**2
+        spread = self.width * self.height * 72**2 * _occupied(share, bins=SPREAD_BINS) / SPREAD_BINS**2
+        return math.sqrt(INK_SHARE * spread / _occupied(share, bins=int(DPI * max(self.width, self.height))))
+
+
+def _occupied(share: Float[np.ndarray, "cells 2"], *, bins: int) -> int:
+    """How many squares of a grid over the unit square hold a point; at least 1."""
+    return max(len(np.unique(np.minimum((bins * share).astype(np.int64), bins - 1) @ [bins, 1])), 1)
 
 
 def _view(panels: Sequence[Panel]) -> _View:
@@ -242,11 +239,13 @@ class _Layer:
 def _level_layers(panels: Sequence[Panel], view: _View) -> list[_Layer]:
     """A layer for each level, from bright for the root to dark for the deepest."""
     cells, predicted_from = panels[0].cells, _first_predicted(panels)
-    area, layers = view.covered(view.points[0][cells.level_rows(cells.depth)]), []
+    layers = []
     for level in range(cells.depth + 1):
         rows = tuple(panel.cells.level_rows(level) for panel in panels)
         count, scale = rows[0].stop - rows[0].start, float(cells.scale[rows[0].start] / cells.scale[0])
-        size = min(max(ROOT_MARK * min(scale, count**-0.5), LEAST_MARK), _room(area, count))
+        size = max(ROOT_MARK * min(scale, count**-0.5), LEAST_MARK)
+        if count > LINES_MAX:
+            size = min(size, view.room(view.points[0][rows[0]]))
         heading = _heading(level, predicted_from=predicted_from)
         layers.append(_Layer(_Key(f"level {level}", _level_color(level / max(cells.depth, 1)), size, count, heading), rows))
     return layers
@@ -276,8 +275,9 @@ def _branch_layers(panels: Sequence[Panel], view: _View, *, level: int) -> list[
     """A layer for each child of the root: the cells of one level below it."""
     rows = [panel.cells.level_rows(level) for panel in panels]
     branches = [_branches(panel.cells, level=level) for panel in panels]
-    names, count = np.unique(branches[0]), rows[0].stop - rows[0].start
-    size, layers = min(LEVEL_MARK, _room(view.covered(view.points[0][rows[0]]), count)), []
+    names, layers, size = np.unique(branches[0]), [], LEVEL_MARK
+    if len(branches[0]) > LINES_MAX:
+        size = min(size, view.room(view.points[0][rows[0]]))
     for number, branch in enumerate(names):
         members = tuple(where.start + np.flatnonzero(found == branch) for where, found in zip(rows, branches, strict=True))
         words = f"below /{branch}" if level else "the root"
@@ -298,11 +298,6 @@ def _qualitative(number: int, *, of: int) -> Any:
     from matplotlib import colormaps
 
     return QUALITATIVE[number] if of <= len(QUALITATIVE) else colormaps["turbo"](0.05 + 0.9 * number / (of - 1))
-
-
-def _room(area: float, count: int) -> float:
-    """The largest diameter with which ``count`` marks, if they are many, cover no more than ``INK_SHARE`` of an area."""
-    return math.sqrt(INK_SHARE * area / count) if count > LINES_MAX else ROOT_MARK
 
 
 # ---------------------------------------------------------------- drawing cells
@@ -346,7 +341,8 @@ class _Layout:
 def _draw_cells(panels: Sequence[Panel], *, level: int | None) -> "Figure":
     view = _view(panels)
     layers = _level_layers(panels, view) if level is None else _branch_layers(panels, view, level=level)
-    keys = [layer.key for layer in layers[:: math.ceil(len(layers) / KEYS_MAX)]]
+    step = math.ceil(len(layers) / KEYS_MAX)
+    keys = [layer.key for number, layer in enumerate(layers) if number % step == 0 or layer.key.heading]
     stacked = view.width > STACK_ABOVE * view.height
     caption = _wrap(_caption(panels, view, level=level), width=view.width * (1 if stacked else len(panels)) + LEGEND)
     layout = _Layout(view.width, view.height, len(panels), stacked, _legend_height(keys), LINE * len(caption))
@@ -357,8 +353,8 @@ def _draw_cells(panels: Sequence[Panel], *, level: int | None) -> "Figure":
         _draw_heading(figure, layout.box(number), name=panel.name, told=_describe(panel, level=level))
         if level is None:
             _draw_lines(axes, panel.cells, view.points[number])
-        for depth, layer in reversed(list(enumerate(layers))):
-            _draw_marks(axes, view.points[number][layer.rows[number]], layer.key, above=10 - depth / len(layers))
+        for order, layer in enumerate(layers):
+            _draw_marks(axes, view.points[number][layer.rows[number]], layer.key, order=order / len(layers))
     _draw_legend(figure, keys, place=layout.legend)
     _draw_caption(figure, caption)
     return figure
@@ -407,17 +403,19 @@ def _draw_lines(axes: "Axes", cells: Cells, points: Float[np.ndarray, "cells 2"]
             return
         segments = np.stack([points[cells.parent[rows]], points[rows]], axis=1)
         width = 0.35 + 0.5 * float(cells.scale[rows.start] / cells.scale[0])
-        axes.add_collection(LineCollection(segments, colors=INK, linewidths=width, alpha=0.28, zorder=9), autolim=False)
+        axes.add_collection(LineCollection(segments, colors=INK, linewidths=width, alpha=0.28, zorder=8), autolim=False)
 
 
-def _draw_marks(axes: "Axes", points: Float[np.ndarray, "cells 2"], key: _Key, *, above: float) -> None:
+def _draw_marks(axes: "Axes", points: Float[np.ndarray, "cells 2"], key: _Key, *, order: float) -> None:
+    """The few cells of shallow levels lie on top, the shallowest first; below them the many, the deepest first."""
+    above = 10 - order if len(points) <= LINES_MAX else 5 + order
     style = {"color": key.color, "zorder": above, "rasterized": len(points) > RASTER_ABOVE, **_mark(key.size)}
     axes.plot(*points.T, linestyle="none", **style)
 
 
 def _mark(size: float) -> dict[str, Any]:
     """A pixel, a square of a few whole pixels or, where there is room, a disc."""
-    pixels = math.floor(size * DPI / 72)
+    pixels = round(size * DPI / 72)
     if pixels <= 1:
         return {"marker": ",", "antialiased": False}
     if pixels <= 4:
@@ -477,6 +475,45 @@ class _Chart:
     curves: tuple[_Curve, ...]
 
 
+@dataclass(frozen=True)
+class _Sheet:
+    """All that the picture of a report shows."""
+
+    levels: Int[np.ndarray, " levels"]
+    charts: tuple[_Chart, ...]
+    told: str
+    warnings: tuple[str, ...]
+
+    @property
+    def curves(self) -> list[_Curve]:
+        return [curve for chart in self.charts for curve in chart.curves]
+
+    @property
+    def keys(self) -> list[_Key]:
+        """A line of the legend for every name, as it first comes."""
+        first: dict[str, _Key] = {}
+        for curve in self.curves:
+            first.setdefault(curve.key.words, curve.key)
+        return list(first.values())
+
+
+def _sheet(report: Mapping[str, Any]) -> _Sheet:
+    """What there is to draw of a report; an ``InputError`` where it is none."""
+    try:
+        levels = np.array([int(level["level"]) for level in report["levels"]])
+        if len(levels) == 0:
+            raise InputError("the report has no level to draw: the predictor grew nothing that the true hierarchy has")
+        warnings = tuple(f"Warning: {line}" for line in report.get("warnings", ()))
+        sheet = _Sheet(levels, _charts(report), f"{report['predicted']} against {report['true']}", warnings)
+        np.stack([curve.values for curve in sheet.curves], out=np.empty((len(sheet.curves), len(levels))))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            "expected the object that `cfgraph compare TRUE PREDICTED --format json` prints, got one of another shape "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    return sheet
+
+
 def _charts(report: Mapping[str, Any]) -> tuple[_Chart, _Chart]:
     """The two panels of a report."""
     predicted = str(report["predicted"])
@@ -504,13 +541,13 @@ def _baseline_curves(report: Mapping[str, Any], mode: str, measure: str) -> Iter
 
 def _certificate_curves(report: Mapping[str, Any]) -> Iterator[_Curve]:
     """The bounds that the report has: the tightest, level by level, then the two that hold at every depth."""
-    whole = report.get("certificates") or {}
+    levels, whole = report["levels"], report.get("certificates") or {}
     bounds = {
-        "by level": [_number(level["certificate"]) for level in report["levels"]],
-        "from the prefix": [_number(whole.get("from_prefix"))] * len(report["levels"]),
-        "from the root": [_number(whole.get("from_root"))] * len(report["levels"]),
+        "by level": whole.get("by_level") or [None] * len(levels),
+        "from the prefix": [level["certificate"] for level in levels],
+        "from the root": [whole.get("from_root")] * len(levels),
     }
-    known = {name: np.array(values) for name, values in bounds.items() if np.isfinite(values).any()}
+    known = {name: np.array([_number(bound) for bound in values]) for name, values in bounds.items() if any(values)}
     for number, (name, values) in enumerate(known.items()):
         heading = None if number else "certificate: at most"
         yield _Curve(_Key(name, (INK, GREY, FAINT)[number], dashed=True, heading=heading), values)
@@ -524,21 +561,17 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else float(value)
 
 
-def _draw_report(
-    charts: Sequence[_Chart], levels: Int[np.ndarray, " levels"], *, told: str, warnings: Sequence[str]
-) -> "Figure":
-    keys: dict[str, _Key] = {}
-    for curve in (curve for chart in charts for curve in chart.curves):
-        keys.setdefault(curve.key.words, curve.key)
-    zeros = any((curve.values == 0).any() for chart in charts for curve in chart.curves)
-    caption = f"{told}, at the levels that the predictor has never seen." + (" Hollow marks: exactly zero." if zeros else "")
-    lines = _wrap([caption, *warnings], width=len(charts) * REPORT_PANEL[0] + LEGEND)
-    layout = _Layout(*REPORT_PANEL, len(charts), False, _legend_height([*keys.values()]), LINE * len(lines), gap=REPORT_GAP)
+def _draw_sheet(sheet: _Sheet) -> "Figure":
+    keys = sheet.keys
+    zeros = " Hollow marks: exactly zero." if any((curve.values == 0).any() for curve in sheet.curves) else ""
+    caption = f"{sheet.told}, at the levels that the predictor has never seen.{zeros}"
+    lines = _wrap([caption, *sheet.warnings], width=len(sheet.charts) * REPORT_PANEL[0] + LEGEND)
+    layout = _Layout(*REPORT_PANEL, len(sheet.charts), False, _legend_height(keys), LINE * len(lines), gap=REPORT_GAP)
     figure = _new_figure(layout.total)
-    for number, chart in enumerate(charts):
+    for number, chart in enumerate(sheet.charts):
         _draw_heading(figure, layout.box(number), name=chart.name, told=chart.told)
-        _draw_chart(_add_axes(figure, layout.box(number)), chart, levels)
-    _draw_legend(figure, list(keys.values()), place=layout.legend)
+        _draw_chart(_add_axes(figure, layout.box(number)), chart, sheet.levels)
+    _draw_legend(figure, keys, place=layout.legend)
     _draw_caption(figure, lines)
     return figure
 
@@ -598,13 +631,13 @@ def _write(figure: "Figure", x: float, y: float, words: str, **style: Any) -> No
 
 def _draw_heading(figure: "Figure", box: tuple[float, float, float, float], *, name: str, told: str) -> None:
     left, top = box[0], box[1] + box[3]
-    _write(figure, left, top + 0.25, _fit(name, width=box[2], size=12), size=11, weight="bold")
-    _write(figure, left, top + 0.08, _fit(told, width=box[2], size=8), size=8, color=GREY)
+    _write(figure, left, top + 0.25, _fit(name, width=box[2], size=13.0), size=11, weight="bold")
+    _write(figure, left, top + 0.08, _fit(told, width=box[2], size=8.0), size=8, color=GREY)
 
 
 def _letters(width: float, *, size: float) -> int:
     """About how many letters of a size in points stand on a width in inches."""
-    return int(width * 72 / (0.55 * size))
+    return int(width * 72 / (0.51 * size))
 
 
 def _fit(words: str, *, width: float, size: float) -> str:
@@ -613,7 +646,7 @@ def _fit(words: str, *, width: float, size: float) -> str:
 
 
 def _wrap(lines: Iterable[str], *, width: float) -> list[str]:
-    return [part for line in lines for part in textwrap.wrap(line, _letters(width, size=8))]
+    return [part for line in lines for part in textwrap.wrap(line, _letters(width, size=8.0))]
 
 
 def _draw_caption(figure: "Figure", lines: Sequence[str]) -> None:

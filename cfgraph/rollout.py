@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cfgraph.address import ancestor_address, format_address, key_of, stem_of
+from cfgraph.address import ancestor_address, format_address, key_of, stem_of, subtree_range
 from cfgraph.blocks import Block, BlockLevel, block_boundaries, block_height, level_of_growth
 from cfgraph.cells import EXPANDED, FRONTIER, Cells
 from cfgraph.errors import InputError
@@ -305,14 +305,14 @@ class Worker:
 
     def _block_roots(self, first: int, last: int) -> Iterator[str]:
         """The roots of the blocks of a layer that hold frontier cells, in address order."""
-        after = self.hierarchy.id
-        while found := self.store.growing.next_frontier(self.hierarchy.id, after=after, depth=last):
+        start, _ = subtree_range(self.hierarchy.id)
+        while found := self.store.growing.next_frontier(self.hierarchy.id, start=start, depth=last):
             address, level = found
             root = ancestor_address(address, min(level, first))
             if self.growth.last_block is not None and last == self.growth.to_depth and root > self.growth.last_block:
                 return
             yield root
-            after = f"{self.hierarchy.id}{stem_of(root)}/~"  # '~' sorts behind every digit: behind the whole subtree
+            start = f"{self.hierarchy.id}{stem_of(root)}/~"  # '~' sorts behind every digit: behind the whole subtree
 
     def _grow_layer(self, first: int, last: int, *, halted: Callable[[], bool]) -> bool:
         """Grow every block of a layer, waiting for those that others hold; False where halted before the end."""

@@ -137,11 +137,11 @@ class TruthTally:
         return float(np.linalg.norm(self.high - self.low))
 
 
-def deepest_rows(cells: Cells, *, depth: int, cut: bool) -> Int[np.ndarray, " rows"]:
-    """The cells of level ``depth`` and those above it that have no children; not those whose children another window has."""
+def deepest_rows(cells: Cells, *, depth: int, cut: int | None) -> Int[np.ndarray, " rows"]:
+    """The cells of level ``depth`` and those above it that have no children; not those of a level that other windows have."""
     deepest = (cells.level == depth) | ((cells.level < depth) & (cells.child_count == 0))
-    if cut:
-        deepest[cells.level_rows(cells.depth)] = False
+    if cut is not None:
+        deepest &= cells.level < cut
     return np.flatnonzero(deepest)
 
 
@@ -180,7 +180,7 @@ class Look:
         """The levels that no other window has these cells of: all but the top's, which is in the window above."""
         true = self.window.true.cells
         depth = true.depth if self.other is None else max(true.depth, self.other.depth)
-        return range(int(true.level[0]) + (0 if self.window.cut else 1), depth + 1)
+        return range(int(true.level[0]) + (1 if self.window.cut is None else 0), depth + 1)
 
     @property
     def parent_levels(self) -> range:
@@ -259,7 +259,7 @@ class Look:
             extent=max(extent for extent in extents if extent is not None),
         )
 
-    def centers(self) -> Sample:
+    def centers(self) -> Sample | None:
         """The candidate's deepest centers."""
         window, plan = self.window, self.plan
         if not self.candidate.grows:
@@ -313,7 +313,7 @@ def generator_errors(cells: Cells, *, plan: Plan, certifier: Certifier) -> StepE
 
 def tally_alone(other: Cells, *, plan: Plan, certifier: Certifier) -> Tally:
     """What is found under a cell that only the prediction has: that its cells are there, and their centers."""
-    top, rows = int(other.level[0]), deepest_rows(other, depth=plan.shared_depth, cut=False)
+    top, rows = int(other.level[0]), deepest_rows(other, depth=plan.shared_depth, cut=None)
     levels = {level: LevelTally(only_predicted=rows_in(other.level_rows(level))) for level in range(top + 1, other.depth + 1)}
     centers = center_sample(other.center[rows], hash_cells(other, seed=plan.seed)[rows], plan=plan)
     return Tally(plan, levels, generator_errors(other, plan=plan, certifier=certifier), centers=centers)

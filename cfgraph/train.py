@@ -368,6 +368,8 @@ def _doubts(hierarchy: Hierarchy, *, depth: int) -> tuple[str, ...]:
             f"the scale factor was estimated from levels that the training did not see (up to {hierarchy.scale_depth}, it "
             f"learned from levels up to {depth})"
         )
+    if hierarchy.state == "writing":
+        doubts.append(f"{hierarchy.id!r} is not written to its end: cells that are still missing were not learned from")
     predicted = int(hierarchy.cells.prefix(depth).predicted.sum())
     if predicted:
         doubts.append(f"{predicted:,} of the cells learned from were not observed: a predictor put them there")

@@ -155,7 +155,7 @@ def climb(cells: Cells, rows: np.ndarray, *, column: np.ndarray, above: np.ndarr
 class Window:
     """The true cells under one top, the other hierarchy's, and how they match.
 
-    ``cut`` says that the cells of the last level are the tops of windows of their own.
+    ``cut`` is the level whose cells are the tops of windows of their own; None where what is below them is here.
     """
 
     true: View
@@ -163,7 +163,7 @@ class Window:
     arity: int
     from_depth: int
     seed: int
-    cut: bool
+    cut: int | None
 
     @property
     def top(self) -> str:
@@ -303,18 +303,18 @@ class Cut:
         """The window of the levels down to the cut."""
         true, other = (reader.read(top="/", depth=self.height) for reader in (self.true, self.other))
         above = Above(np.zeros((self.arity, true.dimension)), np.zeros(0))
-        return self._window(true, other, above=above, cut=True)
+        return self._window(true, other, above=above, cut=self.height)
 
     def below(self, top: str, *, above: Above, matched: bool) -> Window:
         """The window under one cell of the cut's level; ``matched`` says whether the other hierarchy has that cell."""
         true = self.true.read(top=top, depth=self.true.depth)
-        return self._window(true, self.read_other(top) if matched else None, above=above, cut=False)
+        return self._window(true, self.read_other(top) if matched else None, above=above, cut=None)
 
     def read_other(self, top: str) -> Cells:
         """The other hierarchy's cells under one cell."""
         return self.other.read(top=top, depth=self.other.depth)
 
-    def _window(self, true: Cells, other: Cells | None, *, above: Above, cut: bool) -> Window:
+    def _window(self, true: Cells, other: Cells | None, *, above: Above, cut: int | None) -> Window:
         view = View(true, np.ones(len(true), dtype=bool), above)
         return Window(view, other, arity=self.arity, from_depth=self.from_depth, seed=self.seed, cut=cut)
 

@@ -1,11 +1,11 @@
 // name: claim_frontier
-// purpose: the first frontier cell after a key, in address order, of a level that is still to grow
+// purpose: the first frontier cell from `start` on, in address order, of a level that is still to grow
 // access: read
-// parameter: after string
+// parameter: start string
 // parameter: high string
 // parameter: depth integer
 // column: key string
 // column: level integer
 MATCH (cell:Frontier)
-WHERE cell.key > $after AND cell.key < $high AND cell.level < $depth
+WHERE cell.key >= $start AND cell.key < $high AND cell.level < $depth
 RETURN cell.key AS key, cell.level AS level ORDER BY cell.key LIMIT 1

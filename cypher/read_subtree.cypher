@@ -1,7 +1,7 @@
 // name: read_subtree
-// purpose: a page of cells in key order, as columns; from the second page on `after` is the last key of the page before
+// purpose: a page of cells in key order from `start` on, as columns
 // access: read
-// parameter: after string
+// parameter: start string
 // parameter: high string
 // parameter: page integer
 // parameter: id_size integer
@@ -20,7 +20,7 @@
 // column: radius list<float>
 // column: size list<integer>
 MATCH (cell:Cell)
-WHERE cell.key > $after AND cell.key < $high
+WHERE cell.key >= $start AND cell.key < $high
 WITH cell ORDER BY cell.key LIMIT $page
 OPTIONAL MATCH (cell)<-[edge:CHILD]-(:Cell)
 WHERE $edges AND edge.primary IS NULL

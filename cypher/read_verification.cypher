@@ -1,14 +1,14 @@
 // name: read_verification
 // purpose: a page of cells in key order with everything that an invariant speaks of
 // access: read
-// parameter: after string
+// parameter: start string
 // parameter: high string
 // parameter: page integer
 // column: cells list<[key, hierarchy, address, level, center, scale, root_distance, radius, size, predicted, frontier, leaf]>
 // column: parents list<list<[key, is_cell, level, center, scale, root_distance, predicted, slot, residual, length, primary]>>
 // column: children list<list<[key, is_cell, slot, length, radius, size, primary, frontier]>>
 MATCH (cell:Cell)
-WHERE cell.key > $after AND cell.key < $high
+WHERE cell.key >= $start AND cell.key < $high
 WITH cell ORDER BY cell.key LIMIT $page
 RETURN collect([cell.key, cell.hierarchy, cell.address, cell.level, cell.center, cell.scale, cell.root_distance,
                 cell.radius, cell.size, cell.predicted, cell:Frontier, cell:Leaf]) AS cells,

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def new_id(store, request):
     made = []
 
     def make(name: str = "it") -> str:
-        made.append(f"{request.node.name[:80]}-{os.getpid()}-{len(made)}-{name}".replace("/", "|"))
+        made.append(f"{request.node.name[:60].strip()}-{uuid.uuid4().hex[:8]}-{name}".replace("/", "|"))
         return made[-1]
 
     yield make

@@ -30,6 +30,7 @@ _FLAT = 1e-9  # an input that varies less than this share of the most varying on
 _ROUNDING = 1e-12
 _SOLVED = 1e-20  # a loss at which there is nothing left to learn
 _CHECK_EVERY = 50  # steps between looks at the loss
+_HISTORY = 20  # steps that L-BFGS remembers
 _LAST_RATE = 1e-2  # the last learning rate as a share of the first: a cosine leads from one to the other
 
 
@@ -37,15 +38,16 @@ _LAST_RATE = 1e-2  # the last learning rate as a share of the first: a cosine le
 class NetworkOptions:
     """The size of a network and how long it is trained.
 
-    Up to ``batch`` parents every step sees all of them, and L-BFGS polishes what Adam found. More parents are seen in
-    seeded random batches of that size, by Adam alone: time and memory are bounded however large the prefix.
+    Adam finds the layers and L-BFGS polishes them. Up to ``batch`` parents every step sees all of them. Of more, Adam sees
+    seeded random batches of that size and L-BFGS one such batch, kept only where it helps on another: time and memory are
+    bounded however large the prefix.
     """
 
     width: int = 64  # units of a hidden layer
     hidden: int = 3  # hidden layers
     steps: int = 1000  # of Adam
     polish: int = 500  # steps of L-BFGS at most
-    batch: int = 2048  # parents a step
+    batch: int = 1024  # parents a step
     rate: float = 5e-3  # Adam's first learning rate
     decay: float = 3e-5  # weight of the squared weights beside the mean squared error of the normalised tuples
 
@@ -246,9 +248,9 @@ def _train(inputs: np.ndarray, target: np.ndarray, *, how: Learning) -> tuple[La
         examples = [torch.from_numpy(np.ascontiguousarray(part)).to(how.device) for part in (inputs, target)]
         fit = _Fit(*examples, layers=layers, options=how.options)
         _descend(fit, batches=_batches(len(inputs), options=how.options, random=random))
-        if len(inputs) <= how.options.batch:
-            _polish(fit)
-        loss = fit.error(slice(0, how.options.batch)).item()
+        rows, witnesses = _two_batches(len(inputs), options=how.options, random=random)
+        _polish(fit, rows=rows, witnesses=witnesses)
+        loss = fit.error(witnesses).item()
         return tuple(tuple(part.detach().cpu().numpy() for part in layer) for layer in layers), loss
 
 
@@ -295,8 +297,9 @@ class _Fit:
         """The mean squared error over some examples."""
         return ((forward(self.inputs[rows], self.layers) - self.target[rows]) ** 2).mean()
 
-    def penalty(self) -> "torch.Tensor":
-        return self.options.decay * sum((weight**2).sum() for weight, _ in self.layers)
+    def loss(self, rows: Any) -> "torch.Tensor":
+        """The error and the penalty on the squared weights: what is made small."""
+        return self.error(rows) + self.options.decay * sum((weight**2).sum() for weight, _ in self.layers)
 
 
 def _batches(count: int, *, options: NetworkOptions, random: Any) -> Callable[[int], Any]:
@@ -315,6 +318,16 @@ def _batches(count: int, *, options: NetworkOptions, random: Any) -> Callable[[i
     return next_batch
 
 
+def _two_batches(count: int, *, options: NetworkOptions, random: Any) -> tuple[Any, Any]:
+    """Rows to polish on and rows to judge that by: all and all, or two random batches that have no row in common."""
+    import torch
+
+    if count <= options.batch:
+        return slice(None), slice(None)
+    order = torch.randperm(count, generator=random)
+    return order[: options.batch], order[options.batch : 2 * options.batch]
+
+
 def _descend(fit: _Fit, *, batches: Callable[[int], Any]) -> None:
     """Adam with a learning rate that falls along a cosine; it stops early where nothing is left to learn."""
     import torch
@@ -323,42 +336,34 @@ def _descend(fit: _Fit, *, batches: Callable[[int], Any]) -> None:
     adam = torch.optim.Adam(fit.parameters, lr=options.rate)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(adam, max(options.steps, 1), eta_min=options.rate * _LAST_RATE)
     for step in range(options.steps):
-        error = fit.error(batches(step))
-        if step % _CHECK_EVERY == 0 and error.item() <= _SOLVED:
+        rows = batches(step)
+        if step % _CHECK_EVERY == 0 and fit.error(rows).item() <= _SOLVED:
             return
         adam.zero_grad()
-        (error + fit.penalty()).backward()
+        fit.loss(rows).backward()
         adam.step()
         cosine.step()
 
 
-def _polish(fit: _Fit) -> None:
-    """L-BFGS on all examples, from where Adam arrived; undone should it end higher than it began."""
+def _polish(fit: _Fit, *, rows: Any, witnesses: Any) -> None:
+    """L-BFGS on some examples, from where Adam arrived; undone should it end higher on the witnesses than it began."""
     import torch
 
-    def loss() -> "torch.Tensor":
-        return fit.error(slice(None)) + fit.penalty()
-
-    before, start = loss().item(), [part.detach().clone() for part in fit.parameters]
-    if fit.options.polish == 0 or fit.error(slice(None)).item() <= _SOLVED:
+    options = fit.options
+    before, start = fit.loss(witnesses).item(), [part.detach().clone() for part in fit.parameters]
+    if options.polish == 0 or fit.error(rows).item() <= _SOLVED:
         return
-    method = torch.optim.LBFGS(
-        fit.parameters,
-        max_iter=fit.options.polish,
-        history_size=20,
-        tolerance_grad=1e-10,
-        tolerance_change=1e-13,
-        line_search_fn="strong_wolfe",
-    )
+    steps = {"max_iter": options.polish, "history_size": _HISTORY, "line_search_fn": "strong_wolfe"}
+    method = torch.optim.LBFGS(fit.parameters, tolerance_grad=1e-10, tolerance_change=1e-13, **steps)
 
     def closure() -> "torch.Tensor":
         method.zero_grad()
-        value = loss()
-        value.backward()
-        return value
+        loss = fit.loss(rows)
+        loss.backward()
+        return loss
 
     method.step(closure)
-    if not loss().item() <= before:
+    if not fit.loss(witnesses).item() <= before:  # not a number counts as higher
         with torch.no_grad():
             for part, first in zip(fit.parameters, start, strict=True):
                 part.copy_(first)

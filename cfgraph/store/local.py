@@ -140,10 +140,10 @@ class LocalServer:
         """Stop the server cleanly, and kill it only where it does not end; whether there was one to stop."""
         with self._explaining():
             if not self.home.command_lock.exists():
-                return False
+                return self._end_orphans()
             with self._commanding():
                 if not self._is_alive():
-                    return False
+                    return self._end_orphans()
                 self._end()
                 return True
 
@@ -177,11 +177,12 @@ class LocalServer:
     def _start(self) -> None:
         """Start a server, on another port where the first was taken between our look and the server's."""
         check_space(self.home.directory)
+        self._end_orphans()
         launcher = self._prepare()
         earlier = self.home.read_start()
         port = find_free_port(earlier.port if earlier else None)
         for _ in range(PORT_TRIES):
-            start = self._launch(launcher, port=port)
+            start = self._launch(launcher, port=port, data_of=earlier.data_of if earlier else None)
             try:
                 self._await_ready(start)
             except PortTakenError:
@@ -213,13 +214,10 @@ class LocalServer:
             launcher.set_initial_password(password)
         return launcher
 
-    def _launch(self, launcher: "Launcher", *, port: int) -> Start:
-        start = Start(
-            port=port,
-            neo4j=launcher.pinned.version,
-            java=launcher.java.version,
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+    def _launch(self, launcher: "Launcher", *, port: int, data_of: str | None) -> Start:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        version, java = launcher.pinned.version, launcher.java.version
+        start = Start(port=port, neo4j=version, java=java, started=now, data_of=data_of)
         self.home.write_start(start)
         launcher.launch(port=port)
         return start
@@ -237,7 +235,8 @@ class LocalServer:
             if start.ready or "Bolt enabled" in self._console():
                 problem = ask(uri_of(start), password=self.home.read_password())
                 if problem is None:
-                    return self.home.write_start(start.model_copy(update={"ready": True}))
+                    update = {"ready": True, "data_of": start.neo4j}
+                    return self.home.write_start(start.model_copy(update=update))
             time.sleep(POLL_SECONDS)
         raise LocalServerError(
             f"Neo4j {start.neo4j} does not answer within {START_SECONDS} s in {self.home.directory}: {problem}; "
@@ -251,11 +250,16 @@ class LocalServer:
             return ""
 
     def _death(self, start: Start) -> LocalServerError:
+        from cfgraph.store.launcher import last_words
+
         console = self._console()
         if "PortBindException" in console or "Address already in use" in console:
             return PortTakenError(f"port {start.port} was taken by another program; run the same command again")
+        hint = ""
+        if start.data_of and is_older(start.neo4j, than=start.data_of):
+            hint = f"; the data is that of Neo4j {start.data_of}, which an older one cannot read: set CFGRAPH_NEO4J_VERSION"
         return LocalServerError(
-            f"Neo4j {start.neo4j} did not start in {self.home.directory}: {last_words(console)}; "
+            f"Neo4j {start.neo4j} did not start in {self.home.directory}: {last_words(console)}{hint}; "
             f"the whole story is in {self.home.console_log}"
         )
 
@@ -274,6 +278,17 @@ class LocalServer:
                 f"process {self.home.read_pid()}, the server of {self.home.directory}, cannot be killed; "
                 f"what it waits for may be in {self.home.console_log.parent}"
             )
+
+    def _end_orphans(self) -> bool:
+        """Kill servers whose data is gone: they have nothing left to write."""
+        from cfgraph.store.orphans import find_orphans
+
+        orphans = find_orphans(self.home.directory)
+        for pid in orphans:
+            self.say(f"process {pid} is a server whose folder {self.home.directory} was removed: killing it")
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(orphans)
 
     def _signal(self, number: signal.Signals, *, wait_seconds: float) -> bool:
         """Send a signal to the server; whether it ended."""
@@ -303,6 +318,12 @@ def uri_of(start: Start) -> str:
     return f"bolt://{ADDRESS}:{start.port}"
 
 
+def is_older(version: str, *, than: str) -> bool:
+    """Whether a version of Neo4j is of an older release: 5.26 is, than 2026.09; patches of one release are equals."""
+    release, other = ([int(part) for part in v.split(".")[:2]] for v in (version, than))
+    return release < other
+
+
 def ask(uri: str, *, password: SecretStr) -> str | None:
     """Ask the server a first question; None where it answers, else what it says. A wrong password is an error."""
     import neo4j
@@ -320,13 +341,3 @@ def ask(uri: str, *, password: SecretStr) -> str | None:
         ) from error
     except (DriverError, Neo4jError) as error:
         return str(error)
-
-
-def last_words(console: str) -> str:
-    """Why a server ended: the innermost cause that it printed, else its last error, else where it had come to."""
-    lines = [line.strip() for line in console.splitlines() if line.strip()]
-    for sign in ("Caused by:", "Exception", "ERROR", "rror:"):
-        found = [line for line in lines if sign in line and not line.startswith("at ")]
-        if found:
-            return found[-1].removeprefix("Caused by:").strip()
-    return f"something ended it without a reason given; its last line was {lines[-1]!r}" if lines else "it said nothing"

@@ -31,7 +31,7 @@ def is_locked(path: Path) -> bool:
         with path.open("rb") as file:
             # Shared, so that two processes which ask at the same moment do not take each other for the holder.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except BlockingIOError:
         return True

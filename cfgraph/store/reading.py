@@ -27,18 +27,22 @@ def read_pages(
     The next page is asked for while the caller works on this one.
     """
     low, high = subtree_range(identifier, top)
+    start = low if top == ROOT else low + "0"  # the root's own key is `low` itself: it comes with its descendants
     fixed = {"high": high, "page": PAGE_CELLS, "id_size": len(identifier), "edges": edges, "centers": True, "extras": extras}
-    # Keys above `low` only: the root's own key is `low` itself, so its range starts just below.
-    after = identifier if top == ROOT else low
     with ThreadPoolExecutor(1, thread_name_prefix="cfgraph-read") as ahead:
-        coming = ahead.submit(graph.read, "read_subtree", after=after, **fixed)
+        coming = ahead.submit(graph.read, "read_subtree", start=start, **fixed)
         while True:
             page = coming.result()[0]
             last = page.pop("last")
             if last is None:
                 return
-            coming = ahead.submit(graph.read, "read_subtree", after=last, **fixed)
+            coming = ahead.submit(graph.read, "read_subtree", start=next_key(last), **fixed)
             yield _checked(page, identifier)
+
+
+def next_key(key: str) -> str:
+    """Where the keys behind a key begin: nothing that can follow it in a longer key sorts before a space."""
+    return key + " "
 
 
 def _checked(page: Columns, identifier: str) -> Columns:

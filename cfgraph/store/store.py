@@ -227,12 +227,12 @@ class Store:
 
     def verification_pages(self, identifier: str) -> Iterator[dict[str, list]]:
         """Every cell with what the invariants speak of, in key order, a page at a time."""
-        after, (_, high) = identifier, subtree_range(identifier)
+        start, high = subtree_range(identifier)
         while True:
-            page = self.graph.read("read_verification", after=after, high=high, page=VERIFICATION_CELLS)[0]
+            page = self.graph.read("read_verification", start=start, high=high, page=VERIFICATION_CELLS)[0]
             if not page["cells"]:
                 return
-            after = page["cells"][-1][0]
+            start = reading.next_key(page["cells"][-1][0])
             yield page
 
     def strays(self, identifier: str) -> list[dict[str, Any]]:

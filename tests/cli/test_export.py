@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from cfgraph.exports import read_graphml, read_node_link, to_networkx
+from cfgraph.sources import ifs
+from cfgraph.train import train
 from tests.grown import grown_hierarchy
 
 
@@ -43,6 +45,22 @@ def test_path_is_networkx_shortest_path_on_the_export(run, store, stored, tmp_pa
         out = json.loads(run("path", stored.id, first, second, "--format", "json").stdout)
         expected = nx.shortest_path_length(graph, first, second, weight="weight")
         assert out["distance"] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_export_of_a_predictor_is_the_system_that_it_learned(run, store, new_id, tmp_path):
+    """Levy's curve from three levels, written as maps, ingested again: the same cells."""
+    true, rule, again = new_id("true"), new_id("rule"), new_id("again")
+    store.write(ifs(id=true, maps="levy", depth=5))
+    prefix = store.hierarchy(true).with_cells(store.read(true, depth=3))
+    store.write_predictor(train(prefix, id=rule, depth=3, family="recurrence"))
+    for words in (["-o", tmp_path / "maps.json"], ["-o", tmp_path / "maps", "--format", "maps"]):
+        run("export", rule, *words)
+    assert (tmp_path / "maps.json").read_bytes() == (tmp_path / "maps").read_bytes()
+    run("ingest", "ifs", tmp_path / "maps.json", "--depth", 5, "--as", again)
+    np.testing.assert_allclose(store.read(again).center, store.read(true).center, rtol=0, atol=1e-12)
+    for words in (["--format", "graphml"], ["--depth", "2"]):
+        assert "is a predictor" in run("export", rule, "-o", tmp_path / "no.json", *words, code=2).stderr
+    assert not (tmp_path / "no.json").exists()
 
 
 @pytest.mark.parametrize(

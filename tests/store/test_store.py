@@ -190,3 +190,23 @@ def test_query_reads_only_unless_told(store, new_id):
     assert store.query("MATCH (c:Cell) WHERE c.hierarchy = $id RETURN count(c.spoiled)", {"id": hierarchy.id})[1] == [[0]]
     with pytest.raises(InputError, match="line 1"):
         store.query("MATCH (c:Cell RETURN c")
+
+
+@pytest.mark.parametrize("ending", ["-b", ".b", " b", "!", "0", "~", "é"])
+def test_ids_that_begin_alike_do_not_meet(store, new_id, ending):
+    from cfgraph.verify import verify
+
+    first = grown_hierarchy(new_id("a"), depth=2)
+    second = grown_hierarchy(new_id("a")[:-3] + "x", depth=2).model_copy(update={"id": first.id + ending})
+    store.write(second)
+    store.write(first)
+    try:
+        for hierarchy in (first, second):
+            assert_same_cells(store.read(hierarchy.id), hierarchy.cells)
+            report = verify(store, hierarchy.id)
+            assert (report.clean, report.cells) == (True, 13)
+            assert store.growing.next_frontier(hierarchy.id, start=hierarchy.id + "/", depth=3) == ("/0/0", 2)
+        store.remove(first.id)
+        assert_same_cells(store.read(second.id), second.cells)
+    finally:
+        store.remove(second.id)

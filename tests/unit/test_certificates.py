@@ -270,7 +270,7 @@ class Jumpy:
 @pytest.mark.parametrize(
     ("parts", "errors", "reason"),
     [
-        ({}, StepErrors(extent=1.0), "no predictor is known"),
+        ({}, StepErrors(extent=1.0), "no one predictor is known"),
         ({"predictor": Smooth()}, StepErrors(at_true=0.1, in_prefix=1e-3, extent=1.0), "prefix is not the truth's"),
         ({"predictor": Smooth()}, StepErrors(at_true=0.1, incomplete=3), "3 unseen true parents"),
         ({"predictor": Smooth()}, StepErrors(), "no unseen level"),

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -182,7 +184,7 @@ def test_hausdorff_distance_of_the_deepest_centers(trees, window_cells):
     report = compare_cells(truth_of(true, arity=arity), other, from_depth=1, pairs=20, window_cells=window_cells)
     depth = min(true.depth, other.depth)
     assert report.hausdorff_level == depth
-    sets = [deepest(cells, depth) for cells in (true, other, true.prefix(1) if true.depth > 1 else true)]
+    sets = deepest(true, depth), deepest(other, depth), deepest(true, 1)
     distances = [max(directed_hausdorff(sets[0], s)[0], directed_hausdorff(s, sets[0])[0]) for s in sets[1:]]
     diameter = float(np.linalg.norm(np.ptp(true.center, axis=0)))
     assert report.hausdorff == approximately(distances[0])
@@ -264,7 +266,7 @@ def test_a_prediction_deeper_than_the_truth():
     deeper = cfg(id="smooth", depth=7, arity=3, dimension=2, seed=1)
     trained = train(truth, id="p", depth=3, family="mean")
     predicted = grown(truth, trained.load(), from_depth=3, depth=7)
-    report = compare_cells(truth, predicted, trained=trained, window_cells=30)
+    report = compare_cells(truth, predicted, trained=trained, window_cells=100)
     assert [(level.matched, level.only_predicted) for level in report.levels] == [(81, 0), (243, 0), (0, 729), (0, 2187)]
     assert report.levels[-1].rolled_out.max_center_error is None
     errors = np.linalg.norm(predicted.center - deeper.cells.center, axis=1)
@@ -275,9 +277,9 @@ def test_a_prediction_deeper_than_the_truth():
 
 
 def test_windows_do_not_change_the_report():
-    truth, trained, predicted = exact_pair(depth=6)
+    truth, trained, predicted = exact_pair(depth=5)
     wrong = predicted.with_columns(center=predicted.center + 1e-3 * (predicted.level > 3)[:, None])
-    reports = [compare_cells(truth, wrong, trained=trained, window_cells=cells) for cells in (None, 400, 5)]
+    reports = [compare_cells(truth, wrong, trained=trained, window_cells=cells) for cells in (None, 400, 30)]
     whole, *parts = (json.loads(report.to_json()) for report in reports)
     for part in parts:
         assert_same(part, whole)
@@ -327,7 +329,7 @@ def all_pairs(cells, *, from_depth):
     """Every two cells of one unseen level, and every cell of one with each of its ancestors."""
     pairs = []
     for row in np.flatnonzero(cells.level > from_depth).tolist():
-        pairs += [(row, other) for other in range(*cells.level_rows(cells.level[row]).indices(len(cells))) if other != row]
+        pairs += [(row, other) for other in range(*cells.level_rows(int(cells.level[row])).indices(len(cells))) if other != row]
         above = cells.parent[row]
         while above >= 0:
             pairs.append((row, above))
@@ -400,7 +402,7 @@ def test_two_truths_are_compared_without_teacher_forcing():
     assert (report.from_depth, report.baselines) == (0, {})
     assert all(level.rolled_out.mse == 0 and level.teacher_forced.mse is None for level in report.levels)
     assert any("nothing is teacher-forced" in remark for remark in report.remarks)
-    assert "no predictor is known" in report.certificates.reason
+    assert "no one predictor is known" in report.certificates.reason
     with pytest.raises(InputError, match="root center"):
         compare_cells(koch, levy.cells)
 
@@ -462,6 +464,7 @@ def test_seeds_repeat_the_training():
         ({"seeds": -1}, "seeds of at least 0"),
         ({"seeds": 2, "trained": None}, "grown by none"),
         ({"from_depth": -1}, "prefix of depth 0 or more"),
+        ({"seed": -1}, "seed of at least 0"),
     ],
 )
 def test_questions_that_make_no_sense(changes, told):
@@ -474,8 +477,14 @@ def test_hierarchies_that_do_not_belong_together():
     truth, _, predicted = exact_pair(depth=3)
     with pytest.raises(InputError, match="dimension, got 'koch' with 2 and 'predicted' with 3"):
         compare_cells(truth, Cells.from_root(np.zeros(3)))
-    with pytest.raises(InputError, match="root scale, got 'koch' with .* and 'predicted' with"):
+    with pytest.raises(InputError, match=r"root scale, got 'koch' with .* and 'predicted' with"):
         compare_cells(truth, Cells.from_root(truth.cells.center[0], scale=2.0))
+    three = grow(truth.cells.prefix(0), rule=lambda f: np.ones((1, 3, 2)), arity=3, scale_factor=truth.scale_factor, depth=1)
+    with pytest.raises(InputError, match="arity, got 'koch' with 4 and 'predicted' with 3"):
+        compare_cells(truth, three)
+    slower = predicted.with_columns(scale=0.9**predicted.level)
+    with pytest.raises(InputError, match=r"scale factor, got 'koch' with 0.33.* and 'predicted' with 0.9"):
+        compare_cells(truth, slower)
     with pytest.raises(InputError, match="no cells in memory"):
         compare_cells(truth.with_cells(None), predicted)
     for name, value in (("arity", 5), ("dimension", 3), ("scale_factor", 0.7)):
@@ -534,3 +543,28 @@ def test_samples_are_bounded():
     plan = tallies.Plan(4, 2, range(3, 9), 8, pairs=100, center_sample=1000, seed=0)
     assert plan.pairs_per_level * 2 * len(plan.levels) >= 100
     assert plan.path_sample == 2 * plan.pairs_per_level
+
+
+def test_what_several_predictors_grew_has_no_certificate_of_one_of_them():
+    truth, trained, predicted = exact_pair(depth=4)
+    question = compare.Question(
+        true=truth.with_cells(None),
+        predicted="mixed",
+        true_cells=CellsReader(truth.cells),
+        predicted_cells=CellsReader(predicted),
+        from_depth=2,
+        predictor=trained.load(),
+        trained=trained,
+        grown_by_one=False,
+    )
+    report = question.answer()
+    assert report.levels[0].certificate is None
+    assert "no one predictor" in report.certificates.reason
+    assert report.levels[0].teacher_forced.slot_accuracy == 1
+    assert report.baselines["mean"].levels[0].certificate is not None
+
+
+def test_comparing_loads_nothing_heavy():
+    heavy = ("torch", "sklearn", "scipy", "networkx", "neo4j")
+    code = f"import sys, cfgraph.compare; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

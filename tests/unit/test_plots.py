@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -13,9 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cfgraph.cells import Cells
+from cfgraph.compare import compare_cells
 from cfgraph.errors import InputError
 from cfgraph.growth import grow
 from cfgraph.plots import Panel, main_axes, plot_cells, plot_report, read_report
+from cfgraph.sources import ifs
+from cfgraph.train import train
 from tests.trees import FINITE, ragged_cells, smooth_cells, smooth_rule
 
 LEVELS = [{"level": level, "parents": 4**level} for level in (3, 4, 5)]
@@ -32,7 +36,7 @@ def comparison(*, size: float, certificate: float | None = None, **more) -> dict
 REPORT = comparison(
     size=1e-4,
     certificate=0.02,
-    certificates={"from_prefix": 0.03, "from_root": None},
+    certificates={"from_prefix": 0.02, "from_root": None, "by_level": [0.01, 0.015, 0.018]},
     baselines={family: comparison(size=size) for family, size in (("zero", 1.0), ("mean", 0.1), ("parent", 0.0))},
     warnings=["a warning that must be seen"],
 )
@@ -48,7 +52,7 @@ def test_the_suffix_tells_the_form(suffix, start, tmp_path):
     assert (tmp_path / f"h{suffix}").read_bytes().startswith(start)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(ragged_cells(dimension=None), st.booleans())
 def test_every_shape_of_tree_can_be_drawn(tmp_path_factory, cells, alone):
     path = tmp_path_factory.getbasetemp() / "tree.png"
@@ -156,8 +160,17 @@ def test_plot_report_draws_every_curve(tmp_path):
     assert any("Hollow marks: exactly zero." in line for line in words)
 
 
+def test_plot_report_of_what_compare_reports(tmp_path):
+    true = ifs(id="koch", maps="koch", depth=4)
+    trained = train(true, id="rule", depth=2, family="recurrence")
+    grown = grow(true.cells.prefix(2), rule=trained.load().predict, arity=4, scale_factor=true.scale_factor, depth=4)
+    report = compare_cells(true, grown, trained=trained, predicted_id="grown").to_json()
+    plot_report(read_report(report.encode(), name="report"), tmp_path / "r.svg")
+    assert {"grown", "zero", "scaled-parent", "by level", "from the prefix", "from the root"} <= comments_of(tmp_path / "r.svg")
+
+
 def test_plot_report_of_nulls(tmp_path):
-    report = json.loads(json.dumps(REPORT).replace("0.0001", "null").replace("0.01", "null"))
+    report = json.loads(re.sub(r"0\.[0-9]+", "null", json.dumps(REPORT)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plot_report(report, tmp_path / "r.png")
@@ -171,6 +184,8 @@ def test_plot_report_refuses_what_is_no_report(missing, tmp_path):
         plot_report(report, tmp_path / "r.png")
     with pytest.raises(InputError, match="no level"):
         plot_report({**REPORT, "levels": []}, tmp_path / "r.png")
+    with pytest.raises(InputError, match="another shape"):
+        plot_report({**REPORT, "certificates": {"by_level": [0.1]}}, tmp_path / "r.png")
     for levels in (3, [3], [{"level": "deep"}], [{"level": 3, "teacher_forced": [], "rolled_out": 1}]):
         with pytest.raises(InputError, match="another shape"):
             plot_report({**REPORT, "levels": levels}, tmp_path / "r.png")

@@ -1,0 +1,187 @@
+"""The demo: four hierarchies learned from their first levels and grown on, each compared with the truth, and two queries.
+
+Every chapter is a row of plain library calls, and names the shell commands that do the same.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cfgraph.compare import compare_stored
+from cfgraph.errors import NotFoundError
+from cfgraph.hierarchy import Hierarchy
+from cfgraph.plots import Panel, plot_cells
+from cfgraph.report import Report
+from cfgraph.rollout import Stop, rollout
+from cfgraph.train import train
+
+if TYPE_CHECKING:
+    from cfgraph.store import Store
+
+Progress = Callable[[str], Callable[[int, int], None]]  # what is being done -> a callback for cells done and in all
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One hierarchy of the demo: where it comes from, how much of it is learned from, and what to say of it."""
+
+    title: str
+    about: str
+    id: str
+    source: Callable[[str], Hierarchy]
+    ingest: str  # the shell's words for the source
+    learned_depth: int
+    depth: int
+    family: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a chapter came to: the commands that do the same, the comparison, what was learned, and the picture."""
+
+    chapter: Chapter
+    commands: tuple[str, ...]
+    report: Report
+    learned: dict[str, Any]
+    picture: Path
+
+
+@dataclass(frozen=True)
+class Question:
+    """A Cypher query of the demo with its answer."""
+
+    title: str
+    cypher: str
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+def _fern(id: str) -> Hierarchy:
+    from cfgraph.sources.ifs import ifs
+
+    return ifs(id=id, maps="fern", depth=8)
+
+
+def _koch(id: str) -> Hierarchy:
+    from cfgraph.sources.ifs import ifs
+
+    return ifs(id=id, maps="koch", depth=8)
+
+
+def _smooth(id: str) -> Hierarchy:
+    from cfgraph.sources.cfg import cfg
+
+    return cfg(id=id, arity=4, dimension=2, scale_factor=0.5, rule="smooth", depth=7, seed=7)
+
+
+def _digits(id: str) -> Hierarchy:
+    from sklearn.datasets import load_digits
+
+    from cfgraph.sources.points import points
+
+    return points(id=id, data=load_digits().data, arity=3, depth=5, pca=8)
+
+
+CHAPTERS = (
+    Chapter(
+        title="Barnsley's fern, learned from two levels",
+        about="Four affine maps, none of them told: the 20 residuals of two levels are enough to find them.",
+        id="fern",
+        source=_fern,
+        ingest="cfgraph ingest ifs fern --depth 8 --as fern",
+        learned_depth=2,
+        depth=8,
+        family="auto",
+    ),
+    Chapter(
+        title="The Koch curve, which turns as it goes down",
+        about="A rule of the center alone cannot express a rotation; the recurrence sees the parent's residuals and can.",
+        id="koch",
+        source=_koch,
+        ingest="cfgraph ingest ifs koch --depth 8 --as koch",
+        learned_depth=2,
+        depth=8,
+        family="auto",
+    ),
+    Chapter(
+        title="A smooth generator, learned by the ReLU network",
+        about="Residuals that bend with the place. Five levels are observed, 341 parents; the network fills in two more.",
+        id="smooth",
+        source=_smooth,
+        ingest="cfgraph ingest cfg --arity 4 --dimension 2 --scale-factor 0.5 --depth 7 --seed 7 --as smooth",
+        learned_depth=5,
+        depth=7,
+        family="mlp",
+    ),
+    Chapter(
+        title="Hand-written digits, clustered: where a rule is hardly there",
+        about="1,797 images of 8 x 8 pixels, split in three again and again. Read what auto takes beside the baselines.",
+        id="digits",
+        source=_digits,
+        ingest="cfgraph ingest points digits.npy --arity 3 --pca 8 --depth 5 --as digits",
+        learned_depth=3,
+        depth=5,
+        family="auto",
+    ),
+)
+
+QUERIES = {
+    "How many cells does each level of the grown fern have, and which may still grow?": """
+MATCH (c:Cell) WHERE c.key >= $id + '/' AND c.key < $id + '0'
+RETURN c.level AS level, count(*) AS cells, sum(CASE WHEN c.predicted THEN 1 ELSE 0 END) AS predicted,
+       sum(CASE WHEN c:Frontier THEN 1 ELSE 0 END) AS frontier
+ORDER BY level""",
+    "Which predicted digits clusters lie farthest from their true places?": """
+MATCH (grown:Hierarchy {id: $digits})-[:PREDICTS]->(truth:Hierarchy)
+MATCH (p:Cell) WHERE p.key >= grown.id + '/' AND p.key < grown.id + '0' AND p.predicted
+MATCH (t:Cell {key: truth.id + p.address})
+RETURN p.address AS address, t.size AS images,
+       sqrt(reduce(sum = 0.0, i IN range(0, size(p.center) - 1) | sum + (p.center[i] - t.center[i]) ^ 2)) AS gap
+ORDER BY gap DESC LIMIT 5""",
+}
+
+
+def run_chapter(store: "Store", chapter: Chapter, *, output: Path, progress: Progress) -> Outcome:
+    """Ingest, train, roll out, compare, draw; what is in the store already is not made again."""
+    truth, rule, grown = chapter.id, f"{chapter.id}-rule", f"{chapter.id}-grown"
+    store.write(chapter.source(truth), progress=progress(f"writing {truth}"))
+    prefix = store.hierarchy(truth).with_cells(store.read(truth, depth=chapter.learned_depth))
+    try:
+        trained = store.predictor(rule)
+    except NotFoundError:
+        trained = train(prefix, id=rule, depth=chapter.learned_depth, family=chapter.family)
+        store.write_predictor(trained)
+    rollout(
+        store,
+        truth,
+        predictor=rule,
+        stop=Stop(depth=chapter.depth),
+        from_depth=chapter.learned_depth,
+        copy_as=grown,
+        progress=progress(f"growing {grown}"),
+    )
+    report = compare_stored(store, truth, grown, progress=progress(f"comparing {grown}"))
+    picture = output / f"{truth}.png"
+    panels = [Panel(store.read(truth), truth), Panel(store.read(grown), grown, grown_by=f"{rule} ({trained.family})")]
+    plot_cells(panels, picture)
+    return Outcome(chapter, _commands(chapter, picture), report, trained.describe(), picture)
+
+
+def _commands(chapter: Chapter, picture: Path) -> tuple[str, ...]:
+    name, first, last = chapter.id, chapter.learned_depth, chapter.depth
+    family = "" if chapter.family == "auto" else f" --family {chapter.family}"
+    return (
+        chapter.ingest,
+        f"cfgraph train {name} --depth {first}{family} --as {name}-rule",
+        f"cfgraph rollout {name} --predictor {name}-rule --from-depth {first} --to-depth {last} --as {name}-grown",
+        f"cfgraph compare {name} {name}-grown",
+        f"cfgraph plot {name} --beside {name}-grown -o {picture}",
+    )
+
+
+def ask_questions(store: "Store") -> Iterator[Question]:
+    """The demo's Cypher queries, answered."""
+    for title, cypher in QUERIES.items():
+        columns, rows = store.query(cypher, {"id": "fern-grown", "digits": "digits-grown"})
+        yield Question(title, cypher.strip(), columns, rows)

@@ -1,0 +1,99 @@
+"""``cfgraph demo``"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .context import Context, pass_context
+from .output import print_table, progress_bar
+
+if TYPE_CHECKING:
+    from cfgraph.demo import Outcome, Question
+    from cfgraph.report import Comparison
+
+
+@click.command("demo", epilog="Example: cfgraph demo --output demo-output")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo-output"),
+    show_default=True,
+    help="The folder for the pictures.",
+)
+@pass_context
+def command(context: Context, output: Path) -> None:
+    """The whole story on examples: hierarchies in, a predictor learned, the frontier grown, truth and prediction compared.
+
+    A fern and a Koch curve learned from two levels and grown six more, a smooth generator learned by the ReLU network,
+    hand-written digits clustered and learned, two Cypher queries, and a picture of each.
+    """
+    begin = time.monotonic()
+    context.say("starting: a private Neo4j, if none runs yet (the first time its jars are fetched)")
+    with context.open_store() as store:
+        from cfgraph.demo import CHAPTERS, ask_questions, run_chapter
+
+        output.mkdir(parents=True, exist_ok=True)
+        for number, chapter in enumerate(CHAPTERS, start=1):
+            context.say(f"[{time.monotonic() - begin:5.1f} s] {number} of {len(CHAPTERS)}: {chapter.title}")
+            with ExitStack() as bars:
+                outcome = run_chapter(store, chapter, output=output, progress=_bars(bars))
+            _print_outcome(number, outcome)
+        for question in ask_questions(store):
+            _print_question(question)
+    context.say(
+        f"[{time.monotonic() - begin:5.1f} s] done; the graph is still there: try `cfgraph --store {context.store_url} ls`"
+    )
+
+
+def _bars(open_bars: ExitStack) -> Callable[[str], Callable[[int, int], None]]:
+    """Shows one progress bar after another."""
+
+    def next_bar(label: str) -> Callable[[int, int], None]:
+        open_bars.close()  # the one before is done
+        return open_bars.enter_context(progress_bar(label))
+
+    return next_bar
+
+
+def _print_outcome(number: int, outcome: "Outcome") -> None:
+    chapter, report = outcome.chapter, outcome.report
+    click.secho(f"\n{number}. {chapter.title}", bold=True)
+    click.echo(chapter.about)
+    click.echo("\n".join(["", *(f"  $ {line}" for line in outcome.commands), ""]))
+    told = f"{outcome.learned['family']} learned from levels 0 to {report.from_depth}"
+    if "growth" in outcome.learned["learned"]:
+        told += f"; {len(outcome.learned['learned']['maps'])} maps recovered (cfgraph show {outcome.learned['id']})"
+    click.echo(told)
+    rows = list(_rows(report, outcome.learned["family"]))
+    print_table(["rule", "nMSE, one step", "nMSE, rolled out", "slots right", "largest center error", "certificate"], rows)
+    for line in (*(f"WARNING: {warning}" for warning in report.warnings), *(f"* {remark}" for remark in report.remarks)):
+        click.echo(line)
+    click.echo(f"picture: {outcome.picture}")
+
+
+def _rows(report: "Comparison", family: str) -> Iterator[list]:
+    """The prediction level by level, and the two best baselines at the deepest level."""
+    for level in report.levels:
+        yield _row(f"{family}, level {level.level}", level)
+    ranked = sorted(report.baselines.items(), key=lambda item: item[1].levels[-1].teacher_forced.nmse or float("inf"))
+    for name, baseline in ranked[:2]:
+        yield _row(f"{name}, level {baseline.levels[-1].level} (a baseline)", baseline.levels[-1])
+
+
+def _row(name: str, level) -> list:
+    forced, rolled = level.teacher_forced, level.rolled_out
+    return [name, *map(_short, (forced.nmse, rolled.nmse, forced.slot_accuracy, rolled.max_center_error, level.certificate))]
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _print_question(question: "Question") -> None:
+    click.secho(f"\n{question.title}", bold=True)
+    click.echo("\n".join(f"  {line}" for line in question.cypher.splitlines()))
+    print_table(question.columns, question.rows)

@@ -1,0 +1,34 @@
+"""``cfgraph train``"""
+
+import click
+
+from cfgraph.predictors import AUTO, DEVICE, FAMILIES, SEED
+
+from .context import Context, pass_context
+from .output import print_table
+
+
+@click.command("train", epilog="Example: cfgraph train koch --depth 2 --as koch-rule")
+@click.argument("id")
+@click.option("--depth", type=int, required=True, metavar="L", help="Learn from the cells of levels up to this one.")
+@click.option("--as", "name", required=True, metavar="PREDICTOR", help="The predictor's id.")
+@click.option("--family", default=AUTO, show_default=True, metavar="FAMILY", help=f"{AUTO}, or one of {', '.join(FAMILIES)}.")
+@click.option("--seed", type=int, default=SEED, show_default=True, help="Of the networks' first weights and batches.")
+@click.option("--device", default=DEVICE, show_default=True, help="Where networks are trained: cpu, cuda, cuda:1.")
+@pass_context
+def command(context: Context, id: str, depth: int, name: str, family: str, seed: int, device: str) -> None:
+    """Learn a predictor from the first levels of a hierarchy, judge it, and keep it in the graph.
+
+    The deepest observed parents are held out to judge by; `auto` takes the family that is best on them. The table shows
+    every judged family's error there, and a predictor that is no better than the best baseline is FLAGGED.
+    """
+    from cfgraph.train import train
+
+    with context.open_store() as store:
+        observed = store.hierarchy(id).with_cells(store.read(id, depth=max(depth, 0)))
+        trained = train(observed, id=name, depth=depth, family=family, seed=seed, device=device)
+        store.write_predictor(trained)
+    for warning in trained.warnings:
+        context.say(f"WARNING: {warning}")
+    click.echo(f"{trained.id}: {trained.family}, learned from levels 0 to {trained.depth} of {trained.hierarchy}")
+    print_table(["family", "nMSE on held-out parents"], list(trained.validation.items()))
