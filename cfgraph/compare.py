@@ -50,7 +50,9 @@ if TYPE_CHECKING:
     from cfgraph.train import TrainedPredictor
 
 PAIRS = 10_000  # pairs of cells whose path distance is compared
-CENTER_FLOATS = 4_000_000  # numbers kept of one side's deepest centers; above that the Hausdorff distance is on a sample
+CENTER_FLOATS = 4_000_000  # numbers kept of one side's deepest centers; above that the Hausdorff distance is on a sample ...
+CENTER_WORK = 4e9  # ... and above so many operations where the dimension makes every center be compared with every other
+TREE_DIMENSION = 4  # up to here a tree of centers finds the nearest one without that
 ROOT_TOLERANCE = 1e-9
 
 
@@ -237,14 +239,14 @@ class Question:
 
     def plan(self) -> Plan:
         """What will be measured."""
-        deepest, dimension = max(self.true_cells.depth, self.predicted_cells.depth), self.true.dimension
+        deepest = max(self.true_cells.depth, self.predicted_cells.depth)
         return Plan(
             arity=self.true.arity,
             from_depth=self.from_depth,
             levels=range(self.from_depth + 1, deepest + 1),
             shared_depth=min(self.true_cells.depth, self.predicted_cells.depth),
             pairs=self.pairs,
-            center_sample=max(1_000, CENTER_FLOATS // max(1, dimension)),
+            center_sample=center_sample_size(self.true.dimension),
             seed=self.seed,
         )
 
@@ -352,6 +354,14 @@ class Question:
         if self.trained is not None and self.trained.hierarchy != self.true.id:
             found.append(f"the predictor was trained on {self.trained.hierarchy!r}, not on {self.true.id!r}")
         return found
+
+
+def center_sample_size(dimension: int) -> int:
+    """How many of one side's deepest centers the Hausdorff distance is measured on at most: bounded in memory and time."""
+    fitting = CENTER_FLOATS // max(1, dimension)
+    if dimension > TREE_DIMENSION:
+        fitting = min(fitting, int(math.sqrt(CENTER_WORK / dimension)))
+    return max(1_000, fitting)
 
 
 def observe_prefix(prefix: Cells, *, arity: int) -> tuple[Frontier | None, np.ndarray]:

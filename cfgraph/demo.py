@@ -163,7 +163,7 @@ def run_chapter(store: "Store", chapter: Chapter, *, output: Path, progress: Pro
     )
     report = compare_stored(store, truth, grown, progress=progress(f"comparing {grown}"))
     picture = output / f"{truth}.png"
-    panels = [Panel(store.read(truth), truth), Panel(store.read(grown), grown, grown_by=f"{rule} ({trained.family})")]
+    panels = [Panel(store.read(truth), truth), Panel(store.read(grown), grown, grown_by=trained.family)]
     plot_cells(panels, picture)
     return Outcome(chapter, _commands(chapter, picture), report, trained.describe(), picture)
 

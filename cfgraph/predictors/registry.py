@@ -102,7 +102,7 @@ def load_predictor(weights: bytes, config: Mapping[str, Any], *, device: str = D
     from safetensors.numpy import load
 
     rest = dict(config)
-    kind = find_family(rest.pop("family", None))
+    kind = find_family(str(rest.pop("family", None)))
     check_device(device)
     try:
         return kind.restore(load(bytes(weights)), rest, device=device)

@@ -30,7 +30,7 @@ from cfgraph.store.lock import hold_lock
 
 PINNED = Path(__file__).parent / "jars"
 FETCHERS = 16  # jars are small: the way there and back counts, not the bytes
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 16
 CONNECT_SECONDS, SILENCE_SECONDS = 10, 20
 PAUSES_SECONDS = (0.5, 1.0, 2.0)  # before the second, third and last try of a jar
 BUSY = {408, 425, 429, 500, 502, 503, 504}  # what a repository answers when the same question may be answered later

@@ -360,6 +360,14 @@ def test_many_centers_are_sampled_and_said_so(monkeypatch):
     assert json.loads(report.to_json())["hausdorff_sample"]["true_of"] == 4096
 
 
+@pytest.mark.parametrize("dimension", [1, 4, 5, 64, 4096])
+def test_samples_of_centers_are_bounded(dimension):
+    size = compare.center_sample_size(dimension)
+    assert size >= 1000
+    assert size * dimension <= max(compare.CENTER_FLOATS, 1000 * dimension)
+    assert dimension <= 4 or size**2 * dimension <= max(compare.CENTER_WORK, 1e6 * dimension)
+
+
 def test_json_has_the_promised_shape():
     truth, trained, predicted = exact_pair(depth=4)
     found = json.loads(compare_cells(truth, predicted, trained=trained, predicted_id="grown").to_json())
