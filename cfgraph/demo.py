@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfgraph.compare import compare_stored
+from cfgraph.compare import compare
 from cfgraph.errors import NotFoundError
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.plots import Panel, plot_cells
@@ -161,7 +161,7 @@ def run_chapter(store: "Store", chapter: Chapter, *, output: Path, progress: Pro
         copy_as=grown,
         progress=progress(f"growing {grown}"),
     )
-    report = compare_stored(store, truth, grown, progress=progress(f"comparing {grown}"))
+    report = compare(store, truth, grown, progress=progress(f"comparing {grown}"))
     picture = output / f"{truth}.png"
     panels = [Panel(store.read(truth), truth), Panel(store.read(grown), grown, grown_by=trained.family)]
     plot_cells(panels, picture)
