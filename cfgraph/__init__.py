@@ -28,15 +28,12 @@ _PUBLIC = {
     "Stop": "cfgraph.rollout",
     "Store": "cfgraph.store",
     "TrainedPredictor": "cfgraph.train",
-    "compare": "cfgraph.compare",
     "find_path": "cfgraph.path",
     "grow": "cfgraph.growth",
-    "rollout": "cfgraph.rollout",
     "to_networkx": "cfgraph.exports",
-    "train": "cfgraph.train",
-    "verify": "cfgraph.verify",
 }
-_MODULES = ("address", "exports", "growth", "metric", "plots", "predictors", "sources")
+_VERBS = ("compare", "rollout", "train", "verify")  # modules that are called like their function (called.py)
+_MODULES = ("address", "exports", "growth", "metric", "plots", "predictors", "sources", *_VERBS)
 
 __all__ = [*_PUBLIC, *_MODULES, "__version__"]
 

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.address import ROOT, common_levels
+from cfgraph.called import make_callable
 from cfgraph.cells import Cells
 from cfgraph.certificates import Certifier, longest
 from cfgraph.errors import InputError
@@ -56,7 +57,7 @@ TREE_DIMENSION = 4  # up to here a tree of centers finds the nearest one without
 ROOT_TOLERANCE = 1e-9
 
 
-def compare_stored(
+def compare(
     store: "Store",
     true: str,
     predicted: str,
@@ -79,8 +80,8 @@ def compare_stored(
     question = Question(
         true=truth,
         predicted=predicted,
-        true_cells=StoreReader(store, true, depth=store.counts(true).depth),
-        predicted_cells=StoreReader(store, predicted, depth=store.counts(predicted).depth),
+        true_cells=StoreReader.of(store, true),
+        predicted_cells=StoreReader.of(store, predicted),
         from_depth=min((growth.from_depth for growth in history), default=0),
         predictor=trained.load(device=device) if trained else None,
         trained=trained,
@@ -495,3 +496,6 @@ def draw_distances(sample: Sample, *, level: int, plan: Plan) -> Float[np.ndarra
     if len(order) < 2:
         return ancestor
     return np.stack([same_level, ancestor], axis=1).reshape(-1, 2)
+
+
+make_callable(__name__)

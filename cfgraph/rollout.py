@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cfgraph.address import ancestor_address, format_address, key_of, stem_of, subtree_range
 from cfgraph.blocks import Block, BlockLevel, block_boundaries, block_height, level_of_growth
+from cfgraph.called import make_callable
 from cfgraph.cells import EXPANDED, FRONTIER, Cells
 from cfgraph.errors import InputError
 from cfgraph.growth import Rule, check_growth, count_cells, expand_levels
@@ -367,3 +368,6 @@ class Worker:
     def _count(self, written: Written) -> None:
         self.grown += written.cells if written.new else 0
         self.progress(self.grown, self.total)
+
+
+make_callable(__name__)

@@ -20,7 +20,7 @@ from cfgraph.growth import Rule
 from cfgraph.measures import Sample, TupleSums, lowest_rows
 from cfgraph.windows import Above, Cut, View, Window, climb, hash_cells, predict
 
-Progress = Callable[[int, int], None]  # windows done, windows in all
+Progress = Callable[[int, int], None]  # true cells compared, true cells in all
 
 
 @dataclass(frozen=True, eq=False)
@@ -334,14 +334,15 @@ class Tour:
         true_aboves = first.true.aboves(tops, arity=self.plan.arity)
         tallies, aboves = zip(*(self.look_first(candidate, first, tops=tops) for candidate in self.candidates), strict=True)
         tallies, truth = list(tallies), TruthTally(self.plan).with_window(first)
+        done, total = len(first.true.cells), self.cut.true.count
         for index, row in enumerate(tops.tolist()):
-            progress(index, len(tops))
+            progress(done, total)
             address, matched = first.true.cells.addresses[row], bool(first.match[row] >= 0)
             window = self.cut.below(address, above=true_aboves[index], matched=matched)
             for place, candidate in enumerate(self.candidates):
                 tallies[place] += self.look(candidate, window, above=aboves[place][index])[0]
-            truth = truth.with_window(window)
-        progress(len(tops), len(tops))
+            truth, done = truth.with_window(window), done + len(window.true.cells) - 1
+        progress(done, total)
         tallies[0] = sum(self.alone(first), start=tallies[0])
         return tallies, truth
 

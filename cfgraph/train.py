@@ -27,6 +27,7 @@ from jaxtyping import Bool, Float
 from pydantic import BaseModel, ConfigDict, Field
 
 from cfgraph.address import ROOT, check_id
+from cfgraph.called import make_callable
 from cfgraph.cells import Cells
 from cfgraph.errors import InputError, MissingExtraError
 from cfgraph.growth import Frontier, observe
@@ -40,6 +41,7 @@ from cfgraph.predictors.registry import dump_predictor, fit_predictor, load_pred
 EARNS = 0.5  # a smooth generator's recurrence came no lower than 0.8 of the best baseline in 720 tries, an exact one is at 0
 PREFERRED = ("scaled-parent", "parent", "mean", "zero", "affine", "nearest")
 EXACT = 1e-24  # an nMSE that is rounding: relative errors of 1e-12
+NEGLIGIBLE = 1e-18  # an nMSE that no baseline needs to be beaten by: relative errors of 1e-9
 SEED_MAX = 2**63 - 1
 
 Validation = dict[str, float | None]
@@ -72,6 +74,17 @@ class TrainedPredictor(BaseModel):
     recipe: dict[str, Any]
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
+    @property
+    def judged_by(self) -> str:
+        """What the family was judged by, in a phrase."""
+        error, residual = self.validation.get(self.family), self.config.get("span_residual")
+        if error is not None:
+            return f"its nMSE of {error:.3g} on held-out parents"
+        if residual is not None and self.arity > self.dimension:
+            verdict = "passed" if residual <= SPAN_TOLERANCE else "failed"
+            return f"the span test, which it {verdict} with {residual:.1e} (at most {SPAN_TOLERANCE:g} passes)"
+        return "nothing: no parents were left to hold out"
+
     def load(self, device: str = DEVICE) -> Predictor:
         """The predictor itself, on a device.
 
@@ -85,7 +98,7 @@ class TrainedPredictor(BaseModel):
     def describe(self) -> dict[str, Any]:
         """All there is to show, ready for JSON; ``learned`` is what the family says of itself, where the weights are there."""
         told = self.model_dump(mode="json", exclude={"weights", "config"})
-        return {**told, "learned": self.load().describe() if self.weights else {}}
+        return {**told, "judged_by": self.judged_by, "learned": self.load().describe() if self.weights else {}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -332,7 +345,7 @@ def _judge(predictor: Predictor, *, examples: _Examples, trial: _Trial) -> tuple
     if own is None or not baselines:
         return _judge_unseen(predictor, examples=examples)
     best = trial.nmse(baselines[0])
-    if own <= EXACT or own < best:
+    if own <= NEGLIGIBLE or own < best:
         return False, ()
     return True, (
         f"FLAGGED: {predictor.family} is no better than the baseline {baselines[0]} on held-out parents "
@@ -388,3 +401,6 @@ def _recipe(hierarchy: Hierarchy, *, depth: int, family: str, how: _How) -> dict
         "device": how.device,
         "options": None if how.options is None else asdict(how.options),
     }
+
+
+make_callable(__name__)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cfgraph.address import level_of, parse_address, stem_of
+from cfgraph.called import make_callable
 from cfgraph.errors import AddressError, StoreError
 from cfgraph.hierarchy import Hierarchy
 
@@ -309,3 +310,6 @@ def _check_numbers(sound: list[tuple[dict, dict]], hierarchy: Hierarchy, report:
     for invariant, (broken, detail, values) in checks.items():
         for row in np.flatnonzero(broken).tolist():
             report.add(invariant, cells[row]["key"][len(hierarchy.id) :], detail.format(values[row]))
+
+
+make_callable(__name__)

@@ -32,6 +32,7 @@ class Reader(Protocol):
     """What a comparison needs of a hierarchy, wherever its cells are."""
 
     depth: int  # the deepest level that holds a cell
+    count: int  # how many cells there are
 
     def read(self, *, top: str, depth: int) -> Cells:
         """The cells at and below ``top``, down to level ``depth``, with their true residuals."""
@@ -48,6 +49,11 @@ class CellsReader:
         """The deepest level that holds a cell."""
         return self.cells.depth
 
+    @property
+    def count(self) -> int:
+        """How many cells there are."""
+        return len(self.cells)
+
     def read(self, *, top: str, depth: int) -> Cells:
         """The cells at and below ``top``, down to level ``depth``."""
         part = self.cells if top == self.cells.top else subtree(self.cells, top)
@@ -61,6 +67,13 @@ class StoreReader:
     store: "Store"
     identifier: str
     depth: int
+    count: int
+
+    @classmethod
+    def of(cls, store: "Store", identifier: str) -> "StoreReader":
+        """A hierarchy in the store, as it is now."""
+        counts = store.counts(identifier)
+        return cls(store, identifier, depth=counts.depth, count=counts.cells)
 
     def read(self, *, top: str, depth: int) -> Cells:
         """The cells at and below ``top``, down to level ``depth``: by a range of keys where that is all of them."""

@@ -18,7 +18,7 @@ COMMANDS = {
     "up": "Start the local server.",
     "down": "Stop the local server.",
     "status": "Say where the local server is and what it runs.",
-    "ingest": "Bring a hierarchy into the store.",
+    "ingest": "Bring a hierarchy into the store, from one of the sources below.",
     "ls": "List hierarchies and predictors.",
     "show": "Show all that is known of a hierarchy or a predictor.",
     "rm": "Remove a hierarchy or a predictor.",

@@ -33,10 +33,10 @@ def command(context: Context, true: str, predicted: str, format: str, **options:
     Teacher-forced (one step from every true parent) and rolled out (what PREDICTED holds), with the baselines and a proven
     bound on the error beside them. Cells match by address.
     """
-    from cfgraph.compare import compare_stored
+    from cfgraph.compare import compare
 
     with context.open_store() as store, progress_bar(f"compare {predicted}") as progress:
-        report = compare_stored(store, true, predicted, progress=progress, **options)
+        report = compare(store, true, predicted, progress=progress, **options)
     for warning in report.warnings:
         context.say(click.style(f"WARNING: {warning}", fg="red", bold=True))
     if format == "json":

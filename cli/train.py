@@ -30,5 +30,6 @@ def command(context: Context, id: str, depth: int, name: str, family: str, seed:
         store.write_predictor(trained)
     for warning in trained.warnings:
         context.say(f"WARNING: {warning}")
-    click.echo(f"{trained.id}: {trained.family}, learned from levels 0 to {trained.depth} of {trained.hierarchy}")
+    learned = f"{trained.family}, learned from levels 0 to {trained.depth} of {trained.hierarchy}"
+    click.echo(f"{trained.id}: {learned}, judged by {trained.judged_by}")
     print_table(["family", "nMSE on held-out parents"], list(trained.validation.items()))

@@ -1,22 +1,13 @@
 """Where hierarchies come from: each source turns keyword arguments into a Hierarchy whose cells are in memory.
 
 ``cfg`` (seeded synthetic generators), ``ifs`` (affine iterated function systems) and ``points`` (recursive k-means) are
-modules, loaded when they are first used, and callable: ``cfgraph.sources.ifs(...)`` is ``cfgraph.sources.ifs.ifs(...)``.
+modules, loaded when they are first used, and callable (cfgraph/called.py): ``cfgraph.sources.ifs(...)`` is ``cfgraph.sources.ifs.ifs(...)``.
 """
 
 import importlib
 from types import ModuleType
-from typing import Any
 
 __all__ = ["cfg", "ifs", "points"]
-
-
-class Source(ModuleType):
-    """A source's module, which is called like the function of its own name; see that function for the arguments."""
-
-    def __call__(self, **arguments: Any):
-        """The hierarchy that these arguments describe."""
-        return getattr(self, self.__name__.rpartition(".")[2])(**arguments)
 
 
 def __getattr__(name: str) -> ModuleType:

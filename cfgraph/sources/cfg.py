@@ -10,7 +10,6 @@ rim ``R / (1 - s)``, so that it means the same for every scale factor.
 """
 
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +18,12 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.address import check_id
+from cfgraph.called import make_callable
 from cfgraph.cells import Cells
 from cfgraph.errors import InputError
 from cfgraph.growth import Frontier, grow
 from cfgraph.hierarchy import Hierarchy
-from cfgraph.sources import Source, defaults
+from cfgraph.sources import defaults
 from cfgraph.sources.parameters import check_depth, check_integer, check_number, check_scale_factor
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
@@ -187,4 +187,4 @@ def _base_tuple(
     return base * (separation * _ROUNDING / smallest_distance(base[None]))
 
 
-sys.modules[__name__].__class__ = Source
+make_callable(__name__)

@@ -5,7 +5,6 @@ first. With ``s = max_k norm2(A_k)``, ``u_k = f_k(x0) - x0`` and U their rows, t
 It is computed from the composed matrices ``A_w``, never from the recurrence that predictors learn.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,12 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.address import check_id
+from cfgraph.called import make_callable
 from cfgraph.cells import Cells
 from cfgraph.errors import InputError
 from cfgraph.growth import Frontier, grow
 from cfgraph.hierarchy import Hierarchy
-from cfgraph.sources import Source, defaults
+from cfgraph.sources import defaults
 from cfgraph.sources.maps import AffineMaps, check_contraction, read_maps
 from cfgraph.sources.parameters import check_depth, check_integer, check_number, check_scale_factor
 from cfgraph.sources.tuples import largest_norm, smallest_distance
@@ -233,4 +233,4 @@ def _separation_by_level(cells: Cells, *, arity: int) -> tuple[float, ...] | Non
     return tuple(smallest_distance(residual.reshape(-1, arity, cells.dimension)) for residual in levels)
 
 
-sys.modules[__name__].__class__ = Source
+make_callable(__name__)

@@ -6,7 +6,6 @@ with too few points, or too few different ones, is a leaf.
 """
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,12 +15,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from cfgraph.address import check_id, format_address
+from cfgraph.called import make_callable
 from cfgraph.cells import EXPANDED, FRONTIER, LEAF, Cells
 from cfgraph.errors import InputError
 from cfgraph.growth import Frontier, count_cells, expand
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.metric import subtree_radii
-from cfgraph.sources import Source, defaults
+from cfgraph.sources import defaults
 from cfgraph.sources.arrays import check_points, read_points
 from cfgraph.sources.parameters import check_deepest_key, check_integer
 from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
@@ -333,4 +333,4 @@ def _cells_of(placed: list[Frontier], *, parents: list[Int[np.ndarray, " cells"]
     return cells.with_columns(radius=subtree_radii(cells))
 
 
-sys.modules[__name__].__class__ = Source
+make_callable(__name__)

@@ -14,6 +14,7 @@
 
 import secrets
 import socket
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,13 +114,13 @@ class Home:
             return None
 
     def read_password(self) -> SecretStr:
-        """The password, its file closed to others if somebody opened it."""
+        """The password; its file is made the owner's alone again, if somebody changed that."""
         if not self.password_file.exists():
             raise LocalServerError(
                 f"{self.password_file} is missing, and the data in {self.directory} opens with that password only; put "
                 f"the file back, or give the data up: remove {self.directory}"
             )
-        if self.password_file.stat().st_mode & 0o077:
+        if stat.S_IMODE(self.password_file.stat().st_mode) != 0o600:
             self.password_file.chmod(0o600)
         password = self.password_file.read_text(encoding="utf-8").strip()
         if not password:

@@ -63,6 +63,14 @@ class ServerStatus:
     ready: bool = False
 
 
+class EndedError(LocalServerError):
+    """The server ended before it answered."""
+
+
+class PortTakenError(EndedError):
+    """Another program took the port before the server did."""
+
+
 class LocalServer:
     """A private Neo4j for one folder.
 
@@ -107,9 +115,7 @@ class LocalServer:
                 return connection
             self.home.make()
             with self._commanding():
-                if self._is_alive():
-                    self._await_ready(self._known_start())
-                else:
+                if not (self._is_alive() and self._join()):
                     self._start()
                 return self._connection(self._known_start())
 
@@ -173,6 +179,14 @@ class LocalServer:
         if self.home.directory == Path(".cfgraph").absolute():
             return "cfgraph down"
         return f"cfgraph --store {shlex.quote(f'local:{self.home.directory}')} down"
+
+    def _join(self) -> bool:
+        """Wait for a server that another command started; whether it answers, rather than ends."""
+        try:
+            self._await_ready(self._known_start())
+        except EndedError:
+            return False
+        return True
 
     def _start(self) -> None:
         """Start a server, on another port where the first was taken between our look and the server's."""
@@ -249,7 +263,7 @@ class LocalServer:
         except FileNotFoundError:
             return ""
 
-    def _death(self, start: Start) -> LocalServerError:
+    def _death(self, start: Start) -> EndedError:
         from cfgraph.store.launcher import last_words
 
         console = self._console()
@@ -258,7 +272,7 @@ class LocalServer:
         hint = ""
         if start.data_of and is_older(start.neo4j, than=start.data_of):
             hint = f"; the data is that of Neo4j {start.data_of}, which an older one cannot read: set CFGRAPH_NEO4J_VERSION"
-        return LocalServerError(
+        return EndedError(
             f"Neo4j {start.neo4j} did not start in {self.home.directory}: {last_words(console)}{hint}; "
             f"the whole story is in {self.home.console_log}"
         )
@@ -301,10 +315,6 @@ class LocalServer:
         while self._is_alive() and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         return not self._is_alive()
-
-
-class PortTakenError(LocalServerError):
-    """Another program took the port before the server did."""
 
 
 def check_space(directory: Path) -> None:

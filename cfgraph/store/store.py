@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -301,8 +300,7 @@ def connect(url: str, *, settings: Settings, say: Callable[[str], None]) -> Grap
     if url == "local" or url.startswith("local:"):
         from cfgraph.store.local import LocalServer
 
-        directory = Path(url.removeprefix("local").removeprefix(":") or ".cfgraph")
-        server = LocalServer(directory, settings=settings, say=say).ensure()
+        server = LocalServer.of_url(url, settings=settings, say=say).ensure()
         return Graph.connect(
             server.uri, username=server.username, password=server.password.get_secret_value(), database=server.database
         )

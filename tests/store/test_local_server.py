@@ -159,6 +159,17 @@ class TestRunning:
         holders = [p for p in running.home.directory.rglob("*") if p.is_file() and password.encode() in p.read_bytes()]
         assert holders == [running.home.password_file]
 
+    def test_damaged_state_says_what_to_do(self, running: LocalServer) -> None:
+        start = running.home.read_start()
+        assert start is not None
+        try:
+            (running.home.directory / "server.json").write_text("{")
+            with pytest.raises(LocalServerError, match=r"server\.json there, .*, is missing or damaged; stop it with: cfg"):
+                running.ensure()
+            assert running.status().running
+        finally:
+            running.home.write_start(start)
+
     @pytest.mark.parametrize("address", ["file:///etc/passwd", "file:///x.csv", "http://127.0.0.1:9/x.csv"])
     def test_load_csv_reads_neither_files_nor_network(self, running: LocalServer, address: str) -> None:
         with pytest.raises(Neo4jError, match=r"(?i)csv"):

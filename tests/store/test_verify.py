@@ -35,7 +35,11 @@ CORRUPTIONS = [
     ("level", "/1/0", CELL + "SET c.level = 7"),
     ("level", "/1/0", CELL + "REMOVE c.level"),
     ("parent", "/1/0", EDGE + "DELETE e"),
-    ("parent", "/1/0", EDGE + "MATCH (q:Cell {key: $id + '/2'}) CREATE (q)-[:CHILD {slot: 0, residual: e.residual, length: e.length}]->(c)"),
+    (
+        "parent",
+        "/1/0",
+        EDGE + "MATCH (q:Cell {key: $id + '/2'}) CREATE (q)-[:CHILD {slot: 0, residual: e.residual, length: e.length}]->(c)",
+    ),
     ("parent", "/1/0", EDGE + "MATCH (q:Cell {key: $id + '/2'}) CREATE (q)-[f:CHILD]->(c) SET f = e DELETE e"),
     ("parent", "/1/0", EDGE + "CREATE (p)-[f:CHILD]->(c) SET f = e"),
     ("parent", "/1", "MATCH (c:Cell {key: $id + '/1'}) CREATE (c)-[:CHILD {slot: 3}]->(:Thing)"),
@@ -76,7 +80,9 @@ def test_verify_names_the_corruption(store, new_id, invariant, place, cypher):
     report = verify(store, hierarchy.id)
     assert any(found.endswith(place) for found in places(report, invariant)), report.violations
     store.query(
-        "MATCH (n) WHERE n.hierarchy = $id OR n.key STARTS WITH 'zz-' + $id OR n:Thing DETACH DELETE n", {"id": hierarchy.id}, write=True
+        "MATCH (n) WHERE n.hierarchy = $id OR n.key STARTS WITH 'zz-' + $id OR n:Thing DETACH DELETE n",
+        {"id": hierarchy.id},
+        write=True,
     )
     store.query("MATCH (h:Hierarchy {id: $id}) DETACH DELETE h", {"id": hierarchy.id}, write=True)
 

@@ -276,6 +276,22 @@ def test_a_prediction_deeper_than_the_truth():
         assert report.levels[-1].certificate is None
 
 
+def test_progress_counts_the_true_cells():
+    truth, trained, predicted = exact_pair(depth=4)
+    seen = []
+    question = compare.Question(
+        true=truth.with_cells(None),
+        predicted="grown",
+        true_cells=CellsReader(truth.cells),
+        predicted_cells=CellsReader(predicted),
+        from_depth=2,
+        trained=trained,
+        window_cells=100,
+    )
+    question.answer(progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(5 + 84 * window, 341) for window in range(5)]
+
+
 def test_windows_do_not_change_the_report():
     truth, trained, predicted = exact_pair(depth=5)
     wrong = predicted.with_columns(center=predicted.center + 1e-3 * (predicted.level > 3)[:, None])
@@ -528,7 +544,7 @@ def test_subtrees_are_the_cells_below(true, data):
 def test_the_cut_keeps_windows_small(arity, depth):
     class Deep:
         def __init__(self, depth):
-            self.depth = depth
+            self.depth, self.count = depth, 0
 
         def read(self, *, top, depth):
             raise AssertionError("nothing is read to decide on the cut")

@@ -309,9 +309,9 @@ def test_recurrence_needs_pairs_and_the_root():
     with pytest.raises(InputError, match="depth 2 or more"):
         fit("recurrence", smooth_cells(1))
     observed, tuples = observe(smooth_cells(2), arity=4)
+    below = observed.take(np.arange(1, len(tuples)))
     with pytest.raises(InputError, match="the root"):
-        rows = np.arange(1, len(tuples))
-        fit_predictor("recurrence", observed=observed.take(rows), tuples=tuples[rows], scale_factor=0.5, residual_bound=1.0)
+        fit_predictor("recurrence", observed=below, tuples=tuples[1:], scale_factor=0.5, residual_bound=1.0)
 
 
 @pytest.mark.parametrize("family", NETWORKS)
@@ -373,7 +373,7 @@ def test_networks_see_flat_inputs_as_flat():
     center = observed.center * [1.0, 1e-15]
     flat = Frontier(**{**vars(observed), "center": center})
     predictor = fit_predictor("mlp", observed=flat, tuples=tuples, scale_factor=0.5, residual_bound=9.0, options=QUICK)
-    shaken = Frontier(**{**vars(observed), "center": center + [0.0, 3e-15]})
+    shaken = Frontier(**{**vars(observed), "center": center + np.array([0.0, 3e-15])})
     np.testing.assert_allclose(predictor.predict(shaken), predictor.predict(flat), atol=1e-9)
 
 
@@ -388,7 +388,7 @@ def test_bad_examples_families_devices_and_options():
         fit_predictor("mean", observed=observed.take(np.array([], dtype=int)), tuples=tuples[:0], **numbers)
     with pytest.raises(InputError, match="finite"):
         fit_predictor("mean", observed=observed, tuples=tuples * np.nan, **numbers)
-    for wrong in ({"width": 0}, {"steps": -1}, {"rate": 0.0}, {"decay": float("nan")}, {"batch": 2.5}):
+    for wrong in ({"width": 0}, {"steps": -1}, {"rate": 0.0}, {"decay": float("nan")}, {"batch": 0}):
         with pytest.raises(InputError, match=next(iter(wrong))):
             NetworkOptions(**wrong)
     pytest.importorskip("torch")

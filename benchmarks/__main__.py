@@ -1,0 +1,77 @@
+"""``python -m benchmarks``: measure, print the table, write docs/benchmarks.md."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from benchmarks.document import as_markdown, as_text
+from benchmarks.finding import Finding
+from benchmarks.machine import describe_machine, load_now
+
+NAMES = ("write", "rollout", "read", "growth", "paths", "help", "torch")
+IN_GRAPH = {"write", "rollout", "read", "torch"}
+ROUNDS, ROUNDS_QUICK = 7, 2
+DEPTHS = {"graph": 9, "growth": 10, "paths": 7}  # 349,525, 1,398,101 and 21,845 cells
+DEPTHS_QUICK = {"graph": 6, "growth": 7, "paths": 5}
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+@click.command("benchmarks", epilog="Example: python -m benchmarks --only read --pairs 3")
+@click.option("--only", "names", type=click.Choice(NAMES), multiple=True, help="Measure this alone; may be given again.")
+@click.option("--pairs", "rounds", type=click.IntRange(min=1), help="Rounds, in each of which every way has its turn.")
+@click.option("--quick", is_flag=True, help="Small sizes and two rounds, to see that it works.")
+def main(names: tuple[str, ...], rounds: int | None, quick: bool) -> None:
+    """Measure cfgraph against what one would do without it, as ratios; a whole run writes docs/benchmarks.md."""
+    os.environ["CFGRAPH_ENV_FILE"] = ""  # a developer's .env is none of the benchmarks' business
+    whole, chosen = not names and not quick, set(names or NAMES)
+    rounds, load = rounds or (ROUNDS_QUICK if quick else ROUNDS), load_now()
+    findings, server = _measure(chosen, depths=DEPTHS_QUICK if quick else DEPTHS, rounds=rounds)
+    click.echo(as_text(findings))
+    if whole:
+        machine, date = describe_machine(server=server), datetime.now(UTC).date().isoformat()
+        told = as_markdown(findings, machine=machine, rounds=rounds, date=date, load=f"{load} and {load_now()}")
+        DOCUMENT.write_text(told, encoding="utf-8")
+        _say(f"written to {DOCUMENT.relative_to(DOCUMENT.parents[1])}")
+
+
+def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[list[Finding], str | None]:
+    """The findings, and the version of the server that was used."""
+    from benchmarks.memory import measure_growth, measure_paths
+    from benchmarks.startup import measure_help
+
+    found, server = _measure_graph(names, depth=depths["graph"], rounds=rounds)
+    beside = {
+        "growth": lambda: measure_growth(depth=depths["growth"], rounds=rounds, say=_say),
+        "paths": lambda: measure_paths(depth=depths["paths"], rounds=rounds, say=_say),
+        "help": lambda: measure_help(say=_say),
+    }
+    found += [finding for name, measure in beside.items() if name in names for finding in measure()]
+    return sorted(found, key=lambda finding: NAMES.index(finding.name)), server
+
+
+def _measure_graph(names: set[str], *, depth: int, rounds: int) -> tuple[list[Finding], str | None]:
+    """What needs a server."""
+    from benchmarks.graph import measure_reading, measure_writing, open_bench
+    from benchmarks.startup import measure_torch
+
+    if not names & IN_GRAPH:
+        return [], None
+    found = []
+    with open_bench(say=_say) as bench:
+        if names & {"write", "rollout"}:
+            found += measure_writing(bench, depth=depth, rounds=rounds, say=_say, names=names)
+        if "read" in names:
+            found += measure_reading(bench, depth=depth, rounds=rounds, say=_say)
+        if "torch" in names:
+            found += measure_torch(bench.url, say=_say)
+        return found, bench.server_version
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The house is as docs/architecture.md says: what imports what, what is in the wheel, what a command loads."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cfgraph.cli import COMMANDS, cfgraph
+
+HOUSE = Path(__file__).parents[2]
+# A room and those below it; what a file imports must stand below (or beside) it. The first match counts.
+FLOORS = [
+    (0, r"cfgraph\.(errors|settings|called)"),
+    (1, r"cfgraph\.(address|cells|hierarchy|owner)"),
+    (2, r"cfgraph\.(growth|metric|blocks|measures|locate)"),
+    (3, r"cfgraph\.(sources|predictors|exports|report|windows|tallies|certificates)"),
+    (4, r"cfgraph\.train"),
+    (5, r"cfgraph\.(store|plots)"),
+    (6, r"cfgraph\.(rollout|compare|verify|path)"),
+    (7, r"cfgraph\.demo"),
+    (8, r"cfgraph\.cli"),
+]
+
+
+def floor_of(module):
+    """The floor that a module stands on."""
+    return next((floor for floor, pattern in FLOORS if re.match(pattern + r"(\.|$)", module)), None)
+
+
+def module_of(file):
+    """The module that a file is."""
+    parts = file.relative_to(HOUSE).with_suffix("").parts
+    parts = ("cfgraph", *parts) if parts[0] == "cli" else parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports_of(file):
+    """Every module that a file imports while it runs (not those for the type checker alone)."""
+    tree = ast.parse(file.read_text())
+    typing_only = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
+    left_out = {id(inner) for node in typing_only for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in left_out:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+FILES = sorted([*(HOUSE / "cfgraph").rglob("*.py"), *(HOUSE / "cli").glob("*.py")])
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: module_of(file))
+def test_imports_run_one_way(file):
+    module, floor = module_of(file), floor_of(module_of(file))
+    if module == "cfgraph":
+        return
+    assert floor is not None, f"{module} has no place in the house; give it one here and in docs/architecture.md"
+    for name in imports_of(file):
+        if name.startswith("cfgraph."):
+            assert floor_of(name) <= floor, f"{module} imports {name}, which stands above it"
+        if name.split(".")[0] == "neo4j":
+            assert module.startswith("cfgraph.store"), f"{module} imports neo4j; only the store does"
+        if name.split(".")[0] == "torch":
+            assert module == "cfgraph.predictors.network", f"{module} imports torch; only its family does"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: module_of(file))
+def test_only_the_command_line_prints(file):
+    calls = [
+        node.func.id
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and hasattr(node.func, "id")
+    ]
+    if not module_of(file).startswith("cfgraph.cli") and file.name != "pin_jars.py":  # a tool of the maintainers
+        assert "print" not in calls
+
+
+def test_every_package_is_in_the_wheel():
+    listed = set(tomllib.loads((HOUSE / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    there = {module_of(file) for folder in ("cfgraph", "cli", "cypher") for file in (HOUSE / folder).rglob("__init__.py")}
+    there = {"cfgraph.cypher" if name == "cypher" else name for name in there}
+    assert listed == there
+
+
+def test_the_table_of_commands_is_true():
+    context = cfgraph.make_context("cfgraph", ["ls"])
+    for name, told in COMMANDS.items():
+        command = cfgraph.get_command(context, name)
+        assert command.get_short_help_str(limit=200) == told, name
+    assert {file.stem for file in (HOUSE / "cli").glob("*.py")} >= set(COMMANDS)
+
+
+def test_the_public_surface_is_there():
+    import cfgraph as package
+
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="it has"):
+        package.nothing_of_the_kind  # noqa: B018 - the look-up is the test
+
+
+LIGHT = ["--help", *(f"{name} --help" for name in COMMANDS)]
+
+
+@pytest.mark.parametrize("words", LIGHT)
+def test_help_loads_nothing_heavy(words):
+    code = f"import sys; from cfgraph.cli import run; code = run({words.split()!r}); heavy = {{'torch', 'sklearn', 'matplotlib', 'neo4j'}}; "
+    code += "sys.exit(code or (str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_no_machine_and_no_registry_is_named():
+    """Nothing that is kept speaks of one machine or of a host to download from."""
+    listed = subprocess.run(["git", "ls-files"], cwd=HOUSE, capture_output=True, text=True).stdout.split()
+    wrong = re.compile(r"(/(work|farm|root)/|https?://(repo|registry|files|index|proxy|static|deb)[0-9]*\.)")
+    texts = {
+        name: (HOUSE / name).read_text(errors="ignore")
+        for name in listed
+        if (HOUSE / name).is_file() and name != "tests/unit/test_house.py"
+    }
+    assert not [name for name, text in texts.items() if wrong.search(text)]
