@@ -21,7 +21,7 @@ COMMANDS = {
     "ingest": "Bring a hierarchy into the store, from one of the sources below.",
     "ls": "List hierarchies and predictors.",
     "show": "Show all that is known of a hierarchy or a predictor.",
-    "rm": "Remove a hierarchy or a predictor.",
+    "rm": "Remove a hierarchy with its cells, or a predictor.",
     "train": "Learn a predictor from the first levels of a hierarchy.",
     "rollout": "Grow a hierarchy's frontier with a predictor.",
     "compare": "Compare a true with a predicted hierarchy, level by level.",

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,10 +74,8 @@ def new_id(store, request):
 
     yield make
     for identifier in reversed(made):
-        try:
+        with suppress(NotFoundError):
             store.remove(identifier)
-        except NotFoundError:
-            pass
 
 
 class CommandLine:

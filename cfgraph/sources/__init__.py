@@ -1,7 +1,8 @@
 """Where hierarchies come from: each source turns keyword arguments into a Hierarchy whose cells are in memory.
 
 ``cfg`` (seeded synthetic generators), ``ifs`` (affine iterated function systems) and ``points`` (recursive k-means) are
-modules, loaded when they are first used, and callable (cfgraph/called.py): ``cfgraph.sources.ifs(...)`` is ``cfgraph.sources.ifs.ifs(...)``.
+modules, loaded when they are first used, and callable (cfgraph/called.py): ``cfgraph.sources.ifs(...)`` is
+``cfgraph.sources.ifs.ifs(...)``.
 """
 
 import importlib

@@ -167,7 +167,7 @@ def test_rollout_waits_for_a_block_that_another_holds(store, new_id, grown):
 
 
 def test_rollout_stops_by_precision(store, new_id, grown):
-    truth, trained = grown
+    truth, _ = grown
     report = copy_of(store, grown, new_id("copy"), stop=Stop(precision=0.05))
     bounds = {"residual_bound": store.hierarchy(report.id).residual_bound, "scale_factor": truth.scale_factor}
     depth = store.counts(report.id).depth
@@ -220,7 +220,7 @@ def test_rollout_refuses_what_does_not_fit(store, new_id, grown):
     truth, trained = grown
     other = grown_hierarchy(new_id("other"), arity=2, depth=3)
     store.write(other)
-    with pytest.raises(InputError, match="trained for arity 3, and hierarchy .* has arity 2"):
+    with pytest.raises(InputError, match=r"trained for arity 3, and hierarchy .* has arity 2"):
         rollout(store, other.id, predictor=trained.id, stop=Stop(depth=5))
     with pytest.raises(InputError, match="no prefix of depth 9"):
         copy_of(store, grown, new_id("a"), from_depth=9, stop=Stop(depth=12))

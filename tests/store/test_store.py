@@ -83,7 +83,7 @@ def test_digest_sees_every_bit_but_not_the_name(store, new_id):
     assert store.digest(first.id) != before
 
 
-class Stop(Exception):
+class StopError(Exception):
     """Ends a write from outside."""
 
 
@@ -96,9 +96,9 @@ def test_write_goes_on_where_it_stopped(store, new_id, blocks, monkeypatch):
     def stop(done, total):
         seen.append(done)
         if len(seen) > blocks:
-            raise Stop
+            raise StopError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         store.write(hierarchy, progress=stop)
     assert store.hierarchy(hierarchy.id).state == "writing"
     half = store.read(hierarchy.id)
@@ -148,9 +148,9 @@ def test_remove_finishes_what_was_interrupted(store, new_id, monkeypatch):
     store.write(neighbour)
 
     def stop(removed):
-        raise Stop
+        raise StopError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         store.remove(hierarchy.id, progress=stop)
     with pytest.raises(InputError, match="half removed"):
         store.read(hierarchy.id)

@@ -7,6 +7,7 @@ from tests.grown import grown_hierarchy, ragged_hierarchy
 
 CELL = "MATCH (c:Cell {key: $id + '/1/0'}) "
 EDGE = "MATCH (p:Cell)-[e:CHILD]->(c:Cell {key: $id + '/1/0'}) "
+OTHER = "MATCH (q:Cell {key: $id + '/2'}) "
 HIERARCHY = "MATCH (h:Hierarchy {id: $id}) "
 
 # invariant, where verify must say it is, the corruption
@@ -66,6 +67,13 @@ CORRUPTIONS = [
 ]
 
 
+# What no `rm` would find again: cells outside the hierarchy's range, and hierarchies that cannot be read.
+SPOILED = (
+    "MATCH (n) WHERE n.hierarchy = $id OR n.key STARTS WITH 'zz-' + $id OR n:Thing DETACH DELETE n",
+    "MATCH (h:Hierarchy {id: $id}) DETACH DELETE h",
+)
+
+
 def places(report, invariant):
     """Where the report says that the invariant is broken."""
     return [violation.place for violation in report.violations if violation.invariant == invariant]
@@ -79,12 +87,8 @@ def test_verify_names_the_corruption(store, new_id, invariant, place, cypher):
     store.query(cypher, {"id": hierarchy.id}, write=True)
     report = verify(store, hierarchy.id)
     assert any(found.endswith(place) for found in places(report, invariant)), report.violations
-    store.query(
-        "MATCH (n) WHERE n.hierarchy = $id OR n.key STARTS WITH 'zz-' + $id OR n:Thing DETACH DELETE n",
-        {"id": hierarchy.id},
-        write=True,
-    )
-    store.query("MATCH (h:Hierarchy {id: $id}) DETACH DELETE h", {"id": hierarchy.id}, write=True)
+    for spoiled in SPOILED:
+        store.query(spoiled, {"id": hierarchy.id}, write=True)
 
 
 DATA_CORRUPTIONS = [
