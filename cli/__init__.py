@@ -22,7 +22,7 @@ COMMANDS = {
     "ls": "List hierarchies and predictors.",
     "show": "Show all that is known of a hierarchy or a predictor.",
     "rm": "Remove a hierarchy with its cells, or a predictor.",
-    "train": "Learn a predictor from the first levels of a hierarchy.",
+    "train": "Learn a predictor from the first levels of a hierarchy, judge it, and keep it in the graph.",
     "rollout": "Grow a hierarchy's frontier with a predictor.",
     "compare": "Compare a true with a predicted hierarchy, level by level.",
     "path": "Path metric between two cells, with the way it takes.",

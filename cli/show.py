@@ -27,7 +27,8 @@ def command(context: Context, id: str, digest: bool, format: str) -> None:
     if format == "json":
         click.echo(json.dumps(json_value(found), indent=1, default=str))
         return
-    for name, value in {**found, **found.pop("learned", {})}.items():
+    learned = found.pop("learned", {})
+    for name, value in {**found, **learned}.items():
         _print_field(name, value)
 
 
