@@ -151,7 +151,8 @@ def _found_rollout(seconds: dict[str, list[float]], *, count: int, depth: int) -
         values=ratios(theirs, ours),
         wanted=Wanted("at least", 0.8),
         ours=f"`rollout` with `recurrence` from depth {PREFIX_DEPTH} to {depth} as a copy: reading the prefix and the "
-        f"predictor, writing the copy, leasing, predicting and writing every block, ending the growth: {rate(count, ours)} cells/s",
+        "predictor, writing the copy, leasing, predicting and writing every block, ending the growth: "
+        f"{rate(count, ours)} cells/s",
         theirs=f"`Store.write` of a hierarchy of the same {count:,} cells: {rate(count, theirs)} cells/s",
     )
 

@@ -65,8 +65,8 @@ def measure_torch(url: str, *, say: Say) -> list[Finding]:
             values=(float(len(guilty)),),
             wanted=Wanted("at most", 0),
             ours="`cfgraph COMMAND --help` of every command; `ingest`, `train --family recurrence`, `rollout`, `compare`, "
-            "`ls`, `show`, `path`, `query`, `export`, `plot`, `verify`, `rm`, `status` run with a recurrence; `show`, `rollout`, "
-            "`compare` and `export` run with a network that another process had trained",
+            "`ls`, `show`, `path`, `query`, `export`, `plot`, `verify`, `rm`, `status` run with a recurrence, and all "
+            "but the first two again with a network that another process had trained",
             theirs="what `sys.modules` holds afterwards",
             remarks=(told,) if told else (),
         )

@@ -60,6 +60,8 @@ def _bars(open_bars: ExitStack) -> Callable[[str], Callable[[int, int], None]]:
 
 
 def _print_outcome(number: int, outcome: "Outcome") -> None:
+    from cfgraph.report import DISTORTION_REMARK
+
     chapter, report = outcome.chapter, outcome.report
     click.secho(f"\n{number}. {chapter.title}", bold=True)
     click.echo(chapter.about)
@@ -70,7 +72,8 @@ def _print_outcome(number: int, outcome: "Outcome") -> None:
     click.echo(told)
     rows = list(_rows(report, outcome.learned["family"]))
     print_table(["rule", "nMSE, one step", "nMSE, rolled out", "slots right", "largest center error", "certificate"], rows)
-    for line in (*(f"WARNING: {warning}" for warning in report.warnings), *(f"* {remark}" for remark in report.remarks)):
+    remarks = [remark for remark in report.remarks if remark != DISTORTION_REMARK]  # the table has no path distances
+    for line in (*(f"WARNING: {warning}" for warning in report.warnings), *(f"* {remark}" for remark in remarks)):
         click.echo(line)
     click.echo(f"picture: {outcome.picture}")
 
