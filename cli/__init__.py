@@ -23,14 +23,14 @@ COMMANDS = {
     "show": "Show all that is known of a hierarchy or a predictor.",
     "rm": "Remove a hierarchy with its cells, or a predictor.",
     "train": "Learn a predictor from the first levels of a hierarchy, judge it, and keep it in the graph.",
-    "rollout": "Grow a hierarchy's frontier with a predictor.",
-    "compare": "Compare a true with a predicted hierarchy, level by level.",
+    "rollout": "Grow a hierarchy's frontier with a predictor: in place, or as a copy of its first levels.",
+    "compare": "Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.",
     "path": "Path metric between two cells, with the way it takes.",
-    "query": "Run Cypher, or one of cfgraph's own operations.",
-    "export": "Write a hierarchy (or a predictor's maps) to a file.",
-    "plot": "Draw a hierarchy, or a true beside a predicted one.",
-    "verify": "Check every invariant of a hierarchy.",
-    "demo": "The whole story on examples.",
+    "query": "Run Cypher, or one of cfgraph's own operations, and print its rows.",
+    "export": "Write the hierarchy or the predictor ID to a file.",
+    "plot": "Draw the cells of the hierarchy ID, each a mark at its center, colored by its level and sized by its scale.",
+    "verify": "Check every invariant of a hierarchy; exit code 1 where one is broken, each violation named.",
+    "demo": "The whole story on examples: hierarchies in, a predictor learned, the frontier grown, truth and prediction compared.",
 }
 
 

@@ -13,7 +13,11 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("cfgraph", deadline=None)  # machines are shared: no test is timed
+hypothesis.settings.load_profile("cfgraph")
 
 if os.environ.get("CFGRAPH_TYPECHECK", "1") == "1":
     from jaxtyping import install_import_hook

@@ -74,7 +74,9 @@ def test_path_and_verify(run, store, small):
     store.query("MATCH (c:Cell {key: $key}) SET c.scale = 2.0", {"key": f"{hierarchy.id}/0/1"}, write=True)
     broken = run("verify", hierarchy.id, code=1).stdout
     assert "scale /0/1: expected" in broken
-    assert json.loads(run("verify", hierarchy.id, "--format", "json", code=1).stdout)["counts"]["scale"] == 4  # the cell, and its three children
+    assert (
+        json.loads(run("verify", hierarchy.id, "--format", "json", code=1).stdout)["counts"]["scale"] == 4
+    )  # the cell, and its three children
 
 
 def test_rollout_of_a_finished_copy_is_done(run, small, new_id):

@@ -191,7 +191,7 @@ def test_rollout_stops_by_cells(store, new_id, grown, small_blocks, cells):
     assert store.digest(part.id) == store.digest(report.id)
 
 
-def test_rollout_stops_by_time(store, new_id, grown):
+def test_rollout_stops_by_time(store, new_id, grown, small_blocks):
     begin = time.monotonic()
     report = copy_of(store, grown, new_id("copy"), stop=Stop(seconds=1.0))
     assert report.finished
