@@ -30,7 +30,7 @@ COMMANDS = {
     "export": "Write the hierarchy or the predictor ID to a file.",
     "plot": "Draw the cells of the hierarchy ID, each a mark at its center, colored by its level and sized by its scale.",
     "verify": "Check every invariant of a hierarchy; exit code 1 where one is broken, each violation named.",
-    "demo": "The whole story on examples: hierarchies in, a predictor learned, the frontier grown, truth and prediction compared.",
+    "demo": "The whole story on examples.",
 }
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 )
 @pass_context
 def command(context: Context, output: Path) -> None:
-    """The whole story on examples: hierarchies in, a predictor learned, the frontier grown, truth and prediction compared.
+    """The whole story on examples.
 
-    A fern and a Koch curve learned from two levels and grown six more, a smooth generator learned by the ReLU network,
+    Hierarchies in, a predictor learned, the frontier grown, truth and prediction compared: a fern and a Koch curve learned from two levels and grown six more, a smooth generator learned by the ReLU network,
     hand-written digits clustered and learned, two Cypher queries, and a picture of each.
     """
     begin = time.monotonic()
