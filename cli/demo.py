@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 def command(context: Context, output: Path) -> None:
     """The whole story on examples.
 
-    Hierarchies in, a predictor learned, the frontier grown, truth and prediction compared: a fern and a Koch curve learned from two levels and grown six more, a smooth generator learned by the ReLU network,
-    hand-written digits clustered and learned, two Cypher queries, and a picture of each.
+    Hierarchies in, a predictor learned, the frontier grown, truth and prediction compared: a fern and a Koch curve
+    learned from two levels and grown six more, a smooth generator learned by the ReLU network, hand-written digits
+    clustered and learned, two Cypher queries, and a picture of each.
     """
     begin = time.monotonic()
     context.say("starting: a private Neo4j, if none runs yet (the first time its jars are fetched)")
