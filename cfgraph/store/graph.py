@@ -13,6 +13,7 @@ from cfgraph.errors import CfgraphError, CypherError, InputError, StoreError, St
 from cfgraph.store.queries import load_query
 
 log = logging.getLogger("cfgraph.store")
+logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what it warns of comes back as an error, once
 Outcome = TypeVar("Outcome")
 USER_AGENT = "cfgraph/0.1"
 SERVER_VERSION_MIN = (5, 26)
@@ -78,6 +79,12 @@ class Graph:
         """Run ``work`` in one transaction, again where it failed for a passing reason: it must have no other effects."""
         with self.session(write=write) as session:
             return transact(session, work, write=write)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turns the driver's errors into cfgraph's, where a session is used outside the ``with`` that opened it."""
+        with _wrapped(self.place):
+            yield
 
     @contextmanager
     def session(self, *, write: bool = True) -> Iterator[neo4j.Session]:

@@ -115,6 +115,8 @@ class BlockWriter:
             if kind is None:
                 self.drain()
             else:
+                for future in self._in_flight:
+                    future.cancel()  # what has not begun
                 wait(self._in_flight)  # what is in flight commits or not by itself; either way the graph is valid
         finally:
             self._pool.shutdown()
@@ -142,7 +144,8 @@ class BlockWriter:
 
     def _write(self, block: Block, lease: Lease | None) -> Written:
         try:
-            new = write_block(self._graph, self._session(), block, identifier=self._identifier, lease=lease)
+            with self._graph.explained():
+                new = write_block(self._graph, self._session(), block, identifier=self._identifier, lease=lease)
         except LeaseLostError as lost:
             log.warning("%s", lost)  # whoever holds the lease now writes the block
             new = False

@@ -1,0 +1,33 @@
+"""A server that is killed under a write: one error that says so, and the same write again finishes."""
+
+import os
+import signal
+
+import pytest
+
+from cfgraph.errors import StoreUnavailableError
+from cfgraph.settings import load_settings
+from cfgraph.store import Store
+from cfgraph.store import graph as graph_module
+from cfgraph.store.local import LocalServer
+from cfgraph.verify import verify
+from tests.grown import assert_same_cells, grown_hierarchy
+
+
+def test_a_write_survives_the_servers_death(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(graph_module, "RETRY_SECONDS", 1.0)
+    server = LocalServer(tmp_path / "store", settings=load_settings())
+    hierarchy = grown_hierarchy("killed", arity=4, depth=8)
+    try:
+        with Store.open(f"local:{tmp_path}/store") as store:
+            process = server.status().pid
+            with pytest.raises(StoreUnavailableError, match="does not answer"):
+                store.write(hierarchy, progress=lambda done, total: os.kill(process, signal.SIGKILL))
+        with Store.open(f"local:{tmp_path}/store") as store:
+            assert store.hierarchy("killed").state == "writing"
+            assert verify(store, "killed").clean
+            assert store.write(hierarchy).state == "complete"
+            assert_same_cells(store.read("killed"), hierarchy.cells)
+    finally:
+        server.stop()
+    assert capfd.readouterr().err == ""
