@@ -16,7 +16,7 @@ from cfgraph.blocks import Block, BlockLevel, block_boundaries, block_height, le
 from cfgraph.called import make_callable
 from cfgraph.cells import EXPANDED, FRONTIER, Cells
 from cfgraph.errors import InputError
-from cfgraph.growth import Rule, check_growth, count_cells, expand_levels
+from cfgraph.growth import CELLS_MAX, Rule, check_growth, count_cells, expand_levels
 from cfgraph.hierarchy import Hierarchy, recipe_digest
 from cfgraph.metric import depth_for_precision
 from cfgraph.owner import is_dead, own_name
@@ -48,9 +48,10 @@ class Stop:
             raise InputError(f"expected exactly one of depth, precision, cells and seconds, got {', '.join(given) or 'none'}")
         name, value = next(iter(given.items()))
         if not math.isfinite(value) or value < 0 or (value == 0 and name != "depth"):
-            raise InputError(
-                f"expected a {name} above 0, got {value}" if name != "depth" else f"a depth is not negative, got {value}"
-            )
+            wanted = "of at least 0" if name == "depth" else "above 0"
+            raise InputError(f"expected {name} {wanted} as the stop, got {value}")
+        if name == "cells" and value > CELLS_MAX:
+            raise InputError(f"expected at most {CELLS_MAX:,} cells in one go, got {value:,}")
 
     @property
     def asked(self) -> dict[str, float]:

@@ -17,6 +17,7 @@ logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what it warns of
 Outcome = TypeVar("Outcome")
 USER_AGENT = "cfgraph/0.1"
 SERVER_VERSION_MIN = (5, 26)
+CONNECT_SECONDS = 15.0
 RETRY_SECONDS = 30.0  # how long the driver tries a transaction again that failed for a passing reason
 MEMORY_CODES = ("MemoryPoolOutOfMemoryError", "OutOfMemoryError", "TransactionOutOfMemoryError")
 
@@ -36,6 +37,8 @@ class Graph:
                 auth=(username, password),
                 user_agent=USER_AGENT,
                 max_transaction_retry_time=RETRY_SECONDS,
+                connection_timeout=CONNECT_SECONDS,
+                connection_acquisition_timeout=CONNECT_SECONDS,  # bounds the handshake too, with what is no Neo4j
                 notifications_min_severity="OFF",
             )
         graph = cls(driver, database=database, place=uri)
