@@ -107,9 +107,9 @@ class Graph:
             return columns, [[plain(value) for value in row.values()] for row in rows]
 
     def create_schema(self, operation: str) -> None:
-        """Run a schema operation (they cannot share a transaction with data)."""
-        with self.session() as session:
-            session.run(load_query(operation).statement).consume()
+        """Run a schema operation, which shares no transaction with data; again where two who open a new store deadlock."""
+        statement = load_query(operation).statement
+        self.transact(lambda tx: tx.run(statement).consume())
 
 
 def run_operation(transaction: neo4j.ManagedTransaction, operation: str, **parameters: Any) -> list[dict[str, Any]]:
