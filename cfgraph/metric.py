@@ -124,7 +124,7 @@ def depth_for_precision(precision: float, *, residual_bound: float, scale_factor
 
     if bound(0) <= precision:
         return 0
-    depth = max(0, math.ceil(math.log(bound(0) / precision) / math.log(1 / scale_factor)))
+    depth = max(0, math.ceil((math.log(bound(0)) - math.log(precision)) / math.log(1 / scale_factor)))  # a ratio may overflow
     while bound(depth) > precision:
         depth += 1
     while depth > 0 and bound(depth - 1) <= precision:

@@ -54,6 +54,8 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         else:
             with _replacing(Path(os.path.realpath(path))) as file:  # a link stays, and what it names is replaced
                 yield file
+    except BrokenPipeError:
+        raise  # whoever reads the pipe has had enough
     except OSError as error:
         raise _cannot_write(path, error) from error
 
