@@ -101,6 +101,11 @@ def key_of(identifier: str, address: str) -> str:
     return key
 
 
+def deepest_level(identifier: str, *, arity: int) -> int:
+    """The deepest level whose keys the database's index can hold, whatever their slots."""
+    return (KEY_BYTES_MAX - len(identifier.encode())) // (1 + len(str(arity - 1)))
+
+
 def subtree_range(identifier: str, address: str = ROOT) -> tuple[str, str]:
     """The half-open range of keys ``[low, high)`` that holds exactly the proper descendants of a cell.
 

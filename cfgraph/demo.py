@@ -152,6 +152,7 @@ def run_chapter(store: "Store", chapter: Chapter, *, output: Path, progress: Pro
     except NotFoundError:
         trained = train(prefix, id=rule, depth=chapter.learned_depth, family=chapter.family)
         store.write_predictor(trained)
+    growing = progress(f"growing {grown}")
     rollout(
         store,
         truth,
@@ -159,7 +160,7 @@ def run_chapter(store: "Store", chapter: Chapter, *, output: Path, progress: Pro
         stop=Stop(depth=chapter.depth),
         from_depth=chapter.learned_depth,
         copy_as=grown,
-        progress=progress(f"growing {grown}"),
+        show=lambda status: growing(status.grown, status.total),
     )
     report = compare(store, truth, grown, progress=progress(f"comparing {grown}"))
     picture = output / f"{truth}.png"

@@ -5,7 +5,7 @@ tuple a cell; :func:`expand` turns cells and tuples into the next frontier, and 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,6 +162,11 @@ def clip_residuals(
 def count_cells(frontier: int, *, arity: int, levels: int) -> int:
     """How many cells ``levels`` more levels below ``frontier`` cells are: ``frontier * (K + K^2 + ... + K^levels)``."""
     return frontier * (levels if arity == 1 else (arity ** (levels + 1) - arity) // (arity - 1))
+
+
+def count_growth(frontier: Mapping[int, int], *, arity: int, depth: int) -> int:
+    """How many cells it takes to grow a frontier (cells by level) down to ``depth``."""
+    return sum(count_cells(cells, arity=arity, levels=depth - level) for level, cells in frontier.items() if level < depth)
 
 
 def check_growth(frontier: int, *, arity: int, levels: int, cells_max: int = CELLS_MAX) -> int:

@@ -42,6 +42,7 @@ class Hierarchy(BaseModel):
     lipschitz: float | None = None
     data_built: bool = False  # centers come from data: radii are stored, and nothing bounds the unseen residuals
     scale_depth: int | None = None  # data-built: the deepest level that the scale factor was estimated from
+    former_predictors: tuple[str, ...] | None = None  # those that grew it and were removed since
     notes: tuple[str, ...] = ()  # what a reader should know: how x0 was chosen, what was left out
     recipe: dict[str, Any]
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))

@@ -22,9 +22,10 @@ def _machine() -> str:
 
 
 def _started(process: int) -> str:
-    """When a process started, in the kernel's ticks; empty where there is none (or the system does not tell)."""
+    """When a process started, in the kernel's ticks; empty where none runs (or the system does not tell)."""
     fields = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
-    return fields[19] if len(fields) > 19 else ""
+    ended = fields[:1] in (["Z"], ["X"])  # a process that ended and whose parent has not asked for it yet
+    return fields[19] if len(fields) > 19 and not ended else ""
 
 
 def own_name() -> str:

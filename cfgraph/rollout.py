@@ -1,36 +1,33 @@
-"""Rollout: grow the frontier with a predictor, block by block, each under a lease with a fence.
+"""Rollout: grow the frontier of a hierarchy with a predictor, with one worker or many, here and elsewhere.
 
-A worker claims a block, reads its frontier cells with their parents' tuples once, grows all its levels in memory, and
-hands it to the store, which writes it in one transaction that proves the lease and ends it. Blocks are canonical and a
-predictor evaluates each level of a block as one batch, so any number of interruptions ends in the same graph.
+The verb plans the growth, pins the plan in the graph, or joins the one that is pinned, and sets workers to it:
+``worker.py`` says how each goes about it, ``crew.py`` how several become processes.
 """
 
 import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cfgraph.address import ancestor_address, format_address, key_of, stem_of, subtree_range
-from cfgraph.blocks import Block, BlockLevel, block_boundaries, block_height, level_of_growth
+from cfgraph.address import deepest_level
+from cfgraph.blocks import block_height
 from cfgraph.called import make_callable
-from cfgraph.cells import EXPANDED, FRONTIER, Cells
+from cfgraph.cells import FRONTIER, Cells
+from cfgraph.crew import WORKERS_MAX, Crew
 from cfgraph.errors import InputError
-from cfgraph.growth import CELLS_MAX, Rule, check_growth, count_cells, expand_levels
+from cfgraph.growth import CELLS_MAX, check_growth, count_growth
 from cfgraph.hierarchy import Hierarchy, recipe_digest
 from cfgraph.metric import depth_for_precision
-from cfgraph.owner import is_dead, own_name
-from cfgraph.store.growing import GrownBy, Seeds
-from cfgraph.store.writing import BlockWriter, Lease, Written
+from cfgraph.store.growing import GrownBy
+from cfgraph.watch import Status, Watch
+from cfgraph.worker import LEASE_SECONDS, OUTAGE_SECONDS, Worker
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
     from cfgraph.train import TrainedPredictor
 
-LEASE_SECONDS = 60.0
-POLL_SECONDS = 0.25  # how often a worker that ran dry looks whether the blocks of others came free
+LEASE_SECONDS_RANGE = (0.1, 86_400.0)
 TIMED_LAYERS = 8  # a growth that only time stops is cut for this many layers of blocks
-Progress = Callable[[int, int], None]  # cells grown, cells in all
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Stop:
         if len(given) != 1:
             raise InputError(f"expected exactly one of depth, precision, cells and seconds, got {', '.join(given) or 'none'}")
         name, value = next(iter(given.items()))
-        if not math.isfinite(value) or value < 0 or (value == 0 and name != "depth"):
+        if not 0 <= value < math.inf or (value == 0 and name != "depth"):
             wanted = "of at least 0" if name == "depth" else "above 0"
             raise InputError(f"expected {name} {wanted} as the stop, got {value}")
         if name == "cells" and value > CELLS_MAX:
@@ -61,7 +58,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class RolloutReport:
-    """What a rollout did: ``grown`` cells by this call, and whether it reached its stop or was interrupted."""
+    """What a rollout did: ``grown`` cells by this call, down to level ``to_depth`` by now, and whether it reached its stop."""
 
     id: str
     predictor: str
@@ -82,16 +79,21 @@ def rollout(
     from_depth: int | None = None,
     copy_as: str | None = None,
     device: str = "cpu",
+    workers: int = 1,
     lease_seconds: float = LEASE_SECONDS,
-    progress: Progress = lambda done, total: None,
+    outage_seconds: float = OUTAGE_SECONDS,
+    show: Callable[[Status], None] | None = None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> RolloutReport:
     """Grow a hierarchy with a predictor until a stop: in place, or (``from_depth``, ``copy_as``) as a copy of its prefix.
 
-    The same call again goes on where an interrupted one stopped, and finds a finished one done. ``interrupted`` is asked
-    between blocks. Raises ``InputError`` for a predictor that does not fit and an absurd depth, ``NotFoundError`` for
-    unknown ids, ``VanishedError`` where the hierarchy is removed under the rollout.
+    The same call again goes on where an interrupted one stopped, joins one that is under way, here or on another machine,
+    and finds a finished one done. One worker works in this process, several in processes of their own. ``show`` gets the
+    status now and then; ``interrupted`` is asked between blocks. Raises ``InputError`` for a predictor that does not fit
+    and an absurd depth, ``NotFoundError`` for unknown ids, ``VanishedError`` where the hierarchy or the predictor is removed
+    under the rollout, ``StoreUnavailableError`` where the store is away for longer than ``outage_seconds``.
     """
+    _check_numbers(workers=workers, lease_seconds=lease_seconds, outage_seconds=outage_seconds)
     trained = store.predictor(predictor)
     source = store.hierarchy(identifier)
     check_fit(trained, source)
@@ -100,6 +102,7 @@ def rollout(
             "a copy needs both the depth of its prefix (--from-depth) and an id (--as); growing in place needs neither"
         )
     warnings = _warnings(trained, source)
+    rule = trained.load(device=device).predict  # before anything is written: the device may not be there
     target = (
         source if copy_as is None else copy_prefix(store, source, trained, stop=stop, from_depth=from_depth, copy_as=copy_as)
     )
@@ -107,18 +110,42 @@ def rollout(
     if growth is None:
         depth = store.counts(target.id).depth
         return RolloutReport(target.id, predictor, depth, depth, grown=0, finished=True, taken_over=0, warnings=warnings)
-    worker = Worker(store, target, trained.load(device=device).predict, growth, lease_seconds=lease_seconds, progress=progress)
-    finished = worker.run(interrupted=interrupted)
+    watch = Watch(store, target, growth, show=show)
+    options = {"lease_seconds": lease_seconds, "outage_seconds": outage_seconds, "observe": watch.note}
+    if workers == 1:
+        finished = Worker(store, target, rule, growth, halted=interrupted, **options).run()
+    else:
+        crew = Crew(store, target.id, growth, workers=workers, device=device, **options)
+        finished, warnings = _work(crew, interrupted=interrupted, warnings=warnings)
     return RolloutReport(
         id=target.id,
         predictor=predictor,
         from_depth=growth.from_depth,
-        to_depth=growth.to_depth,
-        grown=worker.grown,
+        to_depth=growth.to_depth if finished and growth.is_exact else store.growing.depth(target.id),
+        grown=watch.grown,
         finished=finished,
-        taken_over=worker.taken_over,
+        taken_over=watch.taken_over,
         warnings=warnings,
     )
+
+
+def _work(crew: Crew, *, interrupted: Callable[[], bool], warnings: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+    """Whether a crew reached the stop, and what went wrong on the way; the first error where it did not reach it."""
+    with crew:
+        outcome = crew.work(interrupted=interrupted)
+    if outcome.failures and not outcome.finished:
+        raise outcome.failures[0]
+    return outcome.finished, (*warnings, *(f"a worker gave up: {failure}" for failure in outcome.failures))
+
+
+def _check_numbers(*, workers: int, lease_seconds: float, outage_seconds: float) -> None:
+    if not 1 <= workers <= WORKERS_MAX:
+        raise InputError(f"expected 1 to {WORKERS_MAX} workers (--workers), got {workers}")
+    low, high = LEASE_SECONDS_RANGE
+    if not low <= lease_seconds <= high:
+        raise InputError(f"expected a lease of {low:g} to {high:,.0f} seconds (--lease-seconds), got {lease_seconds:g}")
+    if not 0 <= outage_seconds < math.inf:
+        raise InputError(f"expected a time of at least 0 to wait for the store (--outage-seconds), got {outage_seconds:g}")
 
 
 def check_fit(trained: "TrainedPredictor", hierarchy: Hierarchy) -> None:
@@ -183,11 +210,6 @@ def _copy_of(truth: Hierarchy, trained: "TrainedPredictor", *, cells: Cells, sto
     )
 
 
-def count_growth(frontier: dict[int, int], *, arity: int, depth: int) -> int:
-    """How many cells it takes to grow a frontier (cells by level) down to ``depth``."""
-    return sum(count_cells(cells, arity=arity, levels=depth - level) for level, cells in frontier.items() if level < depth)
-
-
 def plan_growth(
     hierarchy: Hierarchy,
     trained: "TrainedPredictor",
@@ -199,6 +221,7 @@ def plan_growth(
 ) -> GrownBy:
     """What a rollout will do, from the frontier (cells by level) that there is; an ``InputError`` where it is absurd."""
     first, height = min(frontier, default=0), block_height(arity=hierarchy.arity, dimension=hierarchy.dimension)
+    deepest = deepest_level(hierarchy.id, arity=hierarchy.arity)
     if stop.depth is not None:
         depth = stop.depth
     elif stop.precision is not None:
@@ -207,20 +230,25 @@ def plan_growth(
             stop.precision, residual_bound=bound, scale_factor=hierarchy.scale_factor, root_scale=root_scale
         )
     elif stop.cells is not None:
-        depth = _depth_of_cells(int(stop.cells) - cells, frontier=frontier, arity=hierarchy.arity) + 1
+        room = int(stop.cells) - cells
+        depth = _depth_of_cells(room, frontier=frontier, arity=hierarchy.arity, deepest=deepest - 1) + 1
     else:
-        depth = first + TIMED_LAYERS * height
+        depth = min(first + TIMED_LAYERS * height, deepest)
     if stop.depth is not None or stop.precision is not None:
         for level, count in frontier.items():
             check_growth(count, arity=hierarchy.arity, levels=max(0, depth - level))
-        key_of(hierarchy.id, format_address([hierarchy.arity - 1] * depth))
+        if depth > deepest:
+            raise InputError(
+                f"the key of a cell on level {depth} would be too long for the database's index, which ends at level {deepest} "
+                f"for arity {hierarchy.arity} and the id {hierarchy.id!r}; ask for a smaller depth"
+            )
     return GrownBy(predictor=trained.id, from_depth=first, to_depth=depth, block_height=height, stop=stop.asked)
 
 
-def _depth_of_cells(room: int, *, frontier: dict[int, int], arity: int) -> int:
+def _depth_of_cells(room: int, *, frontier: dict[int, int], arity: int, deepest: int) -> int:
     """The deepest level that the whole frontier can be grown to within ``room`` more cells."""
     depth = min(frontier, default=0)
-    while frontier and count_growth(frontier, arity=arity, depth=depth + 1) <= room:
+    while frontier and depth < deepest and count_growth(frontier, arity=arity, depth=depth + 1) <= room:
         depth += 1
     return depth
 
@@ -241,134 +269,6 @@ def _pin(store: "Store", hierarchy: Hierarchy, trained: "TrainedPredictor", *, s
     if hierarchy.state == "complete" and not any(level < plan.to_depth for level in frontier):
         return None
     return store.growing.begin(hierarchy.id, plan)
-
-
-@dataclass
-class Worker:
-    """One process that grows one hierarchy by a pinned plan."""
-
-    store: "Store"
-    hierarchy: Hierarchy
-    rule: Rule
-    growth: GrownBy
-    lease_seconds: float
-    progress: Progress
-    owner: str = field(default_factory=own_name)
-    grown: int = 0
-    total: int = 0
-    taken_over: int = 0
-
-    def run(self, *, interrupted: Callable[[], bool]) -> bool:
-        """Grow until the stop, which is recorded, or until interrupted; whether the stop was reached."""
-        identifier, deadline = self.hierarchy.id, self._deadline()
-        frontier = self.store.growing.count_frontier(identifier)
-        self.total = count_growth(frontier, arity=self.hierarchy.arity, depth=self._whole_depth)
-
-        def halted() -> bool:
-            return interrupted() or time.monotonic() >= deadline
-
-        for first, last in self._layers():
-            if not self._grow_layer(first, last, halted=halted):
-                break
-        if interrupted():
-            return False
-        self.store.growing.finish(identifier)
-        return True
-
-    def _deadline(self) -> float:
-        return time.monotonic() + self.growth.stop.get("seconds", math.inf)
-
-    @property
-    def _whole_depth(self) -> int:
-        """The level down to which all blocks are grown; below it, a limited number of cells grows a part of one more."""
-        return self.growth.to_depth - ("cells" in self.growth.stop)
-
-    def _layers(self) -> Iterator[tuple[int, int]]:
-        height, depth = self.growth.block_height, self._whole_depth
-        yield from block_boundaries(from_level=self.growth.from_depth, depth=depth, height=height)
-        if depth < self.growth.to_depth:
-            self._pin_last_block(depth + 1)
-            yield from block_boundaries(from_level=depth, depth=depth + 1, height=height)
-
-    def _pin_last_block(self, depth: int) -> None:
-        """Find the last block, in address order, that still fits into the number of cells, and pin it once."""
-        if self.growth.last_block is not None:
-            return
-        room = int(self.growth.stop["cells"]) - self.store.counts(self.hierarchy.id).cells
-        (first, last) = block_boundaries(from_level=depth - 1, depth=depth, height=self.growth.block_height)[-1]
-        chosen = ""
-        for root in self._block_roots(first, last):
-            seeds = self.store.growing.read_block(self.hierarchy.id, root, depth=last, arity=self.hierarchy.arity)
-            room -= sum(len(part.addresses) for part in seeds) * self.hierarchy.arity
-            if room < 0:
-                break
-            chosen = root
-        self.growth = self.store.growing.pin_end(self.hierarchy.id, self.growth, last_block=chosen)
-
-    def _block_roots(self, first: int, last: int) -> Iterator[str]:
-        """The roots of the blocks of a layer that hold frontier cells, in address order."""
-        start, _ = subtree_range(self.hierarchy.id)
-        while found := self.store.growing.next_frontier(self.hierarchy.id, start=start, depth=last):
-            address, level = found
-            root = ancestor_address(address, min(level, first))
-            if self.growth.last_block is not None and last == self.growth.to_depth and root > self.growth.last_block:
-                return
-            yield root
-            start = f"{self.hierarchy.id}{stem_of(root)}/~"  # '~' sorts behind every digit: behind the whole subtree
-
-    def _grow_layer(self, first: int, last: int, *, halted: Callable[[], bool]) -> bool:
-        """Grow every block of a layer, waiting for those that others hold; False where halted before the end."""
-        with BlockWriter(self.store.graph, identifier=self.hierarchy.id, done=self._count) as writer:
-            waiting = True
-            while waiting:
-                waiting = False
-                for root in self._block_roots(first, last):
-                    if halted():
-                        return False
-                    lease = self._claim(root)
-                    if lease is None:
-                        waiting = True
-                    elif block := self._grow_block(root, last, lease=lease):
-                        writer.submit(block, lease=lease)
-                writer.drain()
-                if waiting:
-                    time.sleep(POLL_SECONDS)
-                    if halted():
-                        return False
-        return True
-
-    def _claim(self, root: str) -> Lease | None:
-        claim = self.store.growing.claim_block(self.hierarchy.id, root, owner=self.owner, lease_seconds=self.lease_seconds)
-        if claim.lease is None and claim.owner != self.owner and is_dead(claim.owner):
-            claim = self.store.growing.claim_block(
-                self.hierarchy.id, root, owner=self.owner, lease_seconds=self.lease_seconds, dead_owner=claim.owner
-            )
-        self.taken_over += claim.taken_over
-        return claim.lease
-
-    def _grow_block(self, root: str, last: int, *, lease: Lease) -> Block | None:
-        """The block's new levels, predicted; None (and the lease given back) where somebody grew it meanwhile."""
-        try:
-            parts = self.store.growing.read_block(self.hierarchy.id, root, depth=last, arity=self.hierarchy.arity)
-            if parts:
-                levels = [level for part in parts for level in self._grow_seeds(part, last)]
-                return Block(root=root, seeds=[seed for part in parts for seed in part.addresses], levels=levels)
-        except BaseException:
-            self.store.growing.release(self.hierarchy.id, lease)
-            raise
-        self.store.growing.release(self.hierarchy.id, lease)
-        return None
-
-    def _grow_seeds(self, seeds: Seeds, last: int) -> Iterator[BlockLevel]:
-        levels = last - int(seeds.frontier.level[0])
-        grown = expand_levels(seeds.frontier, rule=self.rule, scale_factor=self.hierarchy.scale_factor, levels=levels)
-        for generation, children in enumerate(grown, start=1):
-            state = FRONTIER if generation == levels else EXPANDED
-            yield level_of_growth(children, ancestors=seeds.addresses, generation=generation, state=state)
-
-    def _count(self, written: Written) -> None:
-        self.grown += written.cells if written.new else 0
-        self.progress(self.grown, self.total)
 
 
 make_callable(__name__)

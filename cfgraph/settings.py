@@ -21,7 +21,7 @@ class Settings(BaseSettings):
 
     java: Path | None = Field(None, validation_alias="CFGRAPH_JAVA")
     neo4j_version: str = Field("2026.09.0", validation_alias="CFGRAPH_NEO4J_VERSION")
-    heap: str = Field("1g", validation_alias="CFGRAPH_HEAP")
+    heap: str = Field("2g", validation_alias="CFGRAPH_HEAP")
     maven_url: str | None = Field(None, validation_alias="CFGRAPH_MAVEN_URL")
 
 

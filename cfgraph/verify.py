@@ -107,7 +107,8 @@ def _check_hierarchy(store: "Store", hierarchy: Hierarchy, report: VerifyReport)
         report.add("hierarchy", identifier, "its state is complete, but a growth of it is not done")
     for lease in store.graph.read("read_leases", id=identifier):
         _check_lease(lease, hierarchy, report)
-    report.grown = bool(grown) or hierarchy.origin == "rollout"  # its predictor may have been removed since
+    # Its predictor may have been removed since.
+    report.grown = bool(grown or hierarchy.former_predictors) or hierarchy.origin == "rollout"
 
 
 def _check_lease(lease: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport) -> None:

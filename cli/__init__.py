@@ -12,6 +12,7 @@ import click
 from cfgraph.errors import CfgraphError
 
 from .context import Context
+from .log import start_log
 
 # Name -> one line of help. Listing the commands here keeps `cfgraph --help` from importing any of them; a test compares.
 COMMANDS = {
@@ -85,16 +86,15 @@ def _show_variables(command: click.Command) -> None:
     metavar="URL",
     help="local, local:DIR, or a server's bolt:// or neo4j:// URL.  [default: NEO4J_URI, else local]",
 )
-@click.option("-v", "--verbose", is_flag=True, show_envvar=True, help="Log what happens, on stderr.")
+@click.option("-v", "--verbose", is_flag=True, show_envvar=True, help="Log what happens, on stderr: a line a block.")
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, show_envvar=True, help="Of the log."
+)
 @click.version_option(package_name="cfgraph", prog_name="cfgraph")
 @click.pass_context
-def cfgraph(ctx: click.Context, store: str | None, verbose: bool) -> None:
+def cfgraph(ctx: click.Context, store: str | None, verbose: bool, log_format: str) -> None:
     """Hierarchies as living metric DAGs in Neo4j: learn their rule, grow them, compare, query."""
-    if verbose:
-        import logging
-
-        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
-        logging.getLogger("cfgraph").setLevel(logging.DEBUG)
+    start_log(verbose=verbose, format=log_format)
     ctx.obj = Context(asked_store=store, verbose=verbose)
 
 

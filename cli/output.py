@@ -6,9 +6,12 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from cfgraph.watch import Status
 
 FORMAT = click.option(
     "--format", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="How to print."
@@ -79,3 +82,32 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done, total=total or None, rate=f"{speed:,.0f} cells/s" if speed else "")
 
         yield show
+
+
+@contextmanager
+def growth_line(label: str) -> Iterator[Callable[["Status"], None] | None]:
+    """A live line on stderr of a growth: cells grown, frontier, speed, time left, who is at work; None without a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}")]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=None, told="")
+
+        def show(status: "Status") -> None:
+            progress.update(task, completed=status.grown, total=status.total or None, told=growth_text(status))
+
+        yield show
+
+
+def growth_text(status: "Status") -> str:
+    """The numbers of a growth in words, the same on the live line and in `show`."""
+    seconds = status.seconds_left
+    left = "-" if seconds is None else f"{seconds:,.0f} s"
+    return (
+        f"frontier {status.frontier:,}, {status.rate:,.0f} cells/s, {left} left, workers {status.workers}, "
+        f"leases taken over {status.taken_over}"
+    )

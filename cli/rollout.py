@@ -1,7 +1,6 @@
 """``cfgraph rollout``"""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -9,7 +8,7 @@ from types import FrameType
 import click
 
 from .context import Context, pass_context
-from .output import progress_bar
+from .output import growth_line
 
 
 @click.command(
@@ -24,18 +23,29 @@ from .output import progress_bar
 @click.option("--from-depth", type=int, help="Grow a copy of the levels up to this one; needs --as.")
 @click.option("--as", "copy_as", metavar="NEW", help="The copy's id; needs --from-depth.")
 @click.option("--device", default="cpu", show_default=True, help="Where a network is evaluated: cpu, cuda, mps.")
-@click.option("--lease-seconds", type=float, default=60.0, show_default=True, help="How long a block stays leased.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that grow side by side.")
+@click.option(
+    "--lease-seconds",
+    type=float,
+    default=20.0,
+    show_default=True,
+    help="How long a block stays leased; renewed while it is grown.",
+)
+@click.option(
+    "--outage-seconds", type=float, default=120.0, show_default=True, help="How long to wait for a store that does not answer."
+)
 @pass_context
 def command(context: Context, id: str, predictor: str, copy_as: str | None, **options: float | int | str | None) -> int:
     """Grow a hierarchy's frontier with a predictor: in place, or as a copy of its first levels.
 
     Exactly one of --to-depth, --precision, --cells and --seconds says where to stop. A rollout that was interrupted or
-    killed goes on with the same command and ends with the same graph.
+    killed goes on with the same command and ends with the same graph. The same command elsewhere, against the same store,
+    joins in: each worker leases blocks, renews its leases while it works, and takes over those that have ended.
     """
     from cfgraph.rollout import Stop, rollout
 
     stop = Stop(depth=options["to_depth"], precision=options["precision"], cells=options["cells"], seconds=options["seconds"])
-    with context.open_store() as store, progress_bar(copy_as or id) as progress, _stop_signals() as interrupted:
+    with context.open_store() as store, growth_line(copy_as or id) as show, _stop_signals() as interrupted:
         report = rollout(
             store,
             id,
@@ -44,8 +54,10 @@ def command(context: Context, id: str, predictor: str, copy_as: str | None, **op
             from_depth=options["from_depth"],
             copy_as=copy_as,
             device=options["device"],
+            workers=options["workers"],
             lease_seconds=options["lease_seconds"],
-            progress=progress,
+            outage_seconds=options["outage_seconds"],
+            show=show,
             interrupted=lambda: bool(interrupted()),
         )
     for warning in report.warnings:
@@ -60,12 +72,12 @@ def command(context: Context, id: str, predictor: str, copy_as: str | None, **op
 
 @contextmanager
 def _stop_signals() -> Iterator[Callable[[], int]]:
-    """The number of the signal that asked to stop, 0 so far. A second one ends the command at once."""
+    """The number of the signal that asked to stop, 0 so far. A second one does what it does in every command."""
     seen: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        if seen:
-            sys.exit(128 + number)
+        if seen and callable(before[number]):
+            before[number](number, frame)
         seen.append(number)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}

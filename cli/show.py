@@ -1,7 +1,7 @@
 """``cfgraph show``"""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +9,10 @@ from cfgraph.errors import NotFoundError
 
 from .context import Context, pass_context
 from .output import cell_text, json_value, print_table
+
+if TYPE_CHECKING:
+    from cfgraph.hierarchy import Hierarchy
+    from cfgraph.store.growing import GrownBy
 
 
 @click.command("show", epilog="Example: cfgraph show koch")
@@ -19,8 +23,9 @@ from .output import cell_text, json_value, print_table
 def command(context: Context, id: str, digest: bool, format: str) -> None:
     """Show all that is known of a hierarchy or a predictor.
 
-    Of a hierarchy: its field's numbers, its recipe, its cells counted, what grew it. Of a predictor: what was learned
-    (for `recurrence` the recovered maps, growth and fit) and the validation table.
+    Of a hierarchy: its field's numbers, its recipe, its cells counted, what grew it; while it grows, how many cells are
+    left, the frontier, cells a second, seconds left, workers that hold leases, leases taken over. Of a predictor: what was
+    learned (for `recurrence` the recovered maps, growth and fit) and the validation table.
     """
     with context.open_store() as store:
         found = _describe(store, id, digest=digest)
@@ -41,7 +46,23 @@ def _describe(store: Any, id: str, *, digest: bool) -> dict[str, Any]:
     found = {name: value for name, value in hierarchy.model_dump(mode="json").items() if value not in (None, [])}
     found |= {"cells": counts.cells, "depth": counts.depth, "frontier": counts.frontier, "leaves": counts.leaves}
     found |= {"predicted": counts.predicted, "grown_by": [vars(growth) for growth in grown]}
+    if hierarchy.state == "growing" and grown and not grown[0].done:
+        found["growing"] = _describe_growth(store, hierarchy, grown[0])
     return found | ({"digest": store.digest(id)} if digest else {})
+
+
+def _describe_growth(store: Any, hierarchy: "Hierarchy", growth: "GrownBy") -> dict[str, Any]:
+    from cfgraph.watch import growth_status
+
+    status = growth_status(store, hierarchy, growth)
+    return {
+        "left": status.left,
+        "frontier": status.frontier,
+        "rate": round(status.rate, 1),
+        "seconds_left": None if status.seconds_left is None else round(status.seconds_left, 1),
+        "workers": status.workers,
+        "taken_over": status.taken_over,
+    }
 
 
 def _describe_predictor(store: Any, id: str) -> dict[str, Any]:

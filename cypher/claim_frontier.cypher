@@ -1,11 +1,43 @@
 // name: claim_frontier
-// purpose: the first frontier cell from `start` on, in address order, of a level that is still to grow
-// access: read
-// parameter: start string
-// parameter: high string
-// parameter: depth integer
-// column: key string
-// column: level integer
-MATCH (cell:Frontier)
-WHERE cell.key >= $start AND cell.key < $high AND cell.level < $depth
-RETURN cell.key AS key, cell.level AS level ORDER BY cell.key LIMIT 1
+// purpose: lease the first of some blocks that is still to grow and that nobody holds; what became of the blocks looked at
+// access: write
+// parameter: id string
+// parameter: blocks list<[key of the block's root, key of a frontier cell in it]>
+// parameter: owner string
+// parameter: token string
+// parameter: milliseconds integer
+// parameter: rate float
+// parameter: dead_owners list<string>
+// column: state string
+// column: pinned boolean
+// column: answers list<[key, 'done' or 'free' or 'held', owner or null]>
+// column: claimed string or null
+// column: taken_from string or null
+MATCH (hierarchy:Hierarchy {id: $id})
+OPTIONAL MATCH (hierarchy)-[growth:GROWN_BY {done: false}]->(:Predictor)
+WITH growth, hierarchy.state AS state
+UNWIND $blocks AS block
+OPTIONAL MATCH (seed:Frontier {key: block[1]})
+OPTIONAL MATCH (lease:Lease {key: block[0]})
+WITH growth, state, block, seed, lease,
+     lease.token IS NULL OR lease.until < timestamp() OR lease.owner IN $dead_owners OR lease.token = $token AS open
+WITH growth, state, collect([block[0], CASE WHEN seed IS NULL THEN 'done' WHEN open THEN 'free' ELSE 'held' END,
+                             lease.owner, block[1]]) AS answers
+// A property is written to take the lock; only then is looked again whether the block is free.
+CALL (growth, state, answers) {
+  UNWIND [answer IN answers WHERE answer[1] = 'free' AND growth IS NOT NULL AND state = 'growing'][..1] AS block
+  MERGE (lease:Lease {key: block[0]})
+  SET lease.hierarchy = $id
+  WITH growth, block, lease, lease.owner AS before, lease.token AS token,
+       lease.token IS NULL OR lease.until < timestamp() OR lease.owner IN $dead_owners OR lease.token = $token AS open
+  OPTIONAL MATCH (seed:Frontier {key: block[3]})
+  WITH growth, lease, before, token, block[0] AS key, open AND seed IS NOT NULL AS granted, seed IS NULL AND token IS NULL AS idle
+  FOREACH (once IN CASE WHEN granted THEN [1] ELSE [] END |
+    SET lease.owner = $owner, lease.token = $token, lease.until = timestamp() + $milliseconds, lease.rate = $rate)
+  FOREACH (once IN CASE WHEN granted AND token <> $token THEN [1] ELSE [] END |
+    SET growth.taken_over = coalesce(growth.taken_over, 0) + 1)
+  FOREACH (once IN CASE WHEN idle THEN [1] ELSE [] END | DELETE lease)
+  RETURN collect(CASE WHEN granted THEN [key, CASE WHEN token <> $token THEN before END] END) AS claims
+}
+RETURN state, growth IS NOT NULL AS pinned, [answer IN answers | answer[..3]] AS answers,
+       claims[0][0] AS claimed, claims[0][1] AS taken_from

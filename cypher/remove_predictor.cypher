@@ -1,6 +1,11 @@
 // name: remove_predictor
-// purpose: forget a predictor; hierarchies that it grew keep their cells
+// purpose: forget a predictor; hierarchies that it grew keep their cells, and its name
 // access: write
 // parameter: id string
 // column: removed integer
-MATCH (predictor:Predictor {id: $id}) DETACH DELETE predictor RETURN count(*) AS removed
+MATCH (predictor:Predictor {id: $id})
+OPTIONAL MATCH (hierarchy:Hierarchy)-[:GROWN_BY]->(predictor)
+WITH predictor, collect(DISTINCT hierarchy) AS grown
+FOREACH (hierarchy IN grown | SET hierarchy.former_predictors = coalesce(hierarchy.former_predictors, []) + [$id])
+DETACH DELETE predictor
+RETURN count(*) AS removed

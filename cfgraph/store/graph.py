@@ -4,10 +4,12 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import neo4j
 from neo4j import exceptions
+from pydantic import SecretStr
 
 from cfgraph.errors import CfgraphError, CypherError, InputError, StoreError, StoreRefusedError, StoreUnavailableError
 from cfgraph.store.queries import load_query
@@ -22,26 +24,46 @@ RETRY_SECONDS = 30.0  # how long the driver tries a transaction again that faile
 MEMORY_CODES = ("MemoryPoolOutOfMemoryError", "OutOfMemoryError", "TransactionOutOfMemoryError")
 
 
+@dataclass(frozen=True)
+class Access:
+    """What it takes to connect to a database; handed on to worker processes."""
+
+    uri: str
+    username: str
+    password: SecretStr
+    database: str | None
+
+    def reveal(self) -> dict[str, Any]:
+        """Everything in the clear, the password too: for a pipe to a process of one's own, and nothing else."""
+        return {**vars(self), "password": self.password.get_secret_value()}
+
+
 class Graph:
     """A connection to one Neo4j database that runs the operations of cypher/ by name."""
 
-    def __init__(self, driver: neo4j.Driver, *, database: str | None, place: str):
-        self._driver, self._database, self.place = driver, database, place
+    def __init__(self, driver: neo4j.Driver, *, database: str | None, place: str, access: Access | None = None):
+        self._driver, self._database, self.place, self.access = driver, database, place, access
 
     @classmethod
-    def connect(cls, uri: str, *, username: str, password: str, database: str | None) -> "Graph":
-        """Connect and prove it: the server answers, takes the password, and is new enough."""
+    def connect(
+        cls, uri: str, *, username: str, password: str, database: str | None, retry_seconds: float = RETRY_SECONDS
+    ) -> "Graph":
+        """Connect and prove it: the server answers, takes the password, and is new enough.
+
+        ``retry_seconds`` is how long a transaction is tried again that failed for a passing reason.
+        """
         with _wrapped(uri, ValueError, OSError):
             driver = neo4j.GraphDatabase.driver(
                 uri,
                 auth=(username, password),
                 user_agent=USER_AGENT,
-                max_transaction_retry_time=RETRY_SECONDS,
+                max_transaction_retry_time=retry_seconds,
                 connection_timeout=CONNECT_SECONDS,
                 connection_acquisition_timeout=CONNECT_SECONDS,  # bounds the handshake too, with what is no Neo4j
                 notifications_min_severity="OFF",
             )
-        graph = cls(driver, database=database, place=uri)
+        access = Access(uri, username=username, password=SecretStr(password), database=database)
+        graph = cls(driver, database=database, place=uri, access=access)
         try:
             with _wrapped(uri, ValueError, OSError):
                 driver.verify_connectivity()

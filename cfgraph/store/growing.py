@@ -1,7 +1,7 @@
 """What a rollout asks of the graph: pin what is grown, find the frontier, lease blocks, read what a predictor sees."""
 
 import json
-import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -29,27 +29,64 @@ class GrownBy:
     stop: dict[str, float]
     last_block: str | None = None
     done: bool = False
+    taken_over: int = 0
     truth: str | None = None
 
     @classmethod
     def of(cls, properties: dict[str, Any], *, predictor: str, truth: str | None = None) -> Self:
         """The record that a GROWN_BY relationship's properties hold."""
         fields = {name: properties.get(name) for name in ("from_depth", "to_depth", "block_height", "last_block")}
-        return cls(**fields, stop=json.loads(properties["stop"]), done=properties["done"], predictor=predictor, truth=truth)
+        fields |= {"done": properties["done"], "taken_over": properties.get("taken_over") or 0}
+        return cls(**fields, stop=json.loads(properties["stop"]), predictor=predictor, truth=truth)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the stop tells the depth: a number of cells or a time only bounds it."""
+        return not self.stop.keys() & {"cells", "seconds"}
+
+    @property
+    def whole_depth(self) -> int:
+        """The level down to which all blocks are grown; below it, a limited number of cells grows a part of one more."""
+        return self.to_depth - ("cells" in self.stop)
 
     def properties(self) -> dict[str, Any]:
         """The relationship's properties."""
-        fields = {name: value for name, value in asdict(self).items() if name not in ("predictor", "truth", "done")}
+        fields = {
+            name: value for name, value in asdict(self).items() if name not in ("predictor", "truth", "done", "taken_over")
+        }
         return {**fields, "stop": json.dumps(self.stop, sort_keys=True)}
 
 
 @dataclass(frozen=True)
+class Pending:
+    """A block that is still to grow: its root, and one of its frontier cells, which tells whether it is done."""
+
+    root: str
+    seed: str
+
+
+@dataclass(frozen=True)
 class Claim:
-    """The answer to a claim: a ``lease`` where it was granted, else None and who holds the block."""
+    """The answer to a claim: the ``lease`` where one was granted, and what became of the other blocks asked about.
+
+    ``held`` are the roots of blocks that others work on, with the owners; ``done`` the roots that are grown already.
+    ``over`` says that the whole growth has reached its stop. ``taken_from`` is whose lease had ended.
+    """
 
     lease: Lease | None
+    done: frozenset[str]
+    held: dict[str, str]
+    over: bool = False
+    taken_from: str | None = None
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """A worker that holds leases just now: its name, how many, and the cells a second that it last told."""
+
     owner: str
-    taken_over: bool
+    leases: int
+    rate: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,34 +141,67 @@ class Growing:
         low, high = subtree_range(identifier)
         return {row["level"]: row["cells"] for row in self._graph.read("count_frontier", low=low, high=high)}
 
-    def next_frontier(self, identifier: str, *, start: str, depth: int) -> tuple[str, int] | None:
-        """Address and level of the first frontier cell from the key ``start`` on, above level ``depth``; None at the end."""
-        _, high = subtree_range(identifier)
-        rows = self._graph.read("claim_frontier", start=start, high=high, depth=depth)
-        return (rows[0]["key"][len(identifier) :], rows[0]["level"]) if rows else None
+    def depth(self, identifier: str) -> int:
+        """The deepest level that still can grow; 0 where there is none."""
+        return max(self.count_frontier(identifier), default=0)
 
-    def claim_block(
-        self, identifier: str, root: str, *, owner: str, lease_seconds: float, dead_owner: str | None = None
+    def frontier_page(self, identifier: str, *, start: str, depth: int, page: int) -> list[tuple[str, int]]:
+        """Address and level of frontier cells from the key ``start`` on, above level ``depth``, in address order."""
+        _, high = subtree_range(identifier)
+        rows = self._graph.read("read_frontier", start=start, high=high, depth=depth, page=page)
+        return [(row["key"][len(identifier) :], row["level"]) for row in rows]
+
+    def claim_frontier(
+        self,
+        identifier: str,
+        blocks: Sequence[Pending],
+        *,
+        owner: str,
+        token: str,
+        lease_seconds: float,
+        rate: float = 0.0,
+        dead_owners: Collection[str] = (),
     ) -> Claim:
-        """Lease a block for some seconds by the server's clock; a ``VanishedError`` where the hierarchy is not growing."""
-        token = secrets.token_hex(16)
+        """Lease the first of some blocks that nobody holds, for some seconds by the server's clock.
+
+        The same ``token`` again, after a connection was lost, finds the lease that it was granted. Raises a
+        ``VanishedError`` where the hierarchy or the predictor that grows it was removed.
+        """
         rows = self._graph.write(
-            "claim_block",
+            "claim_frontier",
             id=identifier,
-            key=key_of(identifier, root),
+            blocks=[[key_of(identifier, block.root), key_of(identifier, block.seed)] for block in blocks],
             owner=owner,
             token=token,
             milliseconds=int(lease_seconds * 1000),
-            dead_owner=dead_owner,
+            rate=rate,
+            dead_owners=list(dead_owners),
         )
-        if not rows:
-            raise VanishedError(f"hierarchy {identifier!r} was removed, or its growth was finished, meanwhile")
-        granted = rows[0]["token"] == token
-        return Claim(Lease(root=root, token=token) if granted else None, rows[0]["owner"], rows[0]["taken_over"])
+        answer = _checked_answer(rows, identifier)
+        claimed, answers = answer["claimed"], [(key[len(identifier) :], kind, who) for key, kind, who in answer["answers"]]
+        return Claim(
+            lease=None if claimed is None else Lease(root=claimed[len(identifier) :], token=token),
+            done=frozenset(root for root, kind, _ in answers if kind == "done"),
+            held={root: who for root, kind, who in answers if kind == "held"},
+            over=answer["state"] == "complete",
+            taken_from=answer["taken_from"],
+        )
 
-    def release(self, identifier: str, lease: Lease) -> None:
-        """Give a lease back unfinished."""
-        self._graph.write("release_block", key=key_of(identifier, lease.root), token=lease.token)
+    def renew(self, identifier: str, leases: Collection[Lease], *, lease_seconds: float, rate: float = 0.0) -> set[Lease]:
+        """Move the end of leases; those that still held. One that ended is over, even if nobody took it yet."""
+        rows = self._graph.write(
+            "renew_leases", leases=_keyed(leases, identifier), milliseconds=int(lease_seconds * 1000), rate=rate
+        )
+        return {Lease(root=row["key"][len(identifier) :], token=row["token"]) for row in rows}
+
+    def release(self, identifier: str, leases: Collection[Lease]) -> None:
+        """Give leases back unfinished."""
+        if leases:
+            self._graph.write("release_leases", leases=_keyed(leases, identifier))
+
+    def at_work(self, identifier: str) -> list[AtWork]:
+        """The workers that hold leases on a hierarchy just now, by the server's clock."""
+        return [AtWork(**row) for row in self._graph.read("read_workers", id=identifier)]
 
     def read_block(self, identifier: str, root: str, *, depth: int, arity: int) -> list[Seeds]:
         """The frontier cells of a block above level ``depth``, one ``Seeds`` a level, with their parents' tuples."""
@@ -139,6 +209,22 @@ class Growing:
         rows = self._graph.read("read_block", key=key_of(identifier, root), high=high, depth=depth, id_size=len(identifier))
         levels = sorted({cell[1] for row in rows for cell in row["cells"]})
         return [_seeds(rows, level=level, arity=arity, identifier=identifier) for level in levels]
+
+
+def _checked_answer(rows: list[dict[str, Any]], identifier: str) -> dict[str, Any]:
+    if not rows or rows[0]["state"] == "removing":
+        raise VanishedError(f"hierarchy {identifier!r} was removed meanwhile; nothing of it is left half-written")
+    answer = rows[0]
+    if answer["state"] == "growing" and not answer["pinned"]:
+        raise VanishedError(
+            f"the predictor that grows {identifier!r} was removed meanwhile; the graph is valid, and another can go on with it"
+        )
+    return answer
+
+
+def _keyed(leases: Collection[Lease], identifier: str) -> list[list[str]]:
+    """Leases as parameters, in the one order in which locks are taken everywhere."""
+    return sorted([key_of(identifier, lease.root), lease.token] for lease in leases)
 
 
 def _seeds(rows: list[dict], *, level: int, arity: int, identifier: str) -> Seeds:

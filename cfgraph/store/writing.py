@@ -1,7 +1,7 @@
 """Writing blocks: one transaction a block, several sessions side by side, the same for ingesting and for growing."""
 
-import logging
 import math
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -16,12 +16,11 @@ from neo4j import exceptions
 from cfgraph.address import key_of
 from cfgraph.blocks import Block, BlockLevel
 from cfgraph.cells import EXPANDED, STATE_NAMES
-from cfgraph.errors import LeaseLostError, OwnershipError, VanishedError
+from cfgraph.errors import CfgraphError, LeaseLostError, OwnershipError, VanishedError
 from cfgraph.store.graph import Graph, run_operation, transact
 
-log = logging.getLogger("cfgraph.store")
 SESSIONS = 3  # side by side; measured: a fourth adds nothing on two cores
-COMMIT_TRIES = 3
+WRITE_TRIES = 6  # of one block: after a commit of unknown outcome, or one that took longer than it was given
 
 
 class _AlreadyWrittenError(Exception):
@@ -38,11 +37,25 @@ class Lease:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a block: ``new`` is False where it had been written before."""
+    """What became of a block: ``new`` is False where somebody else wrote it, ``lost`` True where its lease had ended first.
 
-    root: str
-    cells: int
+    A block that is lost was not written; whoever holds the lease now writes it. ``seconds`` is the time that it took, waits
+    for a store that was away included.
+    """
+
+    block: Block
+    lease: Lease | None
     new: bool
+    lost: bool = False
+    seconds: float = 0.0
+
+    @property
+    def cells(self) -> int:
+        """How many cells the block adds."""
+        return self.block.cells
+
+
+Heal = Callable[[Callable[[], bool]], bool]
 
 
 def label_list(state: int) -> list[str]:
@@ -97,12 +110,24 @@ def _parameters(level: BlockLevel, kind: np.ndarray, rows: list, *, identifier: 
 
 
 class BlockWriter:
-    """Writes blocks of one hierarchy over several sessions; use it in a ``with``, which waits for what is in flight."""
+    """Writes blocks of one hierarchy over several sessions; use it in a ``with``, which waits for what is in flight.
+
+    ``done`` is told of each block in the thread that submits. ``heal`` runs the writing of a block, and may run it again
+    where the store was away. ``transaction_seconds`` is when the server ends a transaction whose client stalls.
+    """
 
     def __init__(
-        self, graph: Graph, *, identifier: str, sessions: int = SESSIONS, done: Callable[[Written], None] = lambda _: None
+        self,
+        graph: Graph,
+        *,
+        identifier: str,
+        sessions: int = SESSIONS,
+        done: Callable[[Written], None] = lambda _: None,
+        heal: Heal = lambda work: work(),
+        transaction_seconds: float | None = None,
     ):
-        self._graph, self._identifier, self._done = graph, identifier, done
+        self._graph, self._identifier, self._done, self._heal = graph, identifier, done, heal
+        self._transaction_seconds = transaction_seconds
         self._sessions, self._in_flight = sessions, set[Future]()
         self._pool = ThreadPoolExecutor(sessions, thread_name_prefix="cfgraph-write")
         self._own, self._open = local(), ExitStack()
@@ -142,42 +167,77 @@ class BlockWriter:
             self._own.session = self._open.enter_context(self._graph.session())
         return self._own.session
 
+    def collect_one(self) -> None:
+        """Wait for one of the blocks in flight, if there are any."""
+        self._collect(at_most=max(0, len(self._in_flight) - 1))
+
     def _write(self, block: Block, lease: Lease | None) -> Written:
+        begin = time.monotonic()
         try:
-            with self._graph.explained():
-                new = write_block(self._graph, self._session(), block, identifier=self._identifier, lease=lease)
-        except LeaseLostError as lost:
-            log.warning("%s", lost)  # whoever holds the lease now writes the block
-            new = False
-        return Written(root=block.root, cells=block.cells, new=new)
+            new = self._heal(lambda: self._try_to_write(block, lease))
+        except LeaseLostError:
+            return Written(block, lease, new=False, lost=True, seconds=time.monotonic() - begin)
+        except CfgraphError as error:
+            raise _located(error, block, identifier=self._identifier) from error
+        return Written(block, lease, new=new, seconds=time.monotonic() - begin)
+
+    def _try_to_write(self, block: Block, lease: Lease | None) -> bool:
+        with self._graph.explained():
+            return write_block(
+                self._graph,
+                self._session(),
+                block,
+                identifier=self._identifier,
+                lease=lease,
+                transaction_seconds=self._transaction_seconds,
+            )
 
 
-def write_block(graph: Graph, session: neo4j.Session, block: Block, *, identifier: str, lease: Lease | None = None) -> bool:
+def _located(error: CfgraphError, block: Block, *, identifier: str) -> CfgraphError:
+    """The same error, saying which cells were being written."""
+    where = f"the {block.cells:,} cells below {block.root} of {identifier!r}, down to level {block.levels[-1].level}"
+    return type(error)(f"{error} (this happened while writing {where})")
+
+
+def write_block(
+    graph: Graph,
+    session: neo4j.Session,
+    block: Block,
+    *,
+    identifier: str,
+    lease: Lease | None = None,
+    transaction_seconds: float | None = None,
+) -> bool:
     """Write a block in one transaction, exactly once; False where it had been written already.
 
-    With a lease the transaction proves that it still holds, and ends it. A connection lost in the moment of the commit
-    leaves the outcome unknown: the block is tried again, and its seeds, frontier or not, decide.
+    With a lease the transaction proves at its end that the lease still holds, and ends it. A connection lost in the moment
+    of the commit leaves the outcome unknown: the block is tried again, and its seeds, frontier or not, decide.
+    ``transaction_seconds`` bounds the transaction on the server, so that a client that stalls in the middle does not keep
+    others from the block; a transaction that merely took longer is tried again with twice the time.
     """
     statements = [parameters for level in block.levels for parameters in encode_level(level, identifier=identifier)]
     seeds = [key_of(identifier, seed) for seed in block.seeds]
-    for attempt in range(COMMIT_TRIES):
+    for attempt in range(WRITE_TRIES):
+        seconds = None if transaction_seconds is None else transaction_seconds * 2**attempt
+        work = neo4j.unit_of_work(timeout=seconds)(
+            lambda tx: _write_in(tx, statements, seeds=seeds, lease=lease, identifier=identifier)
+        )
         try:
-            transact(session, lambda tx: _write_in(tx, statements, seeds=seeds, lease=lease, identifier=identifier))
+            transact(session, work)
             return True
-        except exceptions.IncompleteCommit:
-            if attempt + 1 == COMMIT_TRIES:
-                raise
         except (_AlreadyWrittenError, exceptions.ConstraintError, LeaseLostError) as cause:
             _explain_unwritten(graph, seeds, identifier=identifier, cause=cause)
             return False
+        except (exceptions.IncompleteCommit, exceptions.ClientError) as error:
+            passing = isinstance(error, exceptions.IncompleteCommit) or "TransactionTimedOut" in (error.code or "")
+            if not passing or attempt + 1 == WRITE_TRIES:
+                raise
     raise AssertionError("unreachable")
 
 
 def _write_in(
     tx: neo4j.ManagedTransaction, statements: list[dict], *, seeds: list[str], lease: Lease | None, identifier: str
 ) -> None:
-    if lease is not None and not _holds(tx, lease, identifier=identifier):
-        raise LeaseLostError(f"the lease on block {lease.root} of {identifier!r} ended and was taken over; nothing was written")
     if run_operation(tx, "expand_frontier", keys=seeds)[0]["expanded"] != len(seeds):
         raise _AlreadyWrittenError
     for parameters in statements:
@@ -185,6 +245,9 @@ def _write_in(
         wanted = sum(len(children) for _, children in parameters["rows"])
         if created != wanted:
             raise OwnershipError(f"level {parameters['level']} of {identifier!r} took {created} of {wanted} cells; run verify")
+    # Last, so that the lease can be renewed, and taken over, while the cells are being written.
+    if lease is not None and not _holds(tx, lease, identifier=identifier):
+        raise LeaseLostError(f"the lease on block {lease.root} of {identifier!r} had ended; nothing was written")
 
 
 def _holds(tx: neo4j.ManagedTransaction, lease: Lease, *, identifier: str) -> bool:

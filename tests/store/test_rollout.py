@@ -14,8 +14,10 @@ from cfgraph.growth import grow
 from cfgraph.metric import truncation_bound
 from cfgraph.rollout import Stop, rollout
 from cfgraph.store import writing
+from cfgraph.store.growing import Pending
 from cfgraph.train import train
 from cfgraph.verify import verify
+from cfgraph.worker import Worker
 from tests.grown import assert_same_cells, grown_hierarchy, ragged_hierarchy
 
 
@@ -134,34 +136,57 @@ def test_rollout_ends_between_blocks_at_a_signal(store, new_id, run, number, cod
     assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": copy})[1] == [[0]]
 
 
+def claim(store, id, *, owner, lease_seconds, token=None):
+    """Claim the topmost block by force."""
+    token = token or f"token of {owner}"
+    return store.growing.claim_frontier(id, [TOP], owner=owner, token=token, lease_seconds=lease_seconds)
+
+
+TOP = Pending("/", seed="/0/0")
+
+
 def test_a_late_write_is_refused(store, new_id, grown):
-    """A worker whose lease was taken over writes nothing."""
+    """A worker whose lease has ended writes nothing, whether it was taken over or not; who holds it now does."""
     report = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
-    first = store.growing.claim_block(report.id, "/", owner="slow", lease_seconds=0.001)
-    time.sleep(0.05)
-    second = store.growing.claim_block(report.id, "/", owner="quick", lease_seconds=60)
-    assert (second.taken_over, second.lease is not None) == (True, True)
-    assert store.growing.claim_block(report.id, "/", owner="third", lease_seconds=60).lease is None
-    worker = rollout_module.Worker(
-        store, store.hierarchy(report.id), grown[1].load().predict, store.grown_by(report.id), lease_seconds=60, progress=print
-    )
+    first = claim(store, report.id, owner="slow", lease_seconds=0.1)
+    assert first.lease is not None
+    worker = Worker(store, store.hierarchy(report.id), grown[1].load().predict, store.grown_by(report.id))
+    block = worker._grow_block("/", 6, lease=first.lease, keeper=None)
     before = store.digest(report.id)
-    block = worker._grow_block("/", 6, lease=first.lease)
-    with writing.BlockWriter(store.graph, identifier=report.id) as writer:
-        writer.submit(block, lease=first.lease)
+    time.sleep(0.2)
+    assert write(store, report.id, block, first.lease).lost
     assert store.digest(report.id) == before
-    with writing.BlockWriter(store.graph, identifier=report.id) as writer:
-        writer.submit(block, lease=second.lease)
+    assert store.growing.renew(report.id, [first.lease], lease_seconds=60) == set()
+    second = claim(store, report.id, owner="quick", lease_seconds=60)
+    assert (second.taken_from, second.lease is not None) == ("slow", True)
+    third = claim(store, report.id, owner="third", lease_seconds=60)
+    assert (third.lease, third.held) == (None, {"/": "quick"})
+    assert claim(store, report.id, owner="quick", lease_seconds=60).lease == second.lease  # the same token asks again
+    assert write(store, report.id, block, first.lease).lost
+    assert store.digest(report.id) == before
+    assert store.growing.renew(report.id, [second.lease, first.lease], lease_seconds=60) == {second.lease}
+    assert write(store, report.id, block, second.lease).new
     assert len(store.read(report.id)) == 1 + 3 + 9 + 27 + 81 + 243 + 729
+    assert claim(store, report.id, owner="late", lease_seconds=60).done == {"/"}
+    assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": report.id})[1] == [[0]]
+
+
+def write(store, id, block, lease):
+    """Write one block; what became of it."""
+    seen = []
+    with writing.BlockWriter(store.graph, identifier=id, done=seen.append) as writer:
+        writer.submit(block, lease=lease)
+    return seen[0]
 
 
 def test_rollout_waits_for_a_block_that_another_holds(store, new_id, grown):
     report = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
-    store.growing.claim_block(report.id, "/", owner="elsewhere:x:1:2", lease_seconds=1.5)
+    claim(store, report.id, owner="elsewhere:x:1:2", lease_seconds=1.5)
     begin = time.monotonic()
     finished = copy_of(store, grown, report.id)
     assert finished.finished
     assert finished.taken_over == 1
+    assert store.grown_by(report.id).taken_over == 1
     assert time.monotonic() - begin > 0.5
     assert verify(store, report.id).clean
 

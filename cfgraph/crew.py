@@ -1,0 +1,235 @@
+"""A crew: worker processes of one command on one machine.
+
+The command starts them, hands each its job through a pipe (a password is in no process list and no environment), hears
+from them through another, and passes signals on. They share nothing but the graph; a crew elsewhere at the same
+hierarchy is no different from one's own. A worker whose command is gone ends between two blocks.
+"""
+
+import json
+import math
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cfgraph import errors
+from cfgraph.errors import CfgraphError, InputError
+from cfgraph.events import Event, Observer
+from cfgraph.store.growing import GrownBy
+from cfgraph.store.writing import SESSIONS
+from cfgraph.worker import Worker
+
+if TYPE_CHECKING:
+    from cfgraph.store import Store
+
+WORKERS_MAX = 256
+TICK_SECONDS = 0.2  # how soon a crew hears that it is to stop
+RETRY_SECONDS = 2.0  # how long the driver tries by itself; then the worker waits for the store in its own, patient way
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker process is told: where the graph is, what to grow, how."""
+
+    access: dict[str, Any]
+    identifier: str
+    growth: dict[str, Any]
+    device: str
+    lease_seconds: float
+    outage_seconds: float
+    sessions: int
+
+
+@dataclass
+class Outcome:
+    """What became of a crew: whether the stop was reached, and the errors of workers that met one."""
+
+    finished: bool = False
+    failures: list[CfgraphError] = field(default_factory=list)
+
+
+class Crew:
+    """Worker processes at one hierarchy; use it in a ``with``, at the end of which none is left.
+
+    Args:
+        store: the graph, opened by its URL.
+        identifier: the hierarchy, whose growth is pinned.
+        growth: how it is grown.
+        workers: how many processes, from 1 to 256.
+    """
+
+    def __init__(
+        self,
+        store: "Store",
+        identifier: str,
+        growth: GrownBy,
+        *,
+        workers: int,
+        device: str,
+        lease_seconds: float,
+        outage_seconds: float,
+        observe: Observer,
+    ):
+        access = store.graph.access
+        if access is None:
+            raise InputError("worker processes need a store that was opened by its URL; grow with one worker in this process")
+        self._job = Job(
+            access=access.reveal(),
+            identifier=identifier,
+            growth=asdict(growth),
+            device=device,
+            lease_seconds=lease_seconds,
+            outage_seconds=outage_seconds,
+            sessions=max(1, math.ceil(SESSIONS / workers)),
+        )
+        self._observe, self._heard = observe, queue.SimpleQueue[tuple[int, Event | None]]()
+        self._processes = [_start(identifier) for _ in range(workers)]
+        self._readers = [threading.Thread(target=self._listen, args=(number,), daemon=True) for number in range(workers)]
+
+    def __enter__(self) -> "Crew":
+        for process, reader in zip(self._processes, self._readers, strict=True):
+            _write_line(process, json.dumps(asdict(self._job)))
+            reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            with suppress(BrokenPipeError):
+                process.stdin.close()  # which tells a worker that its command has gone: it ends between two blocks
+        for process, reader in zip(self._processes, self._readers, strict=True):
+            process.wait()
+            reader.join()
+            process.stdout.close()
+
+    def work(self, *, interrupted: Callable[[], bool]) -> Outcome:
+        """Wait until every worker has ended; where interrupted, ask them to end between two blocks."""
+        outcome, at_work, asked = Outcome(), set(range(len(self._processes))), False
+        while at_work:
+            if interrupted() and not asked:
+                asked = True
+                self._signal(signal.SIGTERM)
+            try:
+                number, event = self._heard.get(timeout=TICK_SECONDS)
+            except queue.Empty:
+                continue
+            if event is None:
+                at_work.discard(number)
+                self._note_end(number, outcome)
+            else:
+                self._note(event, outcome)
+        if not (outcome.finished or outcome.failures or asked):
+            raise CfgraphError("every worker process was killed; the graph is valid, and the same command goes on from here")
+        return outcome
+
+    @property
+    def processes(self) -> list[int]:
+        """The ids of the worker processes."""
+        return [process.pid for process in self._processes]
+
+    def _note(self, event: Event, outcome: Outcome) -> None:
+        if event.action == "end":
+            outcome.finished |= event.facts["finished"]
+        elif event.action == "fail":
+            outcome.failures.append(getattr(errors, event.facts["error"], CfgraphError)(event.facts["message"]))
+        self._observe(event)
+
+    def _note_end(self, number: int, outcome: Outcome) -> None:
+        process = self._processes[number]
+        if process.wait() < 0:
+            reason = (
+                f"process {process.pid} was ended by signal {-process.returncode} ({signal.Signals(-process.returncode).name})"
+            )
+            self._observe(Event("lose_worker", str(process.pid), {"reason": reason}))
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(number)
+
+    def _listen(self, number: int) -> None:
+        for line in self._processes[number].stdout:
+            self._heard.put((number, Event.of_line(line)))
+        self._heard.put((number, None))
+
+
+def _start(identifier: str) -> subprocess.Popen[str]:
+    # The identifier is only there for those who read a process list.
+    command = [sys.executable, "-m", "cfgraph.crew", identifier]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+
+
+def _write_line(process: subprocess.Popen[str], line: str) -> None:
+    with suppress(BrokenPipeError):  # it died at birth: the end of its output will tell
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+
+
+# -- the worker process
+
+
+def main() -> int:
+    """What a worker process does: reads its job, grows, tells; the exit code is that of the command line."""
+    begin = time.monotonic()
+    with _stop_signals() as halted:
+        job = Job(**json.loads(sys.stdin.readline()))
+        threading.Thread(target=_await_end_of_input, args=(halted,), daemon=True).start()
+        try:
+            return 0 if _work(job, halted=halted, begin=begin) else 128 + signal.SIGTERM
+        except CfgraphError as error:
+            _tell(Event("fail", str(os.getpid()), {"error": type(error).__name__, "message": str(error)}))
+            return error.exit_code
+
+
+def _work(job: Job, *, halted: threading.Event, begin: float) -> bool:
+    from cfgraph.store import Store
+    from cfgraph.store.graph import Graph
+
+    growth = GrownBy(**job.growth)
+    graph = Graph.connect(**job.access, retry_seconds=RETRY_SECONDS)
+    with Store(graph) as store:
+        hierarchy = store.hierarchy(job.identifier)
+        rule = store.predictor(growth.predictor).load(device=job.device).predict
+        worker = Worker(
+            store,
+            hierarchy,
+            rule,
+            growth,
+            lease_seconds=job.lease_seconds,
+            outage_seconds=job.outage_seconds,
+            sessions=job.sessions,
+            observe=_tell,
+            halted=halted.is_set,
+        )
+        _tell(Event("ready", worker.owner, {"seconds": round(time.monotonic() - begin, 3)}))
+        return worker.run()
+
+
+def _tell(event: Event) -> None:
+    with suppress(BrokenPipeError):  # nobody listens any more; the end of input will tell to end
+        sys.stdout.write(event.to_line())
+        sys.stdout.flush()
+
+
+def _await_end_of_input(halted: threading.Event) -> None:
+    sys.stdin.read()
+    halted.set()
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT (from a terminal it comes to all) and SIGTERM set."""
+    halted = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: halted.set())
+    yield halted
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Leases that a worker holds: renewed while it works, given back when it ends."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from cfgraph.errors import StoreError
+from cfgraph.store.growing import Growing
+from cfgraph.store.writing import Lease
+
+RENEWALS = 3  # of a lease, while it lasts: one or two may be late or lost
+
+
+class LeaseKeeper:
+    """Keeps leases for as long as they are held; use it in a ``with``, which gives back what is left.
+
+    A thread of its own moves their ends, three times in a lease. A lease that ended (the process was stopped, the store
+    was away) is never revived: its block's write will be refused, and somebody claims the block anew.
+
+    Args:
+        growing: the operations of the graph.
+        identifier: the hierarchy.
+        lease_seconds: how long a lease lasts from each renewal on.
+        rate: the worker's cells a second just now; kept with its leases, for those who watch.
+        outlasted: told once, of the first block that takes longer than a lease.
+    """
+
+    def __init__(
+        self,
+        growing: Growing,
+        identifier: str,
+        *,
+        lease_seconds: float,
+        rate: Callable[[], float],
+        outlasted: Callable[[Lease], None],
+    ):
+        self._growing, self._identifier, self._seconds = growing, identifier, lease_seconds
+        self._rate, self._outlasted = rate, outlasted
+        self._held: dict[Lease, float] = {}  # and since when
+        self._lock, self._end = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="cfgraph-leases", daemon=True)
+        self._told = False
+
+    def __enter__(self) -> "LeaseKeeper":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+        with suppress(StoreError):  # the store is away: they end by themselves
+            self._growing.release(self._identifier, list(self._held))
+
+    def hold(self, lease: Lease) -> None:
+        """Keep a lease from now on."""
+        with self._lock:
+            self._held[lease] = time.monotonic()
+
+    def let_go(self, lease: Lease) -> None:
+        """Keep a lease no more: its block is written, or it was lost."""
+        with self._lock:
+            self._held.pop(lease, None)
+
+    def give_back(self, lease: Lease) -> None:
+        """End a lease whose block is not written."""
+        self.let_go(lease)
+        self._growing.release(self._identifier, [lease])
+
+    def _keep(self) -> None:
+        while not self._end.wait(self._seconds / RENEWALS):
+            with self._lock:
+                held = dict(self._held)
+            if held:
+                with suppress(StoreError):  # tried again soon; where it stays away, the fence will tell
+                    self._growing.renew(self._identifier, list(held), lease_seconds=self._seconds, rate=self._rate())
+                self._tell_of_the_longest(held)
+
+    def _tell_of_the_longest(self, held: dict[Lease, float]) -> None:
+        lease, since = min(held.items(), key=lambda item: item[1])
+        if not self._told and time.monotonic() - since > self._seconds:
+            self._told = True
+            self._outlasted(lease)

@@ -1,0 +1,27 @@
+"""The log on stderr: lines of text for people, lines of JSON for programs; warnings always, the rest with ``--verbose``."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a record: time, level, logger, and the facts of the event where it is one, else the message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        head = {"time": when, "level": record.levelname.lower(), "logger": record.name}
+        return json.dumps({**head, **getattr(record, "event", {"message": record.getMessage()})}, default=str)
+
+
+def start_log(*, verbose: bool, format: str) -> None:
+    """Send cfgraph's log to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    text = "%(asctime)s %(name)s %(message)s" if verbose else "%(message)s"
+    handler.setFormatter(JsonLines() if format == "json" else logging.Formatter(text))
+    logger = logging.getLogger("cfgraph")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    logger.propagate = False
