@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cfgraph import errors
@@ -90,6 +90,7 @@ class Crew:
             sessions=max(1, math.ceil(SESSIONS / workers)),
         )
         self._observe, self._heard = observe, queue.SimpleQueue[tuple[int, Event | None]]()
+        self._begin = time.monotonic()
         self._processes = [_start(identifier) for _ in range(workers)]
         self._readers = [threading.Thread(target=self._listen, args=(number,), daemon=True) for number in range(workers)]
 
@@ -138,6 +139,8 @@ class Crew:
             outcome.finished |= event.facts["finished"]
         elif event.action == "fail":
             outcome.failures.append(getattr(errors, event.facts["error"], CfgraphError)(event.facts["message"]))
+        if event.action == "ready":
+            event = replace(event, facts={"seconds": round(time.monotonic() - self._begin, 3)})
         self._observe(event)
 
     def _note_end(self, number: int, outcome: Outcome) -> None:
@@ -176,18 +179,17 @@ def _write_line(process: subprocess.Popen[str], line: str) -> None:
 
 def main() -> int:
     """What a worker process does: reads its job, grows, tells; the exit code is that of the command line."""
-    begin = time.monotonic()
     with _stop_signals() as halted:
         job = Job(**json.loads(sys.stdin.readline()))
         threading.Thread(target=_await_end_of_input, args=(halted,), daemon=True).start()
         try:
-            return 0 if _work(job, halted=halted, begin=begin) else 128 + signal.SIGTERM
+            return 0 if _work(job, halted=halted) else 128 + signal.SIGTERM
         except CfgraphError as error:
             _tell(Event("fail", str(os.getpid()), {"error": type(error).__name__, "message": str(error)}))
             return error.exit_code
 
 
-def _work(job: Job, *, halted: threading.Event, begin: float) -> bool:
+def _work(job: Job, *, halted: threading.Event) -> bool:
     from cfgraph.store import Store
     from cfgraph.store.graph import Graph
 
@@ -207,7 +209,7 @@ def _work(job: Job, *, halted: threading.Event, begin: float) -> bool:
             observe=_tell,
             halted=halted.is_set,
         )
-        _tell(Event("ready", worker.owner, {"seconds": round(time.monotonic() - begin, 3)}))
+        _tell(Event("ready", worker.owner))
         return worker.run()
 
 
