@@ -10,12 +10,29 @@ from benchmarks.document import as_markdown, as_text
 from benchmarks.finding import Finding
 from benchmarks.machine import describe_machine, load_now
 
-NAMES = ("write", "rollout", "read", "growth", "paths", "help", "torch")
-IN_GRAPH = {"write", "rollout", "read", "torch"}
+NAMES = (
+    "write",
+    "wide",
+    "rollout",
+    "workers",
+    "ready",
+    "leasing",
+    "cost",
+    "takeover",
+    "read",
+    "growth",
+    "paths",
+    "help",
+    "torch",
+)
+IN_GRAPH = set(NAMES) - {"growth", "paths", "help"}
 ROUNDS, ROUNDS_QUICK = 7, 2
+ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
-DEPTHS = {"graph": 9, "growth": 10, "paths": 7}  # 349,525, 1,398,101 and 21,845 cells
-DEPTHS_QUICK = {"graph": 6, "growth": 7, "paths": 5}
+# 349,525, 21,845, 1,398,101, 22 million (of which 3.3 million are grown), 1,398,101 and 21,845 cells
+DEPTHS = {"graph": 9, "wide": 7, "workers": 10, "cost": 12, "growth": 10, "paths": 7}
+DEPTHS_QUICK = {"graph": 6, "wide": 5, "workers": 8, "cost": 12, "growth": 7, "paths": 5}
+COST_CELLS, COST_CELLS_QUICK = (300_000, 3_000_000), (30_000, 90_000)
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
@@ -42,7 +59,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
     from benchmarks.memory import measure_growth, measure_paths
     from benchmarks.startup import measure_help
 
-    found, server = _measure_graph(names, depth=depths["graph"], rounds=rounds)
+    found, server = _measure_graph(names, depths=depths, rounds=rounds)
     beside = {
         "growth": lambda: measure_growth(depth=depths["growth"], rounds=TIMES_IN_MEMORY * rounds, say=_say),
         "paths": lambda: measure_paths(depth=depths["paths"], rounds=rounds, say=_say),
@@ -52,21 +69,31 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
     return sorted(found, key=lambda finding: NAMES.index(finding.name)), server
 
 
-def _measure_graph(names: set[str], *, depth: int, rounds: int) -> tuple[list[Finding], str | None]:
-    """What needs a server."""
-    from benchmarks.graph import measure_reading, measure_writing, open_bench
+def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[list[Finding], str | None]:
+    """What needs a server: all on one, one after the other, so that what is measured first does not have the youngest."""
+    from benchmarks.graph import measure_reading, measure_wide, measure_writing, open_bench
     from benchmarks.startup import measure_torch
+    from benchmarks.workers import measure_cost, measure_leasing, measure_takeover, measure_workers
 
-    if not names & IN_GRAPH:
+    if not names & set(IN_GRAPH):
         return [], None
-    found = []
+    depth, common, found = depths["graph"], {"rounds": rounds, "say": _say}, []
+    cost = COST_CELLS_QUICK if depths is DEPTHS_QUICK else COST_CELLS
+    fewer = {"rounds": min(rounds, ROUNDS_LONG), "say": _say}
     with open_bench(say=_say) as bench:
         if names & {"write", "rollout"}:
-            found += measure_writing(bench, depth=depth, rounds=rounds, say=_say, names=names)
-        if "read" in names:
-            found += measure_reading(bench, depth=depth, rounds=rounds, say=_say)
-        if "torch" in names:
-            found += measure_torch(bench.url, say=_say)
+            found += measure_writing(bench, depth=depth, names=names, **common)
+        ways = {
+            "wide": lambda: measure_wide(bench, depth=depths["wide"], **common),
+            "read": lambda: measure_reading(bench, depth=depth, **common),
+            "leasing": lambda: measure_leasing(bench, depth=depth, **fewer),
+            "takeover": lambda: measure_takeover(bench, say=_say),
+            "torch": lambda: measure_torch(bench.url, say=_say),
+            "workers": lambda: measure_workers(bench, depth=depths["workers"], **fewer),
+            "cost": lambda: measure_cost(bench, cells=cost, depth=depths["cost"], say=_say),
+        }
+        asked = names | ({"workers"} if "ready" in names else set())
+        found += [finding for name, measure in ways.items() if name in asked for finding in measure()]
         return found, bench.server_version
 
 

@@ -15,6 +15,11 @@ def make_subject(identifier: str, *, depth: int) -> Hierarchy:
     return sources.ifs(id=identifier, maps="koch", depth=depth)
 
 
+def make_wide_subject(identifier: str, *, depth: int) -> Hierarchy:
+    """A smooth generator of arity 4 in 64 dimensions, down to a depth, in memory."""
+    return sources.cfg(id=identifier, arity=4, dimension=64, depth=depth)
+
+
 def forget_views(hierarchy: Hierarchy) -> Hierarchy:
     """The same hierarchy with cells that have not worked out their addresses and children yet, as a source gives it."""
     return hierarchy.with_cells(replace(hierarchy.cells))

@@ -33,7 +33,7 @@ LEASE_SECONDS = 20.0
 OUTAGE_SECONDS = 120.0  # how long a worker waits for a store that does not answer
 POLL_SECONDS = 0.25  # how often a worker that ran dry, or whose store is away, looks again
 PAGE_CELLS = 256  # frontier cells that are looked up at once
-LOOK_BLOCKS = 16  # blocks that a claim asks about at once
+LOOK_BLOCKS = 4  # blocks that a claim asks about at once
 RATE_BLOCKS = 20  # the last blocks tell the cells a second
 Outcome = TypeVar("Outcome")
 
@@ -148,6 +148,8 @@ class Worker:
             if not blocks:
                 return
             yield list(blocks.values())
+            if len(page) < PAGE_CELLS:
+                return
             start = f"{identifier}{stem_of(next(reversed(blocks)))}/~"  # '~' sorts behind every digit: behind the subtree
 
     def _read_page(self, start: str, last: int) -> list[tuple[str, int]]:
