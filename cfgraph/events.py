@@ -21,7 +21,7 @@ class Event:
     begin               a worker knows what there is to grow                          total, frontier
     write_block         a block is in the graph                                       block, cells, frontier, seconds, new
     take_over           a lease that had ended, or whose owner is dead, was taken      block, owner
-    lose_lease          a block's lease had ended: it was not written                 block
+    lose_lease          a block's lease had ended: it was not written                 block, lease_seconds (of the next)
     outlast_lease       a block takes longer than its lease, which is renewed         block, lease_seconds
     await_block         all that is left is in the hands of others                    blocks
     await_store         the store does not answer                                     reason, outage_seconds

@@ -21,7 +21,7 @@ class LeaseKeeper:
     Args:
         growing: the operations of the graph.
         identifier: the hierarchy.
-        lease_seconds: how long a lease lasts from each renewal on.
+        lease_seconds: how long a lease lasts from each renewal on, just now.
         rate: the worker's cells a second just now; kept with its leases, for those who watch.
         outlasted: told once, of the first block that takes longer than a lease.
     """
@@ -31,7 +31,7 @@ class LeaseKeeper:
         growing: Growing,
         identifier: str,
         *,
-        lease_seconds: float,
+        lease_seconds: Callable[[], float],
         rate: Callable[[], float],
         outlasted: Callable[[Lease], None],
     ):
@@ -68,16 +68,16 @@ class LeaseKeeper:
         self._growing.release(self._identifier, [lease])
 
     def _keep(self) -> None:
-        while not self._end.wait(self._seconds / RENEWALS):
+        while not self._end.wait(self._seconds() / RENEWALS):
             with self._lock:
                 held = dict(self._held)
             if held:
                 with suppress(StoreError):  # tried again soon; where it stays away, the fence will tell
-                    self._growing.renew(self._identifier, list(held), lease_seconds=self._seconds, rate=self._rate())
+                    self._growing.renew(self._identifier, list(held), lease_seconds=self._seconds(), rate=self._rate())
                 self._tell_of_the_longest(held)
 
     def _tell_of_the_longest(self, held: dict[Lease, float]) -> None:
         lease, since = min(held.items(), key=lambda item: item[1])
-        if not self._told and time.monotonic() - since > self._seconds:
+        if not self._told and time.monotonic() - since > self._seconds():
             self._told = True
             self._outlasted(lease)

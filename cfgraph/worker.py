@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 20.0
 OUTAGE_SECONDS = 120.0  # how long a worker waits for a store that does not answer
+LEASE_SECONDS_MAX = 60.0  # up to which a lease grows that turned out too short to be renewed in time
+TRANSACTION_SECONDS_MIN = 10.0  # the server ends no transaction before, however short a lease is
 POLL_SECONDS = 0.25  # how often a worker that ran dry, or whose store is away, looks again
 PAGE_CELLS = 256  # frontier cells that are looked up at once
 LOOK_BLOCKS = 4  # blocks that a claim asks about at once
@@ -69,7 +71,7 @@ class Worker:
         keeper = LeaseKeeper(
             self.store.growing,
             self.hierarchy.id,
-            lease_seconds=self.lease_seconds,
+            lease_seconds=lambda: self.lease_seconds,
             rate=lambda: self.rate,
             outlasted=lambda lease: self._tell("outlast_lease", block=lease.root, lease_seconds=self.lease_seconds),
         )
@@ -187,7 +189,7 @@ class Worker:
             sessions=self.sessions,
             done=note,
             heal=self._heal,
-            transaction_seconds=self.lease_seconds,
+            transaction_seconds=max(self.lease_seconds, TRANSACTION_SECONDS_MIN),
         ) as writer:
             return all(
                 self._work_through(blocks, last, writer=writer, keeper=keeper)
@@ -259,7 +261,9 @@ class Worker:
         keeper.let_go(written.lease)
         if written.lost:
             self._left[block.root] = Pending(block.root, seed=block.seeds[0])
-            return self._tell("lose_lease", block=block.root)
+            # Lost by being stopped, or because it was too short to be renewed in time: then the next ones last longer.
+            self.lease_seconds = max(self.lease_seconds, min(2 * self.lease_seconds, LEASE_SECONDS_MAX))
+            return self._tell("lose_lease", block=block.root, lease_seconds=self.lease_seconds)
         cells = block.cells if written.new else 0
         self.grown += cells
         self._recent.append((time.monotonic(), cells))
