@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,17 +12,17 @@ import neo4j
 from neo4j import exceptions
 from pydantic import SecretStr
 
-from cfgraph.errors import CfgraphError, CypherError, InputError, StoreError, StoreRefusedError, StoreUnavailableError
+from cfgraph.errors import InputError, StoreRefusedError
 from cfgraph.store.queries import load_query
+from cfgraph.store.refusals import SERVER_VERSION_MIN, SERVER_WANTED, explained, is_passing, one_line
 
 log = logging.getLogger("cfgraph.store")
 logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what it warns of comes back as an error, once
 Outcome = TypeVar("Outcome")
 USER_AGENT = "cfgraph/0.1"
-SERVER_VERSION_MIN = (5, 26)
 CONNECT_SECONDS = 15.0
+RETRY_PAUSE_SECONDS = 1.0
 RETRY_SECONDS = 30.0  # how long the driver tries a transaction again that failed for a passing reason
-MEMORY_CODES = ("MemoryPoolOutOfMemoryError", "OutOfMemoryError", "TransactionOutOfMemoryError")
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,14 @@ class Graph:
 
     @classmethod
     def connect(
-        cls, uri: str, *, username: str, password: str, database: str | None, retry_seconds: float = RETRY_SECONDS
+        cls, uri: str, *, username: str, password: str, database: str | None, retry_seconds: float | None = None
     ) -> "Graph":
         """Connect and prove it: the server answers, takes the password, and is new enough.
 
         ``retry_seconds`` is how long a transaction is tried again that failed for a passing reason.
         """
-        with _wrapped(uri, ValueError, OSError):
+        retry_seconds = RETRY_SECONDS if retry_seconds is None else retry_seconds
+        with explained(uri, ValueError, OSError):
             driver = neo4j.GraphDatabase.driver(
                 uri,
                 auth=(username, password),
@@ -65,8 +67,8 @@ class Graph:
         access = Access(uri, username=username, password=SecretStr(password), database=database)
         graph = cls(driver, database=database, place=uri, access=access)
         try:
-            with _wrapped(uri, ValueError, OSError):
-                driver.verify_connectivity()
+            with explained(uri, ValueError, OSError):
+                graph._await_database(seconds=retry_seconds)
             graph._check_version()
         except BaseException:
             driver.close()
@@ -77,13 +79,23 @@ class Graph:
         """Let go of the connections."""
         self._driver.close()
 
+    def _await_database(self, *, seconds: float) -> None:
+        """Prove that the server can be talked to; wait for a database that is not online yet, and for nothing else."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self._driver.verify_connectivity()
+            except (exceptions.DriverError, exceptions.Neo4jError) as error:
+                if not is_passing(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(RETRY_PAUSE_SECONDS)
+
     def _check_version(self) -> None:
         found = self.read("read_server_version")[0]
         numbers = tuple(int(number) for number in re.findall(r"\d+", found["version"])[:2])
         if numbers < SERVER_VERSION_MIN:
-            wanted = ".".join(map(str, SERVER_VERSION_MIN))
             raise StoreRefusedError(
-                f"{self.place} is Neo4j {found['version']}, and cfgraph needs {wanted} or newer; upgrade the server"
+                f"{self.place} is Neo4j {found['version']}, and cfgraph needs {SERVER_WANTED} or newer; upgrade the server"
             )
 
     def read(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -108,25 +120,33 @@ class Graph:
     @contextmanager
     def explained(self) -> Iterator[None]:
         """Turns the driver's errors into cfgraph's, where a session is used outside the ``with`` that opened it."""
-        with _wrapped(self.place):
+        with explained(self.place):
             yield
 
     @contextmanager
     def session(self, *, write: bool = True) -> Iterator[neo4j.Session]:
         """A session of one's own, for work in sequence; its errors come out wrapped."""
-        mode = neo4j.WRITE_ACCESS if write else neo4j.READ_ACCESS
-        with _wrapped(self.place), self._driver.session(database=self._database, default_access_mode=mode) as session:
+        with explained(self.place), self._session(write=write) as session:
             yield session
 
+    def _session(self, *, write: bool) -> neo4j.Session:
+        mode = neo4j.WRITE_ACCESS if write else neo4j.READ_ACCESS
+        return self._driver.session(database=self._database, default_access_mode=mode)
+
     def query(
-        self, cypher: str, parameters: dict[str, Any], *, write: bool, rows_max: int | None = None
+        self, cypher: str, parameters: dict[str, Any], *, write: bool, asked: str = "the Cypher"
     ) -> tuple[list[str], list[list]]:
-        """Column names and rows of a user's own Cypher; without ``write`` the server is asked to refuse writes."""
-        with self.session(write=write) as session:
-            result = session.run(cypher, parameters)
+        """Column names and rows of a user's own Cypher; without ``write`` the server is asked to refuse writes.
+
+        ``asked`` is what an error calls that which the server did not accept.
+        """
+        with explained(self.place, asked=asked), self._session(write=write) as session:
+            try:
+                result = session.run(cypher, parameters)
+            except (OverflowError, RecursionError, UnicodeEncodeError) as error:
+                raise InputError(f"the Cypher and its parameters cannot be sent: {one_line(error)}") from error
             columns = list(result.keys())
-            rows = result.fetch(rows_max) if rows_max is not None else list(result)
-            return columns, [[plain(value) for value in row.values()] for row in rows]
+            return columns, [[plain(value) for value in row.values()] for row in result]
 
     def create_schema(self, operation: str) -> None:
         """Run a schema operation, which shares no transaction with data; again where two who open a new store deadlock."""
@@ -166,47 +186,3 @@ def plain(value: Any) -> Any:
     if hasattr(value, "iso_format"):
         return value.iso_format()
     return value.hex() if isinstance(value, bytes | bytearray) else value
-
-
-@contextmanager
-def _wrapped(place: str, *others: type[Exception]) -> Iterator[None]:
-    """Turn the driver's errors (and ``others``) into cfgraph's, with the cause chained; nothing of theirs holds a password."""
-    try:
-        yield
-    except (exceptions.DriverError, exceptions.Neo4jError, *others) as error:
-        raise _translate(error, place=place) from error
-
-
-def _translate(error: Exception, *, place: str) -> CfgraphError:
-    if isinstance(error, exceptions.Neo4jError):
-        return _translate_answer(error, place=place)
-    text = " ".join(str(error).split())
-    if isinstance(error, exceptions.ConfigurationError | ValueError):
-        return InputError(
-            f"expected a store URL such as local, local:DIR, bolt://HOST:7687 or neo4j+s://HOST, got {place!r}: {text}"
-        )
-    return StoreUnavailableError(
-        f"{place} does not answer ({text}); check that the server is up and the URL is right, then try again"
-    )
-
-
-def _translate_answer(error: exceptions.Neo4jError, *, place: str) -> CfgraphError:
-    code, message = error.code or "", " ".join((error.message or str(error)).split())
-    if isinstance(error, exceptions.AuthError) and not isinstance(error, exceptions.Forbidden):
-        return StoreRefusedError(f"{place} refuses the user name or password; check NEO4J_USERNAME and NEO4J_PASSWORD")
-    if code.endswith("AccessMode"):
-        return InputError("this Cypher would write, and `query` only reads unless --write is given; nothing was written")
-    if code.endswith("DatabaseNotFound"):
-        return StoreRefusedError(f"{place} has no database of that name ({message}); check NEO4J_DATABASE")
-    if any(code.endswith(ending) for ending in MEMORY_CODES):
-        return StoreRefusedError(
-            f"{place} ran out of the memory that it allows a transaction: {message}; raise its heap (CFGRAPH_HEAP)"
-        )
-    if code.startswith("Neo.ClientError.Statement") or code.startswith("Neo.ClientError.Procedure"):
-        return CypherError(f"the server did not accept the Cypher: {message}")
-    if error.is_retryable() or code.startswith("Neo.TransientError"):
-        return StoreUnavailableError(f"{place} is busy: {message}; try again")
-    if code.startswith("Neo.ClientError.Schema"):
-        return CypherError(f"the server did not accept the Cypher: {message}")
-    kind = StoreRefusedError if code.startswith("Neo.ClientError") else StoreError
-    return kind(f"{place} refuses: {message} ({code})")

@@ -1,6 +1,7 @@
 """The store: hierarchies and predictors in one Neo4j database."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ log = logging.getLogger("cfgraph.store")
 SCHEMA_VERSION = 1
 SCHEMA_OPERATIONS = ("create_cell_constraint", "create_frontier_index", "create_lease_constraint", "create_schema_constraint")
 SERVER_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
+HOST_AND_PORT = re.compile(r"(\[[^\s/?#\\]+\]|[^\s/?#\\\[\]:]+)(:[0-9]+)?/?")
 REMOVE_BATCH = 10_000
 VERIFICATION_CELLS = 5_000  # a page of verify: each cell comes with its parents and children
 Progress = Callable[[int, int], None]  # cells done, cells in all
@@ -280,7 +282,7 @@ class Store:
         """The same for one of cfgraph's own operations, by name."""
         operation = load_query(name)
         operation.check_parameters(parameters or {})
-        return self.graph.query(operation.statement, parameters or {}, write=write)
+        return self.graph.query(operation.statement, parameters or {}, write=write, asked=f"these parameters of {name}")
 
     def read_ways(self, identifier: str, addresses: list[str]) -> dict[str, dict[str, Any]]:
         """Every cell on the ways from the root to some cells, by address."""
@@ -320,7 +322,9 @@ def _check_url(url: str) -> None:
     with suppress(ValueError):
         parts = urlsplit(url)
         if parts.scheme in SERVER_SCHEMES and parts.hostname and (parts.port is None or parts.port):
-            return
+            if HOST_AND_PORT.fullmatch(url.removeprefix(f"{parts.scheme}://")):
+                return
+            expected += " with nothing behind host and port (NEO4J_DATABASE names a database)"
     raise InputError(f"{expected}, got {url!r}")
 
 
@@ -331,9 +335,15 @@ def ensure_schema(graph: Graph) -> None:
         for operation in SCHEMA_OPERATIONS:
             graph.create_schema(operation)
         rows = graph.write("write_schema_version", version=SCHEMA_VERSION)
-    if rows[0]["version"] > SCHEMA_VERSION:
+    version = rows[0]["version"]
+    if not isinstance(version, int):
         raise StoreRefusedError(
-            f"{graph.place} holds schema version {rows[0]['version']}, and this cfgraph knows {SCHEMA_VERSION}; upgrade cfgraph"
+            f"{graph.place} holds a Schema node named 'cfgraph' with version {version!r}, which cfgraph did not write; name "
+            "another database with NEO4J_DATABASE"
+        )
+    if version > SCHEMA_VERSION:
+        raise StoreRefusedError(
+            f"{graph.place} holds schema version {version}, and this cfgraph knows {SCHEMA_VERSION}; upgrade cfgraph"
         )
 
 

@@ -1,0 +1,150 @@
+"""What the driver and the server complain of, as cfgraph's own errors: one line that says what to do about it."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from neo4j import exceptions
+
+from cfgraph.errors import CfgraphError, CypherError, InputError, StoreError, StoreRefusedError, StoreUnavailableError
+
+SERVER_VERSION_MIN = (5, 26)
+SERVER_WANTED = ".".join(map(str, SERVER_VERSION_MIN))
+# The ends of the server's codes, and what each means for whoever asked; {message} is the server's own word.
+REFUSALS = {
+    "CredentialsExpired": "{place} wants this user's password changed before anything else; on its database `system` run: "
+    "ALTER CURRENT USER SET PASSWORD FROM 'old' TO 'new', then set NEO4J_PASSWORD to the new one",
+    "AuthenticationRateLimit": "{place} was told wrong passwords too often; check NEO4J_USERNAME and NEO4J_PASSWORD, wait 5 "
+    "seconds (the server's own lock), then try again",
+    "TokenExpired": "{place} says that the credentials have expired; get new ones, and set NEO4J_PASSWORD",
+    "Unauthorized": "{place} refuses the user name or password; check NEO4J_USERNAME and NEO4J_PASSWORD",
+    "Forbidden": "{place} does not allow this user that: {message}; docs/servers.md lists the rights that each command needs",
+    "DatabaseNotFound": "{place} has no database of that name ({message}); check NEO4J_DATABASE",
+    "ReadOnlyAccessDatabase": "{place} is read-only: what it holds can be listed, read, queried and compared, and nothing "
+    "written; name another server or database, or have this one made writable",
+    "ForbiddenOnReadOnlyDatabase": "{place} is read-only, and nothing can be written; name another server or database",
+    "NotALeader": "{place} is a member of a cluster that takes no writes; use neo4j in place of bolt in the URL, which "
+    "finds the one that does",
+    "OutOfMemoryError": "{place} ran out of the memory that it allows a transaction: {message}; raise its heap (CFGRAPH_HEAP)",
+}
+# What may be otherwise a little later; it was waited for before this is said.
+PASSING = {
+    "DatabaseUnavailable": "the database of {place} is not online: it is starting still, was stopped, or cannot start; SHOW "
+    "DATABASES says so on the server; then try again",
+}
+NO_OPERATION = ("Neo.ClientError.Statement", "Neo.ClientError.Procedure", "Neo.ClientError.Schema")
+# OpenSSL's numbers of what can be wrong with a certificate.
+EXPIRED, NOT_YET_VALID, WRONG_HOST, WRONG_ADDRESS, UNTRUSTED = 10, 9, 62, 64, (18, 19, 20, 21)
+
+
+@contextmanager
+def explained(place: str, *others: type[Exception], asked: str | None = None) -> Iterator[None]:
+    """Turn the driver's errors (and ``others``) into cfgraph's, with the cause chained; nothing of theirs holds a password.
+
+    ``asked`` names what of the user's own the server is given inside, such as "the Cypher": only then may a statement that it
+    does not accept be the user's fault.
+    """
+    try:
+        yield
+    except (exceptions.DriverError, exceptions.Neo4jError, *others) as error:
+        raise translate(error, place=place, asked=asked) from error
+
+
+def translate(error: Exception, *, place: str, asked: str | None = None) -> CfgraphError:
+    """The error of cfgraph that an error of the driver's is."""
+    if isinstance(error, exceptions.Neo4jError):
+        return _translate_answer(error, place=place, asked=asked)
+    if isinstance(error, exceptions.UnsupportedServerProduct | exceptions.ConfigurationError):
+        return StoreRefusedError(
+            f"{place} does not speak as Neo4j {SERVER_WANTED} or newer does ({one_line(error)[:200]}); check that it is the "
+            "Bolt port of a Neo4j, and upgrade an older one"
+        )
+    if isinstance(error, ValueError):
+        return InputError(f"expected a store URL such as bolt://HOST:7687 or neo4j+s://HOST, got {place!r}: {one_line(error)}")
+    return _translate_silence(error, place=place)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a server answers, and says that its database will do so later."""
+    codes = [cause.code or "" for cause in causes_of(error) if isinstance(cause, exceptions.Neo4jError)]
+    return any(code.endswith(tuple(PASSING)) for code in codes)
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, without line breaks."""
+    return " ".join((getattr(error, "message", None) or str(error)).split())
+
+
+def _translate_answer(error: exceptions.Neo4jError, *, place: str, asked: str | None) -> CfgraphError:
+    code, message = error.code or "", one_line(error)
+    for kind, known in ((StoreRefusedError, REFUSALS), (StoreUnavailableError, PASSING)):
+        for ending, told in known.items():
+            if code.endswith(ending):
+                return kind(told.format(place=place, message=message))
+    if code.endswith("AccessMode") and asked:
+        return InputError("this Cypher would write, and `query` only reads unless --write is given; nothing was written")
+    if error.is_retryable() or code.startswith("Neo.TransientError"):
+        return StoreUnavailableError(f"{place} is busy: {message}; try again")
+    if asked and code.startswith(NO_OPERATION):
+        return CypherError(f"the server did not accept {asked}: {message}")
+    return _translate_own(code, message, place=place)
+
+
+def _translate_own(code: str, message: str, *, place: str) -> CfgraphError:
+    """What is said of cfgraph's own statements, which nobody can mend by writing other Cypher."""
+    if code.startswith("Neo.ClientError.Schema"):
+        return StoreRefusedError(
+            f"what {place} holds is in the way of cfgraph's schema: {message}; name a database of its own with NEO4J_DATABASE"
+        )
+    if code.startswith("Neo.ClientError"):
+        return StoreRefusedError(
+            f"{place} does not do what cfgraph asks of it: {message} ({code}); check that NEO4J_DATABASE is no system one"
+        )
+    return StoreError(f"{place} failed: {message} ({code}); its logs say more")
+
+
+def _translate_silence(error: Exception, *, place: str) -> CfgraphError:
+    """No answer at all: no server, or one that cannot be talked to this way."""
+    for cause in causes_of(error):
+        if isinstance(cause, exceptions.Neo4jError):  # why there is no way to the database, by a server that was asked for one
+            return _translate_answer(cause, place=place, asked=None)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return StoreRefusedError(f"{place} cannot be trusted: {_judge_certificate(cause)}")
+        if isinstance(cause, ssl.SSLError):
+            return StoreUnavailableError(
+                f"{place} does not speak TLS ({cause.reason or one_line(cause)}); if it is a server without TLS, leave +s or "
+                "+ssc out of the URL, else check host and port"
+            )
+    causes = [one_line(cause) for cause in causes_of(error)]
+    hint = "check that the server is up and the URL is right, then try again"
+    if any("incomplete handshake" in text for text in causes) and "+s" not in place.partition(":")[0]:
+        hint = f"if it wants TLS, put +s behind {place.partition(':')[0]} in the URL; else {hint}"
+    return StoreUnavailableError(f"{place} does not answer ({_innermost(causes)}); {hint}")
+
+
+def _innermost(causes: list[str]) -> str:
+    """The last of the causes that says something: behind "no routing information" there is always another."""
+    return next(text for text in reversed(causes) if text)
+
+
+def causes_of(error: BaseException) -> list[BaseException]:
+    """An error and all that led to it, the driver's groups of errors included."""
+    found = [error]
+    for inner in (*getattr(error, "exceptions", ()), error.__cause__ or error.__context__):
+        if inner is not None:
+            found += causes_of(inner)
+    return found
+
+
+def _judge_certificate(error: ssl.SSLCertVerificationError) -> str:
+    """What is wrong with a certificate, and what to do."""
+    if error.verify_code in (EXPIRED, NOT_YET_VALID):
+        return f"its certificate is out of date ({error.verify_message}); have it renewed, or check this machine's clock"
+    if error.verify_code in (WRONG_HOST, WRONG_ADDRESS):
+        return f"its certificate is another host's ({error.verify_message}); use the name that the certificate holds in the URL"
+    if error.verify_code in UNTRUSTED:
+        return (
+            f"nobody known here signed its certificate ({error.verify_message}); name the file of its certificate or of who "
+            "signed it in SSL_CERT_FILE, or encrypt without knowing to whom, with +ssc in place of +s in the URL"
+        )
+    return f"{error.verify_message}; have its certificate mended"

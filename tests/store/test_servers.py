@@ -1,0 +1,327 @@
+"""Servers of one's own, as they are met: behind TLS, with credentials that will not do, absent, read-only, not online."""
+
+import http.server
+import os
+import re
+import shutil
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from cfgraph.compare import compare
+from cfgraph.errors import CypherError, InputError, StoreRefusedError, StoreUnavailableError
+from cfgraph.exports import to_networkx
+from cfgraph.path import find_path
+from cfgraph.rollout import Stop, rollout
+from cfgraph.store import Store
+from cfgraph.store import graph as graph_module
+from cfgraph.train import train
+from cfgraph.verify import verify
+from tests.grown import grown_hierarchy
+from tests.servers import Server, TlsDoor, serving, write_certificate
+
+TLS = """\
+dbms.ssl.policy.bolt.enabled=true
+dbms.ssl.policy.bolt.base_directory={folder}
+dbms.ssl.policy.bolt.private_key=private.key
+dbms.ssl.policy.bolt.public_certificate=public.crt
+dbms.ssl.policy.bolt.client_auth=NONE
+server.bolt.tls_level=REQUIRED
+"""
+
+
+@pytest.fixture(scope="module")
+def seed(tmp_path_factory):
+    """The folder of a server that was stopped: it holds a hierarchy, a predictor and what that grew."""
+    folder = tmp_path_factory.mktemp("seed") / "store"
+    hierarchy = grown_hierarchy("kept", arity=3, depth=3)
+    with serving(folder) as server, server.open() as store:
+        store.write(hierarchy)
+        store.write_predictor(train(hierarchy, id="rule", depth=2, family="mean"))
+        rollout(store, "kept", predictor="rule", from_depth=2, copy_as="grown", stop=Stop(depth=3))
+    return folder
+
+
+def copy_of(seed: Path, folder: Path) -> Path:
+    shutil.copytree(seed, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain(seed, tmp_path_factory):
+    """A server without TLS."""
+    with serving(copy_of(seed, tmp_path_factory.mktemp("plain") / "store")) as server:
+        yield server
+
+
+@pytest.fixture
+def tom(plain: Server):
+    """Makes another user, whose wrong passwords lock nobody else out."""
+    with plain.open() as store:
+        make = lambda rest: store.query(f"CREATE USER tom SET PASSWORD 'long enough' {rest}", write=True)  # noqa: E731
+        yield make
+        store.query("DROP USER tom IF EXISTS", write=True)
+
+
+def ids_at(server: Server, url: str, **others: object) -> list[str]:
+    with server.open(url, **others) as store:
+        return [hierarchy.id for hierarchy in store.hierarchies()]
+
+
+class TestCertificates:
+    """What ``+s`` refuses, it refuses for a reason that is told; ``+ssc`` takes any certificate."""
+
+    def test_server_that_speaks_tls_only(self, seed, tmp_path, monkeypatch):
+        write_certificate(tmp_path / "tls")
+        configuration = TLS.format(folder=tmp_path / "tls")
+        with serving(copy_of(seed, tmp_path / "store"), configuration=configuration, scheme="bolt+ssc") as server:
+            for scheme in ("bolt+ssc", "neo4j+ssc"):
+                assert ids_at(server, server.url(scheme)) == ["kept", "grown"]
+            for scheme in ("bolt+s", "neo4j+s"):
+                with pytest.raises(StoreRefusedError, match=r"nobody known here signed .* SSL_CERT_FILE, .* \+ssc in place of"):
+                    server.open(server.url(scheme))
+            for scheme in ("bolt", "neo4j"):
+                with pytest.raises(StoreUnavailableError, match=rf"if it wants TLS, put \+s behind {scheme} in the URL"):
+                    server.open(server.url(scheme))
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "tls" / "public.crt"))
+            assert ids_at(server, server.url("bolt+s")) == ["kept", "grown"]
+            with pytest.raises(StoreRefusedError, match=r"its certificate is another host's \(.*localhost.*in the URL"):
+                server.open(server.url("bolt+s", host="localhost"))
+
+    @pytest.mark.parametrize(
+        ("certificate", "told"),
+        [
+            ({"days": -1}, r"its certificate is out of date \(certificate has expired\); have it renewed"),
+            ({"days": 5}, r"its certificate is out of date \(certificate is not yet valid\)"),
+            ({"name": "example.org"}, r"its certificate is another host's \(IP address mismatch"),
+        ],
+    )
+    @pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
+    def test_certificates_that_will_not_do(self, plain, tmp_path, monkeypatch, certificate, told, scheme):
+        write_certificate(tmp_path, **certificate)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.crt"))
+        with TlsDoor(certificate=tmp_path, port=plain.port) as door:
+            with pytest.raises(StoreRefusedError, match=told):
+                plain.open(plain.url(f"{scheme}+s", port=door.port))
+            assert ids_at(plain, plain.url("bolt+ssc", port=door.port)) == ["kept", "grown"]
+
+    @pytest.mark.parametrize("scheme", ["bolt+s", "bolt+ssc", "neo4j+s"])
+    def test_tls_with_a_server_that_has_none(self, plain, scheme):
+        with pytest.raises(StoreUnavailableError, match=r"does not speak TLS .*leave \+s or \+ssc out of the URL"):
+            plain.open(plain.url(scheme))
+
+
+class TestCredentials:
+    """Every refusal is exit code 3, says which setting to look at, and repeats no password."""
+
+    @pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
+    def test_expired_password(self, plain, tom, scheme):
+        tom("CHANGE REQUIRED")
+        with pytest.raises(StoreRefusedError, match=r"password changed .* ALTER CURRENT USER .* NEO4J_PASSWORD") as caught:
+            plain.open(plain.url(scheme), username="tom", password="long enough")
+        assert "long enough" not in str(caught.value)
+
+    def test_wrong_passwords(self, plain, tom):
+        tom("CHANGE NOT REQUIRED")
+        for _ in range(3):
+            with pytest.raises(
+                StoreRefusedError, match=r"refuses the user name or password; check NEO4J_USERNAME and"
+            ) as caught:
+                plain.open(username="tom", password="not-to-be-told")
+            assert "not-to-be-told" not in str(caught.value)
+        with pytest.raises(StoreRefusedError, match=r"wrong passwords too often; .* wait 5 seconds"):
+            plain.open(username="tom", password="not-to-be-told")
+        with pytest.raises(StoreRefusedError, match=r"refuses the user name"):
+            plain.open(username="nobody'}) DETACH DELETE n //")
+
+    def test_commands_say_it_in_one_line(self, plain, run):
+        wrong = plain.environment(run.environment, NEO4J_USERNAME="nobody", NEO4J_PASSWORD="not-to-be-told")
+        done = run("ls", code=3, env=wrong)
+        assert re.fullmatch(r"cfgraph: bolt://\S+ refuses the user name or password; [^\n]*\n", done.stderr)
+        absent = plain.environment(run.environment, NEO4J_DATABASE="nosuch")
+        for words in (["ls"], ["query", "RETURN 1"], ["ingest", "ifs", "koch", "--depth", 1, "--as", "never"]):
+            done = run(*words, code=3, env=absent)
+            assert re.fullmatch(
+                r"cfgraph: \S+ has no database of that name \([^\n]*nosuch\); check NEO4J_DATABASE\n", done.stderr
+            )
+
+
+class TestDatabases:
+    """Databases that are not there, not ours, not writable, not online."""
+
+    @pytest.mark.parametrize("name", ["nosuch", "a`b", "x" * 100, "é", "neo4j`;MATCH (n) DETACH DELETE n"])
+    @pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
+    def test_absent_database(self, plain, name, scheme):
+        with pytest.raises(StoreRefusedError, match=r"has no database of that name .*; check NEO4J_DATABASE"):
+            plain.open(plain.url(scheme), database=name)
+
+    def test_database_of_the_system(self, plain):
+        with pytest.raises(
+            StoreRefusedError, match=r"does not do what cfgraph asks of it.* that NEO4J_DATABASE is no system one"
+        ):
+            plain.open(database="system")
+
+    def test_read_only_database(self, seed, tmp_path, run):
+        folder = copy_of(seed, tmp_path / "store")
+        with serving(folder, configuration="server.databases.read_only=neo4j\n") as server:
+            with server.open() as store:
+                assert [hierarchy.id for hierarchy in store.hierarchies()] == ["kept", "grown"]
+                assert store.digest("kept")
+                assert store.predictor("rule").family == "mean"
+                assert store.query("MATCH (c:Cell {hierarchy: 'kept'}) RETURN count(c)")[1] == [[40]]
+                assert store.query_operation("read_hierarchy", {"id": "kept"})[1][0][0]["id"] == "kept"
+                assert find_path(store, "kept", first="/0/1", second="/2").ancestor == "/"
+                assert compare(store, "kept", "grown").levels[0].matched == 27
+                assert verify(store, "kept").clean
+                assert to_networkx(store.read("kept")).number_of_nodes() == 40
+                for write in (
+                    lambda: store.write(grown_hierarchy("never", depth=2)),
+                    lambda: store.write_predictor(
+                        train(grown_hierarchy("kept", arity=3, depth=3), id="never", depth=2, family="mean")
+                    ),
+                    lambda: rollout(store, "kept", predictor="rule", stop=Stop(depth=4)),
+                    lambda: rollout(store, "kept", predictor="rule", from_depth=2, copy_as="never", stop=Stop(depth=4)),
+                    lambda: store.remove("kept"),
+                    lambda: store.query("CREATE (:Spoiled)", write=True),
+                ):
+                    with pytest.raises(StoreRefusedError, match="is read-only: what it holds can be listed"):
+                        write()
+                assert [hierarchy.id for hierarchy in store.hierarchies()] == ["kept", "grown"]
+            own = {"env": server.environment(run.environment)}
+            run("verify", "kept", **own)
+            refused = run("ingest", "ifs", "koch", "--depth", 2, "--as", "never", code=3, **own).stderr
+            assert re.fullmatch(r"cfgraph: \S+ is read-only: [^\n]*\n", refused)
+
+    def test_database_that_is_not_online(self, seed, tmp_path, monkeypatch):
+        folder = copy_of(seed, tmp_path / "store")
+        for file in (folder / "data" / "databases" / "neo4j").glob("*neostore*"):
+            if file.is_file():
+                file.write_bytes(b"no store")
+        monkeypatch.setattr(graph_module, "RETRY_SECONDS", 2.0)
+        with serving(folder, online=False) as server:
+            for scheme in ("bolt", "neo4j"):
+                with pytest.raises(StoreUnavailableError, match=r"not online: it is starting still, .* SHOW DATABASES"):
+                    server.open(server.url(scheme))
+
+    def test_server_that_is_slow_to_answer(self, plain, monkeypatch):
+        pid = plain.local.status().pid
+        os.kill(pid, signal.SIGSTOP)
+        threading.Timer(1.0, os.kill, (pid, signal.SIGCONT)).start()
+        assert ids_at(plain, plain.url()) == ["kept", "grown"]
+        monkeypatch.setattr(graph_module, "CONNECT_SECONDS", 1.0)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreUnavailableError, match=r"does not answer .*; check that the server is up"):
+                plain.open()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def test_what_is_in_the_schemas_way(self, plain):
+        with plain.open() as store:
+            store.query("MATCH (s:Schema {name: 'cfgraph'}) SET s.version = 'of another'", write=True)
+            try:
+                with pytest.raises(StoreRefusedError, match=r"version 'of another', which cfgraph did not write"):
+                    plain.open()
+                store.query("MATCH (s:Schema {name: 'cfgraph'}) SET s.version = 2", write=True)
+                with pytest.raises(StoreRefusedError, match=r"schema version 2, and this cfgraph knows 1; upgrade cfgraph"):
+                    plain.open()
+            finally:
+                store.query("MATCH (s:Schema {name: 'cfgraph'}) SET s.version = 1", write=True)
+
+
+class TestWhatIsNoServer:
+    """URLs of no known form, and ports where somebody else listens."""
+
+    @pytest.mark.parametrize(
+        "rest", ["/neo4j", "//", "?database=x", "/?x", "#x", "/#", "/neo4j?policy=eu#f", "/%2e", "\\x", " ", "\t"]
+    )
+    def test_what_is_behind_the_host(self, plain, rest):
+        for url in (f"bolt://127.0.0.1:1{rest}", f"neo4j+s://host{rest}"):
+            with pytest.raises(InputError, match=r"expected a store URL .* got"):
+                plain.open(url)
+
+    @pytest.mark.parametrize("url", ["http://h", "bolt://", "bolt:h", "bolt://:1", "bolt://h:0", "bolt://h:99999", "nonsense"])
+    def test_what_is_no_url_of_a_server(self, plain, url):
+        with pytest.raises(InputError, match=r"expected a store URL"):
+            plain.open(url)
+
+    @pytest.mark.parametrize("answer", [b"\0\0\0\0", b"\0\0\0\3", b"\0\0\4\4", b"SSH-2.0-OpenSSH_9.6\r\n"])
+    @pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
+    def test_older_servers_and_other_protocols(self, plain, answer, scheme):
+        with answering(answer) as port, pytest.raises(StoreRefusedError, match=r"does not speak as Neo4j 5\.26 or newer"):
+            plain.open(plain.url(scheme, port=port))
+
+    def test_port_of_the_web(self, plain, monkeypatch):
+        monkeypatch.setattr(graph_module, "CONNECT_SECONDS", 1.0)
+        web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        try:
+            for scheme, told in (("bolt", "does not answer"), ("neo4j", "does not answer"), ("bolt+s", "does not speak TLS")):
+                with pytest.raises(StoreUnavailableError, match=told):
+                    plain.open(plain.url(scheme, port=web.server_port))
+        finally:
+            web.shutdown()
+            web.server_close()
+
+    @pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
+    def test_nobody_there(self, plain, scheme):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
+            with pytest.raises(StoreUnavailableError, match=r"refused.*; check that the server is up and the URL is right"):
+                plain.open(plain.url(scheme, port=taken.getsockname()[1]))
+
+
+class answering:  # noqa: N801 - read as a verb
+    """A port that answers whatever comes with the same bytes."""
+
+    def __init__(self, answer: bytes):
+        self._answer, self._listener = answer, socket.create_server(("127.0.0.1", 0))
+
+    def __enter__(self) -> int:
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self._listener.getsockname()[1]
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                arrived, _ = self._listener.accept()
+            except OSError:
+                return
+            with arrived:
+                arrived.recv(100)
+                arrived.sendall(self._answer)
+                arrived.recv(100)  # until the other side goes
+
+
+class TestWhoseFault:
+    """``CypherError`` is for the user's own Cypher; cfgraph's own operations never blame the user for theirs."""
+
+    def test_cypher_of_ones_own(self, store: Store):
+        with pytest.raises(CypherError, match=r"did not accept the Cypher: .*line 1"):
+            store.query("MATCH (c:Cell RETURN c")
+        with pytest.raises(InputError, match=r"cannot be sent"):
+            store.query("RETURN $n", {"n": 2**80})
+        with pytest.raises(InputError, match=r"cannot be sent"):
+            store.query("RETURN $n", {"n": "\ud800"})
+        with pytest.raises(InputError, match=r"cannot be sent"):
+            store.query("RETURN '\ud800'")
+
+    def test_operation_with_parameters_of_ones_own(self, store: Store):
+        with pytest.raises(CypherError, match=r"did not accept these parameters of read_children: "):
+            store.query_operation("read_children", {"keys": ["x"], "id_size": "no number", "extras": "no"})
+        with pytest.raises(InputError, match=r"only reads unless --write"):
+            store.query_operation("remove_leases", {"id": "nothing"})
+
+    def test_operation_of_cfgraphs_own(self, store: Store):
+        with pytest.raises(StoreRefusedError, match=r"does not do what cfgraph asks of it") as caught:
+            store.graph.write("write_predictor", properties="no map", hierarchy="x", depth=1)
+        assert not isinstance(caught.value, InputError)
+        with pytest.raises(StoreRefusedError):
+            store.graph.read("remove_leases", id="nothing")
