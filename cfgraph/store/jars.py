@@ -5,6 +5,7 @@ A version of Neo4j is a text file in ``jars/``, written by ``python -m cfgraph.s
     # Neo4j 2026.09.0
     main   org.neo4j.server.Neo4jCommunity              the class that starts the server
     java   21                                           the oldest Java that runs it
+    java-max  25                                        the newest one that its makers support
     conf   dbms.fleet_manager.enabled=false             settings that only some versions have
     io.netty:netty-common:4.2.18.Final   SHA-256   size in bytes
 
@@ -65,6 +66,7 @@ class JarList:
     java_major: int
     settings: tuple[str, ...]
     jars: tuple[Jar, ...]
+    java_max: int | None = None
 
 
 def read_jar_list(version: str, *, folder: Path = PINNED) -> JarList:
@@ -81,6 +83,7 @@ def read_jar_list(version: str, *, folder: Path = PINNED) -> JarList:
         java_major=int(values["java"]),
         settings=tuple(row[1] for row in rows if row[0] == "conf"),
         jars=tuple(Jar(row[0], sha256=row[1], size=int(row[2])) for row in rows if len(row) == 3),
+        java_max=int(values["java-max"]) if "java-max" in values else None,
     )
 
 

@@ -33,6 +33,13 @@ def find_java(asked: Path | None, *, major: int) -> Java:
     return Java(command, version)
 
 
+def doubt_java(version: str, *, major_max: int | None) -> str | None:
+    """What to say where a Java is newer than any that the server's makers support; None where there is no doubt."""
+    if major_max is None or major_of(version) <= major_max:
+        return None
+    return f"it is made for Java up to {major_max}, and this is Java {version}; set CFGRAPH_JAVA to a Java {major_max}"
+
+
 def locate_java(asked: Path) -> Path:
     """The command that ``asked`` means: itself, ``bin/java`` in that folder, or one of that name on the PATH."""
     asked = asked.expanduser()

@@ -92,7 +92,7 @@ class LocalServer:
         if os.name != "posix":
             raise LocalServerError("the local server needs Linux or macOS; use WSL, or name a server with --store")
         with explaining_disk_errors(directory, otherwise="change to a folder that exists"):
-            self.home = Home(directory.expanduser().absolute())
+            self.home = Home(_expand_user(directory).absolute())
         self.settings = settings
         self.say = say
         self.cache = cache
@@ -215,11 +215,13 @@ class LocalServer:
     def _prepare(self) -> "Launcher":
         """Have jars, Java and a password that the data knows."""
         from cfgraph.store.jars import find_cache_folder, provide_jars, read_jar_list
-        from cfgraph.store.java import find_java
+        from cfgraph.store.java import doubt_java, find_java
         from cfgraph.store.launcher import Launcher
 
         pinned = read_jar_list(self.settings.neo4j_version)
         java = find_java(self.settings.java, major=pinned.java_major)
+        if doubt := doubt_java(java.version, major_max=pinned.java_max):
+            self.say(f"Neo4j {pinned.version} may not start or run well: {doubt}")
         cache = self.cache or find_cache_folder()
         jars = provide_jars(pinned, cache=cache, maven_url=self.settings.maven_url, say=self.say)
         launcher = Launcher(self.home, java=java, pinned=pinned, jars=jars, heap=self.settings.heap)
@@ -264,6 +266,8 @@ class LocalServer:
             return ""
 
     def _death(self, start: Start) -> EndedError:
+        from cfgraph.store.jars import read_jar_list
+        from cfgraph.store.java import doubt_java
         from cfgraph.store.launcher import last_words
 
         console = self._console()
@@ -272,6 +276,8 @@ class LocalServer:
         hint = ""
         if start.data_of and is_older(start.neo4j, than=start.data_of):
             hint = f"; the data is that of Neo4j {start.data_of}, which an older one cannot read: set CFGRAPH_NEO4J_VERSION"
+        elif doubt := doubt_java(start.java, major_max=read_jar_list(start.neo4j).java_max):
+            hint = f"; {doubt}"
         return EndedError(
             f"Neo4j {start.neo4j} did not start in {self.home.directory}: {last_words(console)}{hint}; "
             f"the whole story is in {self.home.console_log}"
@@ -317,6 +323,14 @@ class LocalServer:
         return not self._is_alive()
 
 
+def _expand_user(directory: Path) -> Path:
+    """The folder with ``~`` spelled out; an ``InputError`` where there is no such user."""
+    try:
+        return directory.expanduser()
+    except RuntimeError as error:
+        raise InputError(f"expected a folder as local:DIR, got {str(directory)!r}: there is no such user") from error
+
+
 def check_space(directory: Path) -> None:
     """Refuse a disk on which the server would not get far."""
     if shutil.disk_usage(directory).free < NEEDED_BYTES:
@@ -350,4 +364,6 @@ def ask(uri: str, *, password: SecretStr) -> str | None:
             "in Neo4j, write the new one into the file 'password' there"
         ) from error
     except (DriverError, Neo4jError) as error:
-        return str(error)
+        from cfgraph.store.refusals import one_line
+
+        return one_line(error)

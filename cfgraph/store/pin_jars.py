@@ -6,6 +6,7 @@ tests with ``CFGRAPH_NEO4J_VERSION`` set to the new version, and commit the list
 """
 
 import hashlib
+import re
 import sys
 import zipfile
 from collections.abc import Iterable
@@ -60,6 +61,17 @@ def find_main_class(files: Iterable[Path]) -> tuple[str, int]:
     raise SystemExit(f"no jar holds a class of {MAIN_CLASSES}: how does this version start?")
 
 
+def find_java_max(files: Iterable[Path]) -> int:
+    """The newest Java that the server's makers support: the server itself warns of any other, and names these."""
+    entry = "org/neo4j/kernel/info/JvmChecker.class"
+    for file in files:
+        with zipfile.ZipFile(file) as jar:
+            if entry in jar.namelist():
+                found = re.findall(rb"Java\(TM\) (\d+)", jar.read(entry))
+                return max(int(major) for major in found)
+    raise SystemExit(f"no jar holds {entry}: which Java does this version support?")
+
+
 def find_settings(files: Iterable[Path]) -> list[str]:
     """Those of ``WISHES`` that the version's own classes name."""
     held = b"".join(
@@ -78,7 +90,8 @@ def render(version: str, *, jars: list[Jar], files: list[Path]) -> str:
     """The text of the list."""
     main_class, java_major = find_main_class(files)
     head = [f"# Neo4j {version}, pinned by: python -m cfgraph.store.pin_jars {version}"]
-    head += [f"main  {main_class}", f"java  {java_major}", *(f"conf  {setting}" for setting in find_settings(files))]
+    head += [f"main  {main_class}", f"java  {java_major}", f"java-max  {find_java_max(files)}"]
+    head += [f"conf  {setting}" for setting in find_settings(files)]
     return "\n".join([*head, *(f"{jar.coordinates}  {jar.sha256}  {jar.size}" for jar in jars)]) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -244,7 +245,7 @@ class TestWithoutServer:
     @pytest.mark.parametrize(
         ("script", "reason"),
         [
-            ("""echo 'openjdk version "17.0.9"' >&2""", r"is Java 17\.0\.9, and the local server needs 21 or newer"),
+            ("""echo 'openjdk version "11.0.9"' >&2""", r"is Java 11\.0\.9, and the local server needs (17|21) or newer"),
             ("echo no; exit 3", r"does not run as a Java: 'no'"),
             (None, r"CFGRAPH_JAVA is .*java, and that is no Java"),
         ],
@@ -256,6 +257,25 @@ class TestWithoutServer:
             java.chmod(0o755)
         with pytest.raises(LocalServerError, match=reason):
             LocalServer(folder, settings=SETTINGS.model_copy(update={"java": java})).ensure()
+
+    def test_java_newer_than_the_server_supports(self, folder: Path) -> None:
+        java = folder.parent / "java"
+        java.write_text("""#!/bin/sh\necho 'openjdk version "99.0.1"' >&2\ntest "$1" = -version\n""")
+        java.chmod(0o755)
+        said: list[str] = []
+        server = LocalServer(folder, settings=SETTINGS.model_copy(update={"java": java}), say=said.append)
+        server.home.make()
+        server.home.provide_password()
+        (folder / "data" / "databases" / "system").mkdir(parents=True)
+        doubt = r"made for Java up to \d\d, and this is Java 99\.0\.1; set CFGRAPH_JAVA to a Java \d\d"
+        with pytest.raises(LocalServerError, match=r"did not start in .*" + doubt):
+            server.ensure()
+        assert any(re.search(doubt, line) for line in said)
+        assert not processes_of(folder)
+
+    def test_folder_of_nobody(self) -> None:
+        with pytest.raises(InputError, match=r"expected a folder as local:DIR, got '~nouser.here/x': there is no such user"):
+            LocalServer.of_url("local:~nouser.here/x", settings=SETTINGS)
 
     def test_heap_that_is_no_size(self, folder: Path) -> None:
         with pytest.raises(InputError, match=r"CFGRAPH_HEAP is '1 gig'; expected a size"):
