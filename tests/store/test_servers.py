@@ -16,10 +16,11 @@ from cfgraph.errors import CypherError, InputError, StoreRefusedError, StoreUnav
 from cfgraph.exports import to_networkx
 from cfgraph.path import find_path
 from cfgraph.rollout import Stop, rollout
-from cfgraph.store import Store
+from cfgraph.store import Store, home
 from cfgraph.store import graph as graph_module
 from cfgraph.train import train
 from cfgraph.verify import verify
+from tests.compose import server_settings
 from tests.grown import grown_hierarchy
 from tests.servers import Server, TlsDoor, serving, write_certificate
 
@@ -52,9 +53,19 @@ def copy_of(seed: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def plain(seed, tmp_path_factory):
-    """A server without TLS."""
-    with serving(copy_of(seed, tmp_path_factory.mktemp("plain") / "store")) as server:
+    """A server without TLS, with the settings of docker-compose.yml: one that it does not know would stop its start."""
+    known = {line.partition("=")[0] for line in home.CONFIGURATION.splitlines()}
+    more = "".join(f"{name}={value}\n" for name, value in server_settings().items() if name not in known)
+    with serving(copy_of(seed, tmp_path_factory.mktemp("plain") / "store"), configuration=more) as server:
         yield server
+
+
+def test_settings_of_compose_are_the_servers(plain: Server):
+    with plain.open() as store:
+        rows = dict(store.query("SHOW SETTINGS YIELD name, value")[1])
+    wanted = {name: value for name, value in server_settings().items() if not name.startswith("internal.")}
+    sizes = {"1g": "1.00GiB", "512m": "512.00MiB"}  # as the server prints them
+    assert {name: rows[name] for name in wanted} == {name: sizes.get(value, value) for name, value in wanted.items()}
 
 
 @pytest.fixture
