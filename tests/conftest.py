@@ -108,3 +108,9 @@ class CommandLine:
 def run(store_url, store):
     """Runs the command line against the tests' server."""
     return CommandLine(store_url)
+
+
+@pytest.fixture(scope="session")
+def run_alone():
+    """Runs the command line where no server is needed, or another than the tests' own."""
+    return CommandLine("local:nowhere")

@@ -155,7 +155,7 @@ class Store:
 
     def counts(self, identifier: str) -> Counts:
         """How many cells a hierarchy has by now, counted."""
-        low, high = subtree_range(identifier)
+        low, high = subtree_range(check_id(identifier))
         return Counts(**self.graph.read("count_cells", low=low, high=high)[0])
 
     def read(self, identifier: str, *, depth: int | None = None, top: str = ROOT) -> Cells:
@@ -192,7 +192,8 @@ class Store:
 
     def parent_tuple(self, identifier: str, address: str) -> Float[np.ndarray, "arity dim"] | None:
         """The tuple of a cell's parent, in slot order; None for the root."""
-        return reading.parent_tuple(self.graph, identifier, address)
+        parse_address(address)
+        return reading.parent_tuple(self.graph, check_id(identifier), address)
 
     def digest(self, identifier: str) -> str:
         """One name for everything that the hierarchy's cells hold: equal digests, equal cells."""
