@@ -117,6 +117,8 @@ def _translate_silence(error: Exception, *, place: str) -> CfgraphError:
             )
     causes = [one_line(cause) for cause in causes_of(error)]
     hint = "check that the server is up and the URL is right, then try again"
+    if place.startswith("neo4j"):
+        hint += "; bolt in place of neo4j in the URL goes straight to one server, without asking it for the way"
     if any("incomplete handshake" in text for text in causes) and "+s" not in place.partition(":")[0]:
         hint = f"if it wants TLS, put +s behind {place.partition(':')[0]} in the URL; else {hint}"
     return StoreUnavailableError(f"{place} does not answer ({_innermost(causes)}); {hint}")

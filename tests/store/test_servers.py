@@ -281,8 +281,11 @@ class TestWhatIsNoServer:
     def test_nobody_there(self, plain, scheme):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
-            with pytest.raises(StoreUnavailableError, match=r"refused.*; check that the server is up and the URL is right"):
+            with pytest.raises(
+                StoreUnavailableError, match=r"refused.*; check that the server is up and the URL is right"
+            ) as caught:
                 plain.open(plain.url(scheme, port=taken.getsockname()[1]))
+        assert ("bolt in place of neo4j" in str(caught.value)) == (scheme == "neo4j")
 
 
 class answering:  # noqa: N801 - read as a verb
