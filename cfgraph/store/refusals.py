@@ -76,11 +76,9 @@ def one_line(error: BaseException) -> str:
 
 
 def _translate_answer(error: exceptions.Neo4jError, *, place: str, asked: str | None) -> CfgraphError:
+    if known := _recognise(error, place=place):
+        return known
     code, message = error.code or "", one_line(error)
-    for kind, known in ((StoreRefusedError, REFUSALS), (StoreUnavailableError, PASSING)):
-        for ending, told in known.items():
-            if code.endswith(ending):
-                return kind(told.format(place=place, message=message))
     if code.endswith("AccessMode") and asked:
         return InputError("this Cypher would write, and `query` only reads unless --write is given; nothing was written")
     if error.is_retryable() or code.startswith("Neo.TransientError"):
@@ -88,6 +86,16 @@ def _translate_answer(error: exceptions.Neo4jError, *, place: str, asked: str | 
     if asked and code.startswith(NO_OPERATION):
         return CypherError(f"the server did not accept {asked}: {message}")
     return _translate_own(code, message, place=place)
+
+
+def _recognise(error: BaseException, *, place: str) -> CfgraphError | None:
+    """What is said of an answer whose code is known."""
+    code = (error.code if isinstance(error, exceptions.Neo4jError) else None) or ""
+    for kind, known in ((StoreRefusedError, REFUSALS), (StoreUnavailableError, PASSING)):
+        for ending, told in known.items():
+            if code.endswith(ending):
+                return kind(told.format(place=place, message=one_line(error)))
+    return None
 
 
 def _translate_own(code: str, message: str, *, place: str) -> CfgraphError:
@@ -106,8 +114,8 @@ def _translate_own(code: str, message: str, *, place: str) -> CfgraphError:
 def _translate_silence(error: Exception, *, place: str) -> CfgraphError:
     """No answer at all: no server, or one that cannot be talked to this way."""
     for cause in causes_of(error):
-        if isinstance(cause, exceptions.Neo4jError):  # why there is no way to the database, by a server that was asked for one
-            return _translate_answer(cause, place=place, asked=None)
+        if known := _recognise(cause, place=place):  # why there is no way to the database, by the server that was asked
+            return known
         if isinstance(cause, ssl.SSLCertVerificationError):
             return StoreRefusedError(f"{place} cannot be trusted: {_judge_certificate(cause)}")
         if isinstance(cause, ssl.SSLError):
@@ -126,7 +134,7 @@ def _translate_silence(error: Exception, *, place: str) -> CfgraphError:
 
 def _innermost(causes: list[str]) -> str:
     """The last of the causes that says something: behind "no routing information" there is always another."""
-    return next(text for text in reversed(causes) if text)
+    return next((text for text in reversed(causes) if text), "no reason given")
 
 
 def causes_of(error: BaseException) -> list[BaseException]:
