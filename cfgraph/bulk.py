@@ -45,6 +45,14 @@ class BulkReport:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class BulkExport:
+    """What an export wrote, and the arguments of neo4j-admin that import it, to be given in its folder."""
+
+    cells: int
+    arguments: tuple[str, ...]
+
+
 class _AlreadyThereError(Exception):
     """The store holds the same hierarchy, whole."""
 
@@ -71,7 +79,7 @@ def ingest_bulk(
             clock.note("stop")
             files = prepare_staging(server.home)
             say(f"writing {plan.cells:,} cells as files for neo4j-admin")
-            told, arguments = _write_files(files, plan, progress=progress)
+            told, arguments = write_files(files, source, progress=progress)
             clock.note("write")
             say("neo4j-admin imports them")
             import_files(launcher, arguments)
@@ -125,8 +133,11 @@ class _Plan:
         return cls(source, len(cells), cells.depth, lambda _: slabs_of_cells(cells, first=first), lambda _: source)
 
 
-def _write_files(files: Path, plan: _Plan, *, progress: Progress) -> tuple[Hierarchy, list[str]]:
-    """Write all files; the hierarchy with what was measured meanwhile, and neo4j-admin's arguments."""
+def write_files(
+    files: Path, source: Field | Hierarchy, *, progress: Progress = lambda done, total: None
+) -> tuple[Hierarchy, list[str]]:
+    """Write all files into a folder; the hierarchy with what was measured meanwhile, and neo4j-admin's arguments."""
+    plan = _Plan.of(source)
     spread = Spread(plan.hierarchy.arity)
     with ImportFolder(files, plan.hierarchy.id, ids="actual", texts=plan.hierarchy.notes) as folder:
         for slab in plan.slabs(spread):
@@ -174,8 +185,8 @@ def _check_unused(graph: Graph, *, place: str) -> None:
 # -- out
 
 
-def export_bulk(store: Store, identifier: str, directory: Path, *, progress: Progress = lambda done, total: None) -> int:
-    """Write a complete hierarchy as a folder that neo4j-admin imports, with a README that says how; the number of cells.
+def export_bulk(store: Store, identifier: str, directory: Path, *, progress: Progress = lambda done, total: None) -> BulkExport:
+    """Write a complete hierarchy as a folder that neo4j-admin imports, with a README that says how.
 
     Besides its cells and edges: the predictors that grew it. Memory is bounded by a page of cells. Raises an ``InputError``
     for a folder that is not empty or cannot be written, and for a hierarchy that is not complete.
@@ -198,7 +209,7 @@ def export_bulk(store: Store, identifier: str, directory: Path, *, progress: Pro
         if folder.cells != total:
             raise VanishedError(f"{identifier!r} changed while it was read; export it again")
         (part / "README.md").write_text(_readme(hierarchy, arguments, growers=growers), encoding="utf-8")
-    return folder.cells
+    return BulkExport(folder.cells, tuple(arguments))
 
 
 def _check_parents(page: dict[str, list], identifier: str) -> None:

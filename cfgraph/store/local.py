@@ -135,7 +135,7 @@ class LocalServer:
                     self._check_and_end(check)
                 settle_import(self.home)
                 try:
-                    yield self._find_launcher()
+                    yield self.find_launcher()
                 except BaseException:
                     settle_import(self.home)
                     raise
@@ -251,14 +251,14 @@ class LocalServer:
 
     def _prepare(self) -> "Launcher":
         """Have jars, Java and a password that the data knows."""
-        launcher = self._find_launcher()
+        launcher = self.find_launcher()
         password = self.home.provide_password()
         if not self.home.has_data:
             launcher.set_initial_password(password)
         return launcher
 
-    def _find_launcher(self) -> "Launcher":
-        """Have jars and Java."""
+    def find_launcher(self) -> "Launcher":
+        """What starts the server, and neo4j-admin: Java, and the jars, fetched where they are missing."""
         from cfgraph.store.jars import find_cache_folder, provide_jars, read_jar_list
         from cfgraph.store.java import find_java
         from cfgraph.store.launcher import Launcher

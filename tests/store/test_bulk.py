@@ -264,7 +264,7 @@ def test_a_full_disk(place, depth, kilobytes):
 def import_as_told(folder: Path, place: Place) -> None:
     """Run the command of the README, with the server's own neo4j-admin."""
     place.server.home.make()
-    launcher = place.server._prepare()
+    launcher = place.server.find_launcher()
     (line,) = (line.strip() for line in (folder / "README.md").read_text().splitlines() if "neo4j-admin database" in line)
     program, *arguments = shlex.split(line)
     assert program == "neo4j-admin"
@@ -287,8 +287,7 @@ def test_export_and_import_of_a_grown_hierarchy(run, store, new_id, place, tmp_p
         mine, its = found.predictor(rule), store.predictor(rule)
         assert mine == its
         assert found.growing.history(identifier) == store.growing.history(identifier)
-        both = [s.query("MATCH (:Predictor)-[t:TRAINED_ON]->(h) RETURN t.depth, h.id") for s in (found,)]
-        assert both[0][1] == [[3, identifier]]
+        assert found.query("MATCH (:Predictor)-[t:TRAINED_ON]->(h) RETURN t.depth, h.id")[1] == [[3, identifier]]
         assert rollout(found, identifier, predictor=rule, stop=Stop(depth=5)).grown == 4**5
 
 
@@ -299,7 +298,7 @@ def test_export_and_import_of_strange_texts_leaves_and_second_parents(store, new
     store.write(written)
     second = "MATCH (p:Cell {key: $id + '/0'}), (c:Cell {key: $id + '/1/0'}) CREATE (p)-[:CHILD {slot: 2, length: 1e-7, "
     store.query(second + "residual: [-0.0, 5e-324], primary: false}]->(c)", {"id": identifier}, write=True)
-    assert export_bulk(store, identifier, tmp_path / "out") == len(written.cells)
+    assert export_bulk(store, identifier, tmp_path / "out").cells == len(written.cells)
     import_as_told(tmp_path / "out", place)
     with place.open() as found:
         assert found.digest(identifier) == store.digest(identifier)
