@@ -45,7 +45,8 @@ def choose_format(path: str | Path, *, asked: str | None = None) -> str:
     if chosen not in FORMATS:
         came = f"format {asked!r}" if asked else f"a file named {Path(path).name!r}"
         raise InputError(
-            f"expected a file that ends in .graphml or .json, or one of the formats {', '.join(FORMATS)}, neo4j-admin; got {came}"
+            f"expected a file that ends in .graphml or .json, or one of the formats {', '.join(FORMATS)}, neo4j-admin; "
+            f"got {came}"
         )
     return chosen
 
