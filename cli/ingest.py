@@ -13,13 +13,15 @@ from .output import progress_bar
 
 if TYPE_CHECKING:
     from cfgraph.hierarchy import Hierarchy
+    from cfgraph.sources.field import Field
 
 
 @click.group("ingest", epilog="Example: cfgraph ingest ifs --map koch --depth 5 --as koch")
 def command() -> None:
     """Bring a hierarchy into the store, from one of the sources below.
 
-    Nothing is written before all input has been checked. The same command again goes on where it was interrupted.
+    Nothing is written before all input has been checked. The same command again goes on where it was interrupted. With
+    --bulk an empty local store is filled by neo4j-admin, in one step: stopped meanwhile, and empty or whole whatever happens.
     """
 
 
@@ -29,6 +31,7 @@ def _shared(function: Callable) -> Callable:
         click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id."),
         click.option("--depth", type=int, required=True, help="The deepest level; the root's is 0."),
         click.option("--seed", type=int, default=defaults.SEED, show_default=True, help="Of all that is drawn at random."),
+        click.option("--bulk", is_flag=True, help="Fill an empty local store while its server is down: for millions of cells."),
     )
     for option in reversed(options):
         function = option(function)
@@ -53,14 +56,14 @@ def _shared(function: Callable) -> Callable:
     "--frequency", type=float, default=defaults.FREQUENCY, show_default=True, help="Radians from the field's middle to its rim."
 )
 @pass_context
-def cfg(context: Context, **arguments: Any) -> None:
+def cfg(context: Context, bulk: bool, **arguments: Any) -> None:
     """A seeded synthetic generator of any arity, dimension and scale factor.
 
     Its bound R, separation delta = d0 - 2a and Lipschitz constant Lambda are known and recorded.
     """
-    from cfgraph.sources.cfg import cfg as make
+    from cfgraph.sources.cfg import field
 
-    _ingest(context, make(**arguments))
+    _ingest(context, field(**arguments), bulk=bulk)
 
 
 @command.command("ifs", epilog="Example: cfgraph ingest ifs maps.json --map barnsley_fern --depth 6 --as fern")
@@ -70,7 +73,9 @@ def cfg(context: Context, **arguments: Any) -> None:
 @click.option("--root-center", metavar="X,Y,...", help="The root's center.  [default: mean of the maps' fixed points]")
 @click.option("--scale-factor", type=float, help="At least the largest norm of a map.  [default: that norm]")
 @pass_context
-def ifs(context: Context, maps: str | None, map_name: str | None, root_center: str | None, **arguments: Any) -> None:
+def ifs(
+    context: Context, maps: str | None, map_name: str | None, root_center: str | None, bulk: bool, **arguments: Any
+) -> None:
     """An affine iterated function system.
 
     MAPS is a JSON file, {"NAME": {"maps": [[a, b, c, d, e, f, p], ...]}} for x' = a x + b y + e, y' = c x + d y + f, or
@@ -78,12 +83,12 @@ def ifs(context: Context, maps: str | None, map_name: str | None, root_center: s
     dragon, fern, koch, levy, sierpinski. Probabilities are ignored.
     """
     from cfgraph.errors import InputError
-    from cfgraph.sources.ifs import ifs as make
+    from cfgraph.sources.ifs import field
 
     if maps is None and map_name is None:
         raise InputError(f"expected a file of maps or a built-in system out of {', '.join(defaults.BUILT_IN)}; say which")
     center = None if root_center is None else root_center.split(",")
-    _ingest(context, make(maps=maps or map_name, map_name=map_name, root_center=center, **arguments))
+    _ingest(context, field(maps=maps or map_name, map_name=map_name, root_center=center, **arguments), bulk=bulk)
 
 
 @command.command("points", epilog="Example: cfgraph ingest points data.npz --key x --arity 3 --pca 8 --depth 5 --as digits")
@@ -109,27 +114,43 @@ def ifs(context: Context, maps: str | None, map_name: str | None, root_center: s
     help="What equal points get.",
 )
 @pass_context
-def points(context: Context, columns: str | None, **arguments: Any) -> None:
+def points(context: Context, columns: str | None, bulk: bool, **arguments: Any) -> None:
     """Recursive k-means on the points in FILE: .npy, .npz, .csv or .parquet, a row a point.
 
     Cells have the properties size (how many points lie below) and radius (how far away the farthest cell below is).
     """
     from cfgraph.sources.points import points as make
 
-    _ingest(context, make(columns=None if columns is None else columns.split(","), **arguments))
+    _ingest(context, make(columns=None if columns is None else columns.split(","), **arguments), bulk=bulk)
 
 
-def _ingest(context: Context, hierarchy: "Hierarchy") -> None:
-    """Write a hierarchy that is complete in memory, and say what it is."""
-    with context.open_store() as store, progress_bar(f"ingest {hierarchy.id}") as progress:
-        store.write(hierarchy, progress=progress)
+def _ingest(context: Context, source: "Field | Hierarchy", *, bulk: bool) -> None:
+    """Write what a source gave, grown first where it is not, and say what it is."""
+    write = _write_in_bulk if bulk else _write
+    hierarchy, count, depth = write(context, source)
     for remark in _remarks(hierarchy):
         context.say(f"{hierarchy.id}: {remark}")
-    cells = hierarchy.cells
     click.echo(
-        f"{hierarchy.id}: {len(cells)} cells, depth {cells.depth}, arity {hierarchy.arity}, dimension {hierarchy.dimension}, "
+        f"{hierarchy.id}: {count} cells, depth {depth}, arity {hierarchy.arity}, dimension {hierarchy.dimension}, "
         f"scale factor {hierarchy.scale_factor:.6g}"
     )
+
+
+def _write(context: Context, source: "Field | Hierarchy") -> tuple["Hierarchy", int, int]:
+    from cfgraph.hierarchy import Hierarchy
+
+    hierarchy = source if isinstance(source, Hierarchy) else source.grow()
+    with context.open_store() as store, progress_bar(f"ingest {hierarchy.id}") as progress:
+        store.write(hierarchy, progress=progress)
+    return hierarchy, len(hierarchy.cells), hierarchy.cells.depth
+
+
+def _write_in_bulk(context: Context, source: "Field | Hierarchy") -> tuple["Hierarchy", int, int]:
+    from cfgraph.bulk import ingest_bulk
+
+    with progress_bar("writing files") as progress:
+        report = ingest_bulk(context.store_url, source, settings=context.settings, say=context.say, progress=progress)
+    return report.hierarchy, report.cells, report.depth
 
 
 def _remarks(hierarchy: "Hierarchy") -> list[str]:

@@ -2,6 +2,7 @@
 
     hierarchy    graphml, node-link       (`json` is node-link)
     predictor    maps                     (`json` is maps): the iterated function system that a recurrence has learned
+    folder       neo4j-admin              streamed from the store by cfgraph/bulk.py; ``neo4j_admin.py`` here writes its files
 
 The format is asked for by name or told by the file's suffix, ``.graphml`` or ``.json``. Every file is written whole or not
 at all.
@@ -44,7 +45,8 @@ def choose_format(path: str | Path, *, asked: str | None = None) -> str:
     if chosen not in FORMATS:
         came = f"format {asked!r}" if asked else f"a file named {Path(path).name!r}"
         raise InputError(
-            f"expected a file that ends in .graphml or .json, or one of the formats {', '.join(FORMATS)}; got {came}"
+            f"expected a file that ends in .graphml or .json, or one of the formats {', '.join(FORMATS)}, neo4j-admin; "
+            f"got {came}"
         )
     return chosen
 

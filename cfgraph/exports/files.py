@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +72,43 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_folder(path: str | Path) -> Path:
+    """The path itself if a folder can be made there, or is there and empty; else an ``InputError``."""
+    path = Path(path)
+    try:
+        os.path.realpath(path)
+        if path.exists() and not path.is_dir():
+            raise InputError(f"expected the name of a new folder, got the file {str(path)!r}; choose another name")
+        if path.is_dir() and any(path.iterdir()):
+            raise InputError(f"the folder {str(path)!r} is not empty, and nothing in it is replaced; choose another name")
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}; make it first")
+        if not os.access(os.path.realpath(path.absolute().parent), os.W_OK | os.X_OK):
+            raise InputError(f"cannot write {str(path)!r}: no permission; choose another place or change its rights")
+    except (OSError, ValueError) as error:
+        raise _cannot_write(path, error) from error
+    return path
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """An empty folder to fill, which gets the name ``path`` only once everything is in it.
+
+    Where filling it fails or is interrupted, nothing is left. Raises an ``InputError`` where the place cannot be written.
+    """
+    path = check_folder(path)
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{os.fsdecode(os.fsencode(target.name)[:NAME_BYTES_MAX])}.{secrets.token_hex(4)}.part")
+    try:
+        part.mkdir()
+        yield part
+        part.replace(target)  # over an empty folder; one that was filled meanwhile is not replaced
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _cannot_write(path: Path, error: Exception) -> InputError:

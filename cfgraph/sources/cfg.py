@@ -12,7 +12,7 @@ rim ``R / (1 - s)``, so that it means the same for every scale factor.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -21,9 +21,10 @@ from cfgraph.address import check_id
 from cfgraph.called import make_callable
 from cfgraph.cells import Cells
 from cfgraph.errors import InputError
-from cfgraph.growth import Frontier, grow
+from cfgraph.growth import Frontier
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources import defaults
+from cfgraph.sources.field import Field
 from cfgraph.sources.parameters import check_depth, check_integer, check_number, check_scale_factor
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
@@ -50,6 +51,10 @@ class Generator:
     def __call__(self, frontier: Frontier) -> Float[np.ndarray, "cells arity dim"]:
         """The tuples of a frontier's cells: a function of their centers alone."""
         return self.tuples_at(frontier.center)
+
+    def below(self, rows: slice, *, level: int) -> Self:
+        """The rule below some cells: itself, since it needs nothing but their centers."""
+        return self
 
     def tuples_at(self, center: Float[np.ndarray, "cells dim"]) -> Float[np.ndarray, "cells arity dim"]:
         """``G(c)`` for each center."""
@@ -92,6 +97,34 @@ def cfg(
     Raises:
         InputError: for an argument out of its range, or a depth that would be absurdly many cells.
     """
+    return field(
+        id=id,
+        depth=depth,
+        arity=arity,
+        dimension=dimension,
+        scale_factor=scale_factor,
+        rule=rule,
+        separation=separation,
+        amplitude=amplitude,
+        frequency=frequency,
+        seed=seed,
+    ).grow()
+
+
+def field(
+    *,
+    id: str,
+    depth: int,
+    arity: int = defaults.ARITY,
+    dimension: int = defaults.DIMENSION,
+    scale_factor: float = defaults.SCALE_FACTOR,
+    rule: str = defaults.RULE,
+    separation: float = defaults.SEPARATION,
+    amplitude: float | None = None,
+    frequency: float = defaults.FREQUENCY,
+    seed: int = defaults.SEED,
+) -> Field:
+    """What :func:`cfg` grows, checked and not grown yet; the arguments and errors are the same."""
     recipe = {
         "source": "cfg",
         "rule": rule,
@@ -102,11 +135,10 @@ def cfg(
         "amplitude": _amplitude(amplitude, rule=rule, separation=separation),
         "frequency": check_number(frequency, name="frequency") if rule == "smooth" else 0.0,
         "seed": check_integer(seed, name="seed", low=0),
-        "depth": check_depth(depth, id=check_id(id), arity=arity, dimension=dimension),
+        "depth": check_depth(depth, id=check_id(id), arity=arity),
     }
     generator = rule_of(recipe)
-    root = Cells.from_root(np.zeros(dimension))
-    return Hierarchy(
+    hierarchy = Hierarchy(
         id=id,
         origin="cfg",
         dimension=recipe["dimension"],
@@ -116,8 +148,8 @@ def cfg(
         separation=generator.separation,
         lipschitz=generator.lipschitz,
         recipe=recipe,
-        cells=grow(root, rule=generator, arity=arity, scale_factor=scale_factor, depth=depth, predicted=False),
     )
+    return Field(hierarchy, root=Cells.from_root(np.zeros(dimension)), make_rule=lambda: generator, depth=recipe["depth"])
 
 
 def rule_of(recipe: Mapping[str, Any]) -> Generator:

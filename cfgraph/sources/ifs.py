@@ -16,9 +16,10 @@ from cfgraph.address import check_id
 from cfgraph.called import make_callable
 from cfgraph.cells import Cells
 from cfgraph.errors import InputError
-from cfgraph.growth import Frontier, grow
+from cfgraph.growth import Frontier
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources import defaults
+from cfgraph.sources.field import Field
 from cfgraph.sources.maps import AffineMaps, check_contraction, read_maps
 from cfgraph.sources.parameters import check_depth, check_integer, check_number, check_scale_factor
 from cfgraph.sources.tuples import largest_norm, smallest_distance
@@ -69,28 +70,52 @@ def ifs(
     Raises:
         InputError: for maps that cannot be read or do not contract, and arguments out of their range.
     """
+    return field(
+        id=id,
+        maps=maps,
+        depth=depth,
+        map_name=map_name,
+        root_center=root_center,
+        scale_factor=scale_factor,
+        seed=seed,
+    ).grow()
+
+
+def field(
+    *,
+    id: str,
+    maps: Path | str | AffineMaps,
+    depth: int,
+    map_name: str | None = None,
+    root_center: Sequence[float] | None = None,
+    scale_factor: float | None = None,
+    seed: int = defaults.SEED,
+) -> Field:
+    """What :func:`ifs` grows, checked and not grown yet; the arguments and errors are the same."""
     system = check_contraction(maps if isinstance(maps, AffineMaps) else read_maps(maps, name=map_name))
     factor = _scale_factor(system, asked=scale_factor)
-    matrices = 8 * system.dimension**2 // system.arity  # bytes of composed matrices for each cell
-    check_depth(depth, id=check_id(id), arity=system.arity, dimension=system.dimension, bytes_beside=matrices)
+    check_depth(depth, id=check_id(id), arity=system.arity)
     _check_reach(system)
     start = _start(system, root_center=root_center, seed=check_integer(seed, name="seed", low=0))
-    rule = _Compositions(system.matrix / factor, start.displacement)
-    root = Cells.from_root(start.center)
-    cells = grow(root, rule=rule, arity=system.arity, scale_factor=factor, depth=depth, predicted=False)
     similar = _all_similar(system, scale_factor=factor)
-    return Hierarchy(
+    hierarchy = Hierarchy(
         id=id,
         origin="ifs",
         dimension=system.dimension,
         arity=system.arity,
         scale_factor=factor,
-        residual_bound=max(largest_norm(start.displacement), largest_norm(cells.residual)),  # the same but for rounding
+        residual_bound=largest_norm(start.displacement),
         separation=smallest_distance(start.displacement[None]) if similar else None,
-        separation_by_level=None if similar else _separation_by_level(cells, arity=system.arity),
         notes=start.notes,
         recipe=_recipe(system, depth=depth, root_center=root_center, scale_factor=scale_factor, seed=seed),
-        cells=cells,
+    )
+    return Field(
+        hierarchy,
+        root=Cells.from_root(start.center),
+        make_rule=lambda: _Compositions(system.matrix / factor, start.displacement),
+        depth=int(depth),
+        measured=True,
+        bytes_beside=8 * system.dimension**2 // system.arity,  # composed matrices
     )
 
 
@@ -110,21 +135,45 @@ class _Compositions:
     """The true rule of a system: ``T_w = U (A_w / s^|w|)^t`` with the composed matrices of the level at hand.
 
     It remembers the matrices of one level, and how many of them were asked for: :func:`~cfgraph.growth.grow` asks for the
-    cells of each level once, in row order, whatever its batches.
+    cells of each level once, in row order, whatever its batches. Sums are spelled out, term by term: the rounding of a
+    matrix product depends on how many cells it is made for, and a subtree is to get the bits that it has in the whole.
     """
 
-    def __init__(self, matrix: Float[np.ndarray, "arity dim dim"], displacement: Float[np.ndarray, "arity dim"]):
+    def __init__(
+        self,
+        matrix: Float[np.ndarray, "arity dim dim"],
+        displacement: Float[np.ndarray, "arity dim"],
+        *,
+        composed: Float[np.ndarray, "cells dim dim"] | None = None,
+        level: int = 0,
+    ):
         self._matrix, self._displacement = matrix, displacement
-        self._composed = np.eye(matrix.shape[1])[None]
-        self._level = self._done = 0
+        self._composed = np.eye(matrix.shape[1])[None] if composed is None else composed
+        self._level, self._done = level, 0
 
     def __call__(self, frontier: Frontier) -> Float[np.ndarray, "cells arity dim"]:
-        if frontier.level[0] > self._level:
-            self._composed = np.einsum("wij,kjl->wkil", self._composed, self._matrix).reshape(-1, *self._matrix.shape[1:])
-            self._level, self._done = self._level + 1, 0
+        self._descend(int(frontier.level[0]))
         part = self._composed[self._done : self._done + len(frontier)]
         self._done += len(frontier)
-        return np.einsum("wij,kj->wki", part, self._displacement)
+        tuples = np.zeros((len(part), *self._displacement.shape))
+        for axis, column in enumerate(self._displacement.T):
+            tuples += part[:, None, :, axis] * column[:, None]
+        return tuples
+
+    def below(self, rows: slice, *, level: int) -> "_Compositions":
+        """The rule of the subtrees below some cells of a level: it starts from their matrices."""
+        self._descend(level)
+        return _Compositions(self._matrix, self._displacement, composed=self._composed[rows], level=level)
+
+    def _descend(self, level: int) -> None:
+        """Compose the matrices of the next level, where that is asked for."""
+        if level == self._level:
+            return
+        arity, dimension = self._displacement.shape
+        composed = np.zeros((len(self._composed), arity, dimension, dimension))
+        for axis in range(dimension):
+            composed += self._composed[:, None, :, axis, None] * self._matrix[:, axis][None, :, None]
+        self._composed, self._level, self._done = composed.reshape(-1, dimension, dimension), level, 0
 
 
 def _scale_factor(system: AffineMaps, *, asked: float | None) -> float:
@@ -223,14 +272,6 @@ def _all_similar(system: AffineMaps, *, scale_factor: float) -> bool:
     """Whether every map is a similarity of ratio s: ``A^t A = s^2 I``."""
     gram = np.einsum("kji,kjl->kil", system.matrix, system.matrix)
     return bool(np.abs(gram - scale_factor**2 * np.eye(system.dimension)).max() <= _TOLERANCE * scale_factor**2)
-
-
-def _separation_by_level(cells: Cells, *, arity: int) -> tuple[float, ...] | None:
-    """The smallest distance of two residuals of one tuple, for the parents of each level; None for one map or no parents."""
-    if arity == 1 or cells.depth == 0:
-        return None
-    levels = (cells.residual[cells.level_rows(level)] for level in range(1, cells.depth + 1))
-    return tuple(smallest_distance(residual.reshape(-1, arity, cells.dimension)) for residual in levels)
 
 
 make_callable(__name__)

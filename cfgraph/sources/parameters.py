@@ -2,11 +2,10 @@
 
 import math
 import operator
-import os
 
 from cfgraph.address import KEY_BYTES_MAX, key_of
 from cfgraph.errors import InputError
-from cfgraph.growth import CELLS_MAX, check_growth, count_cells
+from cfgraph.growth import check_growth, count_cells
 
 
 def check_integer(value: int, *, name: str, low: int, high: int | None = None) -> int:
@@ -39,13 +38,10 @@ def check_scale_factor(value: float) -> float:
     return float(value)
 
 
-def check_depth(depth: int, *, id: str, arity: int, dimension: int, bytes_beside: int = 0) -> int:
-    """A depth whose full tree fits: cells by number and memory, and the deepest cell's key in the database's index.
-
-    ``bytes_beside`` is what the source holds for each cell besides its columns.
-    """
+def check_depth(depth: int, *, id: str, arity: int) -> int:
+    """A depth whose full tree is no absurd number of cells, and whose deepest cell's key fits in the database's index."""
     depth = check_integer(depth, name="depth", low=0)
-    check_growth(1, arity=arity, levels=depth, cells_max=_cells_in_memory(dimension, bytes_beside=bytes_beside))
+    check_growth(1, arity=arity, levels=depth)
     longest = len(id.encode()) + depth * (1 + len(str(arity - 1)))
     if longest > KEY_BYTES_MAX:
         raise InputError(
@@ -58,12 +54,3 @@ def check_depth(depth: int, *, id: str, arity: int, dimension: int, bytes_beside
 def check_deepest_key(id: str, address: str) -> None:
     """An InputError where the key of the deepest cell of a ragged tree does not fit in the database's index."""
     key_of(id, address)
-
-
-def _cells_in_memory(dimension: int, *, bytes_beside: int) -> int:
-    """How many cells of a dimension may be asked for: their columns take half of the machine's memory at most."""
-    bytes_per_cell = 16 * dimension + 50 + bytes_beside  # center, residual; parent, slot, level, scale, lengths, state
-    if not hasattr(os, "sysconf"):
-        return CELLS_MAX  # Windows does not tell without another library
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(CELLS_MAX, memory // 2 // bytes_per_cell)

@@ -9,6 +9,7 @@
       server.pid         its process; valid while server.lock is held
       command.lock       held by the command that starts or stops it
       conf/ data/ logs/  Neo4j's own
+      bulk/              only while a database is imported: see importing.py
       import/            empty: nothing on this machine can be read by LOAD CSV
 """
 

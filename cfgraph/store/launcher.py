@@ -1,10 +1,12 @@
-"""How the server's process is started: its command line, its heap, its lock."""
+"""How the server's process, and neo4j-admin, are started: the command line, the heap, the lock."""
 
 import os
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import SecretStr
 
@@ -74,21 +76,34 @@ class Launcher:
         """Start the server's process: a session of its own, which outlives this one."""
         self._write_arguments()
         self.home.write_configuration(port=port, extra=self.pinned.settings)
+        self._spawn(self._server_command(), folder=self.home.directory)
+
+    def launch_admin(self, arguments: Sequence[str], *, folder: Path) -> "subprocess.Popen[bytes]":
+        """Start neo4j-admin on this home's data, working in ``folder``; it holds the lock that a server of this home would."""
+        self._write_arguments()
+        self.home.write_configuration(port=0, extra=self.pinned.settings)
+        places = {"NEO4J_HOME": str(self.home.directory), "NEO4J_CONF": str(self.home.conf)}
+        return self._spawn([*self._command(), ADMIN_CLASS, *arguments], folder=folder, places=places)
+
+    def _spawn(
+        self, command: Sequence[str], *, folder: Path, places: Mapping[str, str] = MappingProxyType({})
+    ) -> "subprocess.Popen[bytes]":
         self.home.pid_file.unlink(missing_ok=True)
         with hold_lock(self.home.server_lock) as lock, self.home.console_log.open("wb") as console:
             process = subprocess.Popen(
                 # The shell becomes the server: its process id is written before there is a server to lose.
-                ["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', str(self.home.pid_file), *self._server_command()],
+                ["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', str(self.home.pid_file), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
-                cwd=self.home.directory,
-                env=java_environment(),
+                cwd=folder,
+                env=java_environment() | places,
                 start_new_session=True,
                 # The lock is the open file's, not the process's: the server holds it on when this process lets go.
                 pass_fds=[lock],
             )
         _children[:] = [child for child in _children if child.poll() is None] + [process]
+        return process
 
     def _command(self) -> list[str]:
         return [str(self.java.command), f"@{self.home.conf / 'java.args'}"]

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +119,40 @@ class LocalServer:
                     self._start()
                 return self._connection(self._known_start())
 
+    @contextlib.contextmanager
+    def offline(self, *, check: Callable[[Connection], None]) -> Iterator["Launcher"]:
+        """The server stopped, and started by nobody else, while the caller works on its files; then it is started again.
+
+        Where there is a database, ``check`` is asked first, while nobody new finds the server; if it raises, or the caller
+        does, that is all that happens.
+        """
+        from cfgraph.store.importing import has_database, settle_import
+
+        with self._explaining():
+            self.home.make()
+            with self._commanding():
+                if has_database(self.home) or self._is_alive():
+                    self._check_and_end(check)
+                settle_import(self.home)
+                try:
+                    yield self.find_launcher()
+                except BaseException:
+                    settle_import(self.home)
+                    raise
+                self._start()
+
+    def _check_and_end(self, check: Callable[[Connection], None]) -> None:
+        if not (self._is_alive() and self._join()):
+            self._start()
+        start = self._known_start()
+        self.home.write_start(start.model_copy(update={"ready": False}))
+        try:
+            check(self._connection(start))
+        except BaseException:
+            self.home.write_start(start)
+            raise
+        self._end()
+
     def connection(self) -> Connection | None:
         """How to reach the server, if it runs and was seen to answer; nothing is started."""
         with self._explaining():
@@ -190,8 +224,11 @@ class LocalServer:
 
     def _start(self) -> None:
         """Start a server, on another port where the first was taken between our look and the server's."""
+        from cfgraph.store.importing import settle_import
+
         check_space(self.home.directory)
         self._end_orphans()
+        settle_import(self.home)
         launcher = self._prepare()
         earlier = self.home.read_start()
         port = find_free_port(earlier.port if earlier else None)
@@ -214,6 +251,14 @@ class LocalServer:
 
     def _prepare(self) -> "Launcher":
         """Have jars, Java and a password that the data knows."""
+        launcher = self.find_launcher()
+        password = self.home.provide_password()
+        if not self.home.has_data:
+            launcher.set_initial_password(password)
+        return launcher
+
+    def find_launcher(self) -> "Launcher":
+        """What starts the server, and neo4j-admin: Java, and the jars, fetched where they are missing."""
         from cfgraph.store.jars import find_cache_folder, provide_jars, read_jar_list
         from cfgraph.store.java import doubt_java, find_java
         from cfgraph.store.launcher import Launcher
@@ -224,11 +269,7 @@ class LocalServer:
             self.say(f"Neo4j {pinned.version} may not start or run well: {doubt}")
         cache = self.cache or find_cache_folder()
         jars = provide_jars(pinned, cache=cache, maven_url=self.settings.maven_url, say=self.say)
-        launcher = Launcher(self.home, java=java, pinned=pinned, jars=jars, heap=self.settings.heap)
-        password = self.home.provide_password()
-        if not self.home.has_data:
-            launcher.set_initial_password(password)
-        return launcher
+        return Launcher(self.home, java=java, pinned=pinned, jars=jars, heap=self.settings.heap)
 
     def _launch(self, launcher: "Launcher", *, port: int, data_of: str | None) -> Start:
         now = datetime.now(UTC).isoformat(timespec="seconds")

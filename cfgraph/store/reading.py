@@ -37,7 +37,7 @@ def read_pages(
             if last is None:
                 return
             coming = ahead.submit(graph.read, "read_subtree", start=next_key(last), **fixed)
-            yield _checked(page, identifier)
+            yield checked(page, identifier)
 
 
 def next_key(key: str) -> str:
@@ -45,7 +45,8 @@ def next_key(key: str) -> str:
     return key + " "
 
 
-def _checked(page: Columns, identifier: str) -> Columns:
+def checked(page: Columns, identifier: str) -> Columns:
+    """The page itself where its columns are of one length; else some cell lacks something."""
     sizes = {len(column) for column in page.values() if column}
     if len(sizes) > 1:
         raise StoreError(f"some cells of {identifier!r} lack a property or a parent; `cfgraph verify {identifier}` names them")
@@ -68,7 +69,7 @@ def _read_top(graph: Graph, identifier: str, *, top: str, extras: bool) -> Colum
     found = graph.read("read_cells", keys=[key_of(identifier, top)], id_size=len(identifier), extras=extras)[0]
     if not found["addresses"]:
         raise AddressError(f"there is no cell {top} in {identifier!r}")
-    return _checked(found, identifier)
+    return checked(found, identifier)
 
 
 def _descend(graph: Graph, identifier: str, *, top: str, depth: int, extras: bool) -> Iterator[Columns]:
@@ -76,7 +77,7 @@ def _descend(graph: Graph, identifier: str, *, top: str, depth: int, extras: boo
     for _ in range(level_of(top), depth):
         level: list[str] = []
         for page in key_pages(keys, size=PAGE_PARENTS):
-            columns = _checked(graph.read("read_children", keys=page, id_size=len(identifier), extras=extras)[0], identifier)
+            columns = checked(graph.read("read_children", keys=page, id_size=len(identifier), extras=extras)[0], identifier)
             level += columns["addresses"]
             yield columns
         keys = [identifier + address for address in level]

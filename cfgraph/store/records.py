@@ -13,11 +13,12 @@ JSON_FIELDS = ("recipe", "config", "validation")  # Neo4j has no nested properti
 
 
 def properties_of(model: Hierarchy | TrainedPredictor) -> dict[str, Any]:
-    """The node's properties: plain fields as they are, nested ones as JSON, absent ones left out."""
+    """The node's properties: plain fields as they are, nested ones as JSON, absent and empty ones left out."""
     fields = model.model_dump()
     for name in JSON_FIELDS & fields.keys():
         fields[name] = json.dumps(fields[name], sort_keys=True)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items() if value is not None}
+    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    return {name: value for name, value in lists.items() if value is not None and value != []}
 
 
 def hierarchy_of(properties: dict[str, Any]) -> Hierarchy:

@@ -28,7 +28,13 @@ from cfgraph.train import TrainedPredictor
 
 log = logging.getLogger("cfgraph.store")
 SCHEMA_VERSION = 1
-SCHEMA_OPERATIONS = ("create_cell_constraint", "create_frontier_index", "create_lease_constraint", "create_schema_constraint")
+SCHEMA_OPERATIONS = (
+    "create_frontier_index",  # built in the background, beside the next one, where there are cells already
+    "create_cell_constraint",
+    "create_lease_constraint",
+    "create_schema_constraint",
+    "await_indexes",
+)
 SERVER_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 HOST_AND_PORT = re.compile(r"(\[[^\s/?#\\]+\]|[^\s/?#\\\[\]:]+)(:[0-9]+)?/?")
 REMOVE_BATCH = 10_000
@@ -237,6 +243,17 @@ class Store:
             start = reading.next_key(page["cells"][-1][0])
             yield page
 
+    def import_pages(self, identifier: str) -> Iterator[dict[str, list]]:
+        """Every cell as it is, with every edge that leads to it, in key order, a page at a time."""
+        start, high = subtree_range(identifier)
+        while True:
+            page = self.graph.read("read_import", start=start, high=high, page=reading.PAGE_CELLS)[0]
+            last = page.pop("last")
+            if last is None:
+                return
+            start = reading.next_key(last)
+            yield reading.checked(page, identifier)
+
     def strays(self, identifier: str) -> list[dict[str, Any]]:
         """Cells that say they are the hierarchy's but cannot be found by its keys."""
         low, high = subtree_range(identifier)
@@ -262,6 +279,13 @@ class Store:
     def link_truth(self, copy: str, truth: str) -> None:
         """Remember which hierarchy a copy predicts."""
         self.graph.write("link_truth", id=copy, truth=truth)
+
+    def growers(self, identifier: str) -> list[tuple[TrainedPredictor, list[dict[str, Any]]]]:
+        """Every predictor that grew a hierarchy, with its weights, and the properties of each GROWN_BY that leads to it."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in self.graph.read("read_growth", id=identifier):
+            found.setdefault(row["predictor"], []).append(row["growth"])
+        return [(self.predictor(name), growths) for name, growths in found.items()]
 
     def grown_by(self, identifier: str) -> GrownBy | None:
         """What grew a hierarchy last; None where no predictor did."""

@@ -16,11 +16,11 @@ HOUSE = Path(__file__).parents[2]
 FLOORS = [
     (0, r"cfgraph\.(errors|settings|called)"),
     (1, r"cfgraph\.(address|cells|hierarchy|owner|events)"),
-    (2, r"cfgraph\.(growth|metric|blocks|measures|locate)"),
+    (2, r"cfgraph\.(growth|metric|blocks|measures|locate|slabs)"),
     (3, r"cfgraph\.(sources|predictors|exports|report|windows|tallies|certificates)"),
     (4, r"cfgraph\.train"),
     (5, r"cfgraph\.(store|plots)"),
-    (6, r"cfgraph\.(leases|worker|crew|watch|rollout|compare|verify|path)"),
+    (6, r"cfgraph\.(leases|worker|crew|watch|rollout|compare|verify|path|bulk)"),
     (7, r"cfgraph\.demo"),
     (8, r"cfgraph\.cli"),
 ]

@@ -1,0 +1,33 @@
+// name: read_import
+// purpose: a page of cells in key order with all their properties and every edge that leads to them, as columns
+// access: read
+// parameter: start string
+// parameter: high string
+// parameter: page integer
+// column: last string or null
+// column: key list<string>
+// column: address list<string>
+// column: level list<integer>
+// column: center list<list<float>>
+// column: scale list<float>
+// column: root_distance list<float>
+// column: state list<integer>
+// column: predicted list<boolean>
+// column: radius list<float>
+// column: size list<integer>
+// column: edges list<list<[parent key, slot, residual, length, primary]>>
+MATCH (cell:Cell)
+WHERE cell.key >= $start AND cell.key < $high
+WITH cell ORDER BY cell.key LIMIT $page
+RETURN max(cell.key) AS last,
+       collect(cell.key) AS key,
+       collect(cell.address) AS address,
+       collect(cell.level) AS level,
+       collect(cell.center) AS center,
+       collect(cell.scale) AS scale,
+       collect(cell.root_distance) AS root_distance,
+       collect(CASE WHEN cell:Frontier THEN 1 WHEN cell:Leaf THEN 2 ELSE 0 END) AS state,
+       collect(coalesce(cell.predicted, false)) AS predicted,
+       collect(coalesce(cell.radius, 0.0 / 0.0)) AS radius,
+       collect(coalesce(cell.size, -1)) AS size,
+       collect([(parent:Cell)-[edge:CHILD]->(cell) | [parent.key, edge.slot, edge.residual, edge.length, edge.primary]]) AS edges

@@ -1,0 +1,378 @@
+"""Bulk: what neo4j-admin imports is what an ordinary ingest writes; nothing is half done whatever is killed or full."""
+
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from cfgraph.bulk import export_bulk, ingest_bulk
+from cfgraph.cells import Cells
+from cfgraph.errors import InputError, LocalServerError
+from cfgraph.hierarchy import Hierarchy
+from cfgraph.rollout import Stop, rollout
+from cfgraph.settings import Settings
+from cfgraph.sources import cfg, ifs, points
+from cfgraph.store import Store
+from cfgraph.store.importing import staging_of
+from cfgraph.store.local import LocalServer
+from cfgraph.train import train
+from cfgraph.verify import verify
+from tests.conftest import CommandLine
+from tests.grown import grown_hierarchy, ragged_hierarchy
+
+SETTINGS = Settings(_env_file=None)
+
+
+class Place:
+    """A local store in a folder of the test's own."""
+
+    def __init__(self, directory: Path):
+        self.server = LocalServer(directory, settings=SETTINGS)
+        self.url = f"local:{directory}"
+        self.run = CommandLine(self.url)
+        self.staging = staging_of(self.server.home)
+
+    def bulk(self, source):
+        return ingest_bulk(self.url, source, settings=SETTINGS)
+
+    def open(self) -> Store:
+        return Store.open(self.url, settings=SETTINGS)
+
+    def count(self) -> int:
+        with self.open() as store:
+            return store.graph.read("count_nodes")[0]["nodes"]
+
+
+@contextmanager
+def place_in(directory: Path) -> Iterator[Place]:
+    place = Place(directory)
+    try:
+        yield place
+    finally:
+        place.server.stop()
+
+
+@pytest.fixture
+def place(tmp_path):
+    with place_in(tmp_path / "a store, with é") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory):
+    """A store that several tests use, each leaving it empty."""
+    with place_in(tmp_path_factory.mktemp("used") / "store") as made:
+        yield made
+
+
+def make_points(id):
+    data = np.random.default_rng(0).normal(size=(80, 3))
+    return points(id=id, data=data, depth=4, minimum_size=4)
+
+
+def properties(store: Store, identifier: str) -> dict:
+    """The Hierarchy node as it is in the graph, without the time."""
+    found = store.graph.read("read_hierarchy", id=identifier)[0]["hierarchy"]
+    assert type(found.pop("created")).__name__ == "DateTime"
+    return found
+
+
+def assert_equal(found: Store, expected: Store, identifier: str) -> None:
+    """Two stores hold the same hierarchy, in all that the schema has."""
+    assert found.digest(identifier) == expected.digest(identifier)
+    assert properties(found, identifier) == properties(expected, identifier)
+    for one, other in zip(found.verification_pages(identifier), expected.verification_pages(identifier), strict=True):
+        assert one["cells"] == other["cells"]
+    report = verify(found, identifier)
+    assert report.clean, report.violations
+
+
+SOURCES = {
+    "fern": lambda id: ifs.field(id=id, maps="fern", depth=5),
+    "cfg": lambda id: cfg.field(id=id, arity=3, dimension=3, depth=5),
+    "points": make_points,
+    "root": lambda id: cfg.field(id=id, depth=0),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_bulk_is_an_ordinary_ingest(name, used, store, new_id):
+    identifier = new_id('it, "quoted"')
+    source = SOURCES[name](identifier)
+    store.write(source if isinstance(source, Hierarchy) else source.grow())
+    password = used.server.home.read_password() if used.server.home.has_data else None
+    report = used.bulk(source)
+    assert set(report.seconds) == {"stop", "write", "import", "start", "schema"}
+    assert password in (None, used.server.home.read_password())
+    assert not used.staging.directory.exists()
+    with used.open() as filled:
+        assert_equal(filled, store, identifier)
+        indexes = {row[0]: row[1] for row in filled.query("SHOW INDEXES YIELD name, state")[1]}
+        assert {"cell_key", "frontier_key", "lease_key", "schema_name"} <= set(indexes)
+        assert set(indexes.values()) == {"ONLINE"}
+        if name == "fern":
+            grow_further(filled, identifier)
+        for predictor in filled.predictors():
+            filled.remove(predictor.id)
+        filled.remove(identifier)
+
+
+def grow_further(store: Store, identifier: str) -> None:
+    prefix = store.hierarchy(identifier).with_cells(store.read(identifier, depth=3))
+    store.write_predictor(train(prefix, id="rule", depth=3, family="recurrence"))
+    assert rollout(store, identifier, predictor="rule", stop=Stop(depth=6)).grown == 4**6
+    assert verify(store, identifier).clean
+
+
+def test_the_command_line(used, store, new_id):
+    expected = new_id()
+    store.write(ifs(id=expected, maps="koch", depth=4))
+    told = used.run("ingest", "ifs", "koch", "--depth", 4, "--as", "it", "--bulk")
+    assert told.stdout == "it: 341 cells, depth 4, arity 4, dimension 2, scale factor 0.333333\n"
+    assert used.run("ingest", "ifs", "koch", "--depth", 4, "--as", "it", "--bulk").stdout == told.stdout  # the same again: done
+    other = used.run("ingest", "ifs", "koch", "--depth", 3, "--as", "it", "--bulk", code=2)
+    assert "holds 342 nodes" in other.stderr
+    assert len(other.stderr.splitlines()) == 1
+    assert used.server.status().ready  # who is refused stops no server
+    with used.open() as filled:
+        assert filled.digest("it") == store.digest(expected)
+        filled.remove("it")
+
+
+def test_a_store_that_holds_anything_or_serves_anybody_is_refused(used):
+    with used.open() as store:
+        with pytest.raises(InputError, match="1 others are connected"):
+            used.bulk(cfg.field(id="it", depth=1))
+        store.query("CREATE (:Thing)", write=True)
+    with pytest.raises(InputError, match="holds 1 nodes"):
+        used.bulk(cfg.field(id="it", depth=1))
+    with used.open() as store:
+        assert store.query("MATCH (n:Thing) DELETE n RETURN count(*)", write=True)[1] == [[1]]
+
+
+def test_a_server_of_ones_own_is_refused(run):
+    told = run("--store", "bolt://127.0.0.1:1", "ingest", "cfg", "--depth", 1, "--as", "it", "--bulk", code=2)
+    assert "for the local store" in told.stderr
+
+
+# -- crashes
+
+DEPTH = 7
+
+
+def begin(place: Place) -> subprocess.Popen:
+    return place.run.start("ingest", "cfg", "--depth", DEPTH, "--as", "it", "--bulk")
+
+
+def wait_for(condition, process):
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.001)
+
+
+def admin_of(place: Place) -> psutil.Process | None:
+    """The neo4j-admin that is at work."""
+    pid = place.staging.read_pid()
+    with_main = pid is not None and psutil.pid_exists(pid)
+    process = psutil.Process(pid) if with_main else None
+    return process if process and "AdminTool" in " ".join(process.cmdline()) else None
+
+
+def test_killed_at_any_moment_the_store_is_empty_or_whole(place, store, new_id):
+    expected = new_id()
+    store.write(cfg(id=expected, depth=DEPTH))
+    frontier = place.staging.directory / "files" / "frontier.csv"
+    moments = {
+        "writing": lambda: frontier.exists(),
+        "importing": lambda: admin_of(place) and (place.staging.directory / "data" / "databases").exists(),
+    }
+    for name, moment in moments.items():
+        process = begin(place)
+        wait_for(moment, process)
+        admin = admin_of(place)
+        process.kill()
+        process.communicate()
+        if name == "importing":
+            assert place.count() == 0  # and the orphan is gone
+            assert not psutil.pid_exists(admin.pid)
+            assert not place.staging.directory.exists()
+    process = begin(place)
+    wait_for((place.staging.directory / "done").exists, process)
+    process.kill()
+    process.communicate()
+    place.run("ingest", "cfg", "--depth", DEPTH, "--as", "it", "--bulk")
+    with place.open() as whole:
+        assert whole.digest("it") == store.digest(expected)
+        assert verify(whole, "it").clean
+
+
+def test_done_and_killed_is_whole(place):
+    """From the mark on, whoever starts the server finishes the import."""
+    source = cfg.field(id="it", depth=4)
+    place.bulk(source)
+    place.server.stop()
+    home, staging = place.server.home, place.staging
+    staging.make()
+    for part in ("databases", "transactions"):  # as it is between the two moves
+        (staging.directory / "data" / part).mkdir(parents=True)
+        (home.directory / "data" / part / "neo4j").rename(staging.directory / "data" / part / "neo4j")
+    (staging.directory / "data" / "databases" / "neo4j").rename(home.directory / "data" / "databases" / "neo4j")
+    (staging.directory / "done").touch()
+    with place.open() as whole:
+        assert whole.counts("it").cells == source.cells
+        assert verify(whole, "it").clean
+    assert not staging.directory.exists()
+
+
+def test_neo4j_admin_killed_and_a_signal_to_us(place):
+    process = begin(place)
+    wait_for(lambda: admin_of(place), process)
+    admin_of(place).kill()
+    assert "neo4j-admin was ended by signal 9" in process.communicate()[1]
+    assert process.returncode == 3
+    process = begin(place)
+    wait_for(lambda: admin_of(place), process)
+    admin = admin_of(place)
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode == 143
+    assert not psutil.pid_exists(admin.pid)
+    assert not place.staging.directory.exists()
+    assert place.count() == 0
+
+
+@pytest.mark.parametrize(("depth", "kilobytes"), [(8, 1000), (7, 3000)])  # a file of ours, a file of neo4j-admin's
+def test_a_full_disk(place, depth, kilobytes):
+    limited = ["bash", "-c", f'ulimit -f {kilobytes}; exec "$@"', "bash", place.run.program]
+    words = ["ingest", "cfg", "--depth", str(depth), "--as", "it", "--bulk"]
+    done = subprocess.run([*limited, *words], env=place.run.environment, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    assert "File too large" in done.stderr
+    assert not place.staging.directory.exists()
+
+
+# -- exports
+
+
+def import_as_told(folder: Path, place: Place) -> None:
+    """Run the command of the README, with the server's own neo4j-admin."""
+    place.server.home.make()
+    launcher = place.server.find_launcher()
+    (line,) = (line.strip() for line in (folder / "README.md").read_text().splitlines() if "neo4j-admin database" in line)
+    program, *arguments = shlex.split(line)
+    assert program == "neo4j-admin"
+    process = launcher.launch_admin(arguments, folder=folder)
+    assert process.wait() == 0, launcher.home.console_log.read_text()
+
+
+def test_export_and_import_of_a_grown_hierarchy(run, store, new_id, place, tmp_path):
+    """Grown in place: with the predictor and its GROWN_BY it verifies clean, and grows on."""
+    identifier, rule = new_id(), new_id("rule")
+    store.write(ifs(id=identifier, maps="fern", depth=3))
+    store.write_predictor(train(store.hierarchy(identifier).with_cells(store.read(identifier)), id=rule, depth=3))
+    rollout(store, identifier, predictor=rule, stop=Stop(depth=4))
+    folder = tmp_path / "out"
+    told = run("export", identifier, "-o", folder, "--format", "neo4j-admin")
+    assert "README.md" in told.stderr
+    import_as_told(folder, place)
+    with place.open() as found:
+        assert_equal(found, store, identifier)
+        mine, its = found.predictor(rule), store.predictor(rule)
+        assert mine == its
+        assert found.growing.history(identifier) == store.growing.history(identifier)
+        assert found.query("MATCH (:Predictor)-[t:TRAINED_ON]->(h) RETURN t.depth, h.id")[1] == [[3, identifier]]
+        assert rollout(found, identifier, predictor=rule, stop=Stop(depth=5)).grown == 4**5
+
+
+def test_export_and_import_of_strange_texts_leaves_and_second_parents(store, new_id, place, tmp_path):
+    identifier = new_id("a, 'b' \"c\"; é\N{SNOWMAN} \\ $x")
+    notes = ("one; two", 'a "quoted" | one', "two\nlines, \\n and all", "")
+    written = ragged_hierarchy(identifier).model_copy(update={"notes": notes})
+    store.write(written)
+    second = "MATCH (p:Cell {key: $id + '/0'}), (c:Cell {key: $id + '/1/0'}) CREATE (p)-[:CHILD {slot: 2, length: 1e-7, "
+    store.query(second + "residual: [-0.0, 5e-324], primary: false}]->(c)", {"id": identifier}, write=True)
+    assert export_bulk(store, identifier, tmp_path / "out").cells == len(written.cells)
+    import_as_told(tmp_path / "out", place)
+    with place.open() as found:
+        assert found.digest(identifier) == store.digest(identifier)
+        assert properties(found, identifier) == properties(store, identifier)
+        for one, other in zip(found.verification_pages(identifier), store.verification_pages(identifier), strict=True):
+            assert one["cells"] == other["cells"]
+            for mine, its in zip(one["parents"], other["parents"], strict=True):
+                assert sorted(map(repr, mine)) == sorted(map(repr, its))
+
+
+def flat_hierarchy(identifier: str) -> Hierarchy:
+    """Three cells without coordinates."""
+    nothing = np.zeros((3, 0))
+    cells = Cells(
+        parent=np.array([-1, 0, 0]),
+        slot=np.array([-1, 0, 1], dtype=np.int32),
+        level=np.array([0, 1, 1], dtype=np.int32),
+        center=nothing,
+        residual=nothing,
+        scale=np.array([1.0, 0.4, 0.4]),
+        length=np.zeros(3),
+        root_distance=np.zeros(3),
+        state=np.array([0, 1, 1], dtype=np.uint8),
+        predicted=np.zeros(3, dtype=bool),
+    )
+    source = grown_hierarchy(identifier, arity=2, depth=1)
+    return source.model_copy(update={"dimension": 0, "cells": cells, "residual_bound": 0.0})
+
+
+def test_export_and_import_without_dimensions(store, new_id, place, tmp_path):
+    identifier = new_id("7")
+    store.write(flat_hierarchy(identifier))
+    export_bulk(store, identifier, tmp_path / "out")
+    import_as_told(tmp_path / "out", place)
+    (restore,) = (line for line in (tmp_path / "out" / "README.md").read_text().splitlines() if "restore_empty" in line)
+    place.run(*shlex.split(restore)[1:])
+    with place.open() as found:
+        assert_equal(found, store, identifier)
+        kinds = found.query("MATCH ()-[e:CHILD]->(c) RETURN e.residual, c.center")[1]
+        assert kinds == [[[], []], [[], []]]
+
+
+def test_export_refuses(run, store, new_id, tmp_path):
+    identifier = new_id()
+    store.write(cfg(id=identifier, depth=2), then="growing")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    cases = {
+        (str(tmp_path / "full"),): "is not empty",
+        (str(tmp_path / "full" / "file"),): "got the file",
+        (str(tmp_path / "no" / "out"),): "there is no folder",
+        (str(tmp_path / "out"), "--depth", "1"): "--depth is for",
+        (str(tmp_path / "out"),): "in state 'growing'",
+    }
+    for words, told in cases.items():
+        done = run("export", identifier, "--format", "neo4j-admin", "-o", *words, code=2)
+        assert told in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert "there is no hierarchy" in run("export", "no", "--format", "neo4j-admin", "-o", tmp_path / "out", code=2).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
+    store.set_state(identifier, state="complete", expected=("growing",))
+    (tmp_path / "empty").mkdir()
+    run("export", identifier, "--format", "neo4j-admin", "-o", tmp_path / "empty")
+    assert (tmp_path / "empty" / "README.md").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "full"]
+
+
+def test_a_java_that_cannot_import_leaves_nothing(used):
+    """neo4j-admin fails by itself: its reason is told, and the next try works."""
+    with pytest.raises(LocalServerError, match="neo4j-admin"):
+        ingest_bulk(used.url, cfg.field(id="it", depth=2), settings=replace_heap("2m"))
+    assert not used.staging.directory.exists()
+    assert used.count() == 0
+
+
+def replace_heap(heap: str) -> Settings:
+    return SETTINGS.model_copy(update={"heap": heap})
