@@ -90,6 +90,7 @@ class Crew:
             sessions=max(1, math.ceil(SESSIONS / workers)),
         )
         self._observe, self._heard = observe, queue.SimpleQueue[tuple[int, Event | None]]()
+        self._parted: set[int] = set()  # those that said that they end
         self._begin = time.monotonic()
         self._processes = [_start(identifier) for _ in range(workers)]
         self._readers = [threading.Thread(target=self._listen, args=(number,), daemon=True) for number in range(workers)]
@@ -122,11 +123,11 @@ class Crew:
                 continue
             if event is None:
                 at_work.discard(number)
-                self._note_end(number, outcome)
+                self._note_end(number)
             else:
-                self._note(event, outcome)
+                self._note(number, event, outcome)
         if not (outcome.finished or outcome.failures or asked):
-            raise CfgraphError("every worker process was killed; the graph is valid, and the same command goes on from here")
+            raise CfgraphError("every worker process was lost; the graph is valid, and the same command goes on from here")
         return outcome
 
     @property
@@ -134,7 +135,9 @@ class Crew:
         """The ids of the worker processes."""
         return [process.pid for process in self._processes]
 
-    def _note(self, event: Event, outcome: Outcome) -> None:
+    def _note(self, number: int, event: Event, outcome: Outcome) -> None:
+        if event.action in ("end", "fail"):
+            self._parted.add(number)
         if event.action == "end":
             outcome.finished |= event.facts["finished"]
         elif event.action == "fail":

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from cfgraph.errors import StoreError
+from cfgraph.errors import CfgraphError
 from cfgraph.store.growing import Growing
 from cfgraph.store.writing import Lease
 
@@ -49,7 +49,7 @@ class LeaseKeeper:
     def __exit__(self, *_: object) -> None:
         self._end.set()
         self._thread.join()
-        with suppress(StoreError):  # the store is away: they end by themselves
+        with suppress(CfgraphError):  # the store is away: they end by themselves
             self._growing.release(self._identifier, list(self._held))
 
     def hold(self, lease: Lease) -> None:
@@ -72,7 +72,7 @@ class LeaseKeeper:
             with self._lock:
                 held = dict(self._held)
             if held:
-                with suppress(StoreError):  # tried again soon; where it stays away, the fence will tell
+                with suppress(CfgraphError):  # tried again soon; where it stays away, the fence will tell
                     self._growing.renew(self._identifier, list(held), lease_seconds=self._seconds(), rate=self._rate())
                 self._tell_of_the_longest(held)
 

@@ -110,8 +110,16 @@ class Store:
         state = self._claim(hierarchy, cells)
         if state == "writing":
             self._write_cells(hierarchy, cells, progress=progress, sessions=sessions)
-            state = self.set_state(hierarchy.id, state=then, expected=("writing", then))
+            state = self._end_writing(hierarchy.id, then=then)
         return hierarchy.model_copy(update={"state": state})
+
+    def _end_writing(self, identifier: str, *, then: str) -> str:
+        """Move on from ``writing``; the state that it is in by now, where somebody who wrote the same was faster."""
+        rows = self.graph.write("set_hierarchy_state", id=identifier, state=then, expected=["writing"])
+        rows = rows or [row["hierarchy"] for row in self.graph.read("read_hierarchy", id=identifier)]
+        if not rows or rows[0]["state"] == "removing":
+            raise VanishedError(f"hierarchy {identifier!r} was removed meanwhile")
+        return rows[0]["state"]
 
     def _claim(self, hierarchy: Hierarchy, cells: Cells) -> str:
         """Create the hierarchy with its root, or find it; the state that it is in."""
