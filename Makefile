@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 export CFGRAPH_ENV_FILE =
 
-.PHONY: demo test bench lint docs install clean
+.PHONY: demo test faults bench lint docs install clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    the whole story on examples, with pictures in demo-output/"
 	@echo "make test    every test, against a real local Neo4j"
+	@echo "make faults  workers, servers and connections killed, hundreds of times; writes docs/reliability.md (SEED=123 repeats a run)"
 	@echo "make bench   the benchmarks, as ratios; writes docs/benchmarks.md"
 	@echo "make lint    the linters"
 	@echo "make docs    write docs/cli.md anew from the commands"
@@ -32,6 +33,9 @@ demo: install
 
 test: install
 	@$(BIN)/python -m pytest
+
+faults: install
+	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
 bench: install
 	@$(BIN)/python -m benchmarks
