@@ -204,7 +204,7 @@ def _translate_answer(error: exceptions.Neo4jError, *, place: str) -> CfgraphErr
         )
     if code.startswith("Neo.ClientError.Statement") or code.startswith("Neo.ClientError.Procedure"):
         return CypherError(f"the server did not accept the Cypher: {message}")
-    if error.is_retryable() or code.startswith("Neo.TransientError"):
+    if error.is_retryable() or code.startswith("Neo.TransientError") or code.endswith("LockClientStopped"):
         return StoreUnavailableError(f"{place} is busy: {message}; try again")
     if code.startswith("Neo.ClientError.Schema"):
         return CypherError(f"the server did not accept the Cypher: {message}")
