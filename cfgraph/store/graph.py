@@ -228,6 +228,11 @@ def _translate_answer(error: exceptions.Neo4jError, *, place: str) -> CfgraphErr
         return StoreRefusedError(
             f"{place} ran out of the memory that it allows a transaction: {message}; raise its heap (CFGRAPH_HEAP)"
         )
+    if code.endswith("TransactionLogError"):
+        return StoreRefusedError(
+            f"{place} cannot write its log, as when its disk is full; make room, restart the server, and run the same "
+            f"command again: {message}"
+        )
     if code.startswith("Neo.ClientError.Statement") or code.startswith("Neo.ClientError.Procedure"):
         return CypherError(f"the server did not accept the Cypher: {message}")
     if error.is_retryable() or code.startswith("Neo.TransientError") or code.endswith("LockClientStopped"):
