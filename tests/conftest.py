@@ -5,6 +5,7 @@ stopped at the end. Nothing here deletes what a test did not make.
 """
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,13 @@ def pytest_configure(config):
     """The first process of a test run makes the server's folder; nothing is started yet."""
     if not hasattr(config, "workerinput"):
         os.environ[PLACE] = tempfile.mkdtemp(prefix="cfgraph-tests-")
+        os.environ.setdefault("CFGRAPH_FAULTS_SEED", str(random.SystemRandom().randrange(10**6)))
     os.environ["CFGRAPH_ENV_FILE"] = ""  # a developer's .env is none of the tests' business
+
+
+def pytest_report_header(config):
+    """What repeats the run's chances."""
+    return f"faults: CFGRAPH_FAULTS_SEED={os.environ['CFGRAPH_FAULTS_SEED']}"
 
 
 def pytest_unconfigure(config):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, TypeVar
 
 import neo4j
@@ -23,6 +24,7 @@ USER_AGENT = "cfgraph/0.1"
 CONNECT_SECONDS = 15.0
 RETRY_PAUSE_SECONDS = 1.0
 RETRY_SECONDS = 30.0  # how long the driver tries a transaction again that failed for a passing reason
+TRANSACTION_LIMIT = "db.memory.transaction.max"
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,31 @@ def run_operation(transaction: neo4j.ManagedTransaction, operation: str, **param
 
 def transact(session: neo4j.Session, work: Callable[[neo4j.ManagedTransaction], Outcome], *, write: bool = True) -> Outcome:
     """Run ``work`` in one transaction of a session that is already open."""
+    work = _final_at_memory_limit(work)
     return session.execute_write(work) if write else session.execute_read(work)
+
+
+def _final_at_memory_limit(
+    work: Callable[[neo4j.ManagedTransaction], Outcome],
+) -> Callable[[neo4j.ManagedTransaction], Outcome]:
+    """The same work, not tried again where it is beyond the limit of a single transaction: it would be the next time, too.
+
+    The server calls that passing, as it does the limit of all transactions together, where it is right.
+    """
+
+    @wraps(work)  # keeps the time limit, which the driver looks for at the function
+    def limited(transaction: neo4j.ManagedTransaction) -> Outcome:
+        try:
+            return work(transaction)
+        except exceptions.TransientError as error:
+            if TRANSACTION_LIMIT not in (error.message or ""):
+                raise
+            raise StoreRefusedError(
+                f"the store ran out of the memory that it allows a transaction: {error.message}; raise {TRANSACTION_LIMIT} "
+                "in the server's configuration"
+            ) from error
+
+    return limited
 
 
 def plain(value: Any) -> Any:

@@ -25,12 +25,15 @@ REFUSALS = {
     "ForbiddenOnReadOnlyDatabase": "{place} is read-only, and nothing can be written; name another server or database",
     "NotALeader": "{place} is a member of a cluster that takes no writes; use neo4j in place of bolt in the URL, which "
     "finds the one that does",
+    "TransactionLogError": "{place} cannot write its log, as when its disk is full; make room, restart the server, and run the "
+    "same command again: {message}",
     "OutOfMemoryError": "{place} ran out of the memory that it allows a transaction: {message}; raise its heap (CFGRAPH_HEAP)",
 }
 # What may be otherwise a little later; it was waited for before this is said.
 PASSING = {
     "DatabaseUnavailable": "the database of {place} is not online: it is starting still, was stopped, or cannot start; SHOW "
     "DATABASES says so on the server; then try again",
+    "LockClientStopped": "{place} is busy: {message}; try again",
 }
 NO_OPERATION = ("Neo.ClientError.Statement", "Neo.ClientError.Procedure", "Neo.ClientError.Schema")
 # OpenSSL's numbers of what can be wrong with a certificate.

@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -169,6 +170,27 @@ def test_a_late_write_is_refused(store, new_id, grown):
     assert len(store.read(report.id)) == 1 + 3 + 9 + 27 + 81 + 243 + 729
     assert claim(store, report.id, owner="late", lease_seconds=60).done == {"/"}
     assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": report.id})[1] == [[0]]
+
+
+def test_a_write_that_waits_for_a_lock_past_its_time_is_tried_again(store, new_id, grown):
+    report = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
+    worker = Worker(store, store.hierarchy(report.id), grown[1].load().predict, store.grown_by(report.id))
+    block = worker._grow_block("/", 6, lease=None, keeper=None)
+    lock = "MATCH (c:Cell {key: $key}) SET c.locked = true"
+    with store.graph.session() as session, session.begin_transaction() as tx, ThreadPoolExecutor(1) as pool:
+        tx.run(lock, {"key": f"{report.id}/0/0"}).consume()
+        options = {"identifier": report.id, "transaction_seconds": 0.5}
+        writing_it = pool.submit(lambda: write_alone(store, block, **options))
+        time.sleep(1.2)
+        tx.rollback()
+        assert writing_it.result() is True
+    assert verify(store, report.id).clean
+
+
+def write_alone(store, block, **options):
+    """Write one block in a session of its own; whether it was new."""
+    with store.graph.session() as session:
+        return writing.write_block(store.graph, session, block, **options)
 
 
 def write(store, id, block, lease):

@@ -1,0 +1,90 @@
+"""What the faults share: how many, the chance of this run, the ground that copies are grown on, and the findings."""
+
+import os
+import random
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from cfgraph.settings import load_settings
+from cfgraph.store import Store
+from cfgraph.store.local import LocalServer
+from tests.faults.finding import Finding
+from tests.faults.ground import Ground, Shape
+
+FULL = "CFGRAPH_FAULTS"  # set to "full" by `make faults`
+SEED = "CFGRAPH_FAULTS_SEED"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many faults of each kind."""
+
+    kills: int
+    crew_kills: int
+    server_kills: int
+    cuts: int
+    stops: int
+    thefts: int
+
+
+COUNTS = {
+    False: Counts(kills=8, crew_kills=2, server_kills=1, cuts=3, stops=1, thefts=3),
+    True: Counts(kills=200, crew_kills=20, server_kills=20, cuts=40, stops=6, thefts=30),
+}
+
+
+@pytest.fixture(scope="session")
+def counts():
+    """How many faults: a few in ``make test``, many in ``make faults``."""
+    return COUNTS[os.environ.get(FULL) == "full"]
+
+
+@pytest.fixture
+def chance(request):
+    """Makes sources of chance that depend on the run's seed, the test and a name alone."""
+    return lambda name=0: random.Random(f"{os.environ[SEED]} {request.node.name} {name}")
+
+
+@pytest.fixture(scope="session")
+def ground_of(store):
+    """Makes the ground of a shape in the tests' store, once."""
+    with ExitStack() as stack:
+        made: dict[Shape, Ground] = {}
+
+        def make(shape: Shape) -> Ground:
+            if shape not in made:
+                made[shape] = stack.enter_context(Ground(store, shape))
+            return made[shape]
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory):
+    """A server of a file's own, to be treated badly; not started yet."""
+    server = LocalServer(tmp_path_factory.mktemp("own") / "store", settings=load_settings())
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def own_store(own_server):
+    """The store of a file's own server."""
+    with Store.open(f"local:{own_server.home.directory}") as store:
+        yield store
+
+
+@pytest.fixture
+def finding(request):
+    """The finding of a test, named by its docstring; kept where the whole suite is run."""
+    found = Finding(request.function.__doc__.splitlines()[0].rstrip("."))
+    begin = time.monotonic()
+    yield found
+    found.seconds = time.monotonic() - begin
+    print(*found.row(), sep=" | ")
+    findings = request.config.pluginmanager.get_plugin("faults-findings")
+    if findings is not None:
+        findings.add(found)
