@@ -73,7 +73,7 @@ def test_variable_set_to_nothing_counts_as_not_set(monkeypatch):
         monkeypatch.setenv(name, "")
     found = load_settings()
     assert (found.store, found.username, found.password, found.database, found.java) == ("local", "neo4j", None, None, None)
-    assert found.heap == Settings(_env_file=None).heap == "1g"
+    assert found.heap == Settings(_env_file=None).heap == "2g"
 
 
 def test_store_falls_through_to_the_next_variable(monkeypatch):
