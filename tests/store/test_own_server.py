@@ -31,7 +31,7 @@ def test_a_test_run_leaves_a_server_as_it_found_it(tmp_path):
             store.query("UNWIND range(1, 500) AS i CREATE (:Person {i: i, hierarchy: 'x'})-[:KNOWS]->(:Thing)", write=True)
             store.query("CREATE INDEX person FOR (p:Person) ON (p.i)", write=True)
         before = state_of(server)
-        files = ["tests/cli/test_commands.py", "tests/store/test_path.py"]
+        files = ["tests/cli/test_commands.py", "tests/store/test_path.py", "tests/store/test_verify.py"]
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "--numprocesses=0", "-q", "-p", "no:cacheprovider", *files],
             cwd=HOUSE,

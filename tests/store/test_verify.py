@@ -43,7 +43,7 @@ CORRUPTIONS = [
     ),
     ("parent", "/1/0", EDGE + "MATCH (q:Cell {key: $id + '/2'}) CREATE (q)-[f:CHILD]->(c) SET f = e DELETE e"),
     ("parent", "/1/0", EDGE + "CREATE (p)-[f:CHILD]->(c) SET f = e"),
-    ("parent", "/1", "MATCH (c:Cell {key: $id + '/1'}) CREATE (c)-[:CHILD {slot: 3}]->(:Thing)"),
+    ("parent", "/1", "MATCH (c:Cell {key: $id + '/1'}) CREATE (c)-[:CHILD {slot: 3}]->(:Thing {hierarchy: $id})"),
     ("slot", "/1/0", EDGE + "SET e.slot = 5"),
     ("slot", "/1", EDGE + "SET e.slot = 2"),
     ("slot", "/1/0", EDGE + "REMOVE e.slot"),
@@ -69,7 +69,7 @@ CORRUPTIONS = [
 
 # What no `rm` would find again: cells outside the hierarchy's range, and hierarchies that cannot be read.
 SPOILED = (
-    "MATCH (n) WHERE n.hierarchy = $id OR n.key STARTS WITH 'zz-' + $id OR n:Thing DETACH DELETE n",
+    "MATCH (n) WHERE n.hierarchy = $id OR n.key STARTS WITH $id + '/' OR n.key STARTS WITH 'zz-' + $id DETACH DELETE n",
     "MATCH (h:Hierarchy {id: $id}) DETACH DELETE h",
 )
 
