@@ -151,9 +151,17 @@ class Graph:
             return columns, [[plain(value) for value in row.values()] for row in result]
 
     def create_schema(self, operation: str) -> None:
-        """Run a schema operation, which shares no transaction with data; again where two who open a new store deadlock."""
+        """Run a schema operation, which shares no transaction with data; again where two who open a new store deadlock.
+
+        ``IF NOT EXISTS`` looks before it waits for the other's lock: what the other has made meanwhile is no error.
+        """
         statement = load_query(operation).statement
-        self.transact(lambda tx: tx.run(statement).consume())
+        with self.session() as session:
+            try:
+                transact(session, lambda tx: tx.run(statement).consume())
+            except exceptions.ClientError as error:
+                if not (error.code or "").endswith("EquivalentSchemaRuleAlreadyExists"):
+                    raise
 
 
 def run_operation(transaction: neo4j.ManagedTransaction, operation: str, **parameters: Any) -> list[dict[str, Any]]:
