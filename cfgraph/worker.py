@@ -79,7 +79,7 @@ class Worker:
             whole = all(self._grow_layer(first, last, keeper=keeper) for first, last in self._layers())
         finished = self._over or whole or (time.monotonic() >= self._deadline and not self.halted())
         if finished and not self._over:
-            self._heal(lambda: self.store.growing.finish(self.hierarchy.id))
+            self._heal(lambda: self.store.growing.finish(self.hierarchy.id, self.growth))
         self._tell("end", grown=self.grown, finished=finished)
         return finished
 
@@ -227,6 +227,7 @@ class Worker:
                 lease_seconds=self.lease_seconds,
                 rate=self.rate,
                 dead_owners=self._dead,
+                growth=self.growth,
             )
         )
         if claim.lease is not None and claim.taken_from is not None:
@@ -243,7 +244,7 @@ class Worker:
         """The block's new levels, predicted; None (and the lease given back) where somebody grew it meanwhile."""
         parts = self._read_seeds(root, last)
         if not parts:
-            keeper.give_back(lease)
+            self._heal(lambda: keeper.give_back(lease))
             return None
         levels = [level for part in parts for level in self._grow_seeds(part, last)]
         return Block(root=root, seeds=[seed for part in parts for seed in part.addresses], levels=levels)

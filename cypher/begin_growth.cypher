@@ -7,6 +7,7 @@
 // column: state string
 // column: pinned map or null
 // column: pinned_predictor string or null
+// column: since integer or null
 MATCH (hierarchy:Hierarchy {id: $id}), (predictor:Predictor {id: $predictor})
 SET hierarchy.pinning = true
 REMOVE hierarchy.pinning
@@ -15,4 +16,6 @@ OPTIONAL MATCH (hierarchy)-[active:GROWN_BY {done: false}]->(other:Predictor)
 FOREACH (free IN CASE WHEN active IS NULL AND state IN ['complete', 'growing'] THEN [1] ELSE [] END |
   CREATE (hierarchy)-[made:GROWN_BY]->(predictor)
   SET made = $growth, made.done = false, made.since = timestamp(), hierarchy.state = 'growing')
-RETURN state, properties(active) AS pinned, other.id AS pinned_predictor
+WITH hierarchy, state, active, other
+OPTIONAL MATCH (hierarchy)-[growth:GROWN_BY {done: false}]->(:Predictor)
+RETURN state, properties(active) AS pinned, other.id AS pinned_predictor, growth.since AS since

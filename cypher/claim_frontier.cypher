@@ -2,6 +2,7 @@
 // purpose: lease the first of some blocks that is still to grow and that nobody holds; what became of the blocks looked at
 // access: write
 // parameter: id string
+// parameter: since integer or null
 // parameter: blocks list<[key of the block's root, key of a frontier cell in it]>
 // parameter: owner string
 // parameter: token string
@@ -15,6 +16,8 @@
 // column: taken_from string or null
 MATCH (hierarchy:Hierarchy {id: $id})
 OPTIONAL MATCH (hierarchy)-[growth:GROWN_BY {done: false}]->(:Predictor)
+// A worker that slept while its growth was removed takes no part in the one that came after it.
+WHERE $since IS NULL OR growth.since = $since
 WITH growth, hierarchy.state AS state
 UNWIND $blocks AS block
 OPTIONAL MATCH (seed:Frontier {key: block[1]})

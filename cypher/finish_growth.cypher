@@ -2,10 +2,15 @@
 // purpose: a rollout has reached its stop; leases that are left (where time was the stop, or a worker died) end
 // access: write
 // parameter: id string
+// parameter: since integer
 // column: state string
-MATCH (hierarchy:Hierarchy {id: $id})-[growth:GROWN_BY {done: false}]->(:Predictor)
-SET growth.done = true, hierarchy.state = 'complete'
-WITH hierarchy
-OPTIONAL MATCH (lease:Lease {hierarchy: $id})
+MATCH (hierarchy:Hierarchy {id: $id})-[growth:GROWN_BY {since: $since}]->(:Predictor)
+// Written to take the lock: another worker may have recorded it, the hierarchy may be grown on, or be half removed.
+SET growth.locked = true
+REMOVE growth.locked
+WITH hierarchy, growth, NOT growth.done AND hierarchy.state = 'growing' AS due
+FOREACH (once IN CASE WHEN due THEN [1] ELSE [] END | SET growth.done = true, hierarchy.state = 'complete')
+WITH hierarchy, due
+OPTIONAL MATCH (lease:Lease {hierarchy: $id}) WHERE due
 DELETE lease
 RETURN DISTINCT hierarchy.state AS state

@@ -19,7 +19,8 @@ class GrownBy:
     """How a hierarchy was grown, or is being grown: pinned in the graph, the same for all workers.
 
     ``stop`` is what was asked for, ``{"depth": 8}`` for example; ``to_depth`` the deepest level that it allows.
-    ``block_height`` fixes the cut into blocks, ``last_block`` the last one of a limited number of cells.
+    ``block_height`` fixes the cut into blocks, ``last_block`` the last one of a limited number of cells. ``since`` is when
+    it was pinned, by the server's clock in milliseconds: it tells this growth from one that comes after it.
     """
 
     predictor: str
@@ -31,11 +32,12 @@ class GrownBy:
     done: bool = False
     taken_over: int = 0
     truth: str | None = None
+    since: int | None = None
 
     @classmethod
     def of(cls, properties: dict[str, Any], *, predictor: str, truth: str | None = None) -> Self:
         """The record that a GROWN_BY relationship's properties hold."""
-        fields = {name: properties.get(name) for name in ("from_depth", "to_depth", "block_height", "last_block")}
+        fields = {name: properties.get(name) for name in ("from_depth", "to_depth", "block_height", "last_block", "since")}
         fields |= {"done": properties["done"], "taken_over": properties.get("taken_over") or 0}
         return cls(**fields, stop=json.loads(properties["stop"]), predictor=predictor, truth=truth)
 
@@ -51,9 +53,8 @@ class GrownBy:
 
     def properties(self) -> dict[str, Any]:
         """The relationship's properties."""
-        fields = {
-            name: value for name, value in asdict(self).items() if name not in ("predictor", "truth", "done", "taken_over")
-        }
+        kept_elsewhere = ("predictor", "truth", "done", "taken_over", "since")
+        fields = {name: value for name, value in asdict(self).items() if name not in kept_elsewhere}
         return {**fields, "stop": json.dumps(self.stop, sort_keys=True)}
 
 
@@ -109,7 +110,7 @@ class Growing:
         if not rows:
             raise VanishedError(f"hierarchy {identifier!r} or predictor {growth.predictor!r} was removed meanwhile")
         if rows[0]["pinned"] is None and rows[0]["state"] in ("complete", "growing"):
-            return growth
+            return replace(growth, since=rows[0]["since"])
         if rows[0]["pinned"] is None:
             raise InputError(f"hierarchy {identifier!r} is in state {rows[0]['state']!r}; finish that first by its own command")
         pinned = GrownBy.of(rows[0]["pinned"], predictor=rows[0]["pinned_predictor"])
@@ -122,14 +123,16 @@ class Growing:
 
     def pin_end(self, identifier: str, growth: GrownBy, *, last_block: str) -> GrownBy:
         """Pin the last block of a growth that is limited by a number of cells; the one pinned first counts."""
-        rows = self._graph.write("pin_growth_end", id=identifier, last_block=last_block)
+        rows = self._graph.write("pin_growth_end", id=identifier, since=growth.since, last_block=last_block)
         if not rows:
-            raise VanishedError(f"hierarchy {identifier!r} was removed meanwhile")
+            raise VanishedError(f"hierarchy {identifier!r}, or the predictor that grows it, was removed meanwhile")
         return replace(growth, last_block=rows[0]["last_block"])
 
-    def finish(self, identifier: str) -> None:
-        """Record that the growth has reached its stop; another worker may have done so already."""
-        self._graph.write("finish_growth", id=identifier)
+    def finish(self, identifier: str, growth: GrownBy) -> None:
+        """Record that a growth has reached its stop, as another worker may have done; a ``VanishedError`` where it is gone."""
+        rows = self._graph.write("finish_growth", id=identifier, since=growth.since)
+        if not rows or rows[0]["state"] == "removing":
+            raise VanishedError(f"hierarchy {identifier!r}, or the predictor that grows it, was removed meanwhile")
 
     def history(self, identifier: str) -> list[GrownBy]:
         """What grew the hierarchy, the latest first."""
@@ -161,15 +164,18 @@ class Growing:
         lease_seconds: float,
         rate: float = 0.0,
         dead_owners: Collection[str] = (),
+        growth: GrownBy | None = None,
     ) -> Claim:
         """Lease the first of some blocks that nobody holds, for some seconds by the server's clock.
 
         The same ``token`` again, after a connection was lost, finds the lease that it was granted. Raises a
-        ``VanishedError`` where the hierarchy or the predictor that grows it was removed.
+        ``VanishedError`` where the hierarchy or the predictor that grows it was removed, even if the hierarchy is being
+        grown again: by another ``growth`` than the one that is named.
         """
         rows = self._graph.write(
             "claim_frontier",
             id=identifier,
+            since=None if growth is None else growth.since,
             blocks=[[key_of(identifier, block.root), key_of(identifier, block.seed)] for block in blocks],
             owner=owner,
             token=token,

@@ -303,3 +303,31 @@ def test_a_hierarchy_removed_under_a_rollout_ends_it(store, new_id, grown, small
     with pytest.raises(VanishedError, match="removed"):
         copy_of(store, grown, copy, interrupted=remove_then_go_on)
     assert store.query("MATCH (c:Cell) WHERE c.hierarchy = $id RETURN count(c)", {"id": copy})[1] == [[0]]
+
+
+def test_a_worker_whose_growth_was_removed_takes_no_part_in_the_next(store, new_id, grown):
+    """A worker that slept meets a hierarchy of the same id and predictor that is grown to another depth."""
+    part = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
+    asleep = Worker(store, store.hierarchy(part.id), grown[1].load().predict, store.grown_by(part.id))
+    store.remove(part.id)
+    copy_of(store, grown, part.id, stop=Stop(depth=5), interrupted=lambda: True)
+    before = store.digest(part.id)
+    with pytest.raises(VanishedError, match="was removed meanwhile"):
+        asleep.run()
+    assert store.digest(part.id) == before
+    copy_of(store, grown, part.id, stop=Stop(depth=5))
+    whole = copy_of(store, grown, new_id("whole"), stop=Stop(depth=5))
+    assert store.digest(part.id) == store.digest(whole.id)
+    with pytest.raises(VanishedError, match="was removed meanwhile"):
+        store.growing.finish(part.id, asleep.growth)
+
+
+def test_a_worker_does_not_complete_what_is_being_removed(store, new_id, grown):
+    """Nothing left to grow, since the cells are being removed: that is no end that was reached."""
+    part = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
+    worker = Worker(store, store.hierarchy(part.id), grown[1].load().predict, store.grown_by(part.id))
+    store.set_state(part.id, state="removing", expected=("growing",))
+    store.graph.write("remove_cells", low=f"{part.id}/", high=f"{part.id}0", batch=1000)
+    with pytest.raises(VanishedError, match="was removed meanwhile"):
+        worker.run()
+    assert store.hierarchy(part.id).state == "removing"
