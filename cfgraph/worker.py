@@ -61,6 +61,7 @@ class Worker:
         self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=RATE_BLOCKS)
         self._left: dict[str, Pending] = {}  # blocks of this layer that others held, or that were lost
         self._dead: set[str] = set()  # owners known to run no more
+        self._answered = -math.inf  # when the store did last
         self._over = False  # another worker has recorded that the stop is reached
 
     def run(self) -> bool:
@@ -100,12 +101,15 @@ class Worker:
         since = None
         while True:
             try:
-                return work()
+                outcome = work()
+                self._answered = time.monotonic()
+                return outcome
             except StoreUnavailableError as error:
                 if since is None:
                     since = time.monotonic()
                     self._tell("await_store", reason=str(error), outage_seconds=self.outage_seconds)
-                if time.monotonic() - since >= self.outage_seconds or self.halted():
+                # In between it may have answered others of this worker: then this is another outage.
+                if time.monotonic() - max(since, self._answered) >= self.outage_seconds or self.halted():
                     raise
                 time.sleep(POLL_SECONDS)
 
