@@ -1,6 +1,5 @@
 """Rollout against a real server: any interruption ends in the same graph, and every stop stops where it says."""
 
-import random
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -88,34 +87,6 @@ def test_rollout_interrupted_between_blocks_goes_on(store, new_id, grown, small_
     assert part.grown + rest.grown == whole.grown
     assert store.digest(part.id) == store.digest(whole.id)
     assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": part.id})[1] == [[0]]
-
-
-def test_rollout_killed_at_random_moments_ends_in_the_same_graph(store, new_id, run):
-    seed = random.SystemRandom().randrange(10**6)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-    truth = grown_hierarchy(new_id("truth"), arity=4, depth=3)
-    store.write(truth)
-    trained = train(truth, id=new_id("rule"), depth=3, family="recurrence")
-    store.write_predictor(trained)
-    words = ["rollout", truth.id, "--predictor", trained.id, "--from-depth", 2, "--to-depth", 7, "--as"]
-    whole, killed = new_id("whole"), new_id("killed")
-    begin = time.monotonic()
-    run(*words, whole)
-    usual = time.monotonic() - begin
-    kills = 0
-    for _ in range(5):
-        process = run.start(*words, killed)
-        time.sleep(chance.uniform(0.2, 0.9) * usual)
-        if process.poll() is None:
-            kills += 1
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    run(*words, killed)
-    assert kills >= 2
-    assert store.digest(killed) == store.digest(whole)
-    assert verify(store, killed).clean
-    assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": killed})[1] == [[0]]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
