@@ -29,8 +29,9 @@ worker grows when nothing happens to it. This page says why, and what was tried.
 * **The fence.** The last statement of the transaction proves that the token is still on the lease and that the lease has
   not ended, and deletes it. A worker that stalled past the end is refused there, even if nobody took the block over yet;
   a renewal never revives a lease that has ended. It is the last so that the lease can be renewed while the cells are
-  being written. The server ends a transaction that takes longer than a lease, so that one whose client stalls does not
-  keep others from the seeds; the client tries again with twice the time.
+  being written. The server ends a transaction that takes longer than a lease and than ten seconds, so that one whose client
+  stalls does not keep others from the seeds; the client tries again with twice the time. A worker that lost a lease asks
+  for longer ones.
 * **Taking over.** A lease that has ended is free for the next claim; so is one whose owner provably runs no more on this
   machine. A worker that finds nothing but blocks in the hands of others looks again four times a second.
 * **A commit of unknown outcome** (the connection broke before the answer came) is tried again, and the seeds say which it
