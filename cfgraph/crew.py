@@ -146,13 +146,12 @@ class Crew:
             event = replace(event, facts={"seconds": round(time.monotonic() - self._begin, 3)})
         self._observe(event)
 
-    def _note_end(self, number: int, outcome: Outcome) -> None:
+    def _note_end(self, number: int) -> None:
         process = self._processes[number]
-        if process.wait() < 0:
-            reason = (
-                f"process {process.pid} was ended by signal {-process.returncode} ({signal.Signals(-process.returncode).name})"
-            )
-            self._observe(Event("lose_worker", str(process.pid), {"reason": reason}))
+        code = process.wait()
+        if number not in self._parted:
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            self._observe(Event("lose_worker", str(process.pid), {"reason": f"process {process.pid} {how}"}))
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self._processes:

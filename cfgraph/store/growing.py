@@ -1,6 +1,7 @@
 """What a rollout asks of the graph: pin what is grown, find the frontier, lease blocks, read what a predictor sees."""
 
 import json
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -12,6 +13,8 @@ from cfgraph.errors import InputError, StoreError, VanishedError
 from cfgraph.growth import Frontier
 from cfgraph.store.graph import Graph
 from cfgraph.store.writing import Lease
+
+ASK_AGAIN_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -172,17 +175,19 @@ class Growing:
         ``VanishedError`` where the hierarchy or the predictor that grows it was removed, even if the hierarchy is being
         grown again: by another ``growth`` than the one that is named.
         """
-        rows = self._graph.write(
-            "claim_frontier",
-            id=identifier,
-            since=None if growth is None else growth.since,
-            blocks=[[key_of(identifier, block.root), key_of(identifier, block.seed)] for block in blocks],
-            owner=owner,
-            token=token,
-            milliseconds=int(lease_seconds * 1000),
-            rate=rate,
-            dead_owners=list(dead_owners),
-        )
+        parameters = {
+            "since": None if growth is None else growth.since,
+            "blocks": [[key_of(identifier, block.root), key_of(identifier, block.seed)] for block in blocks],
+            "owner": owner,
+            "token": token,
+            "milliseconds": int(lease_seconds * 1000),
+            "rate": rate,
+            "dead_owners": list(dead_owners),
+        }
+        rows = self._graph.write("claim_frontier", id=identifier, **parameters)
+        if rows and _is_in_between(rows[0]):
+            time.sleep(ASK_AGAIN_SECONDS)
+            rows = self._graph.write("claim_frontier", id=identifier, **parameters)
         answer = _checked_answer(rows, identifier)
         claimed, answers = answer["claimed"], [(key[len(identifier) :], kind, who) for key, kind, who in answer["answers"]]
         return Claim(
@@ -217,11 +222,19 @@ class Growing:
         return [_seeds(rows, level=level, arity=arity, identifier=identifier) for level in levels]
 
 
+def _is_in_between(answer: dict[str, Any]) -> bool:
+    """Whether a growth is not there though the hierarchy grows: it was removed, or it ends in this very moment.
+
+    Its end changes a node and a relationship, and a reader may see the one before the other.
+    """
+    return answer["state"] == "growing" and not answer["pinned"]
+
+
 def _checked_answer(rows: list[dict[str, Any]], identifier: str) -> dict[str, Any]:
     if not rows or rows[0]["state"] == "removing":
         raise VanishedError(f"hierarchy {identifier!r} was removed meanwhile; nothing of it is left half-written")
     answer = rows[0]
-    if answer["state"] == "growing" and not answer["pinned"]:
+    if _is_in_between(answer):
         raise VanishedError(
             f"the predictor that grows {identifier!r} was removed meanwhile; the graph is valid, and another can go on with it"
         )
