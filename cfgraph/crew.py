@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cfgraph import errors
-from cfgraph.errors import CfgraphError, InputError
+from cfgraph.errors import CfgraphError, InputError, NotFoundError, VanishedError
 from cfgraph.events import Event, Observer
 from cfgraph.store.growing import GrownBy
 from cfgraph.store.writing import SESSIONS
@@ -198,8 +198,12 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
     growth = GrownBy(**job.growth)
     graph = Graph.connect(**job.access, retry_seconds=RETRY_SECONDS)
     with Store(graph) as store:
-        hierarchy = store.hierarchy(job.identifier)
-        rule = store.predictor(growth.predictor).load(device=job.device).predict
+        try:
+            hierarchy = store.hierarchy(job.identifier)
+            rule = store.predictor(growth.predictor).load(device=job.device).predict
+        except NotFoundError as error:  # it was there when the command began
+            told = f"the predictor that grows {job.identifier!r}, or the hierarchy itself, was removed meanwhile: {error}"
+            raise VanishedError(told) from error
         worker = Worker(
             store,
             hierarchy,
