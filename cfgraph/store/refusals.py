@@ -27,6 +27,8 @@ REFUSALS = {
     "finds the one that does",
     "TransactionLogError": "{place} cannot write its log, as when its disk is full; make room, restart the server, and run the "
     "same command again: {message}",
+    "TransactionStartFailed": "{place} met an error that it does not go on from, as when its disk is full; its logs say which; "
+    "mend it, restart the server, and run the same command again: {message}",
     "OutOfMemoryError": "{place} ran out of the memory that it allows a transaction: {message}; raise its heap (CFGRAPH_HEAP)",
 }
 # What may be otherwise a little later; it was waited for before this is said.

@@ -37,6 +37,7 @@ class Shape:
 
 
 MANY_BLOCKS = Shape(arity=28, dimension=2, from_depth=1, depth=3)  # 28 blocks of 812 cells
+LASTING = Shape(arity=16, dimension=2, from_depth=2, depth=4)  # 256 blocks of 272 cells: work that is not done in a moment
 LARGE_BLOCKS = Shape(arity=4, dimension=2, from_depth=1, depth=7)  # 4 blocks of 5,460 cells
 
 

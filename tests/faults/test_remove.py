@@ -5,17 +5,17 @@ import subprocess
 from cfgraph.train import train
 from cfgraph.verify import verify
 from tests.faults.gang import Gang
-from tests.faults.ground import CELLS, MANY_BLOCKS, PROGRAM
+from tests.faults.ground import CELLS, LASTING, PROGRAM
 
 WORKERS = 4
 
 
 def test_hierarchy_removed(ground_of, finding, tmp_path):
     """A hierarchy removed under 4 workers."""
-    ground = ground_of(MANY_BLOCKS)
+    ground = ground_of(LASTING)
     with Gang(ground, ground.new_id(), folder=tmp_path, count=WORKERS) as gang:
         gang.muster()
-        subprocess.run([PROGRAM, "rm", gang.copy], env=ground.environment, check=True, capture_output=True)
+        ground.store.remove(gang.copy)
         assert [member.wait() for member in gang.members] == [4] * WORKERS, gang.story()
         for member in gang.members:
             assert f"{gang.copy}' was removed meanwhile" in member.said
@@ -28,14 +28,14 @@ def test_hierarchy_removed(ground_of, finding, tmp_path):
 
 def test_predictor_removed(ground_of, finding, tmp_path):
     """A predictor removed while 4 workers use it; the same under another id goes on."""
-    ground = ground_of(MANY_BLOCKS)
+    ground = ground_of(LASTING)
     rules = [ground.new_id(name) for name in ("removed", "other")]
     truth = ground.store.hierarchy(ground.truth).with_cells(ground.store.read(ground.truth))
     for rule in rules:
         ground.store.write_predictor(train(truth, id=rule, depth=ground.trained.depth, family=ground.trained.family))
     with Gang(ground, ground.new_id(), folder=tmp_path, count=WORKERS, rule=rules[0]) as gang:
         gang.muster()
-        subprocess.run([PROGRAM, "rm", rules[0]], env=ground.environment, check=True, capture_output=True)
+        ground.store.remove(rules[0])
         assert [member.wait() for member in gang.members] == [4] * WORKERS, gang.story()
         for member in gang.members:
             assert f"the predictor that grows '{gang.copy}' was removed meanwhile" in member.said

@@ -59,7 +59,9 @@ def test_disk_full(own_server, ground, copy, finding, tmp_path):
     with Gang(ground, copy, folder=tmp_path, count=1, options=["--outage-seconds", "5"]) as gang:
         assert gang.members[0].wait() == 3, gang.story()
         assert re.search(
-            "^cfgraph: .* (cannot write its log|is busy|does not answer)", gang.members[0].said, flags=re.MULTILINE
+            "^cfgraph: .* (cannot write its log|met an error|is busy|does not answer)",
+            gang.members[0].said,
+            flags=re.MULTILINE,
         )
         restart(own_server)
         assert verify(ground.store, copy).clean
