@@ -45,13 +45,14 @@ class Seen:
 def measure_workers(bench: Bench, *, depth: int, rounds: int, say: Say) -> list[Finding]:
     """``workers``: three worker processes against Store.write of the same cells; and how soon a worker is ready."""
     whole, seen = make_subject(OURS, depth=depth), []
-    growth = _begin(bench, depth=depth)
 
-    def work(_: object) -> Seen:
+    def work(growth: GrownBy) -> Seen:
         seen.append(Seen())
         options = {"lease_seconds": LEASE_SECONDS, "outage_seconds": OUTAGE_SECONDS, "device": "cpu"}
         with Crew(bench.store, COPY, growth, workers=WORKERS, observe=seen[-1].note, **options) as crew:
-            crew.work(interrupted=lambda: False)
+            outcome = crew.work(interrupted=lambda: False)
+        if outcome.failures:
+            raise outcome.failures[0]
         return seen[-1]
 
     def finish(_: object) -> None:
@@ -62,7 +63,6 @@ def measure_workers(bench: Bench, *, depth: int, rounds: int, say: Say) -> list[
         store_write(bench, whole),
         Rival("three workers", work, prepare=lambda: _begin(bench, depth=depth), finish=finish),
     ]
-    bench.store.remove(COPY)
     say(f"writing {len(whole.cells):,} cells: {', '.join(rival.name for rival in rivals)}")
     seconds = take_turns(rivals, rounds=rounds, say=say)
     return _found_workers(seconds["Store.write"], seen[1:], count=len(whole.cells))
@@ -129,13 +129,14 @@ def timed_operations() -> Iterator[dict[str, list[tuple[float, float]]]]:
 
 def measure_leasing(bench: Bench, *, depth: int, rounds: int, say: Say) -> list[Finding]:
     """``leasing``: the share of leases and fences in all that a rollout asks the server for."""
-    shares = []
+    shares, spent = [], dict.fromkeys(LEASING, 0.0)
     for number in range(rounds + 1):
         with timed_operations() as taken:
             _grow(bench, depth=depth)
         bench.store.remove(COPY)
         totals = {operation: sum(seconds for _, seconds in times) for operation, times in taken.items()}
         share = sum(totals.get(operation, 0.0) for operation in LEASING) / sum(totals.values())
+        spent |= {operation: totals.get(operation, 0.0) / sum(totals.values()) for operation in LEASING}
         say(f"  {f'round {number} of {rounds}' if number else 'warm-up'}: leasing {share:.1%}")
         shares += [share] * bool(number)
     return [
@@ -147,6 +148,7 @@ def measure_leasing(bench: Bench, *, depth: int, rounds: int, say: Say) -> list[
             ours=f"the time in {', '.join(f'`{operation}`' for operation in LEASING)} over the time in all operations, one "
             f"worker, three sessions, depth {PREFIX_DEPTH} to {depth}",
             theirs="nothing: a share",
+            remarks=(f"In the last round: {', '.join(f'`{name}` {part:.1%}' for name, part in spent.items())}.",),
         )
     ]
 
