@@ -15,7 +15,7 @@ RENEWALS = 3  # of a lease, while it lasts: one or two may be late or lost
 class LeaseKeeper:
     """Keeps leases for as long as they are held; use it in a ``with``, which gives back what is left.
 
-    A thread of its own moves their ends, three times in a lease. A lease that ended (the process was stopped, the store
+    A thread of its own moves their ends, three times in a lease, but of those that were taken just before. A lease that ended (the process was stopped, the store
     was away) is never revived: its block's write will be refused, and somebody claims the block anew.
 
     Args:
@@ -69,8 +69,10 @@ class LeaseKeeper:
 
     def _keep(self) -> None:
         while not self._end.wait(self._seconds() / RENEWALS):
+            # A younger lease lasts until the next turn at least, and most are given back before.
+            before = time.monotonic() - self._seconds() / (2 * RENEWALS)
             with self._lock:
-                held = dict(self._held)
+                held = {lease: since for lease, since in self._held.items() if since <= before}
             if held:
                 with suppress(CfgraphError):  # tried again soon; where it stays away, the fence will tell
                     self._growing.renew(self._identifier, list(held), lease_seconds=self._seconds(), rate=self._rate())
