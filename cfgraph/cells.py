@@ -4,8 +4,9 @@ Rows are in *breadth-first order*: level by level, within a level by parent, und
 before their children, the children of a cell stand side by side, and each level is one slice.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,29 @@ from cfgraph.errors import AddressError, InputError
 
 EXPANDED, FRONTIER, LEAF = 0, 1, 2
 STATE_NAMES = ("Expanded", "Frontier", "Leaf")
+NO_COLUMNS = ("links", "own", "top")
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """The edges from second parents, as columns: where a cell has several, all but the one from its primary parent.
+
+    They are like any other edge: ``center[child] = center[parent] + scale[parent] * residual``, and ``slot`` is one of the
+    parent's own, which no other child of it has. Sorted by child, then by parent.
+    """
+
+    parent: Int[np.ndarray, " links"]
+    child: Int[np.ndarray, " links"]
+    slot: Int[np.ndarray, " links"]
+    residual: Float[np.ndarray, "links dim"]
+    length: Float[np.ndarray, " links"]
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    def where(self, chosen: Bool[np.ndarray, " links"]) -> "Links":
+        """Some of the links."""
+        return Links(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +64,17 @@ class Cells:
     predicted: Bool[np.ndarray, " cells"]  # True where a predictor put the cell
     radius: Float[np.ndarray, " cells"] | None = None  # data-built and imported hierarchies; NaN where unknown
     size: Int[np.ndarray, " cells"] | None = None  # data-built hierarchies: how many data points lie below
+    links: Links | None = None
+    own: Mapping[str, np.ndarray] = field(default_factory=dict)
     top: str = ROOT
 
     def __len__(self) -> int:
         return len(self.parent)
+
+    @property
+    def names(self) -> list[str | None] | None:
+        """Every cell's name, in row order; None where no cell has one."""
+        return self.own["name"].tolist() if "name" in self.own else None
 
     @property
     def dimension(self) -> int:
@@ -69,9 +100,13 @@ class Cells:
         return slice(int(self.level_starts[index]), int(self.level_starts[index + 1]))
 
     def take(self, rows: slice | Int[np.ndarray, " rows"]) -> dict[str, np.ndarray]:
-        """Every column at some rows, by name (``radius`` and ``size`` only where the cells have them)."""
-        columns = ((field.name, getattr(self, field.name)) for field in fields(self) if field.name != "top")
+        """Every column at some rows, by name (``radius`` and ``size`` only where the cells have them), but the source's own."""
+        columns = ((field.name, getattr(self, field.name)) for field in fields(self) if field.name not in NO_COLUMNS)
         return {name: column[rows] for name, column in columns if column is not None}
+
+    def take_own(self, rows: slice | Int[np.ndarray, " rows"]) -> dict[str, np.ndarray]:
+        """The source's own columns at some rows, by name."""
+        return {name: column[rows] for name, column in self.own.items()}
 
     def prefix(self, depth: int) -> "Cells":
         """The cells of levels up to ``depth``; those at ``depth`` that had children become frontier."""
@@ -84,7 +119,11 @@ class Cells:
         state = columns["state"].copy()
         state[last][state[last] == EXPANDED] = FRONTIER
         radius = {} if self.radius is None else {"radius": np.full(last.stop, np.nan)}
-        return type(self)(**{**columns, "state": state, **radius}, top=self.top)
+        links = (
+            None if self.links is None else self.links.where((self.links.parent < last.stop) & (self.links.child < last.stop))
+        )
+        own = self.take_own(slice(0, last.stop))
+        return type(self)(**{**columns, "state": state, **radius}, links=links, own=own, top=self.top)
 
     def with_columns(self, **columns: np.ndarray) -> "Cells":
         """The same cells with some columns replaced."""
@@ -164,3 +203,11 @@ class Cells:
             state=np.array([FRONTIER], dtype=np.uint8),
             predicted=np.zeros(1, dtype=bool),
         )
+
+
+def known_values(column: np.ndarray) -> list:
+    """A column of a source's own as a list, with None where there is none: for NaN, and for -1 among whole numbers."""
+    values = column.tolist()
+    if column.dtype.kind == "f":
+        return [None if math.isnan(value) else value for value in values]
+    return [None if value == -1 else value for value in values] if column.dtype.kind == "i" else values

@@ -159,6 +159,8 @@ def first_unseen(cells: Cells) -> int:
 
 def check_comparable(true: Hierarchy, predicted: Hierarchy) -> None:
     """Raise an ``InputError`` that says both values where two hierarchies differ in what a field is."""
+    for hierarchy in (true, predicted):
+        hierarchy.check_field("compare by address")
     for name in ("arity", "dimension", "scale_factor"):
         mine, its = getattr(true, name), getattr(predicted, name)
         if not math.isclose(mine, its, rel_tol=ROOT_TOLERANCE):

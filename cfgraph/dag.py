@@ -10,6 +10,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from cfgraph.errors import InputError
+
+SHOWN = 5  # names in a message, and at either end of a cycle
 Lengths = Literal["metric", "branch", "height", "unit"]
 
 
@@ -37,3 +40,67 @@ class Dag:
 
     def __len__(self) -> int:
         return self.count
+
+    def label(self, node: int) -> str:
+        """What a message calls a node."""
+        name = None if self.names is None else self.names[node]
+        return f"node {node}" if name is None else repr(name)
+
+
+def heights(count: int, *, parent: Int[np.ndarray, " edges"], child: Int[np.ndarray, " edges"]) -> Int[np.ndarray, " nodes"]:
+    """The most edges from each node down to a leaf, children before parents; -1 for those from which a cycle can be reached."""
+    sort = np.argsort(child, kind="stable")
+    above, starts = parent[sort], np.searchsorted(child[sort], np.arange(count + 1))
+    left, height = np.bincount(parent, minlength=count), np.full(count, -1, dtype=np.int64)
+    here, round_ = np.flatnonzero(left == 0), 0
+    while len(here):
+        height[here] = round_
+        parents = above[ranges(starts[here], starts[here + 1])]
+        np.subtract.at(left, parents, 1)
+        here, round_ = np.unique(parents[left[parents] == 0]), round_ + 1
+    return height
+
+
+def ranges(low: Int[np.ndarray, " some"], high: Int[np.ndarray, " some"]) -> Int[np.ndarray, " all"]:
+    """The numbers from each ``low`` up to its ``high``, one range after the other."""
+    counts = high - low
+    return np.repeat(low - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+
+
+def find_cycle(dag: Dag) -> list[int] | None:
+    """The nodes of a cycle in the order of its edges, the first not repeated; None where there is none."""
+    endless = heights(dag.count, parent=dag.parent, child=dag.child) < 0
+    if not endless.any():
+        return None
+    inside = endless[dag.parent] & endless[dag.child]  # each such node has a child that is one
+    onward = dict(zip(dag.parent[inside].tolist(), dag.child[inside].tolist(), strict=True))
+    place: dict[int, int] = {}
+    node = int(np.flatnonzero(endless)[0])
+    while node not in place:
+        place[node] = len(place)
+        node = onward[node]
+    return [other for other, position in place.items() if position >= place[node]]
+
+
+def check_cycles(dag: Dag) -> None:
+    """An InputError that shows a cycle, where there is one."""
+    cycle = find_cycle(dag)
+    if cycle is None:
+        return
+    labels = [dag.label(node) for node in [*cycle, cycle[0]]]
+    if len(labels) > 2 * SHOWN + 1:
+        labels = [*labels[:SHOWN], f"... {len(labels) - 2 * SHOWN} more ...", *labels[-SHOWN:]]
+    raise InputError(
+        f"expected a hierarchy without cycles, got one of {len(cycle)} edges: {' -> '.join(labels)}; leave one out"
+    )
+
+
+def check_names(dag: Dag) -> None:
+    """An InputError where several nodes have one name: names are what embeddings, labels and comparison go by."""
+    if dag.names is None:
+        return
+    seen: set[str] = set()
+    doubled = dict.fromkeys(name for name in dag.names if name is not None and (name in seen or seen.add(name)))
+    if doubled:
+        shown = ", ".join(map(repr, list(doubled)[:SHOWN])) + (", ..." if len(doubled) > SHOWN else "")
+        raise InputError(f"expected names that name one node each, got {len(doubled)} that name several: {shown}; rename them")

@@ -15,8 +15,9 @@ RENEWALS = 3  # of a lease, while it lasts: one or two may be late or lost
 class LeaseKeeper:
     """Keeps leases for as long as they are held; use it in a ``with``, which gives back what is left.
 
-    A thread of its own moves their ends, three times in a lease, but of those that were taken just before. A lease that ended (the process was stopped, the store
-    was away) is never revived: its block's write will be refused, and somebody claims the block anew.
+    A thread of its own moves their ends, three times in a lease, but of those that were taken just before. A lease that ended
+    (the process was stopped, the store was away) is never revived: its block's write will be refused, and somebody claims
+    the block anew.
 
     Args:
         growing: the operations of the graph.

@@ -96,6 +96,7 @@ def rollout(
     _check_numbers(workers=workers, lease_seconds=lease_seconds, outage_seconds=outage_seconds)
     trained = store.predictor(predictor)
     source = store.hierarchy(identifier)
+    source.check_field("rollout")
     check_fit(trained, source)
     if (from_depth is None) != (copy_as is None):
         raise InputError(

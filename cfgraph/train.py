@@ -180,6 +180,7 @@ def train(
         MissingExtraError: for a network where torch is not installed (``auto`` leaves networks out and says so).
     """
     check_id(id)
+    hierarchy.check_field("train")
     how = _check_arguments(family=family, seed=seed, device=device, options=options)
     examples = _Examples.of(_prefix(hierarchy, depth=depth), hierarchy)
     if len(examples.tuples) == 0:

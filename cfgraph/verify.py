@@ -27,16 +27,16 @@ INVARIANTS = {
     "key": "a cell's key is its hierarchy's id followed by its address, once",
     "property": "every property is there, of its type and dimension, and finite",
     "level": "a cell's level is the number of its slots, and its parent's is one less",
-    "parent": "every cell but the root has exactly one primary parent, the cell one slot up",
-    "slot": "the slots under an expanded cell are exactly 0..K-1, and an address ends in its slot",
+    "parent": "every cell but the root has exactly one primary parent, the cell one slot up, of lowest key one level up",
+    "slot": "the slots under an expanded cell are exactly 0..K-1 (imported: K its own), and an address ends in its slot",
     "center": "center = parent center + parent scale * residual within 1e-9 max(norm(center), scale)",
-    "scale": "scale = scale factor * parent scale",
-    "length": "length = parent scale * norm(residual)",
+    "scale": "scale = scale factor * parent scale (imported: above 0)",
+    "length": "length = parent scale * norm(residual) (imported without embeddings: as in the source, not below 0)",
     "root_distance": "root distance = parent root distance + length",
     "bound": "no residual is longer than the hierarchy's residual bound",
     "expansion": "an expanded cell has all its children, a frontier cell and a leaf none; no cell is both",
     "radius": "a radius reaches every known descendant, and none stands above a frontier",
-    "size": "the data points below a cell are those below its children",
+    "size": "the data points below a cell are those below its children (imported: and those in itself)",
     "predicted": "below a predicted cell every cell is predicted, and only a grown hierarchy has such cells",
     "lease": "a complete hierarchy has no lease, and a lease's key is a cell's",
 }
@@ -150,9 +150,7 @@ def _check_page(page: dict[str, list], hierarchy: Hierarchy, report: VerifyRepor
         if not _check_cell(cell, hierarchy, report):
             continue
         _check_children(cell, children, hierarchy, report)
-        parent = _primary_parent(cell, parents, hierarchy, report)
-        if parent is not None:
-            sound.append((cell, parent))
+        sound += [(cell, parent) for parent in _sound_parents(cell, parents, hierarchy, report)]
     report.cells += len(page["cells"])
     _check_numbers(sound, hierarchy, report)
     return before
@@ -201,17 +199,22 @@ def _check_children(cell: dict[str, Any], rows: list[list], hierarchy: Hierarchy
     if (cell["frontier"] or cell["leaf"]) and children:
         report.add("expansion", place, f"it is {'Frontier' if cell['frontier'] else 'Leaf'} but has {len(children)} children")
     elif not (cell["frontier"] or cell["leaf"]):
-        _check_expanded(place, primary, hierarchy, report)
-    _check_radius(cell, place, primary, report)
-    _check_size(cell, place, primary, report)
+        _check_expanded(place, children if hierarchy.imported else primary, hierarchy, report)
+    _check_radius(cell, place, children if hierarchy.imported else primary, report)
+    _check_size(cell, place, primary, hierarchy, report)
 
 
 def _check_expanded(place: str, children: list[dict], hierarchy: Hierarchy, report: VerifyReport) -> None:
     slots = sorted((child["slot"] for child in children if child["is_cell"]), key=str)
-    if len(slots) != hierarchy.arity:
-        report.add("expansion", place, f"it is expanded and has {len(slots)} of {hierarchy.arity} children")
-    if sorted(slots, key=str) != sorted(range(hierarchy.arity), key=str) and len(slots) == hierarchy.arity:
-        report.add("slot", place, f"expected the slots 0..{hierarchy.arity - 1} under it, found {slots}")
+    arity = hierarchy.arity or max(1, len(slots))
+    if len(slots) != arity:
+        report.add("expansion", place, f"it is expanded and has {len(slots)} of {arity} children")
+    if slots != sorted(range(arity), key=str) and len(slots) == arity and hierarchy.state != "writing":
+        report.add("slot", place, f"expected the slots 0..{arity - 1} under it, found {_shortened(slots)}")
+
+
+def _shortened(slots: list) -> str:
+    return str(slots) if len(slots) <= 20 else f"{slots[:20]} and {len(slots) - 20} more"
 
 
 def _check_radius(cell: dict[str, Any], place: str, children: list[dict], report: VerifyReport) -> None:
@@ -221,42 +224,70 @@ def _check_radius(cell: dict[str, Any], place: str, children: list[dict], report
     if cell["frontier"] or any(child["frontier"] or child["radius"] is None for child in children):
         report.add("radius", place, f"it has the radius {radius}, but there is a frontier at or below it")
         return
-    reach = max((child["length"] + child["radius"] for child in children if _is_number(child["length"])), default=0.0)
+    reach = max(((child["length"] or 0.0) + child["radius"] for child in children if _is_length(child["length"])), default=0.0)
     if radius < reach - TOLERANCE * max(1.0, reach):
         report.add("radius", place, f"its radius is {radius}, and a known descendant is as far as {reach}")
 
 
-def _check_size(cell: dict[str, Any], place: str, children: list[dict], report: VerifyReport) -> None:
+def _is_length(value: Any) -> bool:
+    return value is None or _is_number(value)  # the edges of a virtual root have none
+
+
+def _check_size(cell: dict[str, Any], place: str, children: list[dict], hierarchy: Hierarchy, report: VerifyReport) -> None:
     sizes = [child["size"] for child in children]
     if cell["size"] is None or not sizes or None in sizes:
         return
-    if all(type(size) is int for size in sizes) and sum(sizes) != cell["size"]:
+    if not all(type(size) is int for size in sizes):
+        return
+    if sum(sizes) > cell["size"] if hierarchy.imported else sum(sizes) != cell["size"]:
         report.add("size", place, f"{cell['size']} data points lie below it, and {sum(sizes)} below its children")
 
 
-def _primary_parent(
-    cell: dict[str, Any], rows: list[list], hierarchy: Hierarchy, report: VerifyReport
-) -> dict[str, Any] | None:
-    """The primary parent with the edge from it, if both are sound enough to compute with."""
+def _sound_parents(cell: dict[str, Any], rows: list[list], hierarchy: Hierarchy, report: VerifyReport) -> list[dict[str, Any]]:
+    """The parents with the edges from them that are sound enough to compute with, the primary one first."""
     place = cell["key"][len(hierarchy.id) :]
-    parents = [parent for row in rows if (parent := dict(zip(PARENT, row, strict=True)))["primary"] is not False]
+    parents = [dict(zip(PARENT, row, strict=True)) for row in rows]
+    primary = [parent for parent in parents if parent["primary"] is not False]
     if place == "/":
         _check_root(cell, parents, report)
-        return None
-    if len(parents) != 1:
-        report.add("parent", place, f"expected one primary parent, found {[parent['key'] for parent in parents]}")
-        return None
-    (parent,) = parents
+        return []
     above = hierarchy.id + (place[: place.rindex("/")] or "/")
-    if parent["key"] != above or not parent["is_cell"]:
-        report.add("parent", place, f"expected the cell {above} as its parent, found {parent['key']!r}")
-        return None
-    _check_edge(cell, parent, place, report)
+    if len(primary) != 1:
+        report.add("parent", place, f"expected one primary parent, found {[parent['key'] for parent in primary]}")
+        return []
+    if primary[0]["key"] != above or not primary[0]["is_cell"]:
+        report.add("parent", place, f"expected the cell {above} as its parent, found {primary[0]['key']!r}")
+        return []
+    second = [parent for parent in parents if parent["primary"] is False]
+    _check_edge(cell, primary[0], place, report)
+    _check_second(cell, second, place, above, hierarchy, report)
+    return [parent for parent in [*primary, *second] if _is_sound(parent, place, hierarchy, report)]
+
+
+def _is_sound(parent: dict[str, Any], place: str, hierarchy: Hierarchy, report: VerifyReport) -> bool:
+    """Whether a parent and the edge from it have the numbers that they should have."""
+    parent["virtual"] = hierarchy.virtual_root and parent["key"] == f"{hierarchy.id}/"
+    if parent["virtual"] and parent["length"] is None:
+        parent["length"] = 0.0
     wrong = [name for name in ("scale", "root_distance", "length") if not _is_number(parent[name])]
     wrong += [name for name in ("center", "residual") if not _is_vector(parent[name], hierarchy.dimension)]
     for name in {"residual", "length"} & set(wrong):
         report.add("property", place, f"{name} of the edge to it is missing, of another type or dimension, or not finite")
-    return None if wrong else parent
+    return not wrong
+
+
+def _check_second(
+    cell: dict[str, Any], second: list[dict], place: str, above: str, hierarchy: Hierarchy, report: VerifyReport
+) -> None:
+    """The parents beside the primary one: cells of the same hierarchy, none of which should be the primary one."""
+    for parent in second:
+        key, level = parent["key"], parent["level"]
+        if not (parent["is_cell"] and isinstance(key, str) and key.startswith(f"{hierarchy.id}/") and isinstance(level, int)):
+            report.add("parent", place, f"a second parent is no cell of this hierarchy: {key!r}")
+        elif level < level_of(place) - 1:
+            report.add("level", place, f"its second parent {key} at level {level} would make its level {level + 1}")
+        elif level == level_of(place) - 1 and key < above:
+            report.add("parent", place, f"its second parent {key} has a lower key than its primary one, {above}")
 
 
 def _check_root(cell: dict[str, Any], parents: list[dict], report: VerifyReport) -> None:
@@ -289,28 +320,41 @@ def _check_numbers(sound: list[tuple[dict, dict]], hierarchy: Hierarchy, report:
     column = {name: np.array([cell[name] for cell in cells]) for name in ("center", "scale", "root_distance")}
     above = {name: np.array([p[name] for p in parents]) for name in ("center", "scale", "root_distance", "residual", "length")}
     norm = np.linalg.norm(above["residual"], axis=1)
+    primary = np.array([parent["primary"] is not False for parent in parents])
+    virtual = np.array([parent["virtual"] for parent in parents])
     size = np.maximum(np.linalg.norm(column["center"], axis=1), column["scale"])
     gap = np.linalg.norm(column["center"] - above["center"] - above["scale"][:, None] * above["residual"], axis=1)
-    scale, length = hierarchy.scale_factor * above["scale"], above["scale"] * norm
+    length = above["scale"] * norm
     distance = above["root_distance"] + above["length"]
+    broken_distance = np.abs(column["root_distance"] - distance) > TOLERANCE * np.maximum(distance, column["scale"])
     checks = {
         "center": (gap > TOLERANCE * size, "off by {:.3g}", gap),
-        "scale": (np.abs(column["scale"] - scale) > TOLERANCE * scale, "expected {:.17g}", scale),
-        "length": (
-            np.abs(above["length"] - length) > TOLERANCE * np.maximum(length, above["scale"]),
-            "expected {:.17g}",
-            length,
-        ),
-        "root_distance": (
-            np.abs(column["root_distance"] - distance) > TOLERANCE * np.maximum(distance, column["scale"]),
-            "expected {:.17g}",
-            distance,
-        ),
+        "scale": _scale_check(column["scale"], above["scale"], hierarchy),
+        "length": _length_check(above["length"], length, above["scale"], hierarchy, virtual=virtual),
+        "root_distance": (broken_distance & primary, "expected {:.17g}", distance),
         "bound": (norm > hierarchy.residual_bound * (1 + TOLERANCE), "its residual has norm {:.6g}", norm),
     }
     for invariant, (broken, detail, values) in checks.items():
         for row in np.flatnonzero(broken).tolist():
             report.add(invariant, cells[row]["key"][len(hierarchy.id) :], detail.format(values[row]))
+
+
+_Check = tuple[np.ndarray, str, np.ndarray]  # where it is broken, what to say of it, the value to say
+
+
+def _scale_check(scale: np.ndarray, above: np.ndarray, hierarchy: Hierarchy) -> _Check:
+    if hierarchy.imported:
+        return ~(scale > 0), "expected a scale above 0, found {:.17g}", scale
+    wanted = hierarchy.scale_factor * above
+    return np.abs(scale - wanted) > TOLERANCE * wanted, "expected {:.17g}", wanted
+
+
+def _length_check(
+    found: np.ndarray, wanted: np.ndarray, scale: np.ndarray, hierarchy: Hierarchy, *, virtual: np.ndarray
+) -> _Check:
+    if hierarchy.lengths != "metric":
+        return ~(found >= 0), "expected a length of at least 0, found {:.17g}", found
+    return (np.abs(found - wanted) > TOLERANCE * np.maximum(wanted, scale)) & ~virtual, "expected {:.17g}", wanted
 
 
 make_callable(__name__)

@@ -8,9 +8,11 @@
 // parameter: radius float or null
 // parameter: size integer or null
 // parameter: label string
+// parameter: own map
 CREATE (hierarchy:Hierarchy)
 SET hierarchy = $properties
-CREATE (hierarchy)-[:ROOT]->(:Cell:$($label) {
+CREATE (hierarchy)-[:ROOT]->(root:Cell:$($label) {
   key: $id + '/', hierarchy: $id, address: '/', level: 0,
   center: $center, scale: $scale, root_distance: 0.0, radius: $radius, size: $size
 })
+SET root += $own

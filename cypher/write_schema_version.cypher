@@ -1,8 +1,8 @@
 // name: write_schema_version
-// purpose: record that this database has cfgraph's schema, and of which version
+// purpose: record that this database has cfgraph's schema, and of which version, where it had none or an older one
 // access: write
 // parameter: version integer
 // column: version integer
 MERGE (schema:Schema {name: 'cfgraph'})
-ON CREATE SET schema.version = $version
+SET schema.version = CASE WHEN schema.version IS NULL OR schema.version < $version THEN $version ELSE schema.version END
 RETURN schema.version AS version

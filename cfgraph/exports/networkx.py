@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cfgraph.cells import STATE_NAMES, Cells
+from cfgraph.cells import STATE_NAMES, Cells, known_values
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -21,15 +21,18 @@ def to_networkx(cells: Cells, *, hierarchy: "Hierarchy | None" = None) -> "nx.Di
     """The cells as a ``networkx.DiGraph`` of plain Python values.
 
     Nodes, named by address, in breadth-first order: ``level``, ``center`` (list), ``scale``, ``root_distance``, ``state``
-    (``Expanded``, ``Frontier`` or ``Leaf``), ``predicted`` and, where the cells know them, ``radius`` and ``size``. Edges:
-    ``slot``, ``residual`` (list), ``length``, and ``weight``, which is the length again under the name that networkx's
-    algorithms look for. The graph itself carries the fields of ``hierarchy``; what is not known has no attribute.
+    (``Expanded``, ``Frontier`` or ``Leaf``), ``predicted`` and, where the cells know them, ``radius``, ``size`` and what their
+    source gave them (``name``, ``height``, ...). Edges: ``slot``, ``residual`` (list), ``length``, and ``weight``, which is the
+    length again under the name that networkx's algorithms look for; those from second parents say ``primary: False``, and
+    those of a virtual root have no length. The graph itself carries the fields of ``hierarchy``; what is not known has no
+    attribute.
     """
     import networkx as nx
 
     graph = nx.DiGraph(**_graph_attributes(hierarchy))
     graph.add_nodes_from(zip(cells.addresses, _node_attributes(cells), strict=True))
-    graph.add_edges_from(_edges(cells))
+    graph.add_edges_from(_edges(cells, virtual_root=hierarchy is not None and hierarchy.virtual_root))
+    graph.add_edges_from(_links(cells))
     return graph
 
 
@@ -43,6 +46,7 @@ def _node_attributes(cells: Cells) -> Iterator[dict[str, Any]]:
     columns["state"] = [STATE_NAMES[state] for state in cells.state.tolist()]
     columns["predicted"] = cells.predicted.tolist()
     columns |= {name: _known(getattr(cells, name)) for name in ("radius", "size") if getattr(cells, name) is not None}
+    columns |= {name: known_values(column) for name, column in cells.own.items()}
     for values in zip(*columns.values(), strict=True):
         yield {name: value for name, value in zip(columns, values, strict=True) if value is not None}
 
@@ -52,8 +56,19 @@ def _known(column: np.ndarray) -> list:
     return [None if value != value else value for value in column.tolist()]
 
 
-def _edges(cells: Cells) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _edges(cells: Cells, *, virtual_root: bool) -> Iterator[tuple[str, str, dict[str, Any]]]:
     names, below = cells.addresses, slice(1, None)
     columns = (cells.parent, cells.slot, cells.residual, cells.length)
     for child, (parent, slot, residual, length) in enumerate(zip(*(c[below].tolist() for c in columns), strict=True), start=1):
-        yield names[parent], names[child], {"slot": slot, "residual": residual, "length": length, "weight": length}
+        lengths = {} if virtual_root and parent == 0 else {"length": length, "weight": length}
+        yield names[parent], names[child], {"slot": slot, "residual": residual, **lengths}
+
+
+def _links(cells: Cells) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    if cells.links is None:
+        return
+    names, links = cells.addresses, cells.links
+    columns = (links.parent, links.child, links.slot, links.residual, links.length)
+    for parent, child, slot, residual, length in zip(*(column.tolist() for column in columns), strict=True):
+        values = {"slot": slot, "residual": residual, "length": length, "weight": length, "primary": False}
+        yield names[parent], names[child], values

@@ -1,10 +1,12 @@
 """A hierarchy's digest: one name for everything that its cells hold."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 
 import numpy as np
 
+from cfgraph.hierarchy import Hierarchy
 from cfgraph.store.reading import Columns
 
 EXACT = ("scale", "root_distance", "length")
@@ -27,3 +29,18 @@ def digest_pages(pages: Iterable[Columns]) -> str:
         for name in EXACT + VECTORS:
             hashes[name].update(np.array(page[name], dtype="<f8").tobytes())
     return hashlib.sha256("".join(hashes[name].hexdigest() for name in names).encode()).hexdigest()
+
+
+def digest_imported(digest: str, hierarchy: Hierarchy) -> str:
+    """The same, with what an imported hierarchy has besides: properties of its source's, links, the cells of data points."""
+    whole, cells = hashlib.sha256(digest.encode()), hierarchy.cells
+    for name in sorted(cells.own):
+        column = cells.own[name]
+        plain = column.astype("<f8").tobytes() if column.dtype.kind == "f" else json.dumps(column.tolist()).encode()
+        whole.update(name.encode() + b"\0" + plain)
+    if cells.links is not None:
+        for column in (cells.links.parent, cells.links.child, cells.links.slot, cells.links.residual, cells.links.length):
+            whole.update(column.astype("<f8").tobytes())
+    if hierarchy.cell_of_point is not None and hierarchy.point_nodes:
+        whole.update(hierarchy.cell_of_point.astype("<i8").tobytes())
+    return whole.hexdigest()

@@ -1,6 +1,6 @@
 """Reading cells: pages of columns from the graph, put into breadth-first order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from cfgraph.address import ROOT, key_of, level_of, parent_address, subtree_range
-from cfgraph.cells import Cells
+from cfgraph.cells import Cells, Links
 from cfgraph.errors import AddressError, StoreError
+from cfgraph.hierarchy import Hierarchy
 from cfgraph.store.graph import Graph
 from cfgraph.store.writing import key_pages
 
@@ -152,6 +153,57 @@ def _array(parts: list[Columns], name: str, *, count: int) -> np.ndarray | None:
     array = np.array(values, dtype=kind)
     blank = {"radius": np.isnan, "size": lambda sizes: sizes < 0}.get(name)
     return None if blank is not None and blank(array).all() else array
+
+
+def with_own(graph: Graph, cells: Cells, hierarchy: Hierarchy) -> Cells:
+    """Cells of an imported hierarchy with what they have besides: their source's properties, and links among them."""
+    keys = [key_of(hierarchy.id, address) for address in cells.addresses]
+    own = {}
+    if hierarchy.own:
+        pages = (graph.read("read_own", keys=page, names=list(hierarchy.own)) for page in key_pages(keys, size=PAGE_CELLS))
+        rows = list(chain.from_iterable(page[0]["values"] for page in pages))
+        own = {name: own_column(values) for name, values in zip(hierarchy.own, zip(*rows, strict=True), strict=True)}
+    return cells.with_columns(own=own, links=_read_links(graph, cells, keys, hierarchy) if hierarchy.links else None)
+
+
+def own_column(values: Sequence[Any]) -> np.ndarray:
+    """Values with None for "none" as a column: whole numbers with -1, floats with NaN, anything else as objects."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int} and min(value for value in values if value is not None) >= 0:
+        return np.array([-1 if value is None else value for value in values], dtype=np.int64)
+    if kinds and kinds <= {int, float} and float in kinds:
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def _read_links(graph: Graph, cells: Cells, keys: list[str], hierarchy: Hierarchy) -> Links | None:
+    """The links among some cells, sorted by child, then by parent."""
+    pages = [graph.read("read_links", keys=page, id_size=len(hierarchy.id))[0] for page in key_pages(keys, size=PAGE_CELLS)]
+    row_of = {address: row for row, address in enumerate(cells.addresses)}
+    parent, child = (
+        np.array([row_of.get(a, -1) for a in _joined(pages, name)], dtype=np.int64) for name in ("parent", "child")
+    )
+    residual = np.array(_joined(pages, "residual"), dtype=np.float64).reshape(len(parent), cells.dimension)
+    links = Links(
+        parent, child, np.array(_joined(pages, "slot"), np.int32), residual, np.array(_joined(pages, "length"), float)
+    )
+    order = np.lexsort((links.parent, links.child))
+    links = links.where(order[links.parent[order] >= 0])  # a parent may lie outside a prefix or a subtree
+    return links if len(links) else None
+
+
+def point_pages(graph: Graph, identifier: str) -> Iterator[Columns]:
+    """The data points of a hierarchy, with the address of the cell that each lies in, a page at a time."""
+    start, high = subtree_range(identifier)
+    while True:
+        page = graph.read("read_points", start=start, high=high, page=PAGE_CELLS, id_size=len(identifier))[0]
+        last = page.pop("last")
+        if last is None:
+            return
+        start = next_key(last)
+        yield page
 
 
 def parent_tuple(graph: Graph, identifier: str, address: str) -> np.ndarray | None:

@@ -9,6 +9,7 @@ from cfgraph.errors import CfgraphError, StoreError
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.train import TrainedPredictor
 
+IMPORTED_FIELDS = {"lengths": "metric", "virtual_root": False, "links": 0, "point_nodes": False}  # left out where they say this
 JSON_FIELDS = ("recipe", "config", "validation")  # Neo4j has no nested properties: these are JSON text
 
 
@@ -18,7 +19,8 @@ def properties_of(model: Hierarchy | TrainedPredictor) -> dict[str, Any]:
     for name in JSON_FIELDS & fields.keys():
         fields[name] = json.dumps(fields[name], sort_keys=True)
     lists = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
-    return {name: value for name, value in lists.items() if value is not None and value != []}
+    told = {name: value for name, value in lists.items() if value is not None and value != []}
+    return {name: value for name, value in told.items() if name not in IMPORTED_FIELDS or value != IMPORTED_FIELDS[name]}
 
 
 def hierarchy_of(properties: dict[str, Any]) -> Hierarchy:

@@ -5,20 +5,21 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cfgraph.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
-from cfgraph.blocks import block_height, block_of_cells, cut_cells
-from cfgraph.cells import EXPANDED, FRONTIER, Cells
+from cfgraph.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
+from cfgraph.cells import EXPANDED, FRONTIER, Cells, known_values
 from cfgraph.errors import InputError, NotFoundError, StoreRefusedError, VanishedError
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.settings import Settings, load_settings
 from cfgraph.store import reading
-from cfgraph.store.digest import digest_pages
+from cfgraph.store.digest import digest_imported, digest_pages
 from cfgraph.store.graph import Graph
 from cfgraph.store.growing import Growing, GrownBy
 from cfgraph.store.queries import load_query
@@ -27,17 +28,19 @@ from cfgraph.store.writing import SESSIONS, BlockWriter, Written, key_pages, lab
 from cfgraph.train import TrainedPredictor
 
 log = logging.getLogger("cfgraph.store")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: data points
 SCHEMA_OPERATIONS = (
     "create_frontier_index",  # built in the background, beside the next one, where there are cells already
     "create_cell_constraint",
     "create_lease_constraint",
+    "create_point_constraint",
     "create_schema_constraint",
     "await_indexes",
 )
 SERVER_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 HOST_AND_PORT = re.compile(r"(\[[^\s/?#\\]+\]|[^\s/?#\\\[\]:]+)(:[0-9]+)?/?")
 REMOVE_BATCH = 10_000
+LINK_ROWS = 10_000  # links or points a transaction
 VERIFICATION_CELLS = 5_000  # a page of verify: each cell comes with its parents and children
 Progress = Callable[[int, int], None]  # cells done, cells in all
 
@@ -110,6 +113,8 @@ class Store:
         state = self._claim(hierarchy, cells)
         if state == "writing":
             self._write_cells(hierarchy, cells, progress=progress, sessions=sessions)
+            self._write_links(hierarchy, cells)
+            self._write_points(hierarchy, cells)
             state = self._end_writing(hierarchy.id, then=then)
         return hierarchy.model_copy(update={"state": state})
 
@@ -134,20 +139,43 @@ class Store:
             done += written.cells
             progress(done, len(cells))
 
-        height = block_height(arity=hierarchy.arity, dimension=hierarchy.dimension)
         last_state = np.where(cells.state == EXPANDED, FRONTIER, cells.state).astype(np.uint8)
         with BlockWriter(self.graph, identifier=hierarchy.id, sessions=sessions, done=count) as writer:
-            for layer in cut_cells(cells, height=height):
-                for row, last_level in self._unwritten(hierarchy.id, cells, layer):
-                    writer.submit(block_of_cells(cells, row, last_level=last_level, last_state=last_state))
+            for layer in _layers(hierarchy, cells, last_state=last_state):
+                for make_block in self._unwritten(hierarchy.id, cells, layer):
+                    writer.submit(make_block())
                 writer.drain()
 
-    def _unwritten(self, identifier: str, cells: Cells, layer: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """The blocks of a layer whose roots are frontier still: all of them but after an interruption."""
+    def _unwritten(self, identifier: str, cells: Cells, layer: "_Layer") -> Iterator[Callable[[], Block]]:
+        """The blocks of a layer of which a seed is frontier still: all of them but after an interruption."""
         for part in key_pages(layer, size=10_000):
             keys = [key_of(identifier, cells.addresses[row]) for row, _ in part]
             frontier = {row["key"] for row in self.graph.read("read_frontier_keys", keys=keys)}
-            yield from (block for block, key in zip(part, keys, strict=True) if key in frontier)
+            yield from (make_block for (_, make_block), key in zip(part, keys, strict=True) if key in frontier)
+
+    def _write_links(self, hierarchy: Hierarchy, cells: Cells) -> None:
+        """Write the edges from second parents, once all cells are there; those that are there already are found."""
+        links = cells.links
+        if links is None:
+            return
+        addresses, values = cells.addresses, (links.slot.tolist(), links.residual.tolist(), links.length.tolist())
+        ends = [[key_of(hierarchy.id, addresses[row]) for row in rows.tolist()] for rows in (links.parent, links.child)]
+        for page in key_pages([list(row) for row in zip(*ends, *values, strict=True)], size=LINK_ROWS):
+            self._write_rows("create_links", "linked", page, identifier=hierarchy.id)
+
+    def _write_points(self, hierarchy: Hierarchy, cells: Cells) -> None:
+        """Write the data points as nodes, where that was asked for."""
+        if not hierarchy.point_nodes:
+            return
+        addresses = cells.addresses
+        placed = [[row, addresses[cell]] for row, cell in enumerate(hierarchy.cell_of_point.tolist()) if cell >= 0]
+        for page in key_pages(placed, size=LINK_ROWS):
+            self._write_rows("create_points", "placed", page, identifier=hierarchy.id, id=hierarchy.id)
+
+    def _write_rows(self, operation: str, column: str, rows: list, *, identifier: str, **parameters: str) -> None:
+        """Write rows of which each finds its cells; a ``VanishedError`` where some are gone."""
+        if self.graph.write(operation, rows=rows, **parameters)[0][column] != len(rows):
+            raise VanishedError(f"hierarchy {identifier!r} was removed, or lost cells, meanwhile; run cfgraph verify")
 
     def set_state(self, identifier: str, *, state: str, expected: tuple[str, ...]) -> str:
         """Move a hierarchy on to ``state``; a ``VanishedError`` where it is in none of the ``expected`` ones."""
@@ -181,7 +209,23 @@ class Store:
         parse_address(top)
         if depth is not None and depth < level_of(top):
             raise InputError(f"expected a depth of at least {level_of(top)}, the level of {top}, got {depth}")
-        return reading.read_cells(self.graph, identifier, depth=depth, top=top, extras=hierarchy.data_built)
+        cells = reading.read_cells(self.graph, identifier, depth=depth, top=top, extras=hierarchy.data_built)
+        return reading.with_own(self.graph, cells, hierarchy) if hierarchy.imported else cells
+
+    def read_whole(self, identifier: str, *, depth: int | None = None) -> Hierarchy:
+        """A hierarchy with its cells, and with the cells that its data points lie in where points are nodes of the graph."""
+        hierarchy = self._readable(identifier)
+        cells = self.read(identifier, depth=depth)
+        placed = self._read_points(hierarchy, cells) if hierarchy.point_nodes and depth is None else None
+        return hierarchy.model_copy(update={"cells": cells, "cell_of_point": placed})
+
+    def _read_points(self, hierarchy: Hierarchy, cells: Cells) -> Int[np.ndarray, " points"]:
+        """The row of the cell that each data point lies in; -1 for none."""
+        row_of = {address: row for row, address in enumerate(cells.addresses)}
+        placed = np.full(hierarchy.points, -1, dtype=np.int64)
+        for page in reading.point_pages(self.graph, hierarchy.id):
+            placed[page["row"]] = [row_of[address] for address in page["address"]]
+        return placed
 
     def read_level(self, identifier: str, level: int) -> dict[str, np.ndarray]:
         """The columns of one level's cells, in breadth-first order, with their ``address``."""
@@ -211,8 +255,9 @@ class Store:
 
     def digest(self, identifier: str) -> str:
         """One name for everything that the hierarchy's cells hold: equal digests, equal cells."""
-        self._readable(identifier)
-        return digest_pages(reading.read_pages(self.graph, identifier))
+        hierarchy = self._readable(identifier)
+        digest = digest_pages(reading.read_pages(self.graph, identifier))
+        return digest_imported(digest, self.read_whole(identifier)) if hierarchy.imported else digest
 
     def _readable(self, identifier: str) -> Hierarchy:
         hierarchy = self.hierarchy(identifier)
@@ -236,6 +281,8 @@ class Store:
     def _remove_cells(self, identifier: str, progress: Callable[[int], None]) -> int:
         removed, (low, high) = 0, subtree_range(identifier)
         self.graph.write("remove_leases", id=identifier)
+        while self.graph.write("remove_points", low=low, high=high, batch=REMOVE_BATCH)[0]["removed"]:
+            pass
         while batch := self.graph.write("remove_cells", low=low, high=high, batch=REMOVE_BATCH)[0]["removed"]:
             removed += batch
             progress(removed)
@@ -330,6 +377,21 @@ class Store:
         return found
 
 
+_Layer = list[tuple[int, Callable[[], Block]]]  # of each block: the row of a seed of its, and how it is made
+
+
+def _layers(hierarchy: Hierarchy, cells: Cells, *, last_state: np.ndarray) -> Iterator[_Layer]:
+    """The blocks of a hierarchy in memory, in layers: those of one can be written side by side, after those before."""
+    if hierarchy.imported:
+        make = partial(block_of_run, cells, last_state=last_state, virtual_root=hierarchy.virtual_root)
+        for wave in cut_runs(cells):
+            yield [(int(cells.parent[run.children.start]), partial(make, run)) for run in wave]
+        return
+    for layer in cut_cells(cells, height=block_height(arity=hierarchy.arity, dimension=hierarchy.dimension)):
+        make = partial(block_of_cells, cells, last_state=last_state)
+        yield [(row, partial(make, row, last_level=last)) for row, last in layer]
+
+
 def connect(url: str, *, settings: Settings, say: Callable[[str], None]) -> Graph:
     """A connection to the server behind a store URL; a local one is started where it does not run."""
     if url == "local" or url.startswith("local:"):
@@ -364,11 +426,11 @@ def _check_url(url: str) -> None:
 def ensure_schema(graph: Graph) -> None:
     """Set up the schema where the database has none; refuse one that a newer cfgraph made."""
     rows = graph.read("read_schema_version")
-    if not rows:
+    version = rows[0]["version"] if rows else 0
+    if isinstance(version, int) and version < SCHEMA_VERSION:
         for operation in SCHEMA_OPERATIONS:
             graph.create_schema(operation)
-        rows = graph.write("write_schema_version", version=SCHEMA_VERSION)
-    version = rows[0]["version"]
+        version = graph.write("write_schema_version", version=SCHEMA_VERSION)[0]["version"]
     if not isinstance(version, int):
         raise StoreRefusedError(
             f"{graph.place} holds a Schema node named 'cfgraph' with version {version!r}, which cfgraph did not write; name "
@@ -411,6 +473,7 @@ def _claim_in(tx: Any, hierarchy: Hierarchy, cells: Cells) -> str | None:
         radius=_present(cells.radius),
         size=_present(cells.size),
         label=label_list(state)[0],
+        own={name: value for name, column in cells.own.items() if (value := known_values(column[:1])[0]) is not None},
     )
     return None
 

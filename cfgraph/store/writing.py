@@ -15,7 +15,7 @@ from neo4j import exceptions
 
 from cfgraph.address import key_of
 from cfgraph.blocks import Block, BlockLevel
-from cfgraph.cells import EXPANDED, STATE_NAMES
+from cfgraph.cells import EXPANDED, STATE_NAMES, known_values
 from cfgraph.errors import CfgraphError, LeaseLostError, OwnershipError, VanishedError
 from cfgraph.store.graph import Graph, run_operation, transact
 
@@ -64,29 +64,38 @@ def label_list(state: int) -> list[str]:
     return [] if state == EXPANDED else [STATE_NAMES[state]]
 
 
-def encode_level(level: BlockLevel, *, identifier: str) -> list[dict[str, Any]]:
-    """The parameters of ``create_children`` for a level: one set for each combination of labels, scale and predicted."""
+Statement = tuple[str, dict[str, Any]]  # an operation and its parameters
+
+
+def encode_level(level: BlockLevel, *, identifier: str) -> list[Statement]:
+    """The statements that create a level: one for each combination of labels and of what a statement's cells share."""
     children = _child_rows(level)
-    kinds = np.stack([level.state.astype(float), level.scale, level.predicted.astype(float)])
+    kinds = np.stack([level.state.astype(float), level.predicted.astype(float)])
+    if level.own is None:
+        kinds = np.vstack([kinds, level.scale])
+    else:
+        children = [(*child, *own) for child, own in zip(children, _own_rows(level), strict=True)]
     if (kinds == kinds[:, :1]).all():
-        return [_parameters(level, kinds[:, 0], _group_rows(level, children), identifier=identifier)]
+        return [_statement(level, kinds[:, 0], _group_rows(level, children), identifier=identifier)]
     family = np.repeat(np.arange(len(level.parents)), level.counts)
-    sets = []
+    statements = []
     for kind in np.unique(kinds, axis=1).T:
         rows = np.flatnonzero((kinds == kind[:, None]).all(axis=0))
         grouped: dict[int, list] = {}
         for row in rows.tolist():
             grouped.setdefault(int(family[row]), []).append(children[row])
-        sets.append(
-            _parameters(level, kind, [(level.parents[f], group) for f, group in grouped.items()], identifier=identifier)
+        statements.append(
+            _statement(level, kind, [(level.parents[f], group) for f, group in grouped.items()], identifier=identifier)
         )
-    return sets
+    return statements
 
 
 def _child_rows(level: BlockLevel) -> list[tuple]:
     columns = [level.slot, level.residual, level.length, level.center, level.root_distance]
     lists = [column.tolist() for column in columns]
-    if level.radius is not None or level.size is not None:
+    if level.own is not None:
+        lists[2] = known_values(level.length)  # the edges of a virtual root have none
+    if level.radius is not None or level.size is not None or level.own is not None:
         nothing = [None] * len(level.slot)
         radius = nothing if level.radius is None else [None if math.isnan(r) else r for r in level.radius.tolist()]
         lists += [radius, nothing if level.size is None else level.size.tolist()]
@@ -98,16 +107,20 @@ def _group_rows(level: BlockLevel, children: list[tuple]) -> list[tuple[str, lis
     return [(parent, children[low:high]) for parent, low, high in zip(level.parents, [0, *stops[:-1]], stops, strict=True)]
 
 
-def _parameters(level: BlockLevel, kind: np.ndarray, rows: list, *, identifier: str) -> dict[str, Any]:
-    state, scale, predicted = kind.tolist()
-    return {
-        "id": identifier,
-        "level": level.level,
-        "scale": scale,
-        "predicted": True if predicted else None,
-        "labels": label_list(int(state)),
-        "rows": rows,
-    }
+def _own_rows(level: BlockLevel) -> Iterator[tuple[float, dict[str, Any]]]:
+    """Each cell's scale, and its own properties."""
+    names = list(level.own)
+    columns = [known_values(level.own[name]) for name in names]
+    for row, scale in enumerate(level.scale.tolist()):
+        yield scale, {name: column[row] for name, column in zip(names, columns, strict=True) if column[row] is not None}
+
+
+def _statement(level: BlockLevel, kind: np.ndarray, rows: list, *, identifier: str) -> Statement:
+    state, predicted, *scale = kind.tolist()
+    parameters = {"id": identifier, "level": level.level, "labels": label_list(int(state)), "rows": rows}
+    if level.own is not None:
+        return "create_cells", parameters
+    return "create_children", {**parameters, "scale": scale[0], "predicted": True if predicted else None}
 
 
 class BlockWriter:
@@ -216,7 +229,7 @@ def write_block(
     ``transaction_seconds`` bounds the transaction on the server, so that a client that stalls in the middle does not keep
     others from the block; a transaction that merely took longer is tried again with twice the time.
     """
-    statements = [parameters for level in block.levels for parameters in encode_level(level, identifier=identifier)]
+    statements = [statement for level in block.levels for statement in encode_level(level, identifier=identifier)]
     seeds = [key_of(identifier, seed) for seed in block.seeds]
     for attempt in range(WRITE_TRIES):
         seconds = None if transaction_seconds is None else transaction_seconds * 2**attempt
@@ -237,12 +250,12 @@ def write_block(
 
 
 def _write_in(
-    tx: neo4j.ManagedTransaction, statements: list[dict], *, seeds: list[str], lease: Lease | None, identifier: str
+    tx: neo4j.ManagedTransaction, statements: list[Statement], *, seeds: list[str], lease: Lease | None, identifier: str
 ) -> None:
     if run_operation(tx, "expand_frontier", keys=seeds)[0]["expanded"] != len(seeds):
         raise _AlreadyWrittenError
-    for parameters in statements:
-        created = run_operation(tx, "create_children", **parameters)[0]["created"]
+    for operation, parameters in statements:
+        created = run_operation(tx, operation, **parameters)[0]["created"]
         wanted = sum(len(children) for _, children in parameters["rows"])
         if created != wanted:
             raise OwnershipError(f"level {parameters['level']} of {identifier!r} took {created} of {wanted} cells; run verify")

@@ -1,0 +1,144 @@
+"""Embeddings: vectors for the leaves of an imported hierarchy, by name or by the number of a data point."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from cfgraph.dag import SHOWN, Dag
+from cfgraph.errors import InputError
+from cfgraph.sources.arrays import check_points, read_points
+
+NAMES = "names"  # the array of an .npz file that holds names
+NAME = "name"  # the column of a table
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """A vector a row, of the node called ``names[row]``, or, without names, of data point ``row``."""
+
+    values: Float[np.ndarray, "rows dim"]
+    names: tuple[str, ...] | None
+    digest: str  # of the values and names
+
+    @classmethod
+    def of(cls, values: Float[np.ndarray, "rows dim"], *, names: Sequence[str] | None = None) -> "Embeddings":
+        """Vectors in memory; raises an ``InputError`` for numbers that are not finite and names that are not as many."""
+        table = check_points(np.asarray(values), where="the embeddings")
+        return cls._checked(table.values, names, digest=table.digest)
+
+    @classmethod
+    def read(cls, path: Path | str, *, key: str | None = None) -> "Embeddings":
+        """Vectors of a file.
+
+        .npy holds a row a data point; .npz besides perhaps an array ``names``; a .csv or .parquet file perhaps a column
+        ``name`` beside its columns of numbers. Raises an ``InputError`` for what cannot be read.
+        """
+        path = Path(path)
+        names = _read_names(path)
+        if path.suffix == ".npz" and key is None and names is not None:
+            key = _other_array(path)
+        columns = _other_columns(path) if names is not None and path.suffix in (".csv", ".parquet") else None
+        table = read_points(path, key=key, columns=columns)
+        return cls._checked(table.values, names, digest=table.digest)
+
+    @classmethod
+    def _checked(cls, values: np.ndarray, names: Sequence[str] | None, *, digest: str) -> "Embeddings":
+        if names is None:
+            return cls(values, None, digest)
+        if len(names) != len(values):
+            raise InputError(f"expected a name for each of {len(values)} embeddings, got {len(names)} names")
+        if len(set(names)) < len(names):
+            seen: set[str] = set()
+            doubled = dict.fromkeys(name for name in names if name in seen or seen.add(name))
+            raise InputError(f"expected one embedding a name, got several for {_told(list(doubled))}")
+        from hashlib import sha256
+
+        whole = sha256(digest.encode() + b"\0".join(name.encode() for name in names)).hexdigest()
+        return cls(values, tuple(names), whole)
+
+    def sums(self, dag: Dag) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
+        """The sum of the vectors given to each node, and how many they are."""
+        node, rows = self._nodes(dag)
+        total, count = np.zeros((dag.count, self.values.shape[1])), np.zeros(dag.count)
+        np.add.at(total, node, self.values[rows])
+        np.add.at(count, node, 1.0)
+        return total, count
+
+    def _nodes(self, dag: Dag) -> tuple[np.ndarray, np.ndarray]:
+        """The nodes that vectors are given to, and the vectors' rows."""
+        if self.names is not None:
+            return self._named_nodes(dag), np.arange(len(self.values))
+        points = dag.node_of_point
+        if points is None or len(points) != len(self.values):
+            known = "no data points" if points is None else f"{len(points)} data points"
+            raise InputError(
+                f"expected an embedding for each data point, or names with them, got {len(self.values)} embeddings without "
+                f"names, and the hierarchy has {known}; add an array 'names' (.npz) or a column 'name' (.csv, .parquet)"
+            )
+        inside = np.flatnonzero(points >= 0)
+        return points[inside], inside
+
+    def _named_nodes(self, dag: Dag) -> np.ndarray:
+        node_of = {name: node for node, name in enumerate(dag.names or ()) if name is not None}
+        unknown = [name for name in self.names if name not in node_of]
+        if unknown:
+            raise InputError(
+                f"{len(unknown)} of {len(self.names)} embeddings are of names that the hierarchy does not have: "
+                f"{_told(unknown)}; leave them out, or rename them"
+            )
+        return np.array([node_of[name] for name in self.names], dtype=np.int64)
+
+
+def _told(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
+
+
+def _read_names(path: Path) -> list[str] | None:
+    """The names in a file, where it has some."""
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return [str(name) for name in arrays[NAMES].tolist()] if NAMES in arrays.files else None
+        if path.suffix in (".csv", ".parquet") and NAME in _columns(path):
+            return _column(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from None
+    return None
+
+
+def _other_array(path: Path) -> str:
+    with np.load(path, allow_pickle=False) as arrays:
+        others = [name for name in arrays.files if name != NAMES]
+    if len(others) != 1:
+        raise InputError(
+            f"expected one array beside {NAMES!r} in {path}, got {', '.join(others) or 'none'}; name one with --key"
+        )
+    return others[0]
+
+
+def _columns(path: Path) -> list[str]:
+    from pyarrow import csv, parquet
+
+    if path.suffix == ".parquet":
+        return parquet.read_schema(path).names
+    with csv.open_csv(path) as reader:
+        return reader.schema.names
+
+
+def _column(path: Path) -> list[str]:
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    if path.suffix == ".parquet":
+        table = parquet.read_table(path, columns=[NAME])
+    else:
+        convert = csv.ConvertOptions(include_columns=[NAME], column_types={NAME: pa.string()}, strings_can_be_null=False)
+        table = csv.read_csv(path, convert_options=convert)
+    return [str(name) for name in table.column(NAME).to_pylist()]
+
+
+def _other_columns(path: Path) -> list[str]:
+    return [name for name in _columns(path) if name != NAME]

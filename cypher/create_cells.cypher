@@ -1,0 +1,18 @@
+// name: create_cells
+// purpose: one level of a block of an imported hierarchy: children with scales and properties of their own, grouped by parent
+// access: write
+// parameter: id string
+// parameter: level integer
+// parameter: labels list<string>
+// parameter: rows list<[parent address, list<[slot, residual, length or null, center, root_distance, radius, size, scale, map]>]>
+// column: created integer
+UNWIND $rows AS row
+MATCH (parent:Cell {key: $id + row[0]})
+WITH parent, row[1] AS children, CASE row[0] WHEN '/' THEN '/' ELSE row[0] + '/' END AS stem
+UNWIND children AS child
+CREATE (parent)-[:CHILD {slot: child[0], residual: child[1], length: child[2]}]->(cell:Cell:$($labels))
+SET cell = child[8],
+    cell.key = $id + stem + toString(child[0]), cell.hierarchy = $id, cell.address = stem + toString(child[0]),
+    cell.level = $level, cell.center = child[3], cell.root_distance = child[4], cell.radius = child[5], cell.size = child[6],
+    cell.scale = child[7]
+RETURN count(cell) AS created
