@@ -222,7 +222,7 @@ def measure_takeover(bench: Bench, *, say: Say) -> list[Finding]:
         claimed = bench.store.growing.claim_frontier(
             COPY, [Pending("/", "/0/0/0")], owner="stalled", token="stalled", lease_seconds=STALLED_SECONDS
         )
-        assert claimed.lease is not None
+        assert claimed.leases
         moments: list[float] = []
 
         def note(event: Event, moments: list[float] = moments) -> None:

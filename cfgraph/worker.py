@@ -36,6 +36,7 @@ TRANSACTION_SECONDS_MIN = 10.0  # the server ends no transaction before, however
 POLL_SECONDS = 0.25  # how often a worker that ran dry, or whose store is away, looks again
 PAGE_CELLS = 256  # frontier cells that are looked up at once
 LOOK_BLOCKS = 4  # blocks that a claim asks about at once
+CLAIM_BLOCKS = 2  # and leases at once, where there are more of them: half as many claims
 RATE_BLOCKS = 20  # the last blocks tell the cells a second
 Outcome = TypeVar("Outcome")
 
@@ -206,21 +207,23 @@ class Worker:
         while pending:
             if self._is_to_stop():
                 return False
-            claim = self._claim(list(pending.values())[:LOOK_BLOCKS])
+            most = CLAIM_BLOCKS if len(pending) > LOOK_BLOCKS else 1  # the last ones are shared out singly
+            claim = self._claim(list(pending.values())[:LOOK_BLOCKS], most=most)
             self._over = claim.over
             for root in claim.done:
                 del pending[root]
             for root, owner in claim.held.items():
                 if not self._knows_dead(owner):
                     self._left[root] = pending.pop(root)
-            if claim.lease is not None:
-                block = pending.pop(claim.lease.root)
-                keeper.hold(claim.lease)
-                if grown := self._grow_block(block.root, last, lease=claim.lease, keeper=keeper):
-                    writer.submit(grown, lease=claim.lease)
+            for lease in claim.leases:
+                del pending[lease.root]
+                keeper.hold(lease)
+            for lease in claim.leases:
+                if grown := self._grow_block(lease.root, last, lease=lease, keeper=keeper):
+                    writer.submit(grown, lease=lease)
         return not self._over
 
-    def _claim(self, blocks: list[Pending]) -> Claim:
+    def _claim(self, blocks: list[Pending], *, most: int) -> Claim:
         token = secrets.token_hex(16)
         claim = self._heal(
             lambda: self.store.growing.claim_frontier(
@@ -229,13 +232,14 @@ class Worker:
                 owner=self.owner,
                 token=token,
                 lease_seconds=self.lease_seconds,
+                most=most,
                 rate=self.rate,
                 dead_owners=self._dead,
                 growth=self.growth,
             )
         )
-        if claim.lease is not None and claim.taken_from is not None:
-            self._tell("take_over", block=claim.lease.root, owner=claim.taken_from)
+        for root, owner in claim.taken_from.items():
+            self._tell("take_over", block=root, owner=owner)
         return claim
 
     def _knows_dead(self, owner: str) -> bool:

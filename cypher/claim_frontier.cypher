@@ -1,9 +1,10 @@
 // name: claim_frontier
-// purpose: lease the first of some blocks that is still to grow and that nobody holds; what became of the blocks looked at
+// purpose: lease the first of some blocks that are still to grow and that nobody holds; what became of the blocks looked at
 // access: write
 // parameter: id string
 // parameter: since integer or null
 // parameter: blocks list<[key of the block's root, key of a frontier cell in it]>
+// parameter: most integer
 // parameter: owner string
 // parameter: token string
 // parameter: milliseconds integer
@@ -12,8 +13,7 @@
 // column: state string
 // column: pinned boolean
 // column: answers list<[key, 'done' or 'free' or 'held', owner or null]>
-// column: claimed string or null
-// column: taken_from string or null
+// column: claims list<[key, owner that it was taken from, or null]>
 MATCH (hierarchy:Hierarchy {id: $id})
 OPTIONAL MATCH (hierarchy)-[growth:GROWN_BY {done: false}]->(:Predictor)
 // A worker that slept while its growth was removed takes no part in the one that came after it.
@@ -28,7 +28,7 @@ WITH growth, state, collect([block[0], CASE WHEN seed IS NULL THEN 'done' WHEN o
                              lease.owner, block[1]]) AS answers
 // A property is written to take the lock; only then is looked again whether the block is free.
 CALL (growth, state, answers) {
-  UNWIND [answer IN answers WHERE answer[1] = 'free' AND growth IS NOT NULL AND state = 'growing'][..1] AS block
+  UNWIND [answer IN answers WHERE answer[1] = 'free' AND growth IS NOT NULL AND state = 'growing'][..$most] AS block
   MERGE (lease:Lease {key: block[0]})
   SET lease.hierarchy = $id
   WITH growth, block, lease, lease.owner AS before, lease.token AS token,
@@ -42,5 +42,4 @@ CALL (growth, state, answers) {
   FOREACH (once IN CASE WHEN idle THEN [1] ELSE [] END | DELETE lease)
   RETURN collect(CASE WHEN granted THEN [key, CASE WHEN token <> $token THEN before END] END) AS claims
 }
-RETURN state, growth IS NOT NULL AS pinned, [answer IN answers | answer[..3]] AS answers,
-       claims[0][0] AS claimed, claims[0][1] AS taken_from
+RETURN state, growth IS NOT NULL AS pinned, [answer IN answers | answer[..3]] AS answers, claims

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -71,17 +71,17 @@ class Pending:
 
 @dataclass(frozen=True)
 class Claim:
-    """The answer to a claim: the ``lease`` where one was granted, and what became of the other blocks asked about.
+    """The answer to a claim: the ``leases`` that were granted, and what became of the other blocks asked about.
 
     ``held`` are the roots of blocks that others work on, with the owners; ``done`` the roots that are grown already.
-    ``over`` says that the whole growth has reached its stop. ``taken_from`` is whose lease had ended.
+    ``over`` says that the whole growth has reached its stop. ``taken_from`` says, by root, whose lease had ended.
     """
 
-    lease: Lease | None
+    leases: tuple[Lease, ...]
     done: frozenset[str]
     held: dict[str, str]
     over: bool = False
-    taken_from: str | None = None
+    taken_from: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,11 +165,12 @@ class Growing:
         owner: str,
         token: str,
         lease_seconds: float,
+        most: int = 1,
         rate: float = 0.0,
         dead_owners: Collection[str] = (),
         growth: GrownBy | None = None,
     ) -> Claim:
-        """Lease the first of some blocks that nobody holds, for some seconds by the server's clock.
+        """Lease the first of some blocks that nobody holds, ``most`` at most, for some seconds by the server's clock.
 
         The same ``token`` again, after a connection was lost, finds the lease that it was granted. Raises a
         ``VanishedError`` where the hierarchy or the predictor that grows it was removed, even if the hierarchy is being
@@ -177,7 +178,9 @@ class Growing:
         """
         parameters = {
             "since": None if growth is None else growth.since,
-            "blocks": [[key_of(identifier, block.root), key_of(identifier, block.seed)] for block in blocks],
+            # By key: the one order in which locks are taken everywhere.
+            "blocks": sorted([key_of(identifier, block.root), key_of(identifier, block.seed)] for block in blocks),
+            "most": most,
             "owner": owner,
             "token": token,
             "milliseconds": int(lease_seconds * 1000),
@@ -189,13 +192,14 @@ class Growing:
             time.sleep(ASK_AGAIN_SECONDS)
             rows = self._graph.write("claim_frontier", id=identifier, **parameters)
         answer = _checked_answer(rows, identifier)
-        claimed, answers = answer["claimed"], [(key[len(identifier) :], kind, who) for key, kind, who in answer["answers"]]
+        claims = {key[len(identifier) :]: before for key, before in answer["claims"]}
+        answers = [(key[len(identifier) :], kind, who) for key, kind, who in answer["answers"]]
         return Claim(
-            lease=None if claimed is None else Lease(root=claimed[len(identifier) :], token=token),
+            leases=tuple(Lease(root=root, token=token) for root in claims),
             done=frozenset(root for root, kind, _ in answers if kind == "done"),
             held={root: who for root, kind, who in answers if kind == "held"},
             over=answer["state"] == "complete",
-            taken_from=answer["taken_from"],
+            taken_from={root: before for root, before in claims.items() if before is not None},
         )
 
     def renew(self, identifier: str, leases: Collection[Lease], *, lease_seconds: float, rate: float = 0.0) -> set[Lease]:

@@ -65,8 +65,8 @@ def claimed(store, copy, root):
     from cfgraph.store.growing import Pending
 
     claim = store.growing.claim_frontier(copy, [Pending(root, seed=root)], owner="both", token=f"of {root}", lease_seconds=60)
-    assert isinstance(claim.lease, Lease)
-    return claim.lease
+    assert isinstance(claim.leases[0], Lease)
+    return claim.leases[0]
 
 
 def written_at_once(store, copy, block, lease):

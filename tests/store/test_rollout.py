@@ -121,23 +121,23 @@ def test_a_late_write_is_refused(store, new_id, grown):
     """A worker whose lease has ended writes nothing, whether it was taken over or not; who holds it now does."""
     report = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
     first = claim(store, report.id, owner="slow", lease_seconds=0.1)
-    assert first.lease is not None
+    assert len(first.leases) == 1
     worker = Worker(store, store.hierarchy(report.id), grown[1].load().predict, store.grown_by(report.id))
-    block = worker._grow_block("/", 6, lease=first.lease, keeper=None)
+    block = worker._grow_block("/", 6, lease=first.leases[0], keeper=None)
     before = store.digest(report.id)
     time.sleep(0.2)
-    assert write(store, report.id, block, first.lease).lost
+    assert write(store, report.id, block, first.leases[0]).lost
     assert store.digest(report.id) == before
-    assert store.growing.renew(report.id, [first.lease], lease_seconds=60) == set()
+    assert store.growing.renew(report.id, [first.leases[0]], lease_seconds=60) == set()
     second = claim(store, report.id, owner="quick", lease_seconds=60)
-    assert (second.taken_from, second.lease is not None) == ("slow", True)
+    assert (second.taken_from, len(second.leases)) == ({"/": "slow"}, 1)
     third = claim(store, report.id, owner="third", lease_seconds=60)
-    assert (third.lease, third.held) == (None, {"/": "quick"})
-    assert claim(store, report.id, owner="quick", lease_seconds=60).lease == second.lease  # the same token asks again
-    assert write(store, report.id, block, first.lease).lost
+    assert (third.leases, third.held) == ((), {"/": "quick"})
+    assert claim(store, report.id, owner="quick", lease_seconds=60).leases == second.leases  # the same token asks again
+    assert write(store, report.id, block, first.leases[0]).lost
     assert store.digest(report.id) == before
-    assert store.growing.renew(report.id, [second.lease, first.lease], lease_seconds=60) == {second.lease}
-    assert write(store, report.id, block, second.lease).new
+    assert store.growing.renew(report.id, [*second.leases, *first.leases], lease_seconds=60) == {*second.leases}
+    assert write(store, report.id, block, second.leases[0]).new
     assert len(store.read(report.id)) == 1 + 3 + 9 + 27 + 81 + 243 + 729
     assert claim(store, report.id, owner="late", lease_seconds=60).done == {"/"}
     assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": report.id})[1] == [[0]]
