@@ -8,9 +8,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 
 from cfgraph.address import ROOT, format_address, level_of, parse_address, stem_of
 from cfgraph.errors import AddressError, InputError
@@ -37,8 +38,8 @@ class Links:
     def __len__(self) -> int:
         return len(self.parent)
 
-    def where(self, chosen: Bool[np.ndarray, " links"]) -> "Links":
-        """Some of the links."""
+    def take(self, chosen: Shaped[np.ndarray, " chosen"]) -> "Links":
+        """Some of the links, by number or by a mask."""
         return Links(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
 
 
@@ -120,12 +121,12 @@ class Cells:
         state[last][state[last] == EXPANDED] = FRONTIER
         radius = {} if self.radius is None else {"radius": np.full(last.stop, np.nan)}
         links = (
-            None if self.links is None else self.links.where((self.links.parent < last.stop) & (self.links.child < last.stop))
+            None if self.links is None else self.links.take((self.links.parent < last.stop) & (self.links.child < last.stop))
         )
         own = self.take_own(slice(0, last.stop))
         return type(self)(**{**columns, "state": state, **radius}, links=links, own=own, top=self.top)
 
-    def with_columns(self, **columns: np.ndarray) -> "Cells":
+    def with_columns(self, **columns: Any) -> "Cells":
         """The same cells with some columns replaced."""
         return replace(self, **columns)
 

@@ -156,8 +156,8 @@ class _Placed:
     def centers(self, embeddings: Embeddings) -> Float[np.ndarray, "cells dim"]:
         """The mean of the vectors given at and below each cell."""
         total, count = embeddings.sums(self.dag)
-        total = np.concatenate([total, np.zeros((self.virtual, total.shape[1]))])[self.order]
-        count = np.concatenate([count, np.zeros(self.virtual)])[self.order]
+        total = np.concatenate([total, np.zeros((int(self.virtual), total.shape[1]))])[self.order]
+        count = np.concatenate([count, np.zeros(int(self.virtual))])[self.order]
         for rows in reversed(self.levels[1:]):
             np.add.at(total, self.parent[rows], total[rows])
             np.add.at(count, self.parent[rows], count[rows])

@@ -190,7 +190,7 @@ def _read_links(graph: Graph, cells: Cells, keys: list[str], hierarchy: Hierarch
         parent, child, np.array(_joined(pages, "slot"), np.int32), residual, np.array(_joined(pages, "length"), float)
     )
     order = np.lexsort((links.parent, links.child))
-    links = links.where(order[links.parent[order] >= 0])  # a parent may lie outside a prefix or a subtree
+    links = links.take(order[links.parent[order] >= 0])  # a parent may lie outside a prefix or a subtree
     return links if len(links) else None
 
 
