@@ -26,6 +26,7 @@ COMMANDS = {
     "train": "Learn a predictor from the first levels of a hierarchy, judge it, and keep it in the graph.",
     "rollout": "Grow a hierarchy's frontier with a predictor: in place, or as a copy of its first levels.",
     "compare": "Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.",
+    "evaluate": "Judge a hierarchy by the classes of its points, and by embeddings of them.",
     "path": "Path metric between two cells, with the way it takes.",
     "query": "Run Cypher, or one of cfgraph's own operations, and print its rows.",
     "export": "Write the hierarchy or the predictor ID to a file.",

@@ -1,17 +1,21 @@
 """``cfgraph compare``"""
 
+import json
 from typing import TYPE_CHECKING
 
 import click
 
 from .context import Context, pass_context
-from .output import progress_bar
+from .output import json_value, print_table, progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from cfgraph.compare_names import NameComparison, TreeAgreement
+    from cfgraph.measures import PathDistortion
     from cfgraph.report import Comparison, Report, SeedsReport, Spread
+    from cfgraph.store import Store
 
 WIDTH = 100  # columns, where stdout is no terminal
 
@@ -25,17 +29,32 @@ WIDTH = 100  # columns, where stdout is no terminal
 @click.option(
     "--seeds", type=int, default=0, show_default=True, metavar="N", help="Train again with seeds 0..N-1; adds mean and spread."
 )
+@click.option(
+    "--by",
+    type=click.Choice(["address", "name"]),
+    help="How cells are matched.  [default: by name where a hierarchy was imported]",
+)
+@click.option("--bootstrap", "samples", type=click.IntRange(min=0), default=0, metavar="N", help="By name: intervals, N draws.")
 @click.option("--device", default="cpu", show_default=True, help="Where a network is evaluated: cpu, cuda, mps.")
 @pass_context
-def command(context: Context, true: str, predicted: str, format: str, **options: int | str) -> None:
+def command(
+    context: Context, true: str, predicted: str, format: str, by: str | None, samples: int, **options: int | str
+) -> None:
     """Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.
 
     Teacher-forced (one step from every true parent) and rolled out (what PREDICTED holds), with the baselines and a proven
     bound on the error beside them. Cells match by address.
+
+    By name, for hierarchies that have no addresses in common, such as imported ones: the names and the edges between names that
+    they share, and how the path metrics differ; of trees, over the leaves (or data points) that both have, Robinson-Foulds,
+    triplet distance, Fowlkes-Mallows by level and cophenetic correlation.
     """
     from cfgraph.compare import compare
 
     with context.open_store() as store, progress_bar(f"compare {predicted}") as progress:
+        if (by or _fit(store, true, predicted)) == "name":
+            found = _compare_names(store, true, predicted, pairs=options["pairs"], seed=options["seed"], samples=samples)
+            return _print_names(found, format=format)
         report = compare(store, true, predicted, progress=progress, **options)
     for warning in report.warnings:
         context.say(click.style(f"WARNING: {warning}", fg="red", bold=True))
@@ -43,6 +62,53 @@ def command(context: Context, true: str, predicted: str, format: str, **options:
         click.echo(report.to_json())
     else:
         print_report(report)
+
+
+def _fit(store: "Store", true: str, predicted: str) -> str:
+    return "name" if any(store.hierarchy(id).imported for id in (true, predicted)) else "address"
+
+
+def _compare_names(store: "Store", true: str, predicted: str, **options: int) -> "NameComparison":
+    from cfgraph.compare_names import compare_names
+
+    return compare_names(store.read_whole(true), store.read_whole(predicted), **options)
+
+
+def _print_names(found: "NameComparison", *, format: str) -> None:
+    """What a comparison by name found, as tables or JSON on stdout."""
+    if format == "json":
+        click.echo(json.dumps(json_value(found.to_dict()), indent=1))
+        return
+    shared = [[what, s.both, s.only_first, s.only_second] for what in ("names", "edges") if (s := getattr(found, what))]
+    print_table(["shared", "both", f"only {found.first}", f"only {found.second}"], shared)
+    rows = [] if found.path_distortion is None else _distortion_rows(found.path_distortion)
+    if found.trees is not None:
+        rows += _tree_rows(found.trees)
+    print_table(["measure", "value", ""], rows)
+    for remark in found.remarks:
+        click.echo(f"* {remark}")
+
+
+def _distortion_rows(found: "PathDistortion") -> list[list]:
+    told = f"over {found.pairs:,} pairs of names"
+    return [["path metric: mean relative difference", found.mean_relative, told], ["largest", found.max_relative, ""]]
+
+
+def _tree_rows(found: "TreeAgreement") -> list[list]:
+    clades, triplet, left_out = found.robinson_foulds, found.triplet, sum(found.left_out)
+    over = f"over {found.leaves:,} leaves" + (f", {left_out:,} left out" if left_out else "")
+    sampled = "" if triplet.exact else f"sampled, standard error {triplet.standard_error:.2g}"
+    rows = [
+        [
+            "Robinson-Foulds, normalised",
+            clades.normalised,
+            f"{clades.distance:,} of {clades.first + clades.second:,} clades; {over}",
+        ],
+        ["triplet distance", triplet.distance, sampled],
+        ["cophenetic correlation", found.cophenetic_correlation, ""],
+    ]
+    rows += [[f"Fowlkes-Mallows, level {level}", value, ""] for level, value in found.fowlkes_mallows.items()]
+    return rows + [[f"{name}, 95% interval", f"{one.low:.4f} to {one.high:.4f}", ""] for name, one in found.intervals.items()]
 
 
 def print_report(report: "Report") -> None:

@@ -10,12 +10,16 @@ from .output import print_table
 
 @click.command("path", epilog="Example: cfgraph path koch /0/2/1 /3")
 @click.argument("id")
-@click.argument("first", metavar="ADDRESS")
-@click.argument("second", metavar="ADDRESS")
+@click.argument("first", metavar="CELL")
+@click.argument("second", metavar="CELL")
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print.")
 @pass_context
 def command(context: Context, id: str, first: str, second: str, format: str) -> None:
-    """Path metric between two cells, with the way it takes."""
+    """Path metric between two cells, with the way it takes.
+
+    A cell is named by its address, or by its name where it has one. Where cells have several parents the way is the shortest
+    one up and down; cells below different roots have none.
+    """
     from cfgraph.path import find_path
 
     with context.open_store() as store:
@@ -23,6 +27,10 @@ def command(context: Context, id: str, first: str, second: str, format: str) -> 
     if format == "json":
         click.echo(json.dumps(vars(path), indent=1))
         return
+    if path.distance is None:
+        click.echo("distance: none, no way leads from the one to the other")
+        return
     click.echo(f"distance: {path.distance!r}")
-    click.echo(f"lowest common ancestor: {path.ancestor}")
+    if path.ancestor is not None:
+        click.echo(f"lowest common ancestor: {path.ancestor}")
     print_table(["from", "to", "length"], list(zip(path.way, path.way[1:], path.lengths, strict=False)))

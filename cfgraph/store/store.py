@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from cfgraph.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
 from cfgraph.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
 from cfgraph.cells import EXPANDED, FRONTIER, Cells, known_values
-from cfgraph.errors import InputError, NotFoundError, StoreRefusedError, VanishedError
+from cfgraph.errors import AddressError, InputError, NotFoundError, StoreRefusedError, VanishedError
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.settings import Settings, load_settings
 from cfgraph.store import reading
@@ -363,6 +363,18 @@ class Store:
         operation = load_query(name)
         operation.check_parameters(parameters or {})
         return self.graph.query(operation.statement, parameters or {}, write=write, asked=f"these parameters of {name}")
+
+    def find_named(self, identifier: str, names: Collection[str]) -> dict[str, str]:
+        """The addresses of the cells of some names; an ``AddressError`` for names that no cell, or several, have."""
+        self._readable(identifier)
+        low, high = subtree_range(identifier)
+        rows = self.graph.read("find_named", low=low, high=high, names=sorted(names), id_size=len(identifier))
+        found = {row["name"]: row["address"] for row in rows}
+        if missing := [name for name in sorted(names) if name not in found]:
+            raise AddressError(f"no cell of {identifier!r} is called {missing[0]!r} (an address begins with '/')")
+        if len(rows) > len(found):
+            raise AddressError(f"several cells of {identifier!r} have one of these names; say which by address")
+        return found
 
     def read_ways(self, identifier: str, addresses: list[str]) -> dict[str, dict[str, Any]]:
         """Every cell on the ways from the root to some cells, by address."""

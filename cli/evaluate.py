@@ -1,0 +1,97 @@
+"""``cfgraph evaluate``: judge a hierarchy by labels and embeddings of its points."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .context import Context, pass_context
+from .output import json_value, print_table
+
+if TYPE_CHECKING:
+    from cfgraph.evaluate import Evaluation
+
+
+@click.command("evaluate", epilog="Example: cfgraph evaluate digits --labels classes.npy --clusters 10")
+@click.argument("id", metavar="ID")
+@click.option("--labels", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The class of each point.")
+@click.option("--key", help="The array or column of the labels, where the file has several.")
+@click.option("--embeddings", metavar="FILE", type=click.Path(path_type=Path), help="A vector for each point.")
+@click.option("--clusters", type=int, metavar="K", help="Also judge the cut into K clusters.")
+@click.option("--height", type=float, metavar="H", help="Also judge the cut at height H.")
+@click.option("--level", type=int, metavar="L", help="Also judge the cells of level L as clusters.")
+@click.option("--bootstrap", "samples", type=click.IntRange(min=0), default=0, metavar="N", help="Intervals, from N draws.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn at random.")
+@click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print.")
+@pass_context
+def command(
+    context: Context,
+    id: str,
+    labels: Path,
+    key: str | None,
+    embeddings: Path | None,
+    clusters: int | None,
+    height: float | None,
+    level: int | None,
+    samples: int,
+    seed: int,
+    format: str,
+) -> None:
+    """Judge a hierarchy by the classes of its points, and by embeddings of them.
+
+    Points are the data points where the hierarchy knows them (in FILE a row each: .npy, .npz, .csv, .tsv, .parquet), else its
+    leaves by name (a column `name` beside the column `label`; in an .npz file an array `names`). Prints dendrogram purity and
+    leaf purity; with embeddings Dasgupta's cost with its bound, Moseley and Wang's revenue and the cophenetic correlation;
+    for a cut NMI, ARI, accuracy and Fowlkes-Mallows.
+    """
+    from cfgraph.evaluate import Cut, evaluate
+    from cfgraph.labels import Labels
+    from cfgraph.sources.embeddings import Embeddings
+
+    cut = Cut.of(clusters=clusters, height=height, level=level)
+    classes = Labels.read(labels, key=key)
+    vectors = None if embeddings is None else Embeddings.read(embeddings)
+    with context.open_store() as store:
+        hierarchy = store.read_whole(id)
+    found = evaluate(hierarchy, labels=classes, embeddings=vectors, cut=cut, samples=samples, seed=seed)
+    if format == "json":
+        click.echo(json.dumps(json_value(found.to_dict()), indent=1, default=str))
+        return
+    _print(found)
+
+
+def _print(found: "Evaluation") -> None:
+    left_out = f", {found.points_left_out:,} left out" if found.points_left_out else ""
+    click.echo(f"{found.id}: {found.points:,} points of {found.classes:,} classes{left_out}")
+    rows = [
+        _row(found, "dendrogram purity", "dendrogram_purity", found.dendrogram_purity),
+        _row(found, "leaf purity", "leaf_purity", found.leaf_purity),
+    ]
+    if found.similarity is not None:
+        cost = found.similarity
+        rows += [
+            ["Dasgupta's cost", cost.cost, f"at most {cost.bound:.6g} (the flattest tree); {cost.relative:.4f} of it"],
+            ["Moseley and Wang's revenue", cost.revenue, ""],
+            ["cophenetic correlation", found.cophenetic_correlation, ""],
+        ]
+    print_table(["measure", "value", ""], rows)
+    if found.scores is not None:
+        (name, value), scores = next(iter(found.cut.items())), found.scores
+        titles = {"nmi": "NMI", "ari": "ARI", "accuracy": "accuracy", "fowlkes_mallows": "Fowlkes-Mallows"}
+        title = f"cut by {name} {value:g}: {scores.clusters} clusters"
+        print_table(
+            ["measure", "value", ""],
+            [_row(found, told, key, getattr(scores, key)) for key, told in titles.items()],
+            title=title,
+        )
+
+
+def _row(found: "Evaluation", title: str, name: str, value: float) -> list[Any]:
+    interval = found.intervals.get(name)
+    told = (
+        ""
+        if interval is None
+        else f"{interval.confidence:.0%} of {interval.samples} draws: {interval.low:.4f} to {interval.high:.4f}"
+    )
+    return [title, value, told]
