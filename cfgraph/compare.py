@@ -130,6 +130,7 @@ def compare_cells(
     Raises:
         InputError: where the two are not comparable.
     """
+    true.check_field("compare by address")
     if true.cells is None:
         raise InputError(f"hierarchy {true.id!r} has no cells in memory; read them, or compare in the store")
     if predictor is None and trained is not None:
