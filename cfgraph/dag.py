@@ -4,6 +4,7 @@ Nodes are numbered 0..n-1, edges lead from a parent to a child. :func:`cfgraph.s
 hierarchy: it finds the roots, levels, primary parents and slots, and the centers where embeddings are given.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -40,6 +41,19 @@ class Dag:
 
     def __len__(self) -> int:
         return self.count
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything but the notes: the same dag from whatever file."""
+        whole = hashlib.sha256(repr((self.count, self.lengths, self.names)).encode())
+        arrays = {"parent": self.parent, "child": self.child, "length": self.length, "node_of_point": self.node_of_point}
+        for name, column in {**arrays, **dict(sorted(self.columns.items()))}.items():
+            if column is not None:
+                plain = (
+                    column.tolist() if column.dtype.kind in "OU" else np.ascontiguousarray(column + 0, dtype="<f8").tobytes()
+                )
+                whole.update(name.encode() + (repr(plain).encode() if isinstance(plain, list) else plain))
+        return whole.hexdigest()
 
     def label(self, node: int) -> str:
         """What a message calls a node."""

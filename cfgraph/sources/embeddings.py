@@ -67,6 +67,19 @@ class Embeddings:
         np.add.at(count, node, 1.0)
         return total, count
 
+    def of_points(self, dag: Dag) -> "Embeddings":
+        """The same by data point, where they were by name: so that they outlast the nodes that points lie in."""
+        if self.names is None:
+            return self
+        row = np.full(dag.count, -1, dtype=np.int64)
+        row[self._named_nodes(dag)] = np.arange(len(self.values))
+        row = row[dag.node_of_point]
+        lacking = np.flatnonzero(row < 0)
+        if len(lacking):
+            first = dag.label(int(dag.node_of_point[lacking[0]]))
+            raise InputError(f"{len(lacking)} of {len(row)} leaves have no embedding, such as {first}; give one for every leaf")
+        return Embeddings(self.values[row], None, self.digest)
+
     def _nodes(self, dag: Dag) -> tuple[np.ndarray, np.ndarray]:
         """The nodes that vectors are given to, and the vectors' rows."""
         if self.names is not None:

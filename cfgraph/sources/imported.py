@@ -11,9 +11,10 @@ Every source of hierarchies that people have already (linkages, logits, trees, o
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from cfgraph.cells import EXPANDED, LEAF, Cells, Links
 from cfgraph.dag import SHOWN, Dag, check_cycles, check_names, heights, ranges
 from cfgraph.errors import InputError
 from cfgraph.hierarchy import Hierarchy
+from cfgraph.sources.condense import condense, cut_levels
 from cfgraph.sources.embeddings import Embeddings
 
 RESERVED = ("key", "hierarchy", "address", "level", "center", "scale", "root_distance", "predicted", "radius", "size")
@@ -35,8 +37,10 @@ def imported(
     *,
     id: str,
     origin: str,
-    recipe: Mapping[str, Any],
-    embeddings: Embeddings | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    embeddings: Embeddings | Path | str | None = None,
+    minimum: int | None = None,
+    levels: int | None = None,
     point_nodes: bool = False,
 ) -> Hierarchy:
     """A dag as a hierarchy with its cells.
@@ -45,8 +49,10 @@ def imported(
         dag: what a source found.
         id: the new hierarchy's id.
         origin: the source's name.
-        recipe: what makes it again.
-        embeddings: vectors by name or by data point; they give centers, scales, residuals and lengths.
+        recipe: how the source made the dag, beside the dag's own digest.
+        embeddings: vectors by name or by data point, or a file of them; they give centers, scales, residuals and lengths.
+        minimum: M of ``--condense``: only the splits of a tree into clusters of at least so many points are kept.
+        levels: L of ``--levels``: a tree with heights is cut at so many.
         point_nodes: whether data points are to be nodes of the graph, each IN its cell.
 
     Raises:
@@ -55,10 +61,15 @@ def imported(
     """
     check_id(id)
     check_names(dag)
+    digest = dag.digest
+    embeddings = Embeddings.read(embeddings) if isinstance(embeddings, Path | str) else embeddings
+    dag, embeddings = _shrunk(dag, embeddings, minimum=minimum, levels=levels)
     if point_nodes and dag.node_of_point is None:
         raise InputError(f"{origin} knows of no data points, so none can be nodes; leave --points out")
     tree = _Placed.of(dag, id=id)
-    cells = tree.cells(None if embeddings is None else tree.centers(embeddings))
+    cells = tree.cells(None if embeddings is None else tree.centers(*embeddings.sums(dag)))
+    told = {**(recipe or {}), "embeddings_sha256": embeddings and embeddings.digest, "minimum": minimum, "levels": levels}
+    told = {name: value for name, value in told.items() if value is not None} | ({"points": True} if point_nodes else {})
     return Hierarchy(
         id=id,
         origin=origin,
@@ -72,10 +83,23 @@ def imported(
         points=None if dag.node_of_point is None else len(dag.node_of_point),
         point_nodes=point_nodes,
         notes=dag.notes,
-        recipe={"source": origin, **recipe, **({} if embeddings is None else {"embeddings_sha256": embeddings.digest})},
+        recipe={"source": origin, "dag_sha256": digest, **told},
         cells=cells,
         cell_of_point=tree.cell_of_point,
     )
+
+
+def _shrunk(
+    dag: Dag, embeddings: Embeddings | None, *, minimum: int | None, levels: int | None
+) -> tuple[Dag, Embeddings | None]:
+    """A tree condensed, cut at some heights, or both; what was a leaf is a data point in what is left."""
+    if minimum is None and levels is None:
+        return dag, embeddings
+    if dag.node_of_point is None:
+        dag = replace(dag, node_of_point=np.flatnonzero(np.bincount(dag.parent, minlength=dag.count) == 0))
+    embeddings = embeddings and embeddings.of_points(dag)
+    dag = dag if minimum is None else condense(dag, minimum)
+    return dag if levels is None else cut_levels(dag, levels), embeddings
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,9 +177,8 @@ class _Placed:
             size[rows] = size[self.parent[rows]] + 1 + digits[rows]
         return int(size.max())
 
-    def centers(self, embeddings: Embeddings) -> Float[np.ndarray, "cells dim"]:
-        """The mean of the vectors given at and below each cell."""
-        total, count = embeddings.sums(self.dag)
+    def centers(self, total: Float[np.ndarray, "nodes dim"], count: Float[np.ndarray, " nodes"]) -> np.ndarray:
+        """The mean of the vectors given at and below each cell, from their sums and numbers at each node."""
         total = np.concatenate([total, np.zeros((int(self.virtual), total.shape[1]))])[self.order]
         count = np.concatenate([count, np.zeros(int(self.virtual))])[self.order]
         for rows in reversed(self.levels[1:]):

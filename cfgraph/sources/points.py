@@ -64,6 +64,7 @@ def points(
     scale_depth: int = defaults.SCALE_DEPTH,
     duplicates: str = defaults.DUPLICATE_RULE,
     seed: int = defaults.SEED,
+    point_nodes: bool = False,
 ) -> Hierarchy:
     """The hierarchy that recursive k-means makes of points, with ``size`` and ``radius`` columns.
 
@@ -83,6 +84,7 @@ def points(
         scale_depth: the deepest level that the scale factor is estimated from.
         duplicates: what equal points get: ``refuse``, ``keep`` or ``drop`` (all but the first).
         seed: of k-means; each cell's own follows from it and from its address.
+        point_nodes: whether the points are to be nodes of the graph too, each IN the deepest cell that it is of.
 
     Raises:
         InputError: for data that cannot be read, holds too few points or duplicates, and arguments out of their range.
@@ -91,11 +93,11 @@ def points(
     numbers = _check_numbers(depth=depth, arity=arity, pca=pca, minimum_size=minimum_size, scale_depth=scale_depth, seed=seed)
     read = isinstance(data, Path | str)
     table = read_points(data, key=key, columns=columns) if read else check_points(data, where="the array")
-    values, remarks = _settle_duplicates(table.values, rule=duplicates)
+    values, kept, remarks = _settle_duplicates(table.values, rule=duplicates)
     _check_enough(values, depth=depth, arity=arity, minimum_size=minimum_size)
     values, explained = (values, ()) if pca is None else _reduce(values, components=pca, seed=seed)
     _check_different(values, arity=arity)
-    levels = _build_tree(values, arity=arity, depth=depth, minimum_size=minimum_size, seed=seed)
+    levels, cell = _build_tree(values, arity=arity, depth=depth, minimum_size=minimum_size, seed=seed)
     check_deepest_key(id, levels[-1].longest)
     factor, used, scale_notes = _estimate_scale(levels, scale_depth=scale_depth, arity=arity)
     cells = _place_cells(levels, arity=arity, scale_factor=factor)
@@ -110,8 +112,12 @@ def points(
         data_built=True,
         scale_depth=used,
         notes=(*table.notes, *remarks, *explained, *scale_notes),
-        recipe={"source": "points", "data_sha256": table.digest, "duplicates": duplicates, **numbers},
+        points=len(kept),
+        point_nodes=point_nodes,
+        recipe={"source": "points", "data_sha256": table.digest, "duplicates": duplicates, **numbers}
+        | ({"points": True} if point_nodes else {}),
         cells=cells,
+        cell_of_point=cell[kept],
     )
 
 
@@ -129,14 +135,14 @@ def _check_numbers(*, depth, arity, pca, minimum_size, scale_depth, seed) -> dic
 
 def _settle_duplicates(
     values: Float[np.ndarray, "points dim"], *, rule: str
-) -> tuple[Float[np.ndarray, "rows dim"], tuple[str, ...]]:
-    """The points after the rule for equal ones, and a remark where there were any."""
+) -> tuple[Float[np.ndarray, "rows dim"], Int[np.ndarray, " points"], tuple[str, ...]]:
+    """The points after the rule for equal ones, the row that each became, and a remark where there were any."""
     if rule not in defaults.DUPLICATES:
         raise InputError(f"expected a rule for duplicates out of {', '.join(defaults.DUPLICATES)}, got {rule!r}")
     first, group = _group_rows(values)
     repeated = len(values) - len(first)
     if repeated == 0:
-        return values, ()
+        return values, np.arange(len(values)), ()
     if rule == "refuse":
         later = int(np.flatnonzero(first[group] != np.arange(len(values)))[0])
         raise InputError(
@@ -144,8 +150,10 @@ def _settle_duplicates(
             f"which equals row {first[group[later]]} (counted from 0); say --duplicates keep or --duplicates drop"
         )
     if rule == "keep":
-        return values, (f"{repeated} of {len(values)} points repeat an earlier one",)
-    return values[np.sort(first)], (f"{repeated} of {len(values)} points that repeat an earlier one were dropped",)
+        return values, np.arange(len(values)), (f"{repeated} of {len(values)} points repeat an earlier one",)
+    rows = np.sort(first)
+    dropped = f"{repeated} of {len(values)} points that repeat an earlier one were dropped"
+    return values[rows], np.searchsorted(rows, first[group]), (dropped,)
 
 
 def _group_rows(values: Float[np.ndarray, "points dim"]) -> tuple[Int[np.ndarray, " groups"], Int[np.ndarray, " points"]]:
@@ -200,19 +208,23 @@ def _reduce(
 
 def _build_tree(
     values: Float[np.ndarray, "points dim"], *, arity: int, depth: int, minimum_size: int, seed: int
-) -> list[_Level]:
-    """The tree, level by level, down to ``depth`` or until nothing can be split."""
+) -> tuple[list[_Level], Int[np.ndarray, " points"]]:
+    """The tree, level by level, down to ``depth`` or until nothing can be split; and the deepest cell of each point."""
     from threadpoolctl import threadpool_limits
 
     group = _group_rows(values)[1]
     clusters = [_Cluster((), np.arange(len(values)), values.mean(axis=0), None)]
     levels: list[_Level] = []
+    cell, rows = np.zeros(len(values), dtype=np.int64), 0
     with threadpool_limits(limits=1):  # k-means sums over threads in the order they finish
         while True:
             divisible = [_is_divisible(cluster, group=group, arity=arity, minimum_size=minimum_size) for cluster in clusters]
             levels.append(_level_of(clusters, divisible))
+            for row, cluster in enumerate(clusters, start=rows):
+                cell[cluster.members] = row
+            rows += len(clusters)
             if len(levels) > depth or not any(divisible):
-                return levels
+                return levels, cell
             split = (cluster for cluster, fit in zip(clusters, divisible, strict=True) if fit)
             clusters = [child for cluster in split for child in _split(cluster, values, arity=arity, seed=seed)]
 
