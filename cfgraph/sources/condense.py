@@ -7,10 +7,11 @@ point under the lowest node kept above it. Neither recurses, and both take the m
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from cfgraph.dag import Dag, tree_order, tree_parents
+from cfgraph.dag import Dag
 from cfgraph.errors import InputError
 from cfgraph.sources.linkage import height_lengths
 from cfgraph.sources.parameters import check_integer
+from cfgraph.sources.trees import tree_order, tree_parents
 
 
 def condense(dag: Dag, minimum: int) -> Dag:

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.dag import Dag, shorten
+from cfgraph.dag import Dag
 from cfgraph.errors import InputError
-from cfgraph.sources.documents import read_text
+from cfgraph.sources.documents import read_text, shorten
 
 _BLOCK_BYTES = 1 << 24  # what pyarrow parses at once; no line may be longer
 _SEPARATORS = {".tsv": "\t", ".tab": "\t", ".csv": ","}
@@ -69,7 +69,7 @@ def read_edges(
 def edges_dag(child: Sequence[str], parent: Sequence[str], *, length: Float[np.ndarray, " rows"] | None = None) -> Dag:
     """The dag of child-parent pairs by name: nodes in the order in which their names come up, children first.
 
-    A pair that comes again is left out, with a note. Loops and cycles stay in: :func:`cfgraph.dag.find_cycle` shows them.
+    A pair that comes again is left out, with a note. Loops and cycles stay in: :func:`cfgraph.dag.check_cycles` refuses them.
 
     Raises:
         InputError: for columns of different lengths, empty names, and lengths that contradict each other.

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from cfgraph.dag import Dag, shorten
+from cfgraph.dag import Dag
 from cfgraph.errors import InputError
 from cfgraph.exports.graphml import JSON_TEXT
-from cfgraph.sources.documents import read_text
+from cfgraph.sources.documents import read_text, shorten
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.dag import Dag, preorder
+from cfgraph.dag import Dag
 from cfgraph.errors import InputError
 from cfgraph.sources.arrays import check_points, read_points
+from cfgraph.sources.trees import preorder
 
 
 def read_linkage(path: Path | str, *, key: str | None = None, names: Sequence[str] | None = None) -> Dag:

@@ -218,5 +218,5 @@ def test_bad_arguments():
     with pytest.raises(InputError, match="--condense needs a tree, got 1 of 3 nodes with several parents"):
         condense(two, 2)
     knot = Dag(count=2, parent=np.array([0, 1]), child=np.array([1, 0]), names=["a", "b"])
-    with pytest.raises(InputError, match="got a cycle: a -> b -> a"):
+    with pytest.raises(InputError, match="got one of 2 edges: 'a' -> 'b' -> 'a'"):
         cut_levels(knot, 1)

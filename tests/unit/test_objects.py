@@ -161,7 +161,7 @@ def test_graphs_that_are_refused():
         graph = nx.DiGraph()
         graph.add_edge("a", "b", weight=value)
         refuse("expected a finite length .* from 'a' to 'b'", graph)
-    assert find_cycle(graph_dag(nx.DiGraph([("a", "b"), ("b", "a")]))) in (["a", "b", "a"], ["b", "a", "b"])
+    assert find_cycle(graph_dag(nx.DiGraph([("a", "b"), ("b", "a")]))) in ([0, 1], [1, 0])
 
 
 @pytest.mark.parametrize("name", ["edges", "links"])
