@@ -1,0 +1,239 @@
+"""Graphs: a networkx DiGraph, a GraphML file or node-link JSON as a dag; edges lead from a parent to its child.
+
+Node attributes that are numbers, text or truth values become columns, ``name`` becomes the name (a node without one is
+called as its id), and an edge's ``length``, or else its ``weight``, becomes the length. Where every edge has a
+``slot``, siblings stand in its order, else in that of the edges. What an export of cfgraph says of a cell's place (level,
+scale, ...) is found anew, so that such a file comes back as the same hierarchy.
+"""
+
+import json
+import math
+import warnings
+from collections.abc import Iterable
+from itertools import compress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from cfgraph.dag import Dag
+from cfgraph.errors import InputError
+from cfgraph.exports.graphml import JSON_TEXT
+from cfgraph.sources.documents import read_text, shorten
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+# What the graph says of each cell by itself.
+_FOUND_ANEW = {"address", "center", "hierarchy", "key", "level", "predicted", "radius", "root_distance", "scale", "state"}
+_INTEGER_MAX = 2**63 - 1  # what a column and the graph hold
+
+
+def read_graph(path: Path | str) -> Dag:
+    """The dag in a .graphml (or .xml) file or a node-link .json; see :func:`graph_dag`.
+
+    Raises:
+        InputError: for a file of another form or a damaged one, and what :func:`graph_dag` refuses.
+    """
+    path = Path(path)
+    reader = {".graphml": _read_graphml, ".xml": _read_graphml, ".json": _read_node_link}.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"expected a graph in a file that ends in .graphml or .json, got {path}")
+    return graph_dag(reader(path), where=str(path))
+
+
+def graph_dag(graph: "nx.DiGraph", *, where: str = "the graph") -> Dag:
+    """The dag that a directed graph is, nodes and edges in the graph's order.
+
+    Raises:
+        InputError: for undirected graphs, parallel edges (with the pair), and lengths that are negative or no numbers.
+    """
+    if not graph.is_directed():
+        raise InputError(f"expected a directed graph, edges from parent to child, in {where}, got an undirected one; direct it")
+    if graph.number_of_nodes() == 0:
+        raise InputError(f"expected at least one node in {where}, got an empty graph")
+    _check_parallels(graph, where=where)
+    number = {node: index for index, node in enumerate(graph)}
+    ends = [(number[parent], number[child]) for parent, child in graph.edges()]
+    edges = np.array(ends, dtype=np.int64).reshape(-1, 2)
+    attributes = [values for *_, values in graph.edges(data=True)]
+    length = _lengths(graph, where=where)
+    order = _slot_order(attributes)
+    columns, notes = _columns([values for _, values in graph.nodes(data=True)], structured=_structured(graph))
+    return Dag(
+        count=len(number),
+        parent=edges[order, 0],
+        child=edges[order, 1],
+        length=None if length is None else length[order],
+        lengths="unit" if length is None else "branch",
+        names=[_name_of(node, values) for node, values in graph.nodes(data=True)],
+        columns=columns,
+        notes=notes,
+    )
+
+
+def _check_parallels(graph: "nx.DiGraph", *, where: str) -> None:
+    if not graph.is_multigraph():
+        return
+    seen = set()
+    for parent, child in graph.edges():
+        if (parent, child) in seen:
+            raise InputError(
+                f"expected one edge from a parent to a child in {where}, got parallel ones from {shorten(str(parent))!r} to "
+                f"{shorten(str(child))!r}; leave all but one out"
+            )
+        seen.add((parent, child))
+
+
+def _name_of(node: Any, values: dict[str, Any]) -> str:
+    name = values.get("name")
+    return str(node) if name is None else str(name)
+
+
+def _lengths(graph: "nx.DiGraph", *, where: str) -> Float[np.ndarray, " edges"] | None:
+    """``length`` of each edge, else its ``weight``, else NaN; None where no edge has either."""
+    length = np.full(graph.number_of_edges(), np.nan)
+    for index, (parent, child, values) in enumerate(graph.edges(data=True)):
+        value = values.get("length", values.get("weight"))
+        if value is None:
+            continue
+        if not isinstance(value, int | float | np.number) or not 0 <= value < math.inf:
+            raise InputError(
+                f"expected a finite length (or weight) of at least 0 at each edge of {where}, got {value!r} from "
+                f"{shorten(str(parent))!r} to {shorten(str(child))!r}"
+            )
+        length[index] = value
+    return None if np.isnan(length).all() else length
+
+
+def _slot_order(attributes: list[dict[str, Any]]) -> np.ndarray:
+    """The edges by slot where each has one, else as they are."""
+    slots = [values.get("slot") for values in attributes]
+    if not slots or not all(_is_whole(slot) for slot in slots):
+        return np.arange(len(slots))
+    return np.argsort(np.array(slots, dtype=np.int64), kind="stable")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and abs(value) <= _INTEGER_MAX
+
+
+def _structured(graph: "nx.DiGraph") -> set[str]:
+    """The attributes that an export of cfgraph has written as JSON text, lists that a column cannot hold."""
+    try:
+        return set(json.loads(graph.graph.get(JSON_TEXT, "[]")))
+    except (TypeError, ValueError):
+        return set()
+
+
+def _columns(nodes: list[dict[str, Any]], *, structured: set[str]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Each attribute that is numbers, text or truth values as a column, and a note of the others."""
+    names = dict.fromkeys(name for values in nodes for name in values if name not in _FOUND_ANEW and name != "name")
+    columns, left = {}, []
+    for name in names:
+        column = None if name in structured else _column([_plain(values.get(name)) for values in nodes])
+        if column is None:
+            left.append(str(name))
+        else:
+            columns[str(name)] = column
+    return columns, (f"attributes that are no numbers, text or truth values were left out: {', '.join(left)}",) if left else ()
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _column(values: list[Any]) -> np.ndarray | None:
+    """Whole numbers (-1 for none), floats (NaN), or text or truth values (None); None where they are nothing of one kind."""
+    kinds = {type(value) for value in values} - {type(None)}
+    gaps = [value is None for value in values]
+    if kinds == {int} and _fit_integers(compress(values, [not gap for gap in gaps]), low=0 if any(gaps) else -_INTEGER_MAX):
+        return np.array([-1 if value is None else value for value in values], dtype=np.int64)
+    if kinds and kinds <= {int, float}:
+        try:
+            return np.array([math.nan if value is None else float(value) for value in values])
+        except OverflowError:
+            return None
+    if kinds in ({bool}, {str}):
+        column = np.empty(len(values), dtype=object)
+        column[:] = values
+        return column
+    return None
+
+
+def _fit_integers(values: Iterable[int], *, low: int) -> bool:
+    return all(low <= value <= _INTEGER_MAX for value in values)
+
+
+def _read_graphml(path: Path) -> "nx.DiGraph":
+    """The graph in a GraphML file, with the defaults that the file gives its nodes and edges."""
+    from xml.etree.ElementTree import ParseError
+
+    import networkx as nx
+
+    text = read_text(path, expected="a graph as GraphML")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of drawing details that no hierarchy has
+            graph = nx.parse_graphml(_without_declaration(text))
+    except ParseError as error:
+        raise InputError(f"{path} is no XML: {error}; expected a graph as GraphML") from None
+    except (nx.NetworkXError, KeyError, ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{path} is no GraphML that networkx reads: {' '.join(str(error).split())[:200]}") from None
+    for name, items in (("node_default", graph.nodes(data=True)), ("edge_default", graph.edges(data=True))):
+        defaults = graph.graph.get(name) or {}
+        for *_, values in items if defaults else ():
+            values |= defaults | values
+    return graph
+
+
+def _without_declaration(text: str) -> str:
+    """The XML without its first line on encodings, which is not to be said of text that is decoded."""
+    return text.partition("?>")[2] if text.startswith("<?xml") else text
+
+
+def _read_node_link(path: Path) -> "nx.DiGraph":
+    """The graph in node-link JSON, its edges under ``edges`` or ``links``."""
+    import networkx as nx
+
+    try:
+        data = json.loads(read_text(path, expected="a graph as node-link JSON"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is no JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply to be node-link JSON") from None
+    name = next((name for name in ("edges", "links") if isinstance(data, dict) and name in data), None)
+    if name is None or not isinstance(data.get("nodes"), list) or not isinstance(data[name], list):
+        raise InputError(f"expected an object with the lists 'nodes' and 'edges' (or 'links') in {path}; it has others")
+    _check_node_link(data, name, path=path)
+    try:
+        return nx.node_link_graph(data, edges=name, multigraph=False)
+    except (nx.NetworkXError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no node-link JSON that networkx reads: {error!r}") from None
+
+
+def _check_node_link(data: dict[str, Any], name: str, *, path: Path) -> None:
+    """Each node has an id of its own, and each edge leads from one of them to one of them."""
+    seen = set()
+    for index, node in enumerate(data["nodes"]):
+        if not isinstance(node, dict) or "id" not in node:
+            raise InputError(f"expected an 'id' at each node of {path}, got none at node {index} (counted from 0)")
+        key = json.dumps(node["id"])
+        if key in seen:
+            raise InputError(f"expected nodes of different ids in {path}, got {shorten(key)} twice")
+        seen.add(key)
+    pairs = set()
+    for index, edge in enumerate(data[name]):
+        ends = [json.dumps(edge.get(end)) if isinstance(edge, dict) else "null" for end in ("source", "target")]
+        strange = [end for end in ends if end not in seen]
+        if strange:
+            raise InputError(
+                f"expected edges between the nodes of {path}, got {shorten(strange[0])} at edge {index} (counted from 0), "
+                "which is none of them"
+            )
+        if tuple(ends) in pairs:
+            raise InputError(
+                f"expected one edge from a parent to a child in {path}, got parallel ones from {' to '.join(ends)}"
+            )
+        pairs.add(tuple(ends))
