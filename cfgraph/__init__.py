@@ -32,7 +32,7 @@ _PUBLIC = {
     "grow": "cfgraph.growth",
     "to_networkx": "cfgraph.exports",
 }
-_VERBS = ("compare", "rollout", "train", "verify")  # modules that are called like their function (called.py)
+_VERBS = ("compare", "evaluate", "rollout", "train", "verify")  # modules that are called like their function (called.py)
 _MODULES = ("address", "exports", "growth", "metric", "plots", "predictors", "sources", *_VERBS)
 
 __all__ = [*_PUBLIC, *_MODULES, "__version__"]

@@ -110,11 +110,17 @@ def check_cycles(dag: Dag) -> None:
 
 
 def check_names(dag: Dag) -> None:
-    """An InputError where several nodes have one name: names are what embeddings, labels and comparison go by."""
+    """An InputError where several leaves have one name: names are what embeddings, labels and comparison go by.
+
+    Those of inner nodes may repeat, as support values in Newick do.
+    """
     if dag.names is None:
         return
-    seen: set[str] = set()
-    doubled = dict.fromkeys(name for name in dag.names if name is not None and (name in seen or seen.add(name)))
+    inner, seen = np.bincount(dag.parent, minlength=dag.count) > 0, set[str]()
+    leaves = (name for name, inside in zip(dag.names, inner.tolist(), strict=True) if name is not None and not inside)
+    doubled = dict.fromkeys(name for name in leaves if name in seen or seen.add(name))
     if doubled:
         shown = ", ".join(map(repr, list(doubled)[:SHOWN])) + (", ..." if len(doubled) > SHOWN else "")
-        raise InputError(f"expected names that name one node each, got {len(doubled)} that name several: {shown}; rename them")
+        raise InputError(
+            f"expected names that are of one leaf each, got {len(doubled)} that several have: {shown}; rename them"
+        )

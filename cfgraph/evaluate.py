@@ -18,6 +18,7 @@ from cfgraph.errors import InputError
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.judging import (
     Interval,
+    PurityPlan,
     SimilarityCost,
     bootstrap,
     cophenetic_correlation,
@@ -171,7 +172,7 @@ def _intervals(
 ) -> dict[str, Interval]:
     """Percentile intervals, over the points, of all that can be measured of a draw without building the tree anew."""
     measures: dict[str, Callable[[np.ndarray], float]] = {
-        "dendrogram_purity": lambda weight: dendrogram_purity(tree, label, weight=weight),
+        "dendrogram_purity": PurityPlan.of(tree, label).purity,
         "leaf_purity": lambda weight: leaf_purity(tree, label, weight=weight),
     }
     if cluster is not None:

@@ -2,18 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cfgraph.sources import defaults
 
+from .bring import bring
 from .context import Context, pass_context
-from .output import progress_bar
-
-if TYPE_CHECKING:
-    from cfgraph.hierarchy import Hierarchy
-    from cfgraph.sources.field import Field
+from .imported import SOURCES
 
 
 @click.group("ingest", epilog="Example: cfgraph ingest ifs --map koch --depth 5 --as koch")
@@ -63,7 +60,7 @@ def cfg(context: Context, bulk: bool, **arguments: Any) -> None:
     """
     from cfgraph.sources.cfg import field
 
-    _ingest(context, field(**arguments), bulk=bulk)
+    bring(context, field(**arguments), bulk=bulk)
 
 
 @command.command("ifs", epilog="Example: cfgraph ingest ifs maps.json --map barnsley_fern --depth 6 --as fern")
@@ -88,7 +85,7 @@ def ifs(
     if maps is None and map_name is None:
         raise InputError(f"expected a file of maps or a built-in system out of {', '.join(defaults.BUILT_IN)}; say which")
     center = None if root_center is None else root_center.split(",")
-    _ingest(context, field(maps=maps or map_name, map_name=map_name, root_center=center, **arguments), bulk=bulk)
+    bring(context, field(maps=maps or map_name, map_name=map_name, root_center=center, **arguments), bulk=bulk)
 
 
 @command.command("points", epilog="Example: cfgraph ingest points data.npz --key x --arity 3 --pca 8 --depth 5 --as digits")
@@ -106,6 +103,7 @@ def ifs(
 @click.option(
     "--scale-depth", type=int, default=defaults.SCALE_DEPTH, show_default=True, help="Levels that tell the scale factor."
 )
+@click.option("--points", "point_nodes", is_flag=True, help="Make each point a node of the graph, IN its cell.")
 @click.option(
     "--duplicates",
     type=click.Choice(defaults.DUPLICATES),
@@ -121,46 +119,8 @@ def points(context: Context, columns: str | None, bulk: bool, **arguments: Any) 
     """
     from cfgraph.sources.points import points as make
 
-    _ingest(context, make(columns=None if columns is None else columns.split(","), **arguments), bulk=bulk)
+    bring(context, make(columns=None if columns is None else columns.split(","), **arguments), bulk=bulk)
 
 
-def _ingest(context: Context, source: "Field | Hierarchy", *, bulk: bool) -> None:
-    """Write what a source gave, grown first where it is not, and say what it is."""
-    write = _write_in_bulk if bulk else _write
-    hierarchy, count, depth = write(context, source)
-    for remark in _remarks(hierarchy):
-        context.say(f"{hierarchy.id}: {remark}")
-    click.echo(
-        f"{hierarchy.id}: {count} cells, depth {depth}, arity {hierarchy.arity}, dimension {hierarchy.dimension}, "
-        f"scale factor {hierarchy.scale_factor:.6g}"
-    )
-
-
-def _write(context: Context, source: "Field | Hierarchy") -> tuple["Hierarchy", int, int]:
-    from cfgraph.hierarchy import Hierarchy
-
-    hierarchy = source if isinstance(source, Hierarchy) else source.grow()
-    with context.open_store() as store, progress_bar(f"ingest {hierarchy.id}") as progress:
-        store.write(hierarchy, progress=progress)
-    return hierarchy, len(hierarchy.cells), hierarchy.cells.depth
-
-
-def _write_in_bulk(context: Context, source: "Field | Hierarchy") -> tuple["Hierarchy", int, int]:
-    from cfgraph.bulk import ingest_bulk
-
-    with progress_bar("writing files") as progress:
-        report = ingest_bulk(context.store_url, source, settings=context.settings, say=context.say, progress=progress)
-    return report.hierarchy, report.cells, report.depth
-
-
-def _remarks(hierarchy: "Hierarchy") -> list[str]:
-    """What is worth saying besides: the notes, and the numbers that bound the field."""
-    measured = {
-        "bound R": hierarchy.residual_bound,
-        "separation delta": hierarchy.separation,
-        "Lipschitz constant Lambda": hierarchy.lipschitz,
-    }
-    known = ", ".join(f"{name} {value:.6g}" for name, value in measured.items() if value is not None)
-    by_level = hierarchy.separation_by_level
-    levels = [f"separation by level: {', '.join(f'{value:.3g}' for value in by_level)}"] if by_level else []
-    return [*hierarchy.notes, known, *levels]
+for source in SOURCES:
+    command.add_command(source)

@@ -1,14 +1,15 @@
 """Where hierarchies come from: each source turns keyword arguments into a Hierarchy whose cells are in memory.
 
-``cfg`` (seeded synthetic generators), ``ifs`` (affine iterated function systems) and ``points`` (recursive k-means) are
-modules, loaded when they are first used, and callable (cfgraph/called.py): ``cfgraph.sources.ifs(...)`` is
-``cfgraph.sources.ifs.ifs(...)``.
+``cfg`` (seeded synthetic generators), ``ifs`` (affine iterated function systems) and ``points`` (recursive k-means) make
+fields; ``logits`` (a classifier's), ``linkage`` (SciPy's), ``tree`` (Newick and fitted objects), ``edges`` (ontologies) and
+``graph`` (networkx, GraphML, node-link JSON) import what people have, all through ``imported.py``. They are modules, loaded
+when they are first used, and callable (cfgraph/called.py): ``cfgraph.sources.ifs(...)`` is ``cfgraph.sources.ifs.ifs(...)``.
 """
 
 import importlib
 from types import ModuleType
 
-__all__ = ["cfg", "ifs", "points"]
+__all__ = ["cfg", "edges", "graph", "ifs", "linkage", "logits", "points", "tree"]
 
 
 def __getattr__(name: str) -> ModuleType:

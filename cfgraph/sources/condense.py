@@ -9,9 +9,8 @@ from jaxtyping import Bool, Float, Int
 
 from cfgraph.dag import Dag
 from cfgraph.errors import InputError
-from cfgraph.sources.linkage import height_lengths
 from cfgraph.sources.parameters import check_integer
-from cfgraph.sources.trees import tree_order, tree_parents
+from cfgraph.sources.trees import height_lengths, tree_order, tree_parents
 
 
 def condense(dag: Dag, minimum: int) -> Dag:

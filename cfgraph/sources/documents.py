@@ -30,6 +30,14 @@ def read_text(path: Path | str, *, expected: str) -> str:
     return text
 
 
+def read_names(path: Path | str) -> list[str]:
+    """The names in a text file, one a line; lines without a name are refused, but for the last."""
+    lines = read_text(path, expected="a name a line").splitlines()
+    if empty := [number for number, line in enumerate(lines, start=1) if not line.strip()]:
+        raise InputError(f"expected a name in every line of {path}, got none in line {empty[0]} ({len(empty)} such lines)")
+    return lines
+
+
 def place_of(text: str, position: int) -> str:
     """A position in a text as people count: ``line 2, column 7``, both from 1."""
     return f"line {text.count(chr(10), 0, position) + 1}, column {position - text.rfind(chr(10), 0, position)}"

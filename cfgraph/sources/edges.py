@@ -13,13 +13,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from cfgraph.called import make_callable
 from cfgraph.dag import Dag
 from cfgraph.errors import InputError
+from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources.documents import read_text, shorten
+from cfgraph.sources.imported import imported
 
 _BLOCK_BYTES = 1 << 24  # what pyarrow parses at once; no line may be longer
 _SEPARATORS = {".tsv": "\t", ".tab": "\t", ".csv": ","}
@@ -36,6 +40,34 @@ class _Layout:
     separator: str
     start: int  # the character that the first row begins with
     path: Path
+
+
+def edges(
+    *,
+    id: str,
+    data: Path | str,
+    child: str | None = None,
+    parent: str | None = None,
+    length: str | None = None,
+    separator: str | None = None,
+    **options: Any,
+) -> Hierarchy:
+    """The hierarchy of the child-parent pairs in a file: an ontology, with several parents and several roots.
+
+    Args:
+        id: the hierarchy's id.
+        data: the file.
+        child: see :func:`read_edges`, as are the next three.
+        parent: the same.
+        length: the same.
+        separator: the same.
+        options: ``embeddings``, ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
+
+    Raises:
+        InputError: for a file of another form, and what ``imported`` refuses, a cycle among it, which is shown.
+    """
+    dag = read_edges(data, child=child, parent=parent, length=length, separator=separator)
+    return imported(dag, id=id, origin="edges", **options)
 
 
 def read_edges(
@@ -349,3 +381,6 @@ def _named(dag: Dag, codes: Int[np.ndarray, " twice_rows"], columns: dict, *, la
         note = f"{len(names) - len(set(names)):,} names are another node's too, so nodes go by their identifiers"
         return replace(dag, columns={"label": np.array(names, dtype=object)}, notes=(*dag.notes, note))
     return replace(dag, names=names, columns={"identifier": np.array(dag.names, dtype=object)})
+
+
+make_callable(__name__)

@@ -95,7 +95,9 @@ class Embeddings:
         return points[inside], inside
 
     def _named_nodes(self, dag: Dag) -> np.ndarray:
-        node_of = {name: node for node, name in enumerate(dag.names or ()) if name is not None}
+        inner = np.bincount(dag.parent, minlength=dag.count) > 0
+        by_kind = np.argsort(~inner, kind="stable").tolist()  # leaves last: names of inner nodes may repeat
+        node_of = {dag.names[node]: node for node in by_kind if dag.names[node] is not None} if dag.names else {}
         unknown = [name for name in self.names if name not in node_of]
         if unknown:
             raise InputError(

@@ -6,14 +6,45 @@ The dag has the same numbers, and keeps them in the column ``merge`` too, so tha
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from cfgraph.called import make_callable
 from cfgraph.dag import Dag
 from cfgraph.errors import InputError
+from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources.arrays import check_points, read_points
-from cfgraph.sources.trees import preorder
+from cfgraph.sources.documents import read_names
+from cfgraph.sources.imported import imported
+from cfgraph.sources.trees import height_lengths, preorder
+
+
+def linkage(
+    *,
+    id: str,
+    data: Path | str | Float[np.ndarray, "merges 4"],
+    key: str | None = None,
+    names: Path | str | Sequence[str] | None = None,
+    **options: Any,
+) -> Hierarchy:
+    """The hierarchy that SciPy's linkage matrix is.
+
+    Args:
+        id: the hierarchy's id.
+        data: a .npy, .npz, .csv or .parquet file, or an array: a row a merge.
+        key: the array of an .npz file; not needed where it holds one.
+        names: of the points, or a file with one a line.
+        options: ``embeddings``, ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
+
+    Raises:
+        InputError: for a matrix that is no linkage, another number of names, and what ``imported`` refuses.
+    """
+    names = read_names(names) if isinstance(names, Path | str) else names
+    if isinstance(data, Path | str):
+        return imported(read_linkage(data, key=key, names=names), id=id, origin="linkage", **options)
+    return imported(linkage_dag(data, names=names), id=id, origin="linkage", **options)
 
 
 def read_linkage(path: Path | str, *, key: str | None = None, names: Sequence[str] | None = None) -> Dag:
@@ -65,16 +96,6 @@ def merges_dag(
         node_of_point=np.arange(points),
         notes=notes,
     )
-
-
-def height_lengths(
-    height: Float[np.ndarray, " nodes"], *, parent: Int[np.ndarray, " edges"], child: Int[np.ndarray, " edges"]
-) -> tuple[Float[np.ndarray, " edges"], tuple[str, ...]]:
-    """``height[parent] - height[child]``, 0 where that is negative, and a note of how often it was."""
-    difference = height[parent] - height[child]
-    inverted = int(np.count_nonzero(difference < 0))
-    notes = (f"{inverted:,} nodes lie higher than what they are merged into; those edges have length 0",) if inverted else ()
-    return np.maximum(difference, 0.0), notes
 
 
 def _sizes(children: Int[np.ndarray, "merges 2"], *, points: int) -> Int[np.ndarray, " nodes"]:
@@ -212,3 +233,6 @@ def _fill_linkage(number, *, parent, slot, height, inner) -> Float[np.ndarray, "
     Z[number[inner] - points, 2] = height[inner]
     Z[:, 3] = _sizes(Z[:, :2].astype(np.int64), points=points)[points:]
     return Z
+
+
+make_callable(__name__)

@@ -12,8 +12,9 @@ from jaxtyping import Float, Int
 from cfgraph.dag import Dag
 from cfgraph.errors import InputError
 from cfgraph.sources.condense import condense
-from cfgraph.sources.graphs import graph_dag
-from cfgraph.sources.linkage import height_lengths, linkage_dag, merges_dag
+from cfgraph.sources.graph import graph_dag
+from cfgraph.sources.linkage import linkage_dag, merges_dag
+from cfgraph.sources.trees import height_lengths
 
 
 def object_dag(thing: Any, *, names: Sequence[str | None] | None = None) -> Dag:

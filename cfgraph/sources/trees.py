@@ -1,7 +1,7 @@
 """Trees: a dag in which each node has one parent at most, and the order in which its nodes are met."""
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from cfgraph.dag import Dag, check_cycles
 from cfgraph.errors import InputError
@@ -51,3 +51,13 @@ def preorder(parent: Int[np.ndarray, " nodes"], *, slot: Int[np.ndarray, " nodes
         if first < last:
             stack += below[first:last]
     return np.array(order, dtype=np.int64)
+
+
+def height_lengths(
+    height: Float[np.ndarray, " nodes"], *, parent: Int[np.ndarray, " edges"], child: Int[np.ndarray, " edges"]
+) -> tuple[Float[np.ndarray, " edges"], tuple[str, ...]]:
+    """``height[parent] - height[child]``, 0 where that is negative, and a note of how often it was."""
+    difference = height[parent] - height[child]
+    inverted = int(np.count_nonzero(difference < 0))
+    notes = (f"{inverted:,} nodes lie higher than what they are merged into; those edges have length 0",) if inverted else ()
+    return np.maximum(difference, 0.0), notes

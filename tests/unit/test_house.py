@@ -18,9 +18,9 @@ FLOORS = [
     (1, r"cfgraph\.(address|cells|dag|hierarchy|owner|events)"),
     (2, r"cfgraph\.(growth|metric|shortest|blocks|measures|locate|slabs)"),
     (3, r"cfgraph\.(sources|predictors|exports|report|windows|tallies|certificates)"),
-    (4, r"cfgraph\.train"),
+    (4, r"cfgraph\.(train|labels|leaves)"),
     (5, r"cfgraph\.(store|plots)"),
-    (6, r"cfgraph\.(leases|worker|crew|watch|rollout|compare|verify|path|bulk)"),
+    (6, r"cfgraph\.(leases|worker|crew|watch|rollout|compare|compare_names|evaluate|verify|path|bulk)"),
     (7, r"cfgraph\.demo"),
     (8, r"cfgraph\.cli"),
 ]

@@ -14,7 +14,7 @@ from cfgraph.dag import find_cycle
 from cfgraph.errors import InputError
 from cfgraph.exports import to_networkx, write_graphml, write_node_link
 from cfgraph.sources.condense import condense
-from cfgraph.sources.graphs import graph_dag, read_graph
+from cfgraph.sources.graph import graph_dag, read_graph
 from cfgraph.sources.linkage import linkage_dag
 from cfgraph.sources.objects import condensed_dag, object_dag
 from cfgraph.sources.points import points as ingest_points

@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from cfgraph.called import make_callable
 from cfgraph.dag import Dag
 from cfgraph.errors import InputError
 from cfgraph.exports.graphml import JSON_TEXT
+from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources.documents import read_text, shorten
+from cfgraph.sources.imported import imported
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -28,6 +31,21 @@ if TYPE_CHECKING:
 # What the graph says of each cell by itself.
 _FOUND_ANEW = {"address", "center", "hierarchy", "key", "level", "predicted", "radius", "root_distance", "scale", "state"}
 _INTEGER_MAX = 2**63 - 1  # what a column and the graph hold
+
+
+def graph(*, id: str, data: "Path | str | nx.DiGraph", **options: Any) -> Hierarchy:
+    """The hierarchy that a directed graph is, edges from parents to children.
+
+    Args:
+        id: the hierarchy's id.
+        data: a GraphML or node-link JSON file, or a networkx DiGraph.
+        options: ``embeddings``, ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
+
+    Raises:
+        InputError: for what :func:`read_graph` and :func:`graph_dag` refuse, and ``imported``.
+    """
+    dag = read_graph(data) if isinstance(data, Path | str) else graph_dag(data)
+    return imported(dag, id=id, origin="graph", **options)
 
 
 def read_graph(path: Path | str) -> Dag:
@@ -237,3 +255,6 @@ def _check_node_link(data: dict[str, Any], name: str, *, path: Path) -> None:
                 f"expected one edge from a parent to a child in {path}, got parallel ones from {' to '.join(ends)}"
             )
         pairs.add(tuple(ends))
+
+
+make_callable(__name__)

@@ -1,0 +1,43 @@
+"""Trees that people have: a Newick file, or a fitted Python object (cfgraph/sources/objects.py)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cfgraph.called import make_callable
+from cfgraph.hierarchy import Hierarchy
+from cfgraph.sources.documents import read_names
+from cfgraph.sources.imported import imported
+from cfgraph.sources.newick import read_newick
+from cfgraph.sources.objects import object_dag
+
+
+def tree(
+    *,
+    id: str,
+    data: Any,
+    index: int | None = None,
+    names: Path | str | Sequence[str] | None = None,
+    **options: Any,
+) -> Hierarchy:
+    """The hierarchy that a tree is.
+
+    Args:
+        id: the hierarchy's id.
+        data: a Newick file; or a fitted ``AgglomerativeClustering``, ``BisectingKMeans`` or ``HDBSCAN``, a networkx DiGraph,
+            or a linkage matrix.
+        index: of several trees in a file the one to take, counted from 0.
+        names: of an object's points, or a file with one a line.
+        options: ``embeddings``, ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
+
+    Raises:
+        InputError: for a text that is no Newick (with the place), an object that is not fitted or of another class, and
+            what ``imported`` refuses.
+    """
+    if isinstance(data, Path | str):
+        return imported(read_newick(data, index=index), id=id, origin="tree", **options)
+    names = read_names(names) if isinstance(names, Path | str) else names
+    return imported(object_dag(data, names=names), id=id, origin="tree", **options)
+
+
+make_callable(__name__)

@@ -1,0 +1,129 @@
+"""The sources of ``cfgraph ingest`` that import hierarchies which people have already."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .bring import bring
+from .context import Context, pass_context
+
+FILE = click.Path(path_type=Path)
+
+
+def _shared(function: Callable) -> Callable:
+    """The options that every imported source has."""
+    options = (
+        click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id."),
+        click.option("--embeddings", metavar="FILE", type=FILE, help="Vectors of the leaves: they give centers and lengths."),
+        click.option("--points", "point_nodes", is_flag=True, help="Make each data point a node of the graph, IN its cell."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _shrinking(function: Callable) -> Callable:
+    """The options that make a deep tree shallow."""
+    options = (
+        click.option("--condense", "minimum", type=int, metavar="M", help="Keep the splits into clusters of M points or more."),
+        click.option("--levels", type=int, metavar="L", help="Cut the tree at L heights."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+NAMES = click.option("--names", metavar="FILE", type=FILE, help="Names, one a line.")
+KEY = click.option("--key", help="The array of an .npz file; not needed where it holds one.")
+
+
+@click.command("logits", epilog="Example: cfgraph ingest logits logits.npy --names classes.txt --points --as classes")
+@click.argument("data", metavar="FILE", type=FILE)
+@_shared
+@KEY
+@click.option("--names", metavar="FILE", type=FILE, help="Names of the classes, one a line.")
+@click.option("--multiway", type=float, metavar="T", help="Collapse merges within T of the largest height of their parent's.")
+@click.option("--attach", is_flag=True, help="Make each data point a leaf below its class.")
+@pass_context
+def logits(context: Context, **arguments: Any) -> None:
+    """A tree of the classes of a classifier, from its logits or log-probabilities in FILE, a row a data point.
+
+    The method of "From Logits to Hierarchies" (arXiv 2410.07858): the group of classes that is predicted least surely is merged
+    with the group that its points would be given to next. Cells have the properties name, height and affinity; each point lies
+    in the class that is predicted for it.
+    """
+    from cfgraph.sources.logits import logits as make
+
+    bring(context, make(**arguments))
+
+
+@click.command("linkage", epilog="Example: cfgraph ingest linkage linkage.npy --names names.txt --as words")
+@click.argument("data", metavar="FILE", type=FILE)
+@_shared
+@_shrinking
+@KEY
+@click.option("--names", metavar="FILE", type=FILE, help="Names of the points, one a line.")
+@pass_context
+def linkage(context: Context, **arguments: Any) -> None:
+    """SciPy's linkage matrix in FILE: .npy, .npz, .csv or .parquet, a row a merge.
+
+    Cells have the properties height and merge (their number in the matrix); lengths are differences of heights.
+    """
+    from cfgraph.sources.linkage import linkage as make
+
+    bring(context, make(**arguments))
+
+
+@click.command("tree", epilog="Example: cfgraph ingest tree species.nwk --as species")
+@click.argument("data", metavar="FILE", type=FILE)
+@_shared
+@_shrinking
+@click.option("--tree", "index", type=int, metavar="N", help="Of several trees in FILE, take this one; the first is 0.")
+@pass_context
+def tree(context: Context, **arguments: Any) -> None:
+    """A Newick tree in FILE, with its names and branch lengths.
+
+    From Python, cfgraph.sources.tree also takes scikit-learn's AgglomerativeClustering and BisectingKMeans, and HDBSCAN.
+    """
+    from cfgraph.sources.tree import tree as make
+
+    bring(context, make(**arguments))
+
+
+@click.command("edges", epilog="Example: cfgraph ingest edges ontology.tsv --as ontology")
+@click.argument("data", metavar="FILE", type=FILE)
+@_shared
+@_shrinking
+@click.option("--child", metavar="COLUMN", help="The column of the children.  [default: child]")
+@click.option("--parent", metavar="COLUMN", help="The column of the parents.  [default: parent]")
+@click.option("--length", metavar="COLUMN", help="The column of the lengths.  [default: length or weight, if there is one]")
+@pass_context
+def edges(context: Context, **arguments: Any) -> None:
+    """Child-parent pairs in FILE, .tsv or .csv: an ontology, with several parents a node and several roots.
+
+    Cycles are refused, and shown. Several roots hang under a virtual one, which no path uses.
+    """
+    from cfgraph.sources.edges import edges as make
+
+    bring(context, make(**arguments))
+
+
+@click.command("graph", epilog="Example: cfgraph ingest graph taxonomy.graphml --as taxonomy")
+@click.argument("data", metavar="FILE", type=FILE)
+@_shared
+@_shrinking
+@pass_context
+def graph(context: Context, **arguments: Any) -> None:
+    """A directed graph in FILE: GraphML or node-link JSON, edges from parents to children.
+
+    Attributes of nodes that are numbers, texts or truth values become properties of cells; `length` or `weight` of edges their
+    lengths. From Python, cfgraph.sources.graph takes any networkx DiGraph.
+    """
+    from cfgraph.sources.graph import graph as make
+
+    bring(context, make(**arguments))
+
+
+SOURCES = (logits, linkage, tree, edges, graph)
