@@ -103,10 +103,10 @@ def triplet_distance(
     ``exact_points`` points in O(n^2 log n); ``sampled_triplets`` (with replacement) above, with a standard error. Dobson
     (1975).
 
-    With A triplets of the same pair in both trees, R1 and R2 with a pair in the first and in the second, N all of them, and
+    Derived, docs/mathematics.md: with A triplets of the same pair in both trees, R1 and R2 with a pair in the first and in the second, N all of them, and
     E = sum over points i of the pairs {j, k} that i meets in one cell of the first and in one of the second tree:
     ``E = 3 N - 2 (R1 + R2) + 2 A + B`` with B the triplets of different pairs, so the same shape have
-    ``A + (N - R1 - R2 + A + B)`` (derived: a triplet counts once in E where it has the same pair in both trees, or a pair in
+    ``A + (N - R1 - R2 + A + B)`` (a triplet counts once in E where it has the same pair in both trees, or a pair in
     one only, and three times where it has none in either).
 
     Raises:
@@ -117,7 +117,7 @@ def triplet_distance(
     if sampled_triplets < 1:
         raise InputError(f"expected at least one triplet to sample, got {sampled_triplets}")
     if np.count_nonzero(weight) < 3:
-        return TripletDistance(math.nan, triplets=0, exact=True)
+        return TripletDistance(math.nan, triplets=0.0, exact=True)
     if first.points <= exact_points:
         return _every_triplet(first, second, weight=weight.astype(np.float64))
     return _some_triplets(first, second, weight=weight, count=sampled_triplets, seed=seed)
@@ -138,7 +138,7 @@ def _every_triplet(first: Dendrogram, second: Dendrogram, *, weight: Float[np.nd
     triplets = _count_triplets(weight)
     unlike = together - 3 * triplets + 2 * paired.sum() - 2 * alike
     same = alike + (triplets - paired.sum() + alike + unlike)
-    return TripletDistance(max(0.0, 1 - same / triplets), triplets=triplets, exact=True)
+    return TripletDistance(max(0.0, float(1 - same / triplets)), triplets=triplets, exact=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +186,7 @@ def _some_triplets(first: Dendrogram, second: Dendrogram, *, weight: np.ndarray,
         seen += len(i)
     share = differ / seen
     error = math.sqrt(share * (1 - share) / seen)
-    return TripletDistance(share, triplets=seen, exact=False, seed=seed, standard_error=error)
+    return TripletDistance(share, triplets=float(seen), exact=False, seed=seed, standard_error=error)
 
 
 def _shapes(tree: Dendrogram, i: np.ndarray, j: np.ndarray, k: np.ndarray) -> Int[np.ndarray, " triplets"]:

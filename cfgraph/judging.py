@@ -267,7 +267,12 @@ def _gaussian_cost(tree, embedding, *, weight, choice: Choice, bandwidth: float 
         cost, similarity = cost + float(alike @ size[some.meeting[0]]), similarity + float(alike.sum())
         seen, pairs = seen + float(some.weight.sum()), pairs + len(alike)
     scale = count_pairs(weight) / seen if seen else 0.0
-    told = {"points": float(weight.sum()), "pairs": pairs, "exact": choice.exact, "seed": None if choice.exact else choice.seed}
+    told = {
+        "points": float(weight.sum()),
+        "pairs": float(pairs),
+        "exact": choice.exact,
+        "seed": None if choice.exact else choice.seed,
+    }
     return SimilarityCost(cost * scale, similarity * scale, **told)
 
 
@@ -356,7 +361,8 @@ def bootstrap(
     """The percentile interval of a measure over draws of the points, as many as there are, with replacement.
 
     ``measure`` is given how often each point was drawn, as every measure here takes for ``weight``; its value where each
-    counts once is ``value``. Low and high are NaN where no draw has one. Efron (1979).
+    counts once is ``value``. Low and high are NaN where no draw has one. Copies of a point make small cells a little purer, so
+    an interval of purity may lie above its value where classes are rare. Efron (1979).
 
     Raises:
         InputError: for fewer than one sample or point, or a confidence outside (0, 1).

@@ -64,7 +64,7 @@ def clusters_of(tree, split):
     return [found[point] for point in range(tree.points)]
 
 
-@given(dendrograms(heights=True), st.integers(0, 4))
+@given(dendrograms(heights=True), st.integers(0, 4).map(float))
 def test_cut_height_splits_what_has_higher_merges_below(tree, height):
     high = [max(tree.height[c] for c in range(tree.cells) if cell in way_up(tree, c)) > height for cell in range(tree.cells)]
     split = {cell for cell in range(tree.cells) if high[cell]}
