@@ -103,11 +103,8 @@ def triplet_distance(
     ``exact_points`` points in O(n^2 log n); ``sampled_triplets`` (with replacement) above, with a standard error. Dobson
     (1975).
 
-    Derived, docs/mathematics.md: with A triplets of the same pair in both trees, R1 and R2 with a pair in the first and in the second, N all of them, and
-    E = sum over points i of the pairs {j, k} that i meets in one cell of the first and in one of the second tree:
-    ``E = 3 N - 2 (R1 + R2) + 2 A + B`` with B the triplets of different pairs, so the same shape have
-    ``A + (N - R1 - R2 + A + B)`` (a triplet counts once in E where it has the same pair in both trees, or a pair in
-    one only, and three times where it has none in either).
+    Exact counts come from two sums over pairs: of the points outside both cells where a pair meets, and of the pairs that a
+    point meets in one cell of either tree (derived, docs/mathematics.md).
 
     Raises:
         InputError: for trees with different numbers of points, weights of the wrong length, no triplet to sample.
