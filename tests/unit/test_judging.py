@@ -72,6 +72,14 @@ def test_purity_of_the_plain_cases():
     assert dendrogram_purity(star, np.array(["a", "a", "b"])) == pytest.approx(2 / 3)
     assert dendrogram_purity(star, np.array([7, 7, 7])) == 1.0
     assert math.isnan(dendrogram_purity(star, np.array([1, 2, 3])))
+    for kind in (
+        np.array([-5, -5, 70_000]),
+        np.array([True, True, False]),
+        np.array([2.5, 2.5, 0.1]),
+        np.array([9, 9, 65_535]),
+    ):
+        assert dendrogram_purity(star, kind) == pytest.approx(2 / 3)
+        assert leaf_purity(star, kind) == 1.0
     heap = Dendrogram(np.array([-1]), np.array([0, 0, 0, 0]))
     assert dendrogram_purity(heap, np.array([0, 0, 1, 1])) == 0.5
     assert leaf_purity(heap, np.array([0, 0, 0, 1])) == 0.75
