@@ -16,7 +16,7 @@ HOUSE = Path(__file__).parents[2]
 FLOORS = [
     (0, r"cfgraph\.(errors|settings|called)"),
     (1, r"cfgraph\.(address|cells|dag|hierarchy|owner|events)"),
-    (2, r"cfgraph\.(growth|metric|shortest|blocks|measures|locate|slabs)"),
+    (2, r"cfgraph\.(growth|metric|shortest|blocks|measures|locate|slabs|dendrogram|pairs|cuts|judging|agreement)"),
     (3, r"cfgraph\.(sources|predictors|exports|report|windows|tallies|certificates)"),
     (4, r"cfgraph\.(train|labels|leaves)"),
     (5, r"cfgraph\.(store|plots)"),
