@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Shaped
 
 from cfgraph.errors import InputError
-from cfgraph.sources.arrays import check_file
 
 NAME, LABEL = "name", "label"  # columns of a table
 NAMES = "names"  # the array of an .npz file that holds names
@@ -33,7 +32,9 @@ class Labels:
         column ``label`` and perhaps a column ``name`` (``key`` calls the former otherwise), or a single column. Raises an
         ``InputError`` for a file that cannot be read or holds none of these.
         """
-        path = check_file(path)
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"there is no file {path}; expected the labels of a hierarchy's points")
         if path.suffix in (".npy", ".npz"):
             values, names = _read_arrays(path, key=key)
         elif path.suffix in (".csv", ".tsv", ".parquet"):

@@ -139,7 +139,9 @@ class Store:
             done += written.cells
             progress(done, len(cells))
 
-        last_state = np.where(cells.state == EXPANDED, FRONTIER, cells.state).astype(np.uint8)
+        # An expanded cell without children here has some by links alone, which come in the end.
+        to_expand = (cells.state == EXPANDED) & (cells.child_count > 0)
+        last_state = np.where(to_expand, FRONTIER, cells.state).astype(np.uint8)
         with BlockWriter(self.graph, identifier=hierarchy.id, sessions=sessions, done=count) as writer:
             for layer in _layers(hierarchy, cells, last_state=last_state):
                 for make_block in self._unwritten(hierarchy.id, cells, layer):

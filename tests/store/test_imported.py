@@ -52,6 +52,14 @@ def test_several_parents(store, new_id):
     assert (found.cells.links.parent.tolist(), found.cells.links.child.tolist()) == ([2], [3])
 
 
+def test_children_by_links_alone(store, new_id):
+    """Both children of b are a's too, and a has the lower key."""
+    parent, child = np.array([0, 0, 1, 1, 2, 2]), np.array([1, 2, 3, 4, 3, 4])
+    found = back(store, make(new_id(), parent=parent, child=child, names=["root", "a", "b", "c", "d"]))
+    assert found.cells.state.tolist() == [0, 0, 0, 2, 2]
+    assert found.cells.child_count.tolist() == [2, 2, 0, 0, 0]
+
+
 def test_several_roots_hang_under_a_virtual_one(store, new_id):
     hierarchy = make(new_id(), count=4, parent=np.array([0, 1]), child=np.array([1, 2]), names=list("abcd"))
     found = back(store, hierarchy)
