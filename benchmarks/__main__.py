@@ -23,10 +23,11 @@ NAMES = (
     "bulk",
     "growth",
     "paths",
+    "logits",
     "help",
     "torch",
 )
-IN_GRAPH = set(NAMES) - {"bulk", "growth", "paths", "help"}
+IN_GRAPH = set(NAMES) - {"bulk", "growth", "paths", "logits", "help"}
 ROUNDS, ROUNDS_QUICK = 7, 2
 ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
@@ -58,6 +59,7 @@ def main(names: tuple[str, ...], rounds: int | None, quick: bool) -> None:
 def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[list[Finding], str | None]:
     """The findings, and the version of the server that was used."""
     from benchmarks.bulk import measure_bulk
+    from benchmarks.logits import SHAPE, SHAPE_QUICK, measure_logits
     from benchmarks.memory import measure_growth, measure_paths
     from benchmarks.startup import measure_help
 
@@ -66,6 +68,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
         "bulk": lambda: measure_bulk(depth=depths["bulk"], rounds=min(rounds, ROUNDS_LONG), say=_say),
         "growth": lambda: measure_growth(depth=depths["growth"], rounds=TIMES_IN_MEMORY * rounds, say=_say),
         "paths": lambda: measure_paths(depth=depths["paths"], rounds=rounds, say=_say),
+        "logits": lambda: measure_logits(shape=SHAPE_QUICK if depths is DEPTHS_QUICK else SHAPE, rounds=rounds, say=_say),
         "help": lambda: measure_help(say=_say),
     }
     found += [finding for name, measure in beside.items() if name in names for finding in measure()]
