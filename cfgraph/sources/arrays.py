@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TOO_LARGE = 1e100  # the square of a larger coordinate, summed, may not be a float
 _BATCH_NUMBERS = 1 << 21  # of a .parquet that are decoded at a time: 16 MB
+_BUFFER_BYTES = 1 << 16  # of a .parquet that are read at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,26 +285,41 @@ def _read_parquet(path: Path, *, columns: Sequence[str] | None, **_: Any) -> Poi
 
 
 def _raw_parquet(path: Path, *, columns: Sequence[str] | None, **_: Any) -> RawArray:
-    """Columns of numbers, or a single column of lists of equal length, batch by batch into one array."""
+    """Columns of numbers, or a single column of lists of equal length; piece by piece into one array."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:  # else a second copy of it all
             schema = file.schema_arrow
             names, notes = _parquet_columns(schema, columns=columns, path=path)
-            listed = any(_is_list(schema.field(name).type) for name in names)
-            values = _fill(file, names=names, kind=_float_type([schema.field(name).type for name in names]), path=path)
+            kinds = [schema.field(name).type for name in names]
+            listed = any(map(_is_list, kinds))
+            fill = _fill_by_rows if listed else _fill_by_columns
+            values = fill(file, names=names, kind=_float_type(kinds), path=path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as .parquet: {' '.join(str(error).split())[:200]}") from None
     return RawArray(values, where=str(path), names=None if listed else tuple(names), notes=notes)
 
 
-def _fill(file: "parquet.ParquetFile", *, names: list[str], kind: np.dtype, path: Path) -> np.ndarray:
-    """Some columns of a file as rows of floats; never holds more than the result and a batch."""
+def _fill_by_columns(file: "parquet.ParquetFile", *, names: list[str], kind: np.dtype, path: Path) -> np.ndarray:
+    """Some columns of numbers as rows of floats; never holds more than the result and some columns."""
+    values = np.empty((file.metadata.num_rows, len(names)), dtype=kind)
+    step = max(1, _BATCH_NUMBERS // max(1, len(values)))
+    for start in range(0, len(names), step):
+        table = file.read(columns=names[start : start + step])
+        for number, name in enumerate(table.column_names, start=start):
+            column = table.column(name).combine_chunks()
+            values[:, number] = _arrow_values(column, where=f"column {name!r} of {path}", first=0)[:, 0]
+    return values
+
+
+def _fill_by_rows(file: "parquet.ParquetFile", *, names: list[str], kind: np.dtype, path: Path) -> np.ndarray:
+    """Some columns, of lists among them, as rows of floats; never holds more than the result and some rows."""
     values, filled = np.empty((file.metadata.num_rows, 0), dtype=kind), 0
-    for batch in _batches(file, names=names):
-        block = np.column_stack([_arrow_values(batch.column(name), where=_where(name, path), first=filled) for name in names])
+    for batch in file.iter_batches(batch_size=_batch_rows(file), columns=names):
+        columns = [(batch.column(name), f"column {name!r} of {path}") for name in names]
+        block = np.column_stack([_arrow_values(column, where=where, first=filled) for column, where in columns])
         if filled == 0:
             values = np.empty((len(values), block.shape[1]), dtype=kind)
         elif block.shape[1] != values.shape[1]:
@@ -316,16 +332,11 @@ def _fill(file: "parquet.ParquetFile", *, names: list[str], kind: np.dtype, path
     return values
 
 
-def _where(name: str, path: Path) -> str:
-    return f"column {name!r} of {path}"
-
-
-def _batches(file: "parquet.ParquetFile", *, names: list[str]) -> Iterator["pa.RecordBatch"]:
-    """Batches of so many rows that they hold some millions of numbers, as far as the file tells how many a row has."""
+def _batch_rows(file: "parquet.ParquetFile") -> int:
+    """So many rows that they hold some millions of numbers, as far as the file tells how many there are."""
     groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
     numbers = sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
-    rows = max(1, _BATCH_NUMBERS * file.metadata.num_rows // max(1, numbers))
-    return file.iter_batches(batch_size=rows, columns=names)
+    return max(1, _BATCH_NUMBERS * file.metadata.num_rows // max(1, numbers))
 
 
 def _float_type(kinds: Sequence["pa.DataType"]) -> np.dtype:
