@@ -24,12 +24,13 @@ NAMES = (
     "growth",
     "paths",
     "dag",
+    "logits",
     "condense",
     "purity",
     "help",
     "torch",
 )
-IN_GRAPH = set(NAMES) - {"bulk", "growth", "paths", "dag", "condense", "purity", "help"}
+IN_GRAPH = set(NAMES) - {"bulk", "growth", "paths", "dag", "logits", "condense", "purity", "help"}
 ROUNDS, ROUNDS_QUICK = 7, 2
 ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
@@ -66,6 +67,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
     from benchmarks.bulk import measure_bulk
     from benchmarks.condense import measure_condense
     from benchmarks.dag_paths import measure_dag_paths
+    from benchmarks.logits import SHAPE, SHAPE_QUICK, measure_logits
     from benchmarks.memory import measure_growth, measure_paths
     from benchmarks.purity import measure_purity
     from benchmarks.startup import measure_help
@@ -81,6 +83,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
         "dag": lambda: measure_dag_paths(nodes=nodes, rounds=rounds, say=_say),
         "condense": lambda: measure_condense(points=points, rounds=rounds, say=_say),
         "purity": lambda: measure_purity(leaves=leaves, rounds=TIMES_IN_MEMORY * rounds, say=_say),
+        "logits": lambda: measure_logits(shape=SHAPE_QUICK if depths is DEPTHS_QUICK else SHAPE, rounds=rounds, say=_say),
         "help": lambda: measure_help(say=_say),
     }
     found += [finding for name, measure in beside.items() if name in names for finding in measure()]

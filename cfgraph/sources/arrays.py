@@ -1,4 +1,8 @@
-"""Points from files: .npy, .npz, .csv and .parquet become one table of finite floats, a row a point."""
+"""Points from files: .npy, .npz, .csv and .parquet become one table of finite floats, a row a point.
+
+:func:`read_array` gives what such a file holds as it is, for sources whose rows are no points: in its own type, without
+copies of the whole.
+"""
 
 import csv
 import hashlib
@@ -17,8 +21,11 @@ from cfgraph.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow import parquet
 
 _TOO_LARGE = 1e100  # the square of a larger coordinate, summed, may not be a float
+_BATCH_NUMBERS = 1 << 21  # of a .parquet that are decoded at a time: 16 MB
+_BUFFER_BYTES = 1 << 16  # of a .parquet that are read at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +42,37 @@ class PointTable:
         return hashlib.sha256(repr(numbers.shape).encode() + numbers.tobytes()).hexdigest()
 
 
+@dataclass(frozen=True, eq=False)
+class RawArray:
+    """An array as a file holds it; ``where`` is what errors call it, ``names`` are those of a .parquet's columns of numbers."""
+
+    values: np.ndarray
+    where: str
+    names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_array(path: Path | str, *, what: str, key: str | None = None, columns: Sequence[str] | None = None) -> RawArray:
+    """The array in a .npy, .npz or .parquet file, unchecked, of the type it was saved in (a .parquet: of floats).
+
+    ``what`` is what the rows are, in the plural, for errors.
+
+    Raises:
+        InputError: for a file that is missing, empty, damaged or of another form, and for gaps in a .parquet.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    suffixes = ", ".join(_RAW_READERS)
+    if suffix not in _RAW_READERS:
+        raise InputError(f"expected {what} in a file that ends in {suffixes}, got {path}")
+    if key is not None and suffix != ".npz":
+        raise InputError(f"a key picks an array of an .npz file, and {path} is none; leave --key out")
+    if columns is not None and suffix != ".parquet":
+        raise InputError(f"columns are picked of .parquet files, and {path} is none; leave --columns out")
+    _check_file(path, what=what, suffixes=suffixes)
+    return _RAW_READERS[suffix](path, what=what, key=key, columns=columns)
+
+
 def read_points(path: Path | str, *, key: str | None = None, columns: Sequence[str] | None = None) -> PointTable:
     """The points in a file, by its suffix; ``key`` picks an array of an .npz, ``columns`` those of a .csv or .parquet.
 
@@ -49,7 +87,7 @@ def read_points(path: Path | str, *, key: str | None = None, columns: Sequence[s
         raise InputError(f"a key picks an array of an .npz file, and {path} is none; leave --key out")
     if columns is not None and path.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"columns are picked of .csv and .parquet files, and {path} is neither; leave --columns out")
-    _check_file(path)
+    _check_file(path, what="points", suffixes=", ".join(_READERS))
     return reader(path, key=key, columns=columns)
 
 
@@ -84,16 +122,16 @@ def _check_finite(values: Float[np.ndarray, "points dim"], *, where: str) -> Non
         )
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, *, what: str, suffixes: str) -> None:
     try:
         with path.open("rb") as file:
             start = file.read(1)
     except FileNotFoundError:
-        raise InputError(f"there is no file {path}; expected points in a file that ends in {', '.join(_READERS)}") from None
+        raise InputError(f"there is no file {path}; expected {what} in a file that ends in {suffixes}") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; expected a file of points") from None
+        raise InputError(f"{path} cannot be read: {error.strerror}; expected a file of {what}") from None
     if not start:
-        raise InputError(f"{path} is empty; expected points, a row each")
+        raise InputError(f"{path} is empty; expected {what}, a row each")
 
 
 def _load_numpy(path: Path) -> Any:
@@ -113,30 +151,35 @@ def _damaged(path: Path, error: Exception) -> InputError:
     )
 
 
-def _read_npy(path: Path, **_: Any) -> PointTable:
+def _raw_npy(path: Path, **_: Any) -> RawArray:
     array = _load_numpy(path)
     if not isinstance(array, np.ndarray):
         array.close()
         raise InputError(f"{path} holds an archive of arrays; rename it to end in .npz")
-    return check_points(array, where=str(path))
+    return RawArray(array, where=str(path))
 
 
-def _read_npz(path: Path, *, key: str | None, **_: Any) -> PointTable:
+def _raw_npz(path: Path, *, what: str, key: str | None, **_: Any) -> RawArray:
     archive = _load_numpy(path)
     if isinstance(archive, np.ndarray):
         raise InputError(f"{path} holds a single array; rename it to end in .npy")
     with archive:
-        chosen = _choose_key(archive.files, key=key, path=path)
+        chosen = _choose_key(archive.files, key=key, path=path, what=what)
         try:
             array = archive[chosen]
         except (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
             raise _damaged(path, error) from None
-        return check_points(array, where=f"array {chosen!r} of {path}")
+        return RawArray(array, where=f"array {chosen!r} of {path}")
 
 
-def _choose_key(names: Sequence[str], *, key: str | None, path: Path) -> str:
+def _read_numpy(path: Path, *, key: str | None, **_: Any) -> PointTable:
+    raw = _RAW_READERS[path.suffix.lower()](path, what="points", key=key)
+    return check_points(raw.values, where=raw.where)
+
+
+def _choose_key(names: Sequence[str], *, key: str | None, path: Path, what: str) -> str:
     if not names:
-        raise InputError(f"{path} holds no array; expected one of points")
+        raise InputError(f"{path} holds no array; expected one of {what}")
     if key is None and len(names) > 1:
         raise InputError(f"{path} holds {len(names)} arrays; say which with --key: {', '.join(names)}")
     if key is not None and key not in names:
@@ -237,19 +280,72 @@ def _positions(columns: Sequence[str], *, names: Sequence[str], path: Path) -> l
 
 
 def _read_parquet(path: Path, *, columns: Sequence[str] | None, **_: Any) -> PointTable:
-    """Columns of numbers, or a single column of lists of equal length."""
+    raw = _raw_parquet(path, columns=columns)
+    return PointTable(check_points(raw.values, where=raw.where).values, raw.notes)
+
+
+def _raw_parquet(path: Path, *, columns: Sequence[str] | None, **_: Any) -> RawArray:
+    """Columns of numbers, or a single column of lists of equal length; piece by piece into one array."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
-            names, notes = _parquet_columns(file.schema_arrow, columns=columns, path=path)
-            table = file.read(columns=names)
+        with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:  # else a second copy of it all
+            schema = file.schema_arrow
+            names, notes = _parquet_columns(schema, columns=columns, path=path)
+            kinds = [schema.field(name).type for name in names]
+            listed = any(map(_is_list, kinds))
+            fill = _fill_by_rows if listed else _fill_by_columns
+            values = fill(file, names=names, kind=_float_type(kinds), path=path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as .parquet: {' '.join(str(error).split())[:200]}") from None
-    arrays = [_arrow_values(table.column(name).combine_chunks(), where=f"column {name!r} of {path}") for name in names]
-    checked = check_points(np.column_stack(arrays), where=str(path))
-    return PointTable(checked.values, notes)
+    return RawArray(values, where=str(path), names=None if listed else tuple(names), notes=notes)
+
+
+def _fill_by_columns(file: "parquet.ParquetFile", *, names: list[str], kind: np.dtype, path: Path) -> np.ndarray:
+    """Some columns of numbers as rows of floats; never holds more than the result and some columns."""
+    values = np.empty((file.metadata.num_rows, len(names)), dtype=kind)
+    step = max(1, _BATCH_NUMBERS // max(1, len(values)))
+    for start in range(0, len(names), step):
+        table = file.read(columns=names[start : start + step])
+        for number, name in enumerate(table.column_names, start=start):
+            column = table.column(name).combine_chunks()
+            values[:, number] = _arrow_values(column, where=f"column {name!r} of {path}", first=0)[:, 0]
+    return values
+
+
+def _fill_by_rows(file: "parquet.ParquetFile", *, names: list[str], kind: np.dtype, path: Path) -> np.ndarray:
+    """Some columns, of lists among them, as rows of floats; never holds more than the result and some rows."""
+    values, filled = np.empty((file.metadata.num_rows, 0), dtype=kind), 0
+    for batch in file.iter_batches(batch_size=_batch_rows(file), columns=names):
+        columns = [(batch.column(name), f"column {name!r} of {path}") for name in names]
+        block = np.column_stack([_arrow_values(column, where=where, first=filled) for column, where in columns])
+        if filled == 0:
+            values = np.empty((len(values), block.shape[1]), dtype=kind)
+        elif block.shape[1] != values.shape[1]:
+            raise InputError(
+                f"expected lists of equal length in {path}, got {values.shape[1]} values in row 0 and {block.shape[1]} in row "
+                f"{filled}"
+            )
+        values[filled : filled + len(block)] = block
+        filled += len(block)
+    return values
+
+
+def _batch_rows(file: "parquet.ParquetFile") -> int:
+    """So many rows that they hold some millions of numbers, as far as the file tells how many there are."""
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    numbers = sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
+    return max(1, _BATCH_NUMBERS * file.metadata.num_rows // max(1, numbers))
+
+
+def _float_type(kinds: Sequence["pa.DataType"]) -> np.dtype:
+    """The shortest float, but for half ones, that holds columns of these types exactly; long whole numbers are rounded."""
+    from pyarrow import types
+
+    single = [kind.value_type if _is_list(kind) else kind for kind in kinds]
+    short = all(types.is_float16(kind) or types.is_float32(kind) for kind in single)
+    return np.dtype(np.float32 if short else np.float64)
 
 
 def _parquet_columns(schema: "pa.Schema", *, columns: Sequence[str] | None, path: Path) -> tuple[list[str], tuple[str, ...]]:
@@ -284,31 +380,33 @@ def _is_list(kind: "pa.DataType") -> bool:
     return listed and _is_numeric(kind.value_type)
 
 
-def _arrow_values(column: "pa.Array", *, where: str) -> Float[np.ndarray, "points values"]:
-    """A column as floats, a row a point: one value each, or the values of its lists."""
+def _arrow_values(column: "pa.Array", *, where: str, first: int) -> Float[np.ndarray, "points values"]:
+    """A column as floats, a row a point: one value each, or the values of its lists. ``first`` is the first row's number."""
     from pyarrow import compute
 
     if not (_is_numeric(column.type) or _is_list(column.type)):
         raise InputError(f"expected numbers in {where}, got {column.type}; pick others with --columns")
-    _check_nulls(column, where=f"row {{}} (counted from 0) of {where}")
+    _check_nulls(column, where=f"row {{}} (counted from 0) of {where}", first=first)
     if not _is_list(column.type):
         return _as_floats(column)[:, None]
     length = compute.list_value_length(column).to_numpy()
     if len(column) and (length != length[0]).any():
         row = int(np.flatnonzero(length != length[0])[0])
         raise InputError(
-            f"expected lists of equal length in {where}, got {length[0]} values in row 0 and {length[row]} in row {row}"
+            f"expected lists of equal length in {where}, got {length[0]} values in row {first} and {length[row]} in row "
+            f"{first + row}"
         )
     values = column.flatten()
-    _check_nulls(values, where=f"value {{}} (counted from 0 through the lists) of {where}")
+    before = first * int(length[0]) if len(column) else 0
+    _check_nulls(values, where=f"value {{}} (counted from 0 through the lists) of {where}", first=before)
     return _as_floats(values).reshape(len(column), int(length[0]) if len(column) else 0)
 
 
-def _check_nulls(column: "pa.Array", *, where: str) -> None:
+def _check_nulls(column: "pa.Array", *, where: str, first: int) -> None:
     if column.null_count:
-        first = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+        place = first + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
         raise InputError(
-            f"expected numbers without gaps, got a missing value in {where.format(first)}; fill it or leave it out"
+            f"expected numbers without gaps, got a missing value in {where.format(place)}; fill it or leave it out"
         )
 
 
@@ -319,8 +417,9 @@ def _as_floats(column: "pa.Array") -> Float[np.ndarray, " values"]:
 
 
 _READERS: dict[str, Callable[..., PointTable]] = {
-    ".npy": _read_npy,
-    ".npz": _read_npz,
+    ".npy": _read_numpy,
+    ".npz": _read_numpy,
     ".csv": _read_csv,
     ".parquet": _read_parquet,
 }
+_RAW_READERS: dict[str, Callable[..., RawArray]] = {".npy": _raw_npy, ".npz": _raw_npz, ".parquet": _raw_parquet}
