@@ -23,6 +23,7 @@ _PUBLIC = {
     "Cells": "cfgraph.cells",
     "Certificate": "cfgraph.metric",
     "CfgraphError": "cfgraph.errors",
+    "ClassificationField": "cfgraph.estimator",
     "Frontier": "cfgraph.growth",
     "Hierarchy": "cfgraph.hierarchy",
     "Stop": "cfgraph.rollout",

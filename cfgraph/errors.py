@@ -4,6 +4,7 @@
     ├── InputError                  2   wrong usage or bad input; nothing was written
     │   ├── AddressError            2   an address that is malformed or not in the hierarchy
     │   ├── CypherError             2   the server could not accept a user's Cypher
+    │   ├── EstimatorError          2   (a ValueError too) an argument that ClassificationField cannot work with
     │   ├── NotFoundError           2   a name that the store does not hold
     │   ├── QueryFileError          2   a file of cypher/ that breaks the loader's rules
     │   └── MissingExtraError       2   an optional library that is not installed
@@ -42,6 +43,10 @@ class AddressError(InputError):
 
 class CypherError(InputError):
     """The server did not accept the Cypher."""
+
+
+class EstimatorError(InputError, ValueError):
+    """ClassificationField cannot work with an argument; a ValueError too, which is what scikit-learn expects of estimators."""
 
 
 class NotFoundError(InputError):

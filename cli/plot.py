@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from cfgraph.store import Store
 
 
+FORMS = ("centers", "tree", "dendrogram", "radial", "icicle")
+
+
 @click.command("plot", epilog="Example: cfgraph plot koch --beside koch-grown -o koch.png")
 @click.argument("id", metavar="[ID]", required=False)
 @click.option(
@@ -25,6 +28,12 @@ if TYPE_CHECKING:
 @click.option(
     "--beside", metavar="ID", help="Another hierarchy, drawn on the same axes: the predicted one beside the true one."
 )
+@click.option(
+    "--form",
+    type=click.Choice(FORMS),
+    help="centers: each cell at its center, as usual where there are any. tree: who is whose child, as a dendrogram, a radial "
+    "tree or an icicle, whichever suits the number of leaves.",
+)
 @click.option("--depth", type=click.IntRange(min=0), help="Leave out deeper levels.")
 @click.option("--level", type=click.IntRange(min=0), help="Draw this level alone, colored by the branch below the root.")
 @click.option(
@@ -36,6 +45,7 @@ def command(
     id: str | None,
     output: Path,
     beside: str | None,
+    form: str | None,
     depth: int | None,
     level: int | None,
     report: BinaryIO | None,
@@ -43,12 +53,13 @@ def command(
     """Draw the cells of the hierarchy ID, each a mark at its center, colored by its level and sized by its scale.
 
     Two dimensions are drawn as they are, more along the two main axes, one against the level. With --beside the caption says
-    how far the centers of the two are apart at most. With --report the errors of `cfgraph compare --format json` are
-    drawn by level, beside those of the baselines and below the certificate.
+    how far the centers of the two are apart at most. With --form the tree itself is drawn, colored by branch: a dendrogram
+    for up to some dozens of leaves, a radial tree for hundreds, an icicle for more. With --report the errors of `cfgraph
+    compare --format json` are drawn by level, beside those of the baselines and below the certificate.
     """
-    from cfgraph.plots import check_picture, plot_cells, plot_report, read_report
+    from cfgraph.plots import check_picture, plot_cells, plot_report, plot_tree, read_report
 
-    _check_words(id, beside=beside, depth=depth, level=level, report=report)
+    _check_words(id, beside=beside, form=form, depth=depth, level=level, report=report)
     check_picture(output)
     if report is not None:
         plot_report(read_report(report.read(), name=report.name), output)
@@ -56,7 +67,11 @@ def command(
         with context.open_store() as store:
             last = depth if level is None else level
             panels = [_read_panel(store, name, depth=last) for name in (id, beside) if name is not None]
-        plot_cells(panels, output, depth=depth, level=level)
+        form = form or _usual_form(panels, level=level)
+        if form == "centers":
+            plot_cells(panels, output, depth=depth, level=level)
+        else:
+            plot_tree(panels, output, form=form, depth=depth)
     context.say(f"wrote {output}")
 
 
@@ -71,6 +86,13 @@ def _check_words(identifier: str | None, *, report: BinaryIO | None, **of_cells:
         raise InputError(f"{given[0]} is about cells and does not go with --report")
     if of_cells["depth"] is not None and of_cells["level"] is not None:
         raise InputError("expected --depth or --level, not both: --level draws one level alone")
+    if of_cells["form"] not in (None, "centers") and of_cells["level"] is not None:
+        raise InputError(f"--level draws the centers of one level alone; it does not go with --form {of_cells['form']}")
+
+
+def _usual_form(panels: "list[Panel]", *, level: int | None) -> str:
+    """Cells at their centers; the tree where no cell has a center and no level of centers was asked for."""
+    return "tree" if level is None and all(panel.cells.dimension == 0 for panel in panels) else "centers"
 
 
 def _read_panel(store: "Store", identifier: str, *, depth: int | None) -> "Panel":

@@ -25,6 +25,13 @@ def test_plot_beside_another(run, stored, tmp_path):
     assert "the centers of" in (tmp_path / "h.svg").read_text()
 
 
+def test_plot_of_the_tree(run, stored, tmp_path):
+    run("plot", stored, "--form", "tree", "--depth", 1, "-o", tmp_path / "h.svg")
+    assert "Across: level." in (tmp_path / "h.svg").read_text()
+    run("plot", stored, "--form", "icicle", "--beside", stored, "-o", tmp_path / "i.svg")
+    assert "Downwards: level." in (tmp_path / "i.svg").read_text()
+
+
 def test_plot_of_a_report_needs_no_store(run, tmp_path):
     (tmp_path / "r.json").write_text(json.dumps(REPORT))
     elsewhere = {**run.environment, "CFGRAPH_STORE": "bolt://127.0.0.1:1"}
@@ -49,6 +56,9 @@ def test_plot_of_a_report_from_stdin(run, tmp_path):
         (["nobody", "-o", "h.png", "--report", "r.json"], "either the ID"),
         (["-o", "h.png", "--report", "r.json", "--level", "2"], "--level is about cells"),
         (["nobody", "-o", "h.png", "--level", "2", "--depth", "2"], "not both"),
+        (["-o", "h.png", "--report", "r.json", "--form", "tree"], "--form is about cells"),
+        (["nobody", "-o", "h.png", "--level", "2", "--form", "tree"], "does not go with --form tree"),
+        (["nobody", "-o", "h.png", "--form", "pie"], "'pie'"),
         (["-o", "h.png", "--report", "none.json"], "none.json"),
         (["-o", "h.png", "--report", "r.json"], "expected the JSON of"),
     ],

@@ -20,7 +20,7 @@ FLOORS = [
     (3, r"cfgraph\.(sources|predictors|exports|report|windows|tallies|certificates)"),
     (4, r"cfgraph\.(train|labels|leaves)"),
     (5, r"cfgraph\.(store|plots)"),
-    (6, r"cfgraph\.(leases|worker|crew|watch|rollout|compare|compare_names|evaluate|verify|path|bulk)"),
+    (6, r"cfgraph\.(leases|worker|crew|watch|rollout|compare|compare_names|evaluate|verify|path|bulk|estimator)"),
     (7, r"cfgraph\.demo"),
     (8, r"cfgraph\.cli"),
 ]

@@ -1,0 +1,255 @@
+"""Page: what all pictures share: their forms, colors, places in inches, headings, legends and captions."""
+
+import importlib.util
+import textwrap
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from cfgraph.cells import Cells
+from cfgraph.errors import InputError, MissingExtraError
+from cfgraph.exports.files import check_place, whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".pdf", ".svg")
+DPI = 200
+INK, GREY, FAINT, ACCENT = "#1b1b26", "#6d6d7a", "#c9c9d2", "#b5179e"
+QUALITATIVE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#4d4d4d")  # after Okabe and Ito
+LEFT, GAP, LEGEND, STEP = 0.62, 0.28, 1.95, 0.22  # inches: margin, between panels, width of the legend, a line of it
+HEAD, AXIS, LINE, FOOT = 0.55, 0.5, 0.17, 0.16  # inches: above a panel, below it, a line of the caption, below that
+ROOT_MARK = 12.0  # points: the diameter of the root's mark; a cell's is that times its scale
+RASTER_ABOVE = 4000  # marks: a layer with more is kept as an image inside a PDF or SVG
+KEYS_MAX = 24  # lines of a legend
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One hierarchy in a picture: its cells, its name, and the name of the predictor that grew it, if one did.
+
+    ``names`` and ``height`` are the cells' own, a row each: what is written on them, None for nothing, and how high a cell
+    stands above the leaves (what a linkage calls the height of a merge).
+    """
+
+    cells: Cells
+    name: str
+    grown_by: str | None = None
+    names: Sequence[str | None] | None = None
+    height: Float[np.ndarray, " cells"] | None = None
+
+    def prefix(self, depth: int) -> "Panel":
+        """The same panel down to a depth."""
+        cells = self.cells.prefix(depth)
+        names = None if self.names is None else self.names[: len(cells)]
+        return replace(self, cells=cells, names=names, height=None if self.height is None else self.height[: len(cells)])
+
+
+def check_picture(path: str | Path) -> Path:
+    """The path itself if a picture can be written there in the form that its suffix tells, else an ``InputError``."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError.of("matplotlib", extra="plot", purpose="drawing a picture")
+    if Path(path).suffix.lower() not in FORMATS:
+        raise InputError(f"expected a picture's name that ends in {', '.join(FORMATS)}; got {str(path)!r}")
+    return check_place(path)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A line of a legend: a mark's color and size (0: a line instead), what it means, and how many there are."""
+
+    words: str
+    color: Any
+    size: float = 0.0  # points
+    count: int | None = None
+    heading: str | None = None  # stands above this line
+    dashed: bool = False
+
+
+def qualitative(number: int, *, of: int) -> Any:
+    """The color of one of several things of a kind."""
+    from matplotlib import colormaps
+
+    return QUALITATIVE[number] if of <= len(QUALITATIVE) else colormaps["turbo"](0.05 + 0.9 * number / (of - 1))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything stands, in inches from the lower left corner."""
+
+    width: float  # of a panel
+    height: float
+    count: int  # of the panels
+    stacked: bool  # whether they stand above each other
+    legend_height: float
+    caption_height: float
+    gap: float = GAP  # between panels that stand side by side
+
+    @property
+    def panels(self) -> tuple[float, float]:
+        """Width and height of all panels together, each with its heading above and its axis below."""
+        columns, rows = (1, self.count) if self.stacked else (self.count, 1)
+        return columns * (self.width + self.gap), rows * (HEAD + self.height) + AXIS
+
+    @property
+    def total(self) -> tuple[float, float]:
+        """Width and height of the picture."""
+        return LEFT + self.panels[0] + LEGEND, max(self.panels[1], HEAD + self.legend_height) + self.caption_height + FOOT
+
+    @property
+    def legend(self) -> tuple[float, float]:
+        """The legend's upper left corner."""
+        return LEFT + self.panels[0], self.total[1] - HEAD
+
+    def box(self, number: int) -> tuple[float, float, float, float]:
+        """Left, bottom, width and height of a panel."""
+        column, row = (0, number) if self.stacked else (number, 0)
+        bottom = self.total[1] - (row + 1) * (HEAD + self.height)
+        return LEFT + column * (self.width + self.gap), bottom, self.width, self.height
+
+
+def new_figure(size: tuple[float, float]) -> "Figure":
+    """An empty picture of a size in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=DPI)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def add_axes(figure: "Figure", box: tuple[float, float, float, float]) -> "Axes":
+    """Axes in a box: left, bottom, width and height in inches."""
+    width, height = figure.get_size_inches()
+    return figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
+
+
+def inches_of(axes: "Axes") -> tuple[float, float]:
+    """Width and height of axes in inches."""
+    share, (width, height) = axes.get_position(), axes.figure.get_size_inches()
+    return share.width * width, share.height * height
+
+
+def write(figure: "Figure", x: float, y: float, words: str, **style: Any) -> None:
+    """Text at a place in inches; never read as mathematics, because a user's id may hold a dollar sign."""
+    width, height = figure.get_size_inches()
+    figure.text(x / width, y / height, words, parse_math=False, **{"color": INK, **style})
+
+
+def draw_heading(figure: "Figure", box: tuple[float, float, float, float], *, name: str, told: str) -> None:
+    """The name above a panel, and below it what there is to see."""
+    left, top = box[0], box[1] + box[3]
+    write(figure, left, top + 0.25, fit_words(name, width=box[2], size=13.0), size=11, weight="bold")
+    write(figure, left, top + 0.08, fit_words(told, width=box[2], size=8.0), size=8, color=GREY)
+
+
+def count_letters(width: float, *, size: float) -> int:
+    """About how many letters of a size in points stand on a width in inches."""
+    return int(width * 72 / (0.51 * size))
+
+
+def width_of_words(words: str, *, size: float) -> float:
+    """About how many inches words of a size in points are wide."""
+    return 0.51 * size * len(words) / 72
+
+
+def fit_words(words: str, *, width: float, size: float) -> str:
+    """Words that stand on a width in inches, with an ellipsis where some are left out."""
+    most = count_letters(width, size=size)
+    return words if len(words) <= most else words[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def wrap_lines(lines: Iterable[str], *, width: float) -> list[str]:
+    """A caption's sentences as lines of a width in inches."""
+    return [part for line in lines for part in textwrap.wrap(line, count_letters(width, size=8.0))]
+
+
+def draw_caption(figure: "Figure", lines: Sequence[str]) -> None:
+    """Lines at the foot of a picture."""
+    for number, words in enumerate(reversed(lines)):
+        write(figure, LEFT, FOOT + LINE * number, words, size=8, color=GREY)
+
+
+def legend_height(keys: Sequence[Key]) -> float:
+    """Inches that a legend is high."""
+    return STEP * (len(keys) + 1.6 * sum(key.heading is not None for key in keys))
+
+
+def draw_legend(figure: "Figure", keys: Sequence[Key], *, place: tuple[float, float]) -> None:
+    """A legend, a line for each key, from its upper left corner in inches."""
+    left, y = place[0], place[1] - 0.1
+    for number, key in enumerate(keys):
+        if key.heading:
+            y -= 0.6 * STEP if number else 0
+            write(figure, left, y, key.heading, size=8, color=GREY, va="center")
+            y -= STEP
+        _draw_key(figure, left + 0.1, y, key)
+        room = LEGEND - 0.3 if key.count is None else 1.1 - 0.07 * len(f"{key.count:,}")
+        write(figure, left + 0.3, y, fit_words(key.words, width=room, size=9.3), size=8.5, va="center")
+        if key.count is not None:
+            write(figure, left + 1.5, y, f"{key.count:,}", size=8.5, color=GREY, va="center", ha="right")
+        y -= STEP
+
+
+def _draw_key(figure: "Figure", x: float, y: float, key: Key) -> None:
+    from matplotlib.lines import Line2D
+
+    width, height = figure.get_size_inches()
+    if key.size:
+        style = {"marker": "o", "markersize": min(max(key.size, 4.5), ROOT_MARK), "markeredgewidth": 0, "linestyle": "none"}
+        ends = [x]
+    else:
+        style = {"linewidth": 2.2 if key.color == ACCENT else 1.4, "linestyle": (0, (2.5, 1.2)) if key.dashed else "-"}
+        ends = [x - 0.1, x + 0.1]
+    figure.add_artist(Line2D([end / width for end in ends], [y / height] * len(ends), color=key.color, **style))
+
+
+@contextmanager
+def picture_style() -> Iterator[None]:
+    """The look of all pictures, set while one is drawn; matplotlib's own settings stay as they are."""
+    import matplotlib
+
+    colors = {f"{axis}tick.{part}": color for axis in "xy" for part, color in (("color", FAINT), ("labelcolor", GREY))}
+    sizes = {"font.size": 8.5, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.linewidth": 0.8}
+    look = {"axes.edgecolor": FAINT, "axes.labelcolor": GREY, "svg.hashsalt": "cfgraph", **colors, **sizes}
+    with matplotlib.rc_context(look), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # an id in a script that the font lacks is drawn as boxes
+        yield
+
+
+def save_figure(figure: "Figure", path: str | Path) -> None:
+    """Write a picture in the form that the suffix tells, whole or not at all."""
+    with whole_file(path) as file:
+        figure.savefig(file, format=Path(path).suffix.lower().removeprefix("."))
+
+
+def describe_panel(panel: Panel, *, level: int | None) -> str:
+    """How many cells of which levels a panel shows, and who grew them."""
+    cells = panel.cells
+    if level is not None:
+        rows = cells.level_rows(level)
+        first, told = level, f"{name_cells(rows.stop - rows.start)} of level {level}"
+    else:
+        rows, told = slice(None), f"{name_cells(len(cells))}, {name_levels(0, cells.depth)}"
+        first = int(cells.level[cells.predicted].min(initial=cells.depth))
+    if not cells.predicted[rows].any():
+        return told
+    grown = f"{name_levels(first, cells.depth)} grown by {panel.grown_by or 'a predictor'}"
+    return f"{name_cells(len(cells.predicted[rows]))}; {grown}"
+
+
+def name_cells(cells: int) -> str:
+    """A number of cells in words."""
+    return f"{cells:,} cell" + ("" if cells == 1 else "s")
+
+
+def name_levels(first: int, last: int) -> str:
+    """A range of levels in words."""
+    return f"level {first}" if first == last else f"levels {first} to {last}"

@@ -1,0 +1,150 @@
+"""Tree: pictures of who is whose child, in the form that suits the number of leaves."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from cfgraph.cells import Cells
+from cfgraph.errors import InputError
+from cfgraph.plots.branches import Branches, branch_colors, labels_of
+from cfgraph.plots.dendrogram import draw_dendrogram
+from cfgraph.plots.icicle import draw_icicle
+from cfgraph.plots.page import (
+    DPI,
+    KEYS_MAX,
+    LEGEND,
+    LINE,
+    STEP,
+    Key,
+    Layout,
+    Panel,
+    add_axes,
+    check_picture,
+    describe_panel,
+    draw_caption,
+    draw_heading,
+    draw_legend,
+    legend_height,
+    new_figure,
+    picture_style,
+    save_figure,
+    wrap_lines,
+)
+from cfgraph.plots.radial import draw_radial
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMS = ("tree", "dendrogram", "radial", "icicle")
+DENDROGRAM_LEAVES, RADIAL_LEAVES = 60, 300  # the most that a form is chosen for
+DENDROGRAM_WIDTH, ROW, DENDROGRAM_HEIGHTS = 7.2, 0.165, (1.6, 30.0)  # inches: the width, a leaf's row, the height
+RADIAL_SIDES = (5.6, 10.5)  # inches: of the square, for the fewest and the most leaves
+ICICLE_WIDTH, BAND, ICICLE_HEIGHTS = 10.0, 0.75, (2.4, 8.0)  # inches: the width, a level's height, the height
+KEYS_LEAST = 6  # lines of the legend, even beside a picture that is less high
+MARK = 7.0  # points: a branch's mark in the legend
+
+_DRAW = {"dendrogram": draw_dendrogram, "radial": draw_radial, "icicle": draw_icicle}
+
+
+def choose_form(cells: Cells) -> str:
+    """The form that suits a tree's number of leaves: ``dendrogram`` for dozens, ``radial`` for hundreds, else ``icicle``."""
+    leaves = int((cells.child_count == 0).sum())
+    return "dendrogram" if leaves <= DENDROGRAM_LEAVES else "radial" if leaves <= RADIAL_LEAVES else "icicle"
+
+
+def draw_tree(
+    axes: "Axes",
+    cells: Cells,
+    names: Sequence[str | None] | None = None,
+    height: Float[np.ndarray, " cells"] | None = None,
+) -> None:
+    """Draw cells in the form that suits their number of leaves (:func:`choose_form`)."""
+    _DRAW[choose_form(cells)](axes, cells, names, height)
+
+
+def plot_tree(panels: Sequence[Panel], path: str | Path, *, form: str = "tree", depth: int | None = None) -> None:
+    """Draw hierarchies as trees beside each other, colored by branch, with what is known of names and heights.
+
+    Dimension 0 is as good as any other: centers are not looked at. ``form`` is ``dendrogram``, ``radial``, ``icicle``, or
+    ``tree`` for the one that suits the panel of most leaves; ``depth`` leaves out deeper levels. Raises an ``InputError`` for
+    another form, another suffix than .png, .pdf and .svg, or a place that cannot be written.
+    """
+    check_picture(path)
+    if form not in FORMS:
+        raise InputError(f"expected a form out of {', '.join(FORMS)}, got {form!r}")
+    panels = panels if depth is None else tuple(panel.prefix(depth) for panel in panels)
+    with picture_style():
+        save_figure(_draw(panels, form=form), path)
+
+
+def _draw(panels: Sequence[Panel], *, form: str) -> "Figure":
+    largest = max(panels, key=lambda panel: int((panel.cells.child_count == 0).sum()))
+    form = choose_form(largest.cells) if form == "tree" else form
+    (width, height), stacked = _size(largest.cells, form=form), form == "icicle"
+    keys = _keys(panels[0], most=int(np.clip(height / STEP - 2, KEYS_LEAST, KEYS_MAX)))
+    whole = width * (1 if stacked else len(panels)) + LEGEND
+    caption = wrap_lines(_caption(panels, form=form, width=width), width=whole)
+    layout = Layout(width, height, len(panels), stacked, legend_height(keys), LINE * len(caption))
+    figure = new_figure(layout.total)
+    for number, panel in enumerate(panels):
+        draw_heading(figure, layout.box(number), name=panel.name, told=describe_panel(panel, level=None))
+        _DRAW[form](add_axes(figure, layout.box(number)), panel.cells, panel.names, _usable_height(panel))
+    draw_legend(figure, keys, place=layout.legend)
+    draw_caption(figure, caption)
+    return figure
+
+
+def _usable_height(panel: Panel) -> Float[np.ndarray, " cells"] | None:
+    """The heights if every cell has one and they are not all the same, else none: then the level tells the depth."""
+    known = panel.height is not None and np.isfinite(panel.height).all() and np.ptp(panel.height) > 0
+    return panel.height if known else None
+
+
+def _size(cells: Cells, *, form: str) -> tuple[float, float]:
+    """Width and height of a panel, in inches."""
+    leaves, levels = int((cells.child_count == 0).sum()), cells.depth - int(cells.level[0]) + 1
+    if form == "dendrogram":
+        return DENDROGRAM_WIDTH, float(np.clip(ROW * leaves, *DENDROGRAM_HEIGHTS))
+    if form == "radial":
+        side = float(np.interp(leaves, (0, RADIAL_LEAVES), RADIAL_SIDES))
+        return side, side
+    return ICICLE_WIDTH, float(np.clip(BAND * levels, *ICICLE_HEIGHTS))
+
+
+def _keys(panel: Panel, *, most: int) -> list[Key]:
+    """A line of the legend for each branch that is not a leaf alone, with its leaves; the largest where they are many."""
+    branches, labels = Branches(panel.cells), labels_of(panel.cells, panel.names)
+    tops, colors = branches.tops, branch_colors(len(branches.tops))
+    if len(tops) == 1 or branches.leaves[tops].max() == 1:
+        return []
+    chosen = np.sort(np.argsort(-branches.leaves[tops], kind="stable")[:most])
+    told = "leaves by branch" if len(chosen) == len(tops) else f"leaves, {most} of {len(tops):,} branches"
+    addresses = panel.cells.addresses
+    return [
+        Key(
+            labels[tops[number]] or addresses[tops[number]],
+            colors[number],
+            MARK,
+            int(branches.leaves[tops[number]]),
+            None if at else told,
+        )
+        for at, number in enumerate(chosen.tolist())
+    ]
+
+
+def _caption(panels: Sequence[Panel], *, form: str, width: float) -> Iterator[str]:
+    by = "height" if _usable_height(panels[0]) is not None else "level"
+    if form == "icicle":
+        sized = all(panel.cells.size is not None and (panel.cells.size > 0).all() for panel in panels)
+        of = "points" if sized else "leaves"
+        yield f"Width: how many {of} lie below. Downwards: {by}. Color: the branch, paler with depth."
+    else:
+        yield f"{'Outwards' if form == 'radial' else 'Across'}: {by}. Color: the branch. Line width: how many leaves lie below."
+    if any(panel.cells.predicted.any() for panel in panels):
+        yield "Paler: cells that a predictor put there."
+    if form == "icicle" and any((panel.cells.child_count == 0).sum() > width * DPI for panel in panels):
+        yield "Cells narrower than a pixel share it with their neighbors."

@@ -1,0 +1,295 @@
+"""Pictures of trees: that they show what they claim, whatever the tree. How they look was looked at."""
+
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cfgraph.cells import Cells
+from cfgraph.errors import InputError
+from cfgraph.plots import FORMS, Panel, choose_form, draw_dendrogram, draw_icicle, draw_radial, plot_tree
+from cfgraph.plots.branches import Branches, branch_colors, shorten
+from cfgraph.plots.icicle import Rectangles, widths_of
+from tests.trees import build_cells, ragged_cells, smooth_cells
+from tests.unit.test_plots import comments_of, picture
+
+DRAW = {"dendrogram": draw_dendrogram, "radial": draw_radial, "icicle": draw_icicle}
+
+
+def tree(parents: list[int], **columns) -> Cells:
+    """A tree without centers from its parents' rows in breadth-first order; slots count up."""
+    children: Counter = Counter()
+    slots = [-1]
+    for parent in parents[1:]:
+        slots.append(children[parent])
+        children[parent] += 1
+    rows = list(zip(parents, slots, strict=True))
+    return build_cells(rows, residual=[[]] * len(rows), ends=[2] * len(rows), scale_factor=0.5).with_columns(**columns)
+
+
+STAR = [-1, *[0] * 100_000]
+CHAIN = list(range(-1, 3_000))
+ANIMALS = [-1, 0, 0, 1, 1, 2, 2, 2]
+NAMES = ["animal", "bird", "mammal", "owl", "wren", "cat", "bat", "yak"]
+
+
+def sheet(width=6.0, height=4.0):
+    """Axes of that many inches that fill a picture."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=100)
+    FigureCanvasAgg(figure)
+    return figure.add_axes((0, 0, 1, 1))
+
+
+def words_of(axes) -> set[str]:
+    """What is written on axes."""
+    return {text.get_text() for text in axes.texts}
+
+
+def descend(cells: Cells, row: int):
+    """Each childless row below a row, from the first to the last in depth-first order, one at a time."""
+    children = np.flatnonzero(cells.parent == row)
+    if len(children) == 0:
+        yield row
+    for child in children.tolist():
+        yield from descend(cells, child)
+
+
+@given(ragged_cells())
+def test_leaves_are_numbered_depth_first(cells):
+    branches, order = Branches(cells), list(descend(cells, 0))
+    for row in range(len(cells)):
+        below = list(descend(cells, row))
+        assert branches.leaves[row] == len(below)
+        assert branches.first_leaf[row] == order.index(below[0])
+    for number, row in enumerate(order):
+        assert branches.middle[row] == number + 0.5
+
+
+@given(ragged_cells())
+def test_a_branch_is_a_child_of_the_first_fork(cells):
+    branches = Branches(cells)
+    row = 0
+    while (cells.parent == row).sum() == 1:
+        row = int(np.flatnonzero(cells.parent == row)[0])
+    forks = np.flatnonzero(cells.parent == row)
+    expected = np.full(len(cells), -1)
+    for number, top in enumerate(forks if len(forks) else [0]):
+        for other in range(len(cells)):
+            way = other
+            while way not in (-1, top):
+                way = cells.parent[way]
+            expected[other] = number if way == top else expected[other]
+    np.testing.assert_array_equal(branches.number, expected)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 40, 500])
+def test_colors_of_branches_are_different(count):
+    colors = branch_colors(count)
+    assert colors.shape == (count, 3)
+    assert ((colors >= 0) & (colors <= 1)).all()
+    assert len(np.unique(colors, axis=0)) == count
+
+
+def test_the_number_of_leaves_chooses_the_form():
+    for leaves, form in ((1, "dendrogram"), (60, "dendrogram"), (61, "radial"), (300, "radial"), (301, "icicle")):
+        assert choose_form(tree([-1, *[0] * leaves])) == form
+
+
+@given(ragged_cells(), st.integers(1, 60), st.integers(1, 60), st.booleans())
+@settings(max_examples=300)
+def test_every_pixel_of_an_icicle_is_one_cells(cells, across, down, tall):
+    """Rectangles lie side by side, never on each other, and a pixel is a cell's that covers part of it."""
+    branches = Branches(cells)
+    height = -branches.cells.level.astype(float) if tall else None
+    boxes = Rectangles.of(branches, height=height, pixels=(across, down))
+    grid = np.zeros((down, across), dtype=int)
+    for left, right, top, bottom in zip(boxes.left, boxes.right, boxes.top, boxes.bottom, strict=True):
+        grid[top:bottom, left:right] += 1
+    assert grid.max(initial=0) <= 1
+    if not tall:
+        assert grid[0].all() or cells.depth + 1 > down
+        width = widths_of(branches)
+        for rows in branches.levels:
+            whole = branches.leaves[rows].sum() / branches.leaves[0]
+            assert width[rows].sum() == pytest.approx(whole)
+
+
+def test_widths_are_the_points_where_they_are_known():
+    size = np.array([10, 6, 4, 5, 1, 1, 1, 1])
+    found = widths_of(Branches(tree(ANIMALS, size=size)))
+    np.testing.assert_allclose(found, [1, 0.6, 0.4, 0.5, 0.1, 0.1, 0.1, 0.1])  # a mammal of none of the kinds: 0.1 is empty
+    by_leaves = widths_of(Branches(tree(ANIMALS)))
+    np.testing.assert_allclose(by_leaves, [1, 0.4, 0.6, 0.2, 0.2, 0.2, 0.2, 0.2])
+
+
+@pytest.mark.parametrize("form", DRAW)
+def test_names_stand_on_it(form):
+    axes = sheet()
+    DRAW[form](axes, tree(ANIMALS), NAMES, None)
+    assert {"owl", "wren", "cat", "bat", "yak"} <= words_of(axes)
+    axes = sheet()
+    DRAW[form](axes, tree(ANIMALS))
+    assert {"/0/0", "/0/1", "/1/0", "/1/1", "/1/2"} <= words_of(axes)
+    axes = sheet()
+    DRAW[form](axes, tree(ANIMALS), [None] * 8)
+    assert not words_of(axes) & {*NAMES, "/0/0"}
+
+
+@pytest.mark.parametrize("form", ["dendrogram", "icicle"])
+def test_inner_names_stand_where_there_is_room(form):
+    wide, narrow = sheet(8, 4), sheet(0.6, 4)
+    for axes in (wide, narrow):
+        DRAW[form](axes, tree(ANIMALS), NAMES)
+    assert "mammal" in words_of(wide)
+    assert "mammal" not in words_of(narrow) or form == "icicle"  # there it may stand upright
+
+
+@pytest.mark.parametrize("form", DRAW)
+def test_nothing_is_written_beyond_the_axes(form):
+    names = [f"a name of the cell {row}, which is long" for row in range(8)]
+    axes = sheet()
+    DRAW[form](axes, tree(ANIMALS), names)
+    axes.figure.canvas.draw()
+    room = axes.bbox.padded(12)
+    for text in axes.texts:
+        box = text.get_window_extent()
+        assert box.x0 > room.x0, text
+        assert box.x1 < room.x1, text
+
+
+@pytest.mark.parametrize("form", ["dendrogram", "radial"])
+def test_heights_are_lengths(form):
+    """Leaves of height 0 end equally far out, and a merge stands where its height says."""
+    axes = sheet()
+    height = np.array([4.0, 1.0, 2.0, 0, 0, 0, 0, 0])
+    DRAW[form](axes, tree(ANIMALS), NAMES, height)
+    lines = axes.collections[1].get_segments()  # one to each cell but the root
+    ends = np.array([line[1] for line in lines])
+    far = ends[:, 0] if form == "dendrogram" else np.linalg.norm(ends, axis=1)
+    np.testing.assert_allclose(far / far.max(), 1 - height[1:] / 4, atol=1e-9)
+
+
+def test_an_icicle_reaches_down_to_each_cells_height():
+    height = np.array([4.0, 1.0, 2.0, 0, 0, 0, 0, 0])
+    boxes = Rectangles.of(Branches(tree(ANIMALS)), height=height, pixels=(100, 1000))
+    np.testing.assert_array_equal(boxes.top, [0, 50, 50, 763, 763, 525, 525, 525])
+    np.testing.assert_array_equal(boxes.bottom, [50, 763, 525, *[1000] * 5])
+
+
+@pytest.mark.parametrize("form", DRAW)
+def test_columns_of_another_length_are_refused(form):
+    with pytest.raises(InputError, match="name or None for each of 8 cells, got 2"):
+        DRAW[form](sheet(), tree(ANIMALS), ["a", "b"])
+    for height in (np.zeros(3), np.full(8, np.nan)):
+        with pytest.raises(InputError, match="finite height for each of 8 cells"):
+            DRAW[form](sheet(), tree(ANIMALS), None, height)
+
+
+@settings(max_examples=8, deadline=None)
+@given(ragged_cells(dimension=None), st.sampled_from(FORMS))
+def test_every_shape_of_tree_can_be_drawn(tmp_path_factory, cells, form):
+    path = tmp_path_factory.getbasetemp() / "tree.png"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot_tree([Panel(cells, "a"), Panel(cells, "b", height=-cells.level.astype(float))], path, form=form)
+    assert picture(path).min() < 200
+
+
+@pytest.mark.parametrize("form", DRAW)
+@pytest.mark.parametrize("parents", [[-1], CHAIN], ids=["root", "chain"])
+def test_extremes_can_be_drawn(form, parents, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot_tree(
+            [Panel(tree(parents), "it", names=[f"cell {row}" for row in range(len(parents))])], tmp_path / "h.png", form=form
+        )
+    assert len(np.unique(picture(tmp_path / "h.png").reshape(-1, 3), axis=0)) > 10
+
+
+def test_a_star_of_100_000_is_an_icicle_of_pixels(tmp_path):
+    star = tree(STAR)
+    boxes = Rectangles.of(Branches(star), height=None, pixels=(2000, 400))
+    assert len(boxes.row) == 2001
+    plot_tree([Panel(star, "star")], tmp_path / "h.svg")
+    words = comments_of(tmp_path / "h.svg")
+    assert not any("branch" in line and "leaves by" in line for line in words)  # no legend of leaves
+    assert "Cells narrower than a pixel share it with their neighbors." in words
+    assert (tmp_path / "h.svg").stat().st_size < 3_000_000
+
+
+def test_a_legend_of_many_branches_holds_the_largest(tmp_path):
+    counts = [1 + number % 7 for number in range(200)]
+    forest = tree([-1, *[0] * 200, *[1 + number for number, count in enumerate(counts) for _ in range(count)]])
+    plot_tree([Panel(forest, "forest")], tmp_path / "h.svg")
+    words = comments_of(tmp_path / "h.svg")
+    assert "leaves, 8 of 200 branches" in words
+    assert {f"/{number}" for number in range(6, 62, 7)} <= words  # those of seven leaves
+    assert not {"/0", "/5"} & words
+
+
+def test_the_legend_counts_the_leaves_of_branches(tmp_path):
+    plot_tree([Panel(tree(ANIMALS), "animals", names=NAMES)], tmp_path / "h.svg")
+    words = comments_of(tmp_path / "h.svg")
+    assert {"leaves by branch", "bird", "mammal", "2", "3", "owl", "8 cells, levels 0 to 2"} <= words
+
+
+def test_predicted_cells_are_paler(tmp_path):
+    cells = smooth_cells(2)
+    grown = cells.with_columns(predicted=cells.level == 2)
+    plain, pale = Branches(cells).colors, Branches(grown).colors
+    assert (pale[grown.predicted].sum(axis=1) > plain[grown.predicted].sum(axis=1)).all()
+    np.testing.assert_array_equal(pale[~grown.predicted], plain[~grown.predicted])
+    plot_tree([Panel(grown, "it", grown_by="rule")], tmp_path / "h.svg")
+    assert {"Paler: cells that a predictor put there.", "21 cells; level 2 grown by rule"} <= comments_of(tmp_path / "h.svg")
+
+
+def test_depth_cuts_names_and_heights_too(tmp_path):
+    panel = Panel(tree(ANIMALS), "animals", names=NAMES, height=np.array([4.0, 1.0, 2.0, 0, 0, 0, 0, 0]))
+    plot_tree([panel], tmp_path / "h.svg", depth=1)
+    words = comments_of(tmp_path / "h.svg")
+    assert {"bird", "mammal", "height"} <= words
+    assert "owl" not in words
+
+
+def test_heights_that_are_not_all_known_are_left_aside(tmp_path):
+    plot_tree([Panel(tree(ANIMALS), "animals", height=np.array([np.nan, 1, 2, 0, 0, 0, 0, 0]))], tmp_path / "h.svg")
+    assert "level" in comments_of(tmp_path / "h.svg")
+
+
+def test_the_same_tree_gives_the_same_picture(tmp_path):
+    for name in ("a.png", "b.png"):
+        plot_tree([Panel(smooth_cells(4), "smooth")], tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("form", DRAW)
+@pytest.mark.parametrize("name", ["$a$", "$\\frac{$", "\N{SNOWMAN} 数", "x" * 200, "a\nb", ""])
+def test_any_name_can_be_drawn(form, name, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot_tree([Panel(tree(ANIMALS), name or "it", names=[name] * 8)], tmp_path / "h.png", form=form)
+
+
+def test_other_forms_are_refused(tmp_path):
+    with pytest.raises(InputError, match="tree, dendrogram, radial, icicle, got 'pie'"):
+        plot_tree([Panel(tree(ANIMALS), "animals")], tmp_path / "h.png", form="pie")
+    with pytest.raises(InputError, match=r"\.png, \.pdf, \.svg"):
+        plot_tree([Panel(tree(ANIMALS), "animals")], tmp_path / "h.gif")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_knows_the_forms():
+    from cfgraph.cli.plot import FORMS as OFFERED
+
+    assert ("centers", *FORMS) == OFFERED
+
+
+def test_long_names_are_shortened():
+    assert shorten("x" * 50) == "x" * 33 + "\N{HORIZONTAL ELLIPSIS}"
+    assert shorten("short") == "short"
