@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cfgraph.dag import SHOWN, Dag
 from cfgraph.errors import InputError
@@ -17,11 +17,16 @@ NAME = "name"  # the column of a table
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """A vector a row, of the node called ``names[row]``, or, without names, of data point ``row``."""
+    """A vector a row, of the node called ``names[row]``, or, without names, of data point ``row``.
+
+    A source may say the ``node`` of each itself, and its ``weight``: how many vectors it is the mean of.
+    """
 
     values: Float[np.ndarray, "rows dim"]
     names: tuple[str, ...] | None
-    digest: str  # of the values and names
+    digest: str | None  # of the values and names; None where the source made them
+    node: Int[np.ndarray, " rows"] | None = None
+    weight: Float[np.ndarray, " rows"] | None = None
 
     @classmethod
     def of(cls, values: Float[np.ndarray, "rows dim"], *, names: Sequence[str] | None = None) -> "Embeddings":
@@ -62,9 +67,10 @@ class Embeddings:
     def sums(self, dag: Dag) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
         """The sum of the vectors given to each node, and how many they are."""
         node, rows = self._nodes(dag)
+        weight = np.ones(len(rows)) if self.weight is None else self.weight[rows]
         total, count = np.zeros((dag.count, self.values.shape[1])), np.zeros(dag.count)
-        np.add.at(total, node, self.values[rows])
-        np.add.at(count, node, 1.0)
+        np.add.at(total, node, weight[:, None] * self.values[rows])
+        np.add.at(count, node, weight)
         return total, count
 
     def of_points(self, dag: Dag) -> "Embeddings":
@@ -82,6 +88,8 @@ class Embeddings:
 
     def _nodes(self, dag: Dag) -> tuple[np.ndarray, np.ndarray]:
         """The nodes that vectors are given to, and the vectors' rows."""
+        if self.node is not None:
+            return self.node, np.arange(len(self.values))
         if self.names is not None:
             return self._named_nodes(dag), np.arange(len(self.values))
         points = dag.node_of_point

@@ -41,6 +41,7 @@ def imported(
     embeddings: Embeddings | Path | str | None = None,
     minimum: int | None = None,
     levels: int | None = None,
+    fill: bool = False,
     point_nodes: bool = False,
 ) -> Hierarchy:
     """A dag as a hierarchy with its cells.
@@ -53,6 +54,7 @@ def imported(
         embeddings: vectors by name or by data point, or a file of them; they give centers, scales, residuals and lengths.
         minimum: M of ``--condense``: only the splits of a tree into clusters of at least so many points are kept.
         levels: L of ``--levels``: a tree with heights is cut at so many.
+        fill: cells without an embedding at or below them take their parent's center, rather than being refused.
         point_nodes: whether data points are to be nodes of the graph, each IN its cell.
 
     Raises:
@@ -67,7 +69,7 @@ def imported(
     if point_nodes and dag.node_of_point is None:
         raise InputError(f"{origin} knows of no data points, so none can be nodes; leave --points out")
     tree = _Placed.of(dag, id=id)
-    cells = tree.cells(None if embeddings is None else tree.centers(*embeddings.sums(dag)))
+    cells = tree.cells(None if embeddings is None else tree.centers(*embeddings.sums(dag), fill=fill))
     told = {**(recipe or {}), "embeddings_sha256": embeddings and embeddings.digest, "minimum": minimum, "levels": levels}
     told = {name: value for name, value in told.items() if value is not None} | ({"points": True} if point_nodes else {})
     return Hierarchy(
@@ -177,7 +179,9 @@ class _Placed:
             size[rows] = size[self.parent[rows]] + 1 + digits[rows]
         return int(size.max())
 
-    def centers(self, total: Float[np.ndarray, "nodes dim"], count: Float[np.ndarray, " nodes"]) -> np.ndarray:
+    def centers(
+        self, total: Float[np.ndarray, "nodes dim"], count: Float[np.ndarray, " nodes"], *, fill: bool
+    ) -> Float[np.ndarray, "cells dim"]:
         """The mean of the vectors given at and below each cell, from their sums and numbers at each node."""
         total = np.concatenate([total, np.zeros((int(self.virtual), total.shape[1]))])[self.order]
         count = np.concatenate([count, np.zeros(int(self.virtual))])[self.order]
@@ -185,7 +189,7 @@ class _Placed:
             np.add.at(total, self.parent[rows], total[rows])
             np.add.at(count, self.parent[rows], count[rows])
         lacking = np.flatnonzero(count == 0)
-        if len(lacking):
+        if len(lacking) and not fill:
             told = ", ".join(
                 "the root" if node == self.dag.count else self.dag.label(node) for node in self.order[lacking[-SHOWN:]].tolist()
             )
@@ -193,7 +197,10 @@ class _Placed:
                 f"{len(lacking)} of {len(count)} cells have no embedding at or below them, such as {told}; give "
                 "one for every leaf, or none at all"
             )
-        return total / count[:, None]
+        center = total / np.maximum(count, np.finfo(float).tiny)[:, None]
+        for row in lacking.tolist():  # parents come first
+            center[row] = center[self.parent[row]]
+        return center
 
     # -- the cells
 

@@ -30,9 +30,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from cfgraph.called import make_callable
 from cfgraph.dag import Dag
 from cfgraph.errors import InputError
+from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources.arrays import read_array
+from cfgraph.sources.documents import read_names
+from cfgraph.sources.embeddings import Embeddings
+from cfgraph.sources.imported import imported
 from cfgraph.sources.parameters import check_integer, check_number
 from cfgraph.sources.softmax import Outside, Predictions, predict, sum_products
 from cfgraph.sources.softmax import mean_probabilities as _mean_probabilities
@@ -43,6 +48,64 @@ _AHEAD = 256  # groups whose step 2 is worked out in one pass, at most
 _AHEAD_NUMBERS = 1 << 22  # numbers that it may take
 _SUM_TOLERANCE = 0.01  # probabilities in float16 do not add up to 1 any better
 _DIGEST_ROWS = 256
+
+
+def logits(
+    *,
+    id: str,
+    data: Path | str | Float[np.ndarray, "points classes"],
+    key: str | None = None,
+    names: Path | str | Sequence[str] | None = None,
+    multiway: float | None = None,
+    attach: bool = False,
+    embeddings: Embeddings | Path | str | None = None,
+    point_nodes: bool = False,
+) -> Hierarchy:
+    """The hierarchy of a classifier's classes, from its logits; a cell's center is the mean embedding of the points below it.
+
+    Without embeddings it is the mean of their vectors of probabilities. A class that is predicted for no point takes part in
+    no mean: its cell has its parent's center.
+
+    Args:
+        id: the hierarchy's id.
+        data: a .npy, .npz or .parquet file, or an array, a row a point and a column a class.
+        key: the array of an .npz file; not needed where it holds one.
+        names: of the classes, or a file with one a line.
+        multiway: see :func:`logits_dag`.
+        attach: the same.
+        embeddings: a vector for each point, or a file of them.
+        point_nodes: whether the points are to be nodes of the graph too, each IN its class.
+
+    Raises:
+        InputError: for what no logits can be, and what :func:`logits_dag` and ``imported`` refuse.
+    """
+    table = read_logits(data, key=key) if isinstance(data, Path | str) else LogitTable(check_logits(data, where="the array"))
+    names = read_names(names) if isinstance(names, Path | str) else names or table.names
+    merges = merge_logits(table.values)
+    dag = logits_dag(merges, names=names, multiway=multiway, attach=attach)
+    embeddings = Embeddings.read(embeddings) if isinstance(embeddings, Path | str) else embeddings
+    return imported(
+        dag,
+        id=id,
+        origin="logits",
+        recipe={"logits_sha256": table.digest},
+        embeddings=embeddings or _probability_vectors(table.values, merges, attach=attach),
+        fill=True,
+        point_nodes=point_nodes,
+    )
+
+
+def _probability_vectors(logits: Float[np.ndarray, "points classes"], merges: "Merges", *, attach: bool) -> Embeddings:
+    """The probabilities of each point where points are cells, else their mean over each class's points."""
+    if attach:
+        from scipy.special import softmax
+
+        return Embeddings(softmax(logits.astype(np.float64), axis=1), names=None, digest=None)
+    points = np.bincount(merges.predicted, minlength=merges.classes)
+    known = np.flatnonzero(points)
+    return Embeddings(
+        mean_probabilities(logits)[known], names=None, digest=None, node=known, weight=points[known].astype(np.float64)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -404,3 +467,6 @@ def _check_names(names: Sequence[str] | None, *, count: int) -> list[str | None]
     if times > 1:
         raise InputError(f"expected different names for the classes, got {name!r} {times} times; tell them apart")
     return labels
+
+
+make_callable(__name__)
