@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
-_NUMBERS = 1 << 15  # in a chunk: 256 KB of exponentials
+_NUMBERS = 1 << 16  # in a chunk: 512 KB of exponentials
 _NUMBERS_OF_PRODUCTS = 1 << 20  # in a chunk that is multiplied with itself: matrix products want many rows
 _CHUNKS_OF_A_PART = 4  # at least; a thread is worth no less
 _FAINT = 1e-280  # an exponential below this may have lost digits, or neighbours that count beside it
