@@ -99,4 +99,6 @@ def _read_panel(store: "Store", identifier: str, *, depth: int | None) -> "Panel
     from cfgraph.plots import Panel
 
     grown = store.grown_by(identifier)
-    return Panel(store.read(identifier, depth=depth), identifier, grown_by=grown.predictor if grown else None)
+    cells = store.read(identifier, depth=depth)
+    told = {"names": cells.names, "height": cells.own.get("height")}
+    return Panel(cells, identifier, grown_by=grown.predictor if grown else None, **told)

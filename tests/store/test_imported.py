@@ -144,3 +144,14 @@ def test_an_interrupted_write_goes_on(store, new_id):
 def test_a_cycle_is_shown(new_id):
     with pytest.raises(InputError, match=r"a cycle|cycles, got one of 2 edges: 'b' -> 'c' -> 'b'"):
         make(new_id(), count=3, parent=np.array([0, 1, 2]), child=np.array([1, 2, 1]), names=list("abc"))
+
+
+def test_a_prefix_of_several_roots(store, new_id):
+    hierarchy = make(new_id(), count=5, parent=np.array([0, 1, 3, 4]), child=np.array([1, 2, 4, 2]), names=list("abcde"))
+    whole = back(store, hierarchy)
+    prefix = store.read(hierarchy.id, depth=2)
+    wanted = whole.cells.prefix(2)
+    assert prefix.addresses == wanted.addresses
+    assert prefix.names == wanted.names
+    assert (prefix.links is None) == (wanted.links is None)
+    np.testing.assert_array_equal(prefix.length, wanted.length)
