@@ -120,9 +120,10 @@ class Cells:
         state = columns["state"].copy()
         state[last][state[last] == EXPANDED] = FRONTIER
         radius = {} if self.radius is None else {"radius": np.full(last.stop, np.nan)}
-        links = (
-            None if self.links is None else self.links.take((self.links.parent < last.stop) & (self.links.child < last.stop))
-        )
+        links = None
+        if self.links is not None:
+            links = self.links.take((self.links.parent < last.stop) & (self.links.child < last.stop))
+            links = links if len(links) else None
         own = self.take_own(slice(0, last.stop))
         return type(self)(**{**columns, "state": state, **radius}, links=links, own=own, top=self.top)
 

@@ -84,7 +84,16 @@ def test_trees_logits_and_graphs(run, new_id, tmp_path):
     random = np.random.default_rng(0)
     np.save(tmp_path / "l.npy", random.normal(size=(50, 5)))
     (tmp_path / "names.txt").write_text("v\nw\nx\ny\nz\n")
-    words = ["ingest", "logits", tmp_path / "l.npy", "--names", tmp_path / "names.txt", "--points", "--as", (logits := new_id())]
+    words = [
+        "ingest",
+        "logits",
+        tmp_path / "l.npy",
+        "--names",
+        tmp_path / "names.txt",
+        "--points",
+        "--as",
+        (logits := new_id()),
+    ]
     run(*words)
     run("verify", logits)
     run("export", logits, "-o", tmp_path / "l.graphml")
