@@ -213,10 +213,10 @@ def plain(value: Any) -> Any:
         return {"labels": sorted(value.labels), **{name: plain(inner) for name, inner in value.items()}}
     if isinstance(value, neo4j.graph.Relationship):
         return {"type": value.type, **{name: plain(inner) for name, inner in value.items()}}
+    if hasattr(value, "iso_format"):  # a duration is a tuple, too
+        return value.iso_format()
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
     if isinstance(value, dict):
         return {name: plain(inner) for name, inner in value.items()}
-    if hasattr(value, "iso_format"):
-        return value.iso_format()
     return value.hex() if isinstance(value, bytes | bytearray) else value

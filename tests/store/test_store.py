@@ -175,6 +175,11 @@ def test_unknown_names_are_told(store, new_id):
         store.hierarchy("a/b")
 
 
+def test_query_gives_times_as_text(store):
+    values = store.query("RETURN duration('P1DT2H'), date('2026-01-02'), [duration('PT3S')]")[1]
+    assert values == [["P1DT2H", "2026-01-02", ["PT3S"]]]
+
+
 def test_query_reads_only_unless_told(store, new_id):
     hierarchy = grown_hierarchy(new_id(), depth=1)
     store.write(hierarchy)
