@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from cfgraph.errors import InputError, NotFoundError, StoreError, VanishedError
 from cfgraph.exports.files import whole_folder
-from cfgraph.exports.neo4j_admin import HIERARCHY_NODE, Grower, ImportFolder
+from cfgraph.exports.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, Grower, ImportFolder
+from cfgraph.exports.tables import JSON, kind_of
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.settings import Settings
 from cfgraph.slabs import Slab, slabs_of_cells
@@ -127,6 +128,11 @@ class _Plan:
                 slabs=lambda spread: source.slabs(first=first, spread=spread),
                 told=lambda spread: source.told(spread).hierarchy,
             )
+        if source.imported:
+            raise InputError(
+                f"--bulk fills a store with one field, and {source.id!r} was imported ({source.origin}): files for neo4j-admin cannot "
+                "hold empty centers, links and points in one step; leave --bulk out"
+            )
         cells = source.cells
         if cells is None:
             raise InputError(f"hierarchy {source.id!r} has no cells to write")
@@ -198,7 +204,7 @@ def export_bulk(store: Store, identifier: str, directory: Path, *, progress: Pro
     texts = [*hierarchy.notes, *(text for trained, _ in growers for text in trained.warnings)]
     total = store.counts(identifier).cells
     with whole_folder(directory) as part:
-        with ImportFolder(part, identifier, ids="key", texts=texts) as folder:
+        with ImportFolder(part, identifier, ids="key", texts=texts, own=_own_types(store, hierarchy)) as folder:
             for page in store.import_pages(identifier):
                 _check_parents(page, identifier)
                 folder.add_page(page)
@@ -210,6 +216,21 @@ def export_bulk(store: Store, identifier: str, directory: Path, *, progress: Pro
             raise VanishedError(f"{identifier!r} changed while it was read; export it again")
         (part / "README.md").write_text(_readme(hierarchy, arguments, growers=growers), encoding="utf-8")
     return BulkExport(folder.cells, tuple(arguments))
+
+
+def _own_types(store: Store, hierarchy: Hierarchy) -> dict[str, str | None]:
+    """The type of each property of the source's own, as a column of neo4j-admin's; None where no cell has it."""
+    kinds = {name: kind_of(found) for name, found in store.own_kinds(hierarchy).items()}
+    mixed = [name for name, kind in kinds.items() if kind == JSON]
+    if mixed:
+        raise InputError(
+            f"the cells of {hierarchy.id!r} have values of several types, or lists, in the property {', '.join(mixed)}, and a "
+            "column for neo4j-admin has one type; export as parquet"
+        )
+    strange = [name for name in kinds if ":" in name]
+    if strange:
+        raise InputError(f"a column for neo4j-admin cannot be called {', '.join(map(repr, strange))}; export as parquet")
+    return {name: OWN_TYPES.get(kind) for name, kind in kinds.items()}
 
 
 def _check_parents(page: dict[str, list], identifier: str) -> None:
@@ -232,7 +253,7 @@ In this folder, with the server stopped (Neo4j 5.26 or newer, any edition):
 
 It REPLACES the database `neo4j` by this hierarchy. Start the server; the first cfgraph command makes the indexes.
 {after}
-Here are the Hierarchy node, its ROOT, all cells with their labels and properties, all CHILD edges, and {growers}.
+Here are the Hierarchy node, its ROOT, all cells with their labels and properties, all CHILD edges, {points}and {growers}.
 Left out: predictors that did not grow it, and relationships to other hierarchies (PREDICTS, and TRAINED_ON of theirs).
 """
 
@@ -250,5 +271,6 @@ def _readme(hierarchy: Hierarchy, arguments: list[str], *, growers: list) -> str
         id=hierarchy.id,
         command=shlex.join(["neo4j-admin", *arguments]),
         after=RESTORE.format(command=shlex.join(["cfgraph", *restore])) if hierarchy.dimension == 0 else "",
+        points="all data points with their IN, " if hierarchy.point_nodes else "",
         growers=f"the predictors that grew it ({names}), with their weights" if names else "no predictor, since none grew it",
     )

@@ -213,3 +213,15 @@ def known_values(column: np.ndarray) -> list:
     if column.dtype.kind == "f":
         return [None if math.isnan(value) else value for value in values]
     return [None if value == -1 else value for value in values] if column.dtype.kind == "i" else values
+
+
+def own_column(values: Sequence) -> np.ndarray:
+    """Values with None for "none" as a column, which :func:`known_values` undoes: whole numbers with -1, floats with NaN, anything else as objects."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int} and min(value for value in values if value is not None) >= 0:
+        return np.array([-1 if value is None else value for value in values], dtype=np.int64)
+    if kinds and kinds <= {int, float} and float in kinds:
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column

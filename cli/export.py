@@ -9,35 +9,48 @@ from .context import Context, pass_context
 from .output import progress_bar
 
 if TYPE_CHECKING:
+    from cfgraph.hierarchy import Hierarchy
     from cfgraph.store import Store
     from cfgraph.train import TrainedPredictor
 
 
 FOLDER_FORMAT = "neo4j-admin"
+STREAMED = ("csv", "parquet")
 
 
 @click.command("export", epilog="Example: cfgraph export koch --depth 4 -o koch.graphml")
 @click.argument("id", metavar="ID")
 @click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="The file to write.")
-@click.option("--format", metavar="NAME", help="graphml, node-link, maps, json or neo4j-admin; else the suffix tells it.")
+@click.option("--format", metavar="NAME", help="One of the names below; else the suffix tells it.")
 @click.option("--depth", type=click.IntRange(min=0), help="Leave out deeper levels.")
 @pass_context
 def command(context: Context, id: str, output: Path, format: str | None, depth: int | None) -> None:
     """Write the hierarchy or the predictor ID to a file.
 
-    A hierarchy becomes GraphML (.graphml) or networkx's node-link JSON (.json): a node is a cell, named by its address, an
-    edge leads from parent to child, and its weight is its length in the path metric. GraphML has no lists, so there
-    centers and residuals are JSON text, such as "[0.5, -1.25]". A predictor of the family recurrence becomes the maps of
-    the iterated function system that it has learned (.json), which `cfgraph ingest ifs` reads.
+    \b
+    parquet      .parquet             all there is, without loss; `cfgraph ingest parquet` brings it back
+    csv          .csv, or a folder    a row a cell; in a folder cells, edges, points, and what is known of all
+    graphml      .graphml             a node is a cell, named by its address; an edge leads from parent to child,
+    gexf         .gexf                and its weight is its length in the path metric; lists are JSON text,
+    node-link    .json                such as "[0.5, -1.25]", but in node-link
+    dot          .dot, .gv            for Graphviz
+    newick       .nwk, .newick, .tre  trees with one root: names and lengths
+    linkage      .npy                 SciPy's matrix of merges: binary trees with heights
+    neo4j-admin  a new folder         CSV files for `neo4j-admin database import full`, with the command in README.md
+    maps         .json                of a predictor of the family recurrence: the iterated function system that it has
+                                      learned, which `cfgraph ingest ifs` reads
 
-    The format neo4j-admin makes a new folder FILE of CSV files for `neo4j-admin database import full`, of a complete
-    hierarchy with the predictors that grew it; the README.md in it holds the exact command and says what is left out.
+    parquet and neo4j-admin take complete hierarchies as a whole, with the predictors that grew them. They and csv stream:
+    memory does not grow with the number of cells.
     """
     from cfgraph.exports import check_place, choose_format
+    from cfgraph.exports.csv import is_one_file
+    from cfgraph.exports.files import check_folder
 
     if format == FOLDER_FORMAT:
         return _export_folder(context, id, output, depth=depth)
-    chosen = choose_format(check_place(output), asked=format)
+    chosen = choose_format(output, asked=format)
+    (check_folder if chosen == "csv" and not is_one_file(output) else check_place)(output)
     with context.open_store() as store:
         _export(store, id, output, chosen=chosen, depth=depth)
     context.say(f"wrote {output}")
@@ -49,7 +62,7 @@ def _export_folder(context: Context, identifier: str, folder: Path, *, depth: in
     from cfgraph.exports.files import check_folder
 
     if depth is not None:
-        raise InputError(f"--depth is for graphml and node-link; {FOLDER_FORMAT} writes the whole hierarchy")
+        raise InputError(f"--depth is for the other formats; {FOLDER_FORMAT} writes the whole hierarchy")
     check_folder(folder)
     with context.open_store() as store, progress_bar(f"export {identifier}") as progress:
         export_bulk(store, identifier, folder, progress=progress)
@@ -68,7 +81,28 @@ def _export(store: "Store", identifier: str, path: Path, *, chosen: str, depth: 
             raise InputError(f"--depth leaves out levels of a hierarchy, and {identifier!r} is a predictor") from None
         export_predictor(trained, path, format=chosen)
     else:
-        export_hierarchy(hierarchy.with_cells(store.read(identifier, depth=depth)), path, format=chosen)
+        if chosen == "parquet" and depth is not None:
+            raise InputError("--depth is for the other formats; parquet writes the whole hierarchy")
+        if chosen in STREAMED and depth is None:
+            return _export_streamed(store, identifier, path, chosen=chosen)
+        export_hierarchy(_read(store, hierarchy, depth=depth), path, format=chosen)
+
+
+def _read(store: "Store", hierarchy: "Hierarchy", *, depth: int | None) -> "Hierarchy":
+    """The hierarchy with its cells; of a prefix without the points and links that lie outside it."""
+    if depth is None:
+        return store.read_whole(hierarchy.id)
+    cells = store.read(hierarchy.id, depth=depth)
+    links = 0 if cells.links is None else len(cells.links)
+    return hierarchy.model_copy(update={"cells": cells, "links": links, "point_nodes": False})
+
+
+def _export_streamed(store: "Store", identifier: str, path: Path, *, chosen: str) -> None:
+    from cfgraph.backup import export_csv, export_parquet
+
+    write = {"csv": export_csv, "parquet": export_parquet}[chosen]
+    with progress_bar(f"export {identifier}") as progress:
+        write(store, identifier, path, progress=progress)
 
 
 def _find_predictor(store: "Store", identifier: str) -> "TrainedPredictor":

@@ -11,6 +11,7 @@ from cfgraph.sources import defaults
 from .bring import bring
 from .context import Context, pass_context
 from .imported import SOURCES
+from .output import progress_bar
 
 
 @click.group("ingest", epilog="Example: cfgraph ingest ifs --map koch --depth 5 --as koch")
@@ -120,6 +121,27 @@ def points(context: Context, columns: str | None, bulk: bool, **arguments: Any) 
     from cfgraph.sources.points import points as make
 
     bring(context, make(columns=None if columns is None else columns.split(","), **arguments), bulk=bulk)
+
+
+@command.command("parquet", epilog="Example: cfgraph ingest parquet koch.parquet --as koch")
+@click.argument("data", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--as", "id", metavar="ID", help="The hierarchy's id.  [default: the one that it had]")
+@pass_context
+def parquet(context: Context, data: Path, id: str | None) -> None:
+    """What `cfgraph export -o FILE.parquet` wrote, as it was: a backup, or a hierarchy from another server.
+
+    Cells, links, points and the predictors that grew it come back, and `cfgraph show --digest` tells the same digest. The
+    hierarchy that it predicts is linked where the store holds it. A field can be trained on and grown further.
+    """
+    from cfgraph.backup import ingest_parquet
+    from cfgraph.sources.parquet import parquet as read
+
+    backup = read(data, id=id)
+    with context.open_store() as store, progress_bar(f"ingest {backup.hierarchy.id}") as progress:
+        hierarchy = ingest_parquet(store, backup, progress=progress)
+    grown = "".join(f", grown by {trained.id}" for trained, _ in backup.growers)
+    cells = hierarchy.cells
+    click.echo(f"{hierarchy.id}: {len(cells)} cells, depth {cells.depth}, dimension {hierarchy.dimension}{grown}")
 
 
 for source in SOURCES:

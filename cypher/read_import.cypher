@@ -1,9 +1,11 @@
 // name: read_import
-// purpose: a page of cells in key order with all their properties and every edge that leads to them, as columns
+// purpose: a page of cells in key order with all their properties, every edge that leads to them and the points in them, as columns
 // access: read
 // parameter: start string
 // parameter: high string
 // parameter: page integer
+// parameter: names list<string>
+// parameter: points boolean
 // column: last string or null
 // column: key list<string>
 // column: address list<string>
@@ -16,6 +18,8 @@
 // column: radius list<float>
 // column: size list<integer>
 // column: edges list<list<[parent key, slot, residual, length, primary]>>
+// column: own list<list<any>>
+// column: points list<list<integer>>
 MATCH (cell:Cell)
 WHERE cell.key >= $start AND cell.key < $high
 WITH cell ORDER BY cell.key LIMIT $page
@@ -30,4 +34,6 @@ RETURN max(cell.key) AS last,
        collect(coalesce(cell.predicted, false)) AS predicted,
        collect(coalesce(cell.radius, 0.0 / 0.0)) AS radius,
        collect(coalesce(cell.size, -1)) AS size,
-       collect([(parent:Cell)-[edge:CHILD]->(cell) | [parent.key, edge.slot, edge.residual, edge.length, edge.primary]]) AS edges
+       collect([(parent:Cell)-[edge:CHILD]->(cell) | [parent.key, edge.slot, edge.residual, edge.length, edge.primary]]) AS edges,
+       collect(CASE WHEN size($names) > 0 THEN [name IN $names | cell[name]] END) AS own,
+       collect(CASE WHEN $points THEN [(point:Point)-[:IN]->(cell) | point.row] END) AS points

@@ -1,15 +1,18 @@
-"""Exports: what is taken away. networkx first; every other format is the step after it.
+"""Exports: what is taken away, in the forms that other tools read. docs/formats.md says what each holds.
 
-    hierarchy    graphml, node-link       (`json` is node-link)
+    hierarchy    graphml, gexf, node-link, dot, newick, linkage, csv, parquet     (`json` is node-link)
     predictor    maps                     (`json` is maps): the iterated function system that a recurrence has learned
     folder       neo4j-admin              streamed from the store by cfgraph/bulk.py; ``neo4j_admin.py`` here writes its files
+    Python       to_networkx, to_arrow, to_pandas, to_linkage
 
-The format is asked for by name or told by the file's suffix, ``.graphml`` or ``.json``. Every file is written whole or not
-at all.
+The format is asked for by name or told by the file's suffix. Every file is written whole or not at all. parquet and csv
+stream from the store by cfgraph/backup.py.
 """
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cfgraph.errors import InputError
 from cfgraph.exports.files import check_place, whole_file
@@ -21,44 +24,88 @@ if TYPE_CHECKING:
     from cfgraph.hierarchy import Hierarchy
     from cfgraph.train import TrainedPredictor
 
+_LATE = {  # loaded when they are first used
+    "read_gexf": "gexf",
+    "to_arrow": "tables",
+    "to_linkage": "linkage",
+    "to_pandas": "tables",
+    "write_csv": "csv",
+    "write_dot": "dot",
+    "write_gexf": "gexf",
+    "write_linkage": "linkage",
+    "write_newick": "newick",
+    "write_parquet": "parquet",
+}
+
 __all__ = [
     "FORMATS",
     "check_place",
     "choose_format",
     "export_hierarchy",
     "export_predictor",
+    "read_gexf",
     "read_graphml",
     "read_node_link",
+    "to_arrow",
+    "to_linkage",
     "to_networkx",
+    "to_pandas",
     "whole_file",
+    "write_csv",
+    "write_dot",
+    "write_gexf",
     "write_graphml",
+    "write_linkage",
+    "write_newick",
     "write_node_link",
+    "write_parquet",
 ]
 
-FORMATS = ("graphml", "node-link", "maps", "json")
-_GRAPH_WRITERS = {"graphml": write_graphml, "node-link": write_node_link, "json": write_node_link}
+SUFFIXES = {
+    **{"graphml": "graphml", "gexf": "gexf", "json": "json", "dot": "dot", "gv": "dot", "csv": "csv", "parquet": "parquet"},
+    **dict.fromkeys(("nwk", "newick", "tre", "tree"), "newick"),
+    **{"npy": "linkage", "linkage": "linkage"},
+}
+FORMATS = ("graphml", "gexf", "node-link", "dot", "newick", "linkage", "csv", "parquet", "maps", "json")
+_OF_GRAPHS = {"graphml": "graphml", "gexf": "gexf", "node-link": "node_link", "json": "node_link"}  # made from networkx's
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
 
 
 def choose_format(path: str | Path, *, asked: str | None = None) -> str:
     """The format that was asked for, else the one that the file's suffix tells."""
-    chosen = asked or Path(path).suffix.lower().removeprefix(".")
-    if chosen not in FORMATS:
+    if asked in FORMATS:
+        return asked
+    chosen = None if asked else SUFFIXES.get(Path(path).suffix.lower().removeprefix("."))
+    if chosen is None:
         came = f"format {asked!r}" if asked else f"a file named {Path(path).name!r}"
         raise InputError(
-            f"expected a file that ends in .graphml or .json, or one of the formats {', '.join(FORMATS)}, neo4j-admin; "
-            f"got {came}"
+            f"expected a file that ends in {', '.join(f'.{suffix}' for suffix in SUFFIXES)}, or one of the formats "
+            f"{', '.join(FORMATS)}, neo4j-admin; got {came}"
         )
     return chosen
 
 
 def export_hierarchy(hierarchy: "Hierarchy", path: str | Path, *, format: str | None = None) -> None:
-    """Write a hierarchy that holds its cells to a file, as ``graphml`` or ``node-link``."""
+    """Write a hierarchy that holds its cells to a file, in any format but ``maps``."""
     chosen = choose_format(path, asked=format)
-    if chosen not in _GRAPH_WRITERS:
-        raise InputError(f"{hierarchy.id!r} is a hierarchy, which has no {chosen} (a predictor has); use graphml or node-link")
+    if chosen == "maps":
+        raise InputError(f"{hierarchy.id!r} is a hierarchy, which has no maps (a predictor has); use graphml or node-link")
     if hierarchy.cells is None:
         raise InputError(f"hierarchy {hierarchy.id!r} holds no cells; read them from the store first")
-    _GRAPH_WRITERS[chosen](to_networkx(hierarchy.cells, hierarchy=hierarchy), path)
+    _writer(chosen)(hierarchy, path)
+
+
+def _writer(chosen: str) -> Callable[["Hierarchy", str | Path], None]:
+    name = _OF_GRAPHS.get(chosen, chosen)
+    write = getattr(import_module(f"{__name__}.{name}"), f"write_{name}")
+    if chosen not in _OF_GRAPHS:
+        return write
+    return lambda hierarchy, path: write(to_networkx(hierarchy.cells, hierarchy=hierarchy), path)
 
 
 def export_predictor(trained: "TrainedPredictor", path: str | Path, *, format: str | None = None) -> None:

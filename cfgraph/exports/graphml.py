@@ -1,21 +1,20 @@
 """GraphML: the XML form that Gephi, Cytoscape, yEd and igraph read.
 
 GraphML has numbers, booleans and text, but no lists. So what is a list or an object in the graph (``center``,
-``residual``, ``recipe``, ...) is written as *JSON text*: ``"[0.5, -1.25]"``. The graph's attribute ``json_text`` names
-those attributes, and :func:`read_graphml` turns them back into lists.
+``residual``, ``recipe``, ...) is written as *JSON text* (cfgraph/exports/plain.py), and :func:`read_graphml` turns it back.
 """
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cfgraph.exports.files import whole_file
+from cfgraph.exports.plain import JSON_TEXT, plain_graph, restore_graph
 
 if TYPE_CHECKING:
     import networkx as nx
 
-JSON_TEXT = "json_text"  # the graph attribute that names the attributes written as JSON text
+__all__ = ["JSON_TEXT", "read_graphml", "write_graphml"]
+
 HIERARCHY = "hierarchy"  # GraphML keeps "id" for its own use, so the hierarchy's id gets this name
 
 
@@ -23,10 +22,8 @@ def write_graphml(graph: "nx.DiGraph", path: str | Path) -> None:
     """Write the graph as GraphML, its lists and objects as JSON text, which the attribute ``json_text`` lists."""
     import networkx as nx
 
-    plain = nx.DiGraph(**{HIERARCHY if name == "id" else name: _plain(value) for name, value in graph.graph.items()})
-    plain.graph[JSON_TEXT] = json.dumps(sorted({name for values in _attributes(graph) for name in _structured(values)}))
-    plain.add_nodes_from((node, _plain_values(values)) for node, values in graph.nodes(data=True))
-    plain.add_edges_from((parent, child, _plain_values(values)) for parent, child, values in graph.edges(data=True))
+    plain = plain_graph(graph)
+    plain.graph = {HIERARCHY if name == "id" else name: value for name, value in plain.graph.items()}
     with whole_file(path) as file:
         nx.write_graphml_xml(plain, file)  # not write_graphml: its bytes depend on whether lxml is installed
 
@@ -36,30 +33,8 @@ def read_graphml(path: str | Path) -> "nx.DiGraph":
     import networkx as nx
 
     graph = nx.read_graphml(path)
-    structured = set(json.loads(graph.graph.pop(JSON_TEXT)))
-    for values in _attributes(graph):
-        values |= {name: json.loads(values[name]) for name in structured & values.keys()}
     if HIERARCHY in graph.graph:
         graph.graph["id"] = graph.graph.pop(HIERARCHY)
     for name in ("node_default", "edge_default"):
         graph.graph.pop(name, None)
-    return graph
-
-
-def _attributes(graph: "nx.DiGraph") -> Iterator[dict[str, Any]]:
-    """The attributes of the graph itself, of every node and of every edge."""
-    yield graph.graph
-    yield from (values for _, values in graph.nodes(data=True))
-    yield from (values for *_, values in graph.edges(data=True))
-
-
-def _structured(values: dict[str, Any]) -> Iterator[str]:
-    return (name for name, value in values.items() if isinstance(value, list | dict))
-
-
-def _plain_values(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in values.items()}
-
-
-def _plain(value: Any) -> Any:
-    return json.dumps(value, allow_nan=False) if isinstance(value, list | dict) else value
+    return restore_graph(graph)

@@ -3,6 +3,7 @@
     hierarchy.csv  root.csv                     the Hierarchy node and its ROOT
     cells-header.csv  cells.csv  frontier.csv  leaves.csv        Cell nodes, a file for each combination of labels
     edges-header.csv  edges.csv                 CHILD relationships
+    points-header.csv  points.csv  in-header.csv  in.csv         Point nodes, and the IN to their cells, where there are any
     predictor-1.csv  grown-1-1.csv  trained-1.csv  ...           what grew it
 
 Floats are written in their shortest form that reads back as the same number. Nodes are told apart by their keys, or by
@@ -37,11 +38,22 @@ HIERARCHY_NODE = 0  # where nodes are numbered: cells follow
 Types = {bool: "boolean", int: "long", float: "double", str: "string", datetime: "datetime"}
 
 
+OWN_TYPES = {"INTEGER": "long", "FLOAT": "double", "STRING": "string", "BOOLEAN": "boolean"}  # of properties of a source's own
+ARROW_TYPES = {"long": pa.int64(), "double": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
+POINT_HEADER = ["key:ID", "hierarchy", "row:long"]
+IN_HEADER = [":START_ID", ":END_ID"]
+
+
 def cell_header(ids: Literal["key", "actual"]) -> list[str]:
-    """The header of the cells' files."""
+    """The header of the cells' files, without their source's own properties."""
     first = ["key:ID"] if ids == "key" else [":ID", "key"]
     numbers = ["level:long", "center:double[]", "scale:double", "root_distance:double"]
     return [*first, "hierarchy", "address", *numbers, "predicted:boolean", "radius:double", "size:long"]
+
+
+def own_header(own: Mapping[str, str | None]) -> list[str]:
+    """The header of the properties of a source's own."""
+    return [f"{name}:{kind}" for name, kind in own.items() if kind is not None]
 
 
 EDGE_HEADER = [":START_ID", ":END_ID", "slot:long", "residual:double[]", "length:double", "primary:boolean"]
@@ -86,7 +98,9 @@ def edge_table(slab: Slab, *, delimiter: str) -> pa.Table:
     return pa.table(columns, names=EDGE_HEADER)
 
 
-def page_tables(page: Mapping[str, list], *, identifier: str, delimiter: str) -> tuple[pa.Table, np.ndarray, pa.Table]:
+def page_tables(
+    page: Mapping[str, list], *, identifier: str, delimiter: str, own: Mapping[str, str | None]
+) -> tuple[pa.Table, np.ndarray, pa.Table]:
     """A page of the store, cells by their keys, as a table of cells, their states, and a table of edges."""
     radius, size = np.array(page["radius"], dtype=np.float64), np.array(page["size"], dtype=np.int64)
     cells = [
@@ -100,6 +114,7 @@ def page_tables(page: Mapping[str, list], *, identifier: str, delimiter: str) ->
         pc.if_else(pa.array(page["predicted"], pa.bool_()), True, None),
         pa.array(radius, mask=np.isnan(radius)),
         pa.array(size, mask=size < 0),
+        *_own_columns(page, own),
     ]
     edges = [[parent, key, *edge] for key, found in zip(page["key"], page["edges"], strict=True) for parent, *edge in found]
     start, end, slot, residual, length, primary = zip(*edges, strict=True) if edges else [()] * 6
@@ -112,13 +127,40 @@ def page_tables(page: Mapping[str, list], *, identifier: str, delimiter: str) ->
         pa.array(primary, pa.bool_()),
     ]
     state = np.array(page["state"], dtype=np.uint8)
-    return pa.table(cells, names=cell_header("key")), state, pa.table(columns, names=EDGE_HEADER)
+    names = [*cell_header("key"), *own_header(own)]
+    return pa.table(cells, names=names), state, pa.table(columns, names=EDGE_HEADER)
+
+
+def _own_columns(page: Mapping[str, list], own: Mapping[str, str | None]) -> list[pa.Array]:
+    """The properties of a source's own, each of its type; Java writes infinities out."""
+    if not own:
+        return []
+    values = zip(own.values(), zip(*page["own"], strict=True), strict=True)
+    columns = [pa.array(column, ARROW_TYPES[kind]) for kind, column in values if kind is not None]
+    return [_with_infinities(column) if column.type == pa.float64() else column for column in columns]
+
+
+def _with_infinities(column: pa.Array) -> pa.Array:
+    if not pc.any(pc.is_inf(column)).as_py():
+        return column
+    return pc.replace_substring(pc.cast(column, pa.string()), "inf", "Infinity")
+
+
+def point_tables(page: Mapping[str, list], *, identifier: str) -> tuple[pa.Table, pa.Table]:
+    """The data points in a page's cells, and the relationships that lead to the cells."""
+    placed = [(row, key) for key, rows in zip(page["key"], page["points"], strict=True) for row in rows]
+    row = pa.array([row for row, _ in placed], pa.int64())
+    key = pc.binary_join_element_wise(f"{identifier}/", pc.cast(row, pa.string()), "")
+    points = pa.table([key, pa.repeat(identifier, len(placed)), row], names=POINT_HEADER)
+    return points, pa.table([key, pa.array([key for _, key in placed], pa.string())], names=IN_HEADER)
 
 
 def _join_lists(values: Sequence[Sequence[float]], *, delimiter: str) -> pa.Array:
+    """Lists as text; null for an empty one, which CSV for neo4j-admin cannot hold."""
     lists = pa.array(values, pa.list_(pa.float64()))
     text = pc.cast(lists.flatten(), pa.string())
-    return pc.binary_join(pa.ListArray.from_arrays(lists.offsets, text), delimiter)
+    joined = pc.binary_join(pa.ListArray.from_arrays(lists.offsets, text), delimiter)
+    return pc.if_else(pc.equal(joined, ""), None, joined)
 
 
 @dataclass(frozen=True)
@@ -139,12 +181,14 @@ class ImportFolder:
         identifier: the hierarchy's id.
         ids: whether nodes are told apart by their keys or by whole numbers.
         texts: all texts that stand in lists, so that no delimiter is one of their characters.
+        own: the properties of the source's own in the order of the pages, and the types of their columns; None for no column.
     """
 
     folder: Path
     identifier: str
     ids: Literal["key", "actual"]
     texts: Iterable[str] = ()
+    own: Mapping[str, str | None] = field(default_factory=dict)
     cells: int = 0
     _arguments: list[str] = field(default_factory=list)
     _options: dict[str, str] = field(default_factory=dict)
@@ -156,7 +200,7 @@ class ImportFolder:
         inside = set().union(*self.texts)
         self.delimiter = next(sign for sign in DELIMITERS if sign not in inside)
         # Without any quotes where none is needed, which is faster to write and to read.
-        style = "needed" if set(self.identifier) & set(',"') else "none"
+        style = "needed" if set(self.identifier) & set(',"') or "string" in self.own.values() else "none"
         self._style = arrow_csv.WriteOptions(include_header=False, quoting_style=style)
 
     def __enter__(self) -> Self:
@@ -178,9 +222,12 @@ class ImportFolder:
 
     def add_page(self, page: Mapping[str, list]) -> None:
         """Write a page of the store."""
-        cells, state, edges = page_tables(page, identifier=self.identifier, delimiter=self.delimiter)
+        cells, state, edges = page_tables(page, identifier=self.identifier, delimiter=self.delimiter, own=self.own)
         self._write_cells(cells, state=state)
         self._write("edges.csv", edges)
+        if page["points"]:
+            for name, table in zip(("points.csv", "in.csv"), point_tables(page, identifier=self.identifier), strict=True):
+                self._write(name, table)
         self.cells += len(cells)
 
     def _write_cells_of(self, slab: Slab) -> None:
@@ -222,14 +269,24 @@ class ImportFolder:
         return self.command()
 
     def _add_cells(self) -> None:
-        (self.folder / "cells-header.csv").write_text(",".join(cell_header(self.ids)) + "\n", encoding="ascii")
+        if "string" in self.own.values():
+            self._options["--multiline-fields"] = "true"
+        self._write_header("cells-header.csv", [*cell_header(self.ids), *own_header(self.own)])
         for name, state in zip(FILES, STATE_NAMES, strict=True):
             if name in self._writers:
                 labels = "Cell" if name == FILES[0] else f"Cell:{state}"
                 self._arguments.append(f"--nodes={labels}=./cells-header.csv,./{name}")
         if "edges.csv" in self._writers:
-            (self.folder / "edges-header.csv").write_text(",".join(EDGE_HEADER) + "\n", encoding="ascii")
+            self._write_header("edges-header.csv", EDGE_HEADER)
             self._arguments.append("--relationships=CHILD=./edges-header.csv,./edges.csv")
+        if "points.csv" in self._writers:
+            self._write_header("points-header.csv", POINT_HEADER)
+            self._write_header("in-header.csv", IN_HEADER)
+            self._arguments += ["--nodes=Point=./points-header.csv,./points.csv", "--relationships=IN=./in-header.csv,./in.csv"]
+
+    def _write_header(self, name: str, columns: Sequence[str]) -> None:
+        with (self.folder / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, quoting=csv.QUOTE_MINIMAL, lineterminator="\n").writerow(columns)
 
     def _add_node(self, label: str, name: str, properties: Mapping[str, Any], *, node: str | int) -> None:
         self._write_record(name, {":ID": node}, properties)

@@ -31,6 +31,15 @@ def digest_pages(pages: Iterable[Columns]) -> str:
     return hashlib.sha256("".join(hashes[name].hexdigest() for name in names).encode()).hexdigest()
 
 
+def digest_hierarchy(hierarchy: Hierarchy) -> str:
+    """The digest that a hierarchy in memory has in the graph."""
+    cells = hierarchy.cells
+    order = np.array(sorted(range(len(cells)), key=cells.addresses.__getitem__))
+    page = {name: getattr(cells, name)[order] for name in ("state", "predicted", *EXACT, *VECTORS)}
+    digest = digest_pages([{**page, "addresses": [cells.addresses[row] for row in order.tolist()]}])
+    return digest_imported(digest, hierarchy) if hierarchy.imported else digest
+
+
 def digest_imported(digest: str, hierarchy: Hierarchy) -> str:
     """The same, with what an imported hierarchy has besides: properties of its source's, links, the cells of data points."""
     whole, cells = hashlib.sha256(digest.encode()), hierarchy.cells

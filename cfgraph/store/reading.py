@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from cfgraph.address import ROOT, key_of, level_of, parent_address, subtree_range
-from cfgraph.cells import Cells, Links
+from cfgraph.arrangement import breadth_first, place_addresses
+from cfgraph.cells import Cells, Links, own_column
 from cfgraph.errors import AddressError, StoreError
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.store.graph import Graph
@@ -89,8 +90,13 @@ def _descend(graph: Graph, identifier: str, *, top: str, depth: int, extras: boo
 def assemble_cells(parts: list[Columns], *, identifier: str, top: str) -> Cells:
     """Columns in any order as ``Cells`` in breadth-first order."""
     addresses = _joined(parts, "addresses")
-    parent, slot, level = _structure(addresses, identifier=identifier, top=top)
-    order, parent = _breadth_first(parent, slot, level)
+    try:
+        parent, slot, level = place_addresses(addresses, top=top)
+    except KeyError as missing:
+        raise StoreError(
+            f"cell {missing.args[0]} of {identifier!r} is missing though it has children; run cfgraph verify"
+        ) from None
+    order, parent = breadth_first(parent, slot, level)
     columns = {name: _array(parts, name, count=len(addresses)) for name in parts[0] if name != "addresses"}
     columns = {name: column[order] for name, column in columns.items() if column is not None}
     cells = Cells(parent=parent, slot=slot[order], level=level[order], top=top, **columns)
@@ -100,43 +106,6 @@ def assemble_cells(parts: list[Columns], *, identifier: str, top: str) -> Cells:
 
 def _joined(parts: list[Columns], name: str) -> list:
     return parts[0][name] if len(parts) == 1 else list(chain.from_iterable(part[name] for part in parts))
-
-
-def _structure(addresses: list[str], *, identifier: str, top: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    row_of = {address: row for row, address in enumerate(addresses)}
-    row_of[""] = row_of.get(ROOT, -1)  # the stem of the root's children
-    cuts = [address.rindex("/") for address in addresses]
-    try:
-        parent = [
-            row_of[address[:cut]] if len(address) > 1 else -1
-            for address, cut in zip(addresses, cuts, strict=True)
-            if address != top
-        ]
-    except KeyError as missing:
-        raise StoreError(
-            f"cell {missing.args[0]} of {identifier!r} is missing though it has children; run cfgraph verify"
-        ) from None
-    place = row_of[top]
-    parent.insert(place, -1)
-    slot = np.array([int(address[cut + 1 :] or -1) for address, cut in zip(addresses, cuts, strict=True)], dtype=np.int32)
-    level = np.array([address.count("/") for address in addresses], dtype=np.int32) - (np.array(slot) < 0)
-    return np.array(parent, dtype=np.int64), slot, level.astype(np.int32)
-
-
-def _breadth_first(parent: np.ndarray, slot: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows in breadth-first order, and the parents' new rows in that order."""
-    rank = np.full(len(parent), -1, dtype=np.int64)
-    by_level = np.argsort(level, kind="stable")
-    starts = np.searchsorted(level[by_level], np.arange(level.min(), level.max() + 2))
-    order = []
-    for low, high in pairwise(starts):
-        rows = by_level[low:high]
-        rows = rows[np.lexsort((slot[rows], rank[parent[rows]]))]
-        rank[rows] = np.arange(low, high)
-        order.append(rows)
-    rows = np.concatenate(order)
-    above = np.where(parent[rows] < 0, -1, rank[parent[rows]])
-    return rows, above
 
 
 def _array(parts: list[Columns], name: str, *, count: int) -> np.ndarray | None:
@@ -164,18 +133,6 @@ def with_own(graph: Graph, cells: Cells, hierarchy: Hierarchy) -> Cells:
         rows = list(chain.from_iterable(page[0]["values"] for page in pages))
         own = {name: own_column(values) for name, values in zip(hierarchy.own, zip(*rows, strict=True), strict=True)}
     return cells.with_columns(own=own, links=_read_links(graph, cells, keys, hierarchy) if hierarchy.links else None)
-
-
-def own_column(values: Sequence[Any]) -> np.ndarray:
-    """Values with None for "none" as a column: whole numbers with -1, floats with NaN, anything else as objects."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {int} and min(value for value in values if value is not None) >= 0:
-        return np.array([-1 if value is None else value for value in values], dtype=np.int64)
-    if kinds and kinds <= {int, float} and float in kinds:
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
 
 
 def _read_links(graph: Graph, cells: Cells, keys: list[str], hierarchy: Hierarchy) -> Links | None:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +43,7 @@ REMOVE_BATCH = 10_000
 LINK_ROWS = 10_000  # links or points a transaction
 VERIFICATION_CELLS = 5_000  # a page of verify: each cell comes with its parents and children
 Progress = Callable[[int, int], None]  # cells done, cells in all
+Grown = tuple[TrainedPredictor, list[dict[str, Any]]]  # a predictor, and the properties of each GROWN_BY that leads to it
 
 
 @dataclass(frozen=True)
@@ -102,21 +103,39 @@ class Store:
         progress: Progress = lambda done, total: None,
         sessions: int = SESSIONS,
         then: Literal["complete", "growing"] = "complete",
+        growers: Sequence[Grown] = (),
     ) -> Hierarchy:
         """Write a hierarchy with its cells; the same recipe again goes on where it stopped, or finds it done.
 
         The cells go in as canonical blocks, top-down, over several sessions side by side; between any two transactions
-        the graph holds a valid, shallower hierarchy of state ``writing``. Raises ``InputError`` where the id is taken by
-        another recipe or a predictor.
+        the graph holds a valid, shallower hierarchy of state ``writing``. ``growers`` are what grew it in another store.
+        Raises ``InputError`` where the id is taken by another recipe or a predictor.
         """
         cells = _writable(hierarchy)
+        self._check_growers(hierarchy, growers)
         state = self._claim(hierarchy, cells)
         if state == "writing":
+            self._write_growers(hierarchy, growers)
             self._write_cells(hierarchy, cells, progress=progress, sessions=sessions)
             self._write_links(hierarchy, cells)
             self._write_points(hierarchy, cells)
             state = self._end_writing(hierarchy.id, then=then)
         return hierarchy.model_copy(update={"state": state})
+
+    def _check_growers(self, hierarchy: Hierarchy, growers: Sequence[Grown]) -> None:
+        """Refuse what cannot be kept beside the hierarchy, before anything is written."""
+        for trained, _ in growers:
+            if trained.id == hierarchy.id:
+                raise InputError(f"the id {hierarchy.id!r} is that of the predictor that grew it; choose another")
+            self.graph.transact(lambda tx, trained=trained: _check_predictor_in(tx, trained))
+
+    def _write_growers(self, hierarchy: Hierarchy, growers: Sequence[Grown]) -> None:
+        """Write what grew a hierarchy elsewhere, the earliest growth first."""
+        for trained, growths in growers:
+            self.write_predictor(trained)
+            for growth in growths:
+                if not self.graph.write("write_growth", id=hierarchy.id, predictor=trained.id, growth=growth)[0]["written"]:
+                    raise VanishedError(f"hierarchy {hierarchy.id!r} or predictor {trained.id!r} was removed meanwhile")
 
     def _end_writing(self, identifier: str, *, then: str) -> str:
         """Move on from ``writing``; the state that it is in by now, where somebody who wrote the same was faster."""
@@ -301,15 +320,30 @@ class Store:
             yield page
 
     def import_pages(self, identifier: str) -> Iterator[dict[str, list]]:
-        """Every cell as it is, with every edge that leads to it, in key order, a page at a time."""
+        """Every cell as it is, with every edge that leads to it, in key order, a page at a time.
+
+        Of an imported hierarchy with the values of its own properties (``own``), where points are nodes with the numbers
+        of those in the cell (``points``).
+        """
+        hierarchy = self._readable(identifier)
         start, high = subtree_range(identifier)
+        asked = {"high": high, "page": reading.PAGE_CELLS, "names": list(hierarchy.own), "points": hierarchy.point_nodes}
         while True:
-            page = self.graph.read("read_import", start=start, high=high, page=reading.PAGE_CELLS)[0]
+            page = self.graph.read("read_import", start=start, **asked)[0]
             last = page.pop("last")
             if last is None:
                 return
             start = reading.next_key(last)
             yield reading.checked(page, identifier)
+
+    def own_kinds(self, hierarchy: Hierarchy) -> dict[str, set[str]]:
+        """The types, as Neo4j calls them, of the values in each property of the source's own."""
+        if not hierarchy.own:
+            return {}
+        low, high = subtree_range(hierarchy.id)
+        rows = self.graph.read("read_own_kinds", low=low, high=high, names=list(hierarchy.own))
+        found = {row["name"]: {kind.removesuffix(" NOT NULL") for kind in row["kinds"]} - {"NULL"} for row in rows}
+        return {name: found.get(name, set()) for name in hierarchy.own}
 
     def strays(self, identifier: str) -> list[dict[str, Any]]:
         """Cells that say they are the hierarchy's but cannot be found by its keys."""
@@ -337,7 +371,7 @@ class Store:
         """Remember which hierarchy a copy predicts."""
         self.graph.write("link_truth", id=copy, truth=truth)
 
-    def growers(self, identifier: str) -> list[tuple[TrainedPredictor, list[dict[str, Any]]]]:
+    def growers(self, identifier: str) -> list[Grown]:
         """Every predictor that grew a hierarchy, with its weights, and the properties of each GROWN_BY that leads to it."""
         found: dict[str, list[dict[str, Any]]] = {}
         for row in self.graph.read("read_growth", id=identifier):
@@ -514,13 +548,20 @@ def _check_same(asked: Hierarchy, found: Hierarchy) -> str:
 def _write_predictor_in(tx: Any, trained: TrainedPredictor) -> None:
     from cfgraph.store.graph import run_operation
 
+    if not _check_predictor_in(tx, trained):
+        properties = properties_of(trained)
+        run_operation(tx, "write_predictor", properties=properties, hierarchy=trained.hierarchy, depth=trained.depth)
+
+
+def _check_predictor_in(tx: Any, trained: TrainedPredictor) -> bool:
+    """Whether the same predictor is there already; an ``InputError`` where its id is taken by anything else."""
+    from cfgraph.store.graph import run_operation
+
     found = run_operation(tx, "claim_id", id=trained.id)[0]
     if found["hierarchy"] is not None:
         raise InputError(f"the id {trained.id!r} is taken by a hierarchy; choose another")
-    properties = properties_of(trained)
-    if found["predictor"] is None:
-        run_operation(tx, "write_predictor", properties=properties, hierarchy=trained.hierarchy, depth=trained.depth)
-    elif found["predictor"]["recipe"] != properties["recipe"]:
+    if found["predictor"] is not None and found["predictor"]["recipe"] != properties_of(trained)["recipe"]:
         raise InputError(
             f"the id {trained.id!r} is taken by a predictor of another recipe; choose another, or `cfgraph rm {trained.id}`"
         )
+    return found["predictor"] is not None

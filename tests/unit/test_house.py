@@ -15,12 +15,12 @@ HOUSE = Path(__file__).parents[2]
 # A room and those below it; what a file imports must stand below (or beside) it. The first match counts.
 FLOORS = [
     (0, r"cfgraph\.(errors|settings|called)"),
-    (1, r"cfgraph\.(address|cells|dag|hierarchy|owner|events)"),
-    (2, r"cfgraph\.(growth|metric|shortest|blocks|measures|locate|slabs|dendrogram|pairs|cuts|judging|agreement)"),
+    (1, r"cfgraph\.(address|arrangement|cells|dag|hierarchy|owner|events)"),
+    (2, r"cfgraph\.(growth|metric|shortest|blocks|measures|locate|slabs|dendrogram|pairs|cuts|judging|agreement|soundness)"),
     (3, r"cfgraph\.(sources|predictors|exports|report|windows|tallies|certificates)"),
     (4, r"cfgraph\.(train|labels|leaves)"),
     (5, r"cfgraph\.(store|plots)"),
-    (6, r"cfgraph\.(leases|worker|crew|watch|rollout|compare|compare_names|evaluate|verify|path|bulk|estimator)"),
+    (6, r"cfgraph\.(leases|worker|crew|watch|rollout|compare|compare_names|evaluate|verify|path|bulk|backup|estimator)"),
     (7, r"cfgraph\.demo"),
     (8, r"cfgraph\.cli"),
 ]

@@ -1,0 +1,290 @@
+"""Parquet: the way back of the lossless export: the hierarchy as it was, with what grew it.
+
+Nothing in the file is believed: its form, its columns, every address and every number are checked before anything is
+written. A field comes back as a field, and can be trained on and grown further.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from jaxtyping import Int
+from pydantic import ValidationError
+
+from cfgraph.address import parse_address
+from cfgraph.arrangement import breadth_first, place_addresses
+from cfgraph.called import make_callable
+from cfgraph.cells import STATE_NAMES, Cells, Links, own_column
+from cfgraph.errors import AddressError, InputError
+from cfgraph.exports.parquet import METADATA, VERSION
+from cfgraph.exports.tables import JSON, Layout
+from cfgraph.hierarchy import Hierarchy
+from cfgraph.soundness import check_sound
+
+if TYPE_CHECKING:
+    from cfgraph.train import TrainedPredictor
+
+PLAIN = ("center", "scale", "root_distance", "residual", "predicted")
+NEEDED = ("address", "level", "state", "predicted", "center", "scale", "root_distance", "residual")
+
+
+@dataclass(frozen=True, eq=False)
+class Backup:
+    """What a Parquet file holds: the hierarchy with its cells, what grew it, and the id of the hierarchy that it predicts."""
+
+    hierarchy: Hierarchy
+    growers: tuple[tuple["TrainedPredictor", list[dict[str, Any]]], ...] = ()
+    predicts: str | None = None
+
+
+def parquet(path: str | Path, *, id: str | None = None) -> Backup:
+    """The hierarchy in a file that ``cfgraph export`` wrote, under another ``id`` where one is given.
+
+    Memory holds the whole file, uncompressed, some three times over.
+
+    Raises:
+        InputError: for a file that is missing, damaged or of another form, and for cells that break an invariant.
+    """
+    path = Path(path)
+    file = _open(path)
+    told = _metadata(file, path=path)
+    with _explained(path):
+        hierarchy = Hierarchy(**{**told["hierarchy"], **({} if id is None else {"id": id})})
+        own = tuple((str(name), str(column), str(kind)) for name, column, kind in told["own"])
+        growers = tuple((_predictor(entry["predictor"]), list(entry["growths"])) for entry in told["growers"])
+        wanted = told["cells"]
+    layout = Layout(hierarchy.dimension, own, links=hierarchy.links > 0, points=hierarchy.point_nodes)
+    _check_columns(file, layout, path=path)
+    table = _read(file, path=path)
+    if len(table) != wanted or len(table) == 0:
+        raise _damaged(path, f"it should have {wanted} rows, and has {len(table)}")
+    with _explained(path):
+        whole = _assemble(hierarchy, table, layout, path=path)
+        check_sound(whole, grown=bool(growers))
+    return Backup(whole, growers, told.get("predicts"))
+
+
+# -- the file
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    if not path.is_file():
+        raise InputError(f"expected a Parquet file that `cfgraph export` wrote, and there is no file {str(path)!r}")
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{str(path)!r} is no whole Parquet file: {_first_line(error)}; export it again") from error
+
+
+def _metadata(file: pq.ParquetFile, *, path: Path) -> dict[str, Any]:
+    found = (file.metadata.metadata or {}).get(METADATA.encode())
+    if found is None:
+        raise InputError(
+            f"{str(path)!r} is a Parquet file, but none that `cfgraph export` wrote; `cfgraph ingest points` takes a table of points"
+        )
+    try:
+        told = json.loads(found)
+        version = told["version"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _damaged(path, "its metadata is no JSON object with a version") from error
+    if version != VERSION:
+        raise InputError(f"{str(path)!r} has the form {version!r}, and this cfgraph knows {VERSION}; upgrade cfgraph")
+    return told
+
+
+def _predictor(record: Mapping[str, Any]) -> "TrainedPredictor":
+    from cfgraph.train import TrainedPredictor
+
+    return TrainedPredictor(**{**record, "weights": base64.b64decode(record["weights"], validate=True)})
+
+
+def _check_columns(file: pq.ParquetFile, layout: Layout, *, path: Path) -> None:
+    found = file.schema_arrow
+    for field in layout.schema:
+        if found.get_field_index(field.name) < 0:
+            raise _damaged(path, f"it has no column {field.name!r}, or several")
+        kind = found.field(field.name).type
+        if not kind.equals(field.type) and not _same_lists(kind, field.type):
+            raise _damaged(path, f"its column {field.name!r} should be of type {field.type}, and is {kind}")
+    if unknown := set(found.names) - set(layout.schema.names):
+        raise _damaged(path, f"it has columns that nothing tells of: {', '.join(sorted(unknown))}")
+
+
+def _same_lists(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether two list types differ in the name of their items alone, which other writers change."""
+    return str(found).replace("element:", "item:") == str(wanted).replace("element:", "item:")
+
+
+def _read(file: pq.ParquetFile, *, path: Path) -> pa.Table:
+    try:
+        return file.read()
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, _first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+def _damaged(path: Path, told: str) -> InputError:
+    return InputError(f"{str(path)!r} is damaged, or was changed: {told}; export it again")
+
+
+class _explained:  # noqa: N801 - used like a function, in a `with`
+    """Whatever is wrong with the values of a file is told as its damage."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValidationError):
+            told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise _damaged(self.path, told) from error
+        if isinstance(error, KeyError):
+            raise _damaged(self.path, f"it lacks {error.args[0]!r}") from error
+        if isinstance(error, InputError | ValueError | TypeError | AttributeError | pa.ArrowException):
+            raise _damaged(self.path, _first_line(error)) from error
+
+
+# -- the cells
+
+
+def _assemble(hierarchy: Hierarchy, table: pa.Table, layout: Layout, *, path: Path) -> Hierarchy:
+    lacking = [name for name in NEEDED if name in table.column_names and table.column(name).null_count]
+    if lacking:
+        raise InputError(f"some rows have no {' and no '.join(lacking)}")
+    addresses = _addresses(table)
+    try:
+        parent, slot, level = place_addresses(addresses)
+    except KeyError as missing:
+        raise InputError(f"the cell {missing.args[0] or '/'} is missing, and has children") from None
+    _check_edges(table, addresses, parent, slot, level)
+    order, parent = breadth_first(parent, slot, level)
+    table = table.take(pa.array(order))
+    addresses = [addresses[row] for row in order.tolist()]
+    cells = Cells(
+        parent=parent,
+        slot=slot[order],
+        level=level[order],
+        length=_numbers(table, "length", otherwise=0.0),
+        state=_states(table),
+        radius=_optional(table, "radius", otherwise=np.nan),
+        size=_optional(table, "size", otherwise=-1),
+        **{name: _values(table, name, layout.dimension) for name in PLAIN},
+        links=_links(table, addresses, layout),
+        own={name: _own(table, column, kind) for name, column, kind in layout.own},
+    )
+    cells.__dict__["addresses"] = addresses  # known already: spare making them again
+    placed = _cell_of_point(hierarchy, table) if layout.points else None
+    return hierarchy.model_copy(update={"cells": cells, "cell_of_point": placed})
+
+
+def _addresses(table: pa.Table) -> list[str]:
+    column = table.column("address")
+    if pc.count_distinct(column).as_py() < len(column):
+        raise InputError("an address comes twice")
+    wrong = pc.invert(pc.match_substring_regex(column, r"^(/|(/(0|[1-9][0-9]{0,8}))+)$"))
+    if pc.any(wrong).as_py():
+        try:
+            parse_address(column.filter(wrong)[0].as_py())
+        except AddressError as error:
+            raise InputError(str(error)) from None
+    addresses = column.to_pylist()
+    if "/" not in set(addresses):
+        raise InputError("the root, the cell /, is missing")
+    return addresses
+
+
+def _check_edges(table: pa.Table, addresses: list[str], parent: np.ndarray, slot: np.ndarray, level: np.ndarray) -> None:
+    """The columns that repeat what the address says: they are there for readers, and should agree."""
+    root = parent < 0
+    names = pa.array(addresses).take(pa.array(np.maximum(parent, 0), mask=root))
+    wanted = {"parent": names, "slot": pa.array(slot, pa.int32(), mask=root), "level": pa.array(level, pa.int32())}
+    for name, values in wanted.items():
+        if not table.column(name).equals(pa.chunked_array([values])):
+            raise InputError(f"the column {name} says other than the addresses")
+
+
+def _values(table: pa.Table, name: str, dimension: int) -> np.ndarray:
+    if name not in table.column_names:  # vectors without a dimension
+        return np.zeros((len(table), dimension))
+    column = table.column(name).combine_chunks()
+    if pa.types.is_fixed_size_list(column.type):
+        return _flat(column, len(table), dimension)
+    return np.array(column.to_numpy(zero_copy_only=False))
+
+
+def _flat(column: pa.Array, count: int, dimension: int) -> np.ndarray:
+    flat = column.flatten()
+    if flat.null_count:
+        raise InputError("a vector lacks a number")
+    return np.array(flat.to_numpy(zero_copy_only=False)).reshape(count, dimension)
+
+
+def _numbers(table: pa.Table, name: str, *, otherwise: float) -> np.ndarray:
+    return np.array(pc.fill_null(table.column(name), otherwise).to_numpy())
+
+
+def _optional(table: pa.Table, name: str, *, otherwise: float) -> np.ndarray | None:
+    return None if table.column(name).null_count == len(table) else _numbers(table, name, otherwise=otherwise)
+
+
+def _states(table: pa.Table) -> np.ndarray:
+    found = pc.index_in(table.column("state"), pa.array(STATE_NAMES))
+    if found.null_count:
+        raise InputError(f"a state is none of {', '.join(STATE_NAMES)}")
+    return np.array(found.to_numpy()).astype(np.uint8)
+
+
+def _own(table: pa.Table, column: str, kind: str) -> np.ndarray:
+    values = table.column(column).to_pylist()
+    return own_column([None if value is None else json.loads(value) for value in values] if kind == JSON else values)
+
+
+def _links(table: pa.Table, addresses: list[str], layout: Layout) -> Links | None:
+    """The links, sorted by child, then by parent."""
+    if not layout.links:
+        return None
+    column = table.column("links").combine_chunks()
+    rows = column.flatten()
+    names = pc.struct_field(rows, "parent")
+    parent = pc.index_in(names, pa.array(addresses))
+    if parent.null_count:
+        raise InputError("an edge from a second parent comes from a cell that is missing")
+    child = np.array(pc.list_parent_indices(column).to_numpy())
+    residual = pc.struct_field(rows, "residual")
+    if (np.array(pc.list_value_length(residual).to_numpy(zero_copy_only=False)) != layout.dimension).any():
+        raise InputError(f"the residual of an edge from a second parent has not {layout.dimension} numbers")
+    columns = [pc.struct_field(rows, name) for name in ("slot", "length")]
+    if any(column.null_count for column in columns):
+        raise InputError("an edge from a second parent lacks its slot or its length")
+    slot, length = (np.array(column.to_numpy()) for column in columns)
+    parent = np.array(parent.to_numpy()).astype(np.int64)
+    order = np.lexsort((parent, child))
+    columns = (parent, child, slot, _flat(residual, len(child), layout.dimension), length)
+    return Links(*(column[order] for column in columns))
+
+
+def _cell_of_point(hierarchy: Hierarchy, table: pa.Table) -> Int[np.ndarray, " points"]:
+    column = table.column("points").combine_chunks()
+    row = np.array(column.flatten().to_numpy(zero_copy_only=False))
+    cell = np.array(pc.list_parent_indices(column).to_numpy())
+    count = hierarchy.points or 0
+    if len(row) and (row.dtype.kind != "i" or row.min() < 0 or row.max() >= count or len(np.unique(row)) < len(row)):
+        raise InputError(f"the data points are not numbers from 0 to {count - 1}, each in one cell")
+    placed = np.full(count, -1, dtype=np.int64)
+    placed[row.astype(np.int64)] = cell
+    return placed
+
+
+make_callable(__name__)

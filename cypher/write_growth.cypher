@@ -1,0 +1,11 @@
+// name: write_growth
+// purpose: record that a predictor grew a hierarchy, as another store knows it; what is recorded already is left as it is
+// access: write
+// parameter: id string
+// parameter: predictor string
+// parameter: growth map
+// column: written integer
+MATCH (hierarchy:Hierarchy {id: $id}), (predictor:Predictor {id: $predictor})
+MERGE (hierarchy)-[growth:GROWN_BY {since: $growth.since}]->(predictor)
+ON CREATE SET growth = $growth
+RETURN count(growth) AS written

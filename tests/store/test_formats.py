@@ -1,0 +1,306 @@
+"""Every format that can be lossless, out of a real store and back into it."""
+
+import json
+
+import networkx as nx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import csv as arrow_csv
+
+from cfgraph.backup import export_csv, export_parquet, ingest_parquet
+from cfgraph.cells import FRONTIER
+from cfgraph.dag import Dag
+from cfgraph.errors import InputError
+from cfgraph.exports import (
+    export_hierarchy,
+    read_gexf,
+    read_graphml,
+    read_node_link,
+    to_arrow,
+    to_networkx,
+    to_pandas,
+)
+from cfgraph.hierarchy import Hierarchy
+from cfgraph.rollout import Stop, rollout
+from cfgraph.sources import ifs, points
+from cfgraph.sources.embeddings import Embeddings
+from cfgraph.sources.imported import imported
+from cfgraph.sources.parquet import parquet
+from cfgraph.store.digest import digest_hierarchy
+from cfgraph.train import train
+from cfgraph.verify import verify
+from tests.grown import grown_hierarchy, ragged_hierarchy
+
+NAMES = ["a", "b \"c\", d", "line\nfeed", "ünï\x01code", "'); DROP", "", " blank ", None, "x", "y"]
+COLUMNS = {
+    "height": np.array([2.5, np.nan, 1.0, 0.0, 0.0, 1e-300, 0.1, 3.0, -0.0, np.nan]),
+    "rank": np.array([-1, 3, 0, 7, -1, 1, 2, 3, 4, 5]),
+    "kind": np.array(["x", None, "y", "", "z", "x", "x", "x", None, "7"], dtype=object),
+    "sure": np.array([True, None, False, True, None, True, True, True, True, True], dtype=object),
+    "mixed": np.array([True, 1, "one", None, 1.5, -3, "", "x", False, 0], dtype=object),
+    "nothing": np.array([None] * 10, dtype=object),
+    "parent": np.array(list("abcdefghij"), dtype=object),
+    "id": np.array(list("abcdefghij"), dtype=object),
+}
+EDGES = {"parent": np.array([0, 0, 1, 2, 2, 7, 8, 5, 4]), "child": np.array([1, 2, 3, 3, 4, 8, 9, 6, 9])}
+
+
+def make_dag(id, *, embeddings=None, **columns):
+    """Several roots (0, 5, 7), several parents (3, 9), names and properties of every kind, and data points."""
+    known = {"count": 10, **EDGES, "names": NAMES, "columns": COLUMNS, "node_of_point": np.array([3, 9, -1, 3, 6])}
+    dag = Dag(**{**known, "notes": ("one", "two"), **columns})
+    return imported(dag, id=id, origin="edges", recipe={"file": [1, None]}, embeddings=embeddings, point_nodes=True)
+
+
+def make_tree(id):
+    length = np.array([0.1, 2.0, 1e-17, 3.5])
+    dag = Dag(5, np.array([0, 0, 1, 1]), np.array([1, 2, 3, 4]), length, "branch", list("rabcd"))
+    return imported(dag, id=id, origin="newick", recipe={})
+
+
+def make_metric_dag(id):
+    named = [name for name in NAMES if name is not None]
+    vectors = np.random.default_rng(0).normal(size=(len(named), 3))
+    return make_dag(id, names=[*NAMES[:7], "w", *NAMES[8:]], embeddings=Embeddings.of(
+        np.vstack([vectors, vectors[:1] + 1]), names=[*named, "w"]))
+
+
+def make_points(id):
+    return points(id=id, data=np.random.default_rng(0).normal(size=(80, 3)), depth=4, minimum_size=4)
+
+
+SOURCES = {
+    "field": lambda id: ifs(id=id, maps="fern", depth=5),
+    "points": make_points,
+    "ragged": ragged_hierarchy,
+    "dag": make_dag,
+    "metric": make_metric_dag,
+    "tree": make_tree,
+    "root": lambda id: imported(Dag(1, np.zeros(0, int), np.zeros(0, int)), id=id, origin="edges", recipe={}),
+}
+
+
+@pytest.fixture(params=SOURCES)
+def stored(request, store, new_id):
+    """A hierarchy of each kind, in the store."""
+    hierarchy = SOURCES[request.param](new_id(request.param))
+    store.write(hierarchy)
+    return hierarchy
+
+
+def assert_same(found, wanted, *, but=("id",)):
+    """The same in all that the store has."""
+    assert found.model_dump(exclude=set(but)) == wanted.model_dump(exclude=set(but))
+    assert digest_hierarchy(found) == digest_hierarchy(wanted)
+    for name, column in wanted.cells.take(slice(None)).items():
+        np.testing.assert_array_equal(found.cells.take(slice(None))[name], column, err_msg=name)
+    assert {name: column.dtype for name, column in found.cells.own.items()} == {
+        name: column.dtype for name, column in wanted.cells.own.items()
+    }
+
+
+# -- parquet
+
+
+def test_parquet_is_the_way_back(store, stored, new_id, tmp_path):
+    seen = []
+    export_parquet(store, stored.id, tmp_path / "h.parquet", progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (len(stored.cells), len(stored.cells))
+    again = new_id("again")
+    ingest_parquet(store, parquet(tmp_path / "h.parquet", id=again))
+    assert store.digest(again) == store.digest(stored.id) == digest_hierarchy(stored)
+    assert_same(store.read_whole(again), store.read_whole(stored.id))
+    report = verify(store, again)
+    assert report.clean, report.violations
+    export_parquet(store, again, tmp_path / "again.parquet")
+    assert pq.read_table(tmp_path / "again.parquet").equals(pq.read_table(tmp_path / "h.parquet"))
+
+
+def test_parquet_under_its_own_id_is_done_already(store, stored, tmp_path):
+    export_parquet(store, stored.id, tmp_path / "h.parquet")
+    digest = store.digest(stored.id)
+    assert ingest_parquet(store, parquet(tmp_path / "h.parquet")).state == "complete"
+    assert store.digest(stored.id) == digest
+    store.remove(stored.id)
+    assert ingest_parquet(store, parquet(tmp_path / "h.parquet")).id == stored.id
+    assert store.digest(stored.id) == digest
+
+
+def test_parquet_from_memory_is_that_from_the_store(store, stored, tmp_path):
+    export_parquet(store, stored.id, tmp_path / "store.parquet")
+    export_hierarchy(store.read_whole(stored.id), tmp_path / "memory.parquet")
+    one, other = parquet(tmp_path / "store.parquet"), parquet(tmp_path / "memory.parquet")
+    assert_same(one.hierarchy, other.hierarchy, but=())
+    assert pq.read_schema(tmp_path / "store.parquet").equals(pq.read_schema(tmp_path / "memory.parquet"))
+
+
+@pytest.fixture
+def grown(store, new_id):
+    """A copy of a Koch curve's first levels, grown by a predictor; and the predictor."""
+    true, copy, rule = new_id("true"), new_id("copy"), new_id("rule")
+    store.write(ifs(id=true, maps="koch", depth=4))
+    prefix = store.hierarchy(true).with_cells(store.read(true, depth=2))
+    store.write_predictor(train(prefix, id=rule, depth=2, family="recurrence"))
+    rollout(store, true, predictor=rule, from_depth=2, copy_as=copy, stop=Stop(cells=700))
+    return true, copy, rule
+
+
+def test_predicted_cells_come_with_what_grew_them(store, grown, new_id, tmp_path):
+    true, copy, rule = grown
+    export_parquet(store, copy, tmp_path / "h.parquet")
+    digest, predictor, growths = store.digest(copy), store.predictor(rule), store.growers(copy)
+    store.remove(copy)
+    store.remove(rule)
+    backup = parquet(tmp_path / "h.parquet")
+    ingest_parquet(store, backup)
+    assert store.digest(copy) == digest
+    assert store.predictor(rule) == predictor
+    assert [properties for _, properties in store.growers(copy)] == [properties for _, properties in growths]
+    assert store.grown_by(copy).truth == true
+    _, rows = store.query("MATCH (:Predictor {id: $id})-[t:TRAINED_ON]->(h) RETURN h.id, t.depth", {"id": rule})
+    assert rows == [[true, 2]]
+    report = verify(store, copy)
+    assert report.clean, report.violations
+    with pytest.raises(InputError, match="that of the predictor that grew it"):
+        ingest_parquet(store, parquet(tmp_path / "h.parquet", id=rule))
+    assert rollout(store, copy, predictor=rule, stop=Stop(depth=6)).grown > 0
+    assert verify(store, copy).clean
+    with pytest.raises(InputError, match="same recipe with other cells"):
+        ingest_parquet(store, backup)
+    with pytest.raises(InputError, match="predicted cells"):
+        export_hierarchy(store.read_whole(copy), tmp_path / "memory.parquet")
+
+
+def test_a_former_predictor_is_told(store, grown, new_id, tmp_path):
+    _, copy, rule = grown
+    store.remove(rule)
+    export_parquet(store, copy, tmp_path / "h.parquet")
+    again = new_id("again")
+    ingest_parquet(store, parquet(tmp_path / "h.parquet", id=again))
+    assert store.hierarchy(again).former_predictors == (rule,)
+    assert verify(store, again).clean
+
+
+def test_a_taken_predictor_is_refused_before_anything_is_written(store, grown, new_id, tmp_path):
+    _, copy, rule = grown
+    export_parquet(store, copy, tmp_path / "h.parquet")
+    store.remove(rule)
+    store.write(grown_hierarchy(rule))
+    again = new_id("again")
+    with pytest.raises(InputError, match="is taken by a hierarchy"):
+        ingest_parquet(store, parquet(tmp_path / "h.parquet", id=again))
+    assert again not in [hierarchy.id for hierarchy in store.hierarchies()]
+
+
+def test_an_interrupted_ingest_goes_on(store, new_id, tmp_path):
+    hierarchy = ifs(id=new_id("it"), maps="koch", depth=6)
+    export_hierarchy(hierarchy, tmp_path / "h.parquet")
+
+    class Stop(Exception):  # noqa: N818 - no error of anybody's
+        pass
+
+    def stop(*_):
+        raise Stop
+
+    with pytest.raises(Stop):
+        ingest_parquet(store, parquet(tmp_path / "h.parquet"), progress=stop)
+    assert store.hierarchy(hierarchy.id).state == "writing"
+    ingest_parquet(store, parquet(tmp_path / "h.parquet"))
+    assert store.digest(hierarchy.id) == digest_hierarchy(hierarchy)
+
+
+@pytest.mark.parametrize("write", [export_parquet, export_csv])
+def test_what_is_not_complete_is_refused(store, new_id, tmp_path, write):
+    hierarchy = ifs(id=new_id(), maps="koch", depth=2)
+    store.write(hierarchy, then="growing")
+    with pytest.raises(InputError, match="in state 'growing'"):
+        write(store, hierarchy.id, tmp_path / "h.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- graphs
+
+
+@pytest.mark.parametrize(("name", "read"), [("h.graphml", read_graphml), ("h.gexf", read_gexf), ("h.json", read_node_link)])
+def test_graph_formats_hold_what_networkx_does(store, stored, tmp_path, name, read):
+    whole = store.read_whole(stored.id)
+    export_hierarchy(whole, tmp_path / name)
+    graph, again = to_networkx(whole.cells, hierarchy=whole), read(tmp_path / name)
+    assert again.graph == graph.graph
+    assert list(again) == list(graph)
+    assert dict(again.nodes(data=True)) == dict(graph.nodes(data=True))
+    found = {(parent, child): values for parent, child, values in again.edges(data=True)}
+    assert found == {(parent, child): values for parent, child, values in graph.edges(data=True)}
+    for node, values in again.nodes(data=True):
+        wanted = graph.nodes[node]
+        assert {key: type(value) for key, value in values.items()} == {key: type(value) for key, value in wanted.items()}
+
+
+# -- tables
+
+
+def test_csv_and_tables(store, stored, tmp_path):
+    whole = store.read_whole(stored.id)
+    cells, edges = to_arrow(whole)
+    assert cells.column("address").to_pylist() == whole.cells.addresses
+    assert len(edges) == len(whole.cells) - 1 + whole.links
+    several = whole.links > 0 or whole.point_nodes
+    if several:
+        with pytest.raises(InputError, match=r"one CSV file .* cannot hold; `--format csv -o "):
+            export_csv(store, stored.id, tmp_path / "h.csv")
+        assert list(tmp_path.iterdir()) == []
+    place = tmp_path / ("h" if several else "h.csv")
+    export_csv(store, stored.id, place)
+    text = arrow_csv.ParseOptions(newlines_in_values=True)
+    kept = arrow_csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+    found = arrow_csv.read_csv(place / "cells.csv" if several else place, parse_options=text, convert_options=kept)
+    rows = {row["address"]: row for row in found.to_pylist()}
+    assert len(rows) == len(whole.cells)
+    for address, row in zip(whole.cells.addresses, cells.to_pylist(), strict=True):
+        for name in ("parent", "slot", "scale", "length", "radius", "size", "state", *whole.own):
+            if name in row and name not in ("mixed", "parent"):
+                assert rows[address][name] == row[name]
+        assert [rows[address][f"center_{axis}"] for axis in range(whole.dimension)] == row.get("center", [])
+    if several:
+        found = arrow_csv.read_csv(place / "edges.csv").to_pylist()
+        assert sorted((row["parent"], row["child"], row["slot"], row["primary"]) for row in found) == sorted(
+            zip(*(edges.column(name).to_pylist() for name in ("parent", "child", "slot", "primary")), strict=True)
+        )
+        assert json.loads((place / "hierarchy.json").read_text())["id"] == stored.id
+        pairs = arrow_csv.read_csv(place / "points.csv").to_pylist()
+        placed = {row["row"]: row["cell"] for row in pairs}
+        assert placed == {
+            row: whole.cells.addresses[cell] for row, cell in enumerate(whole.cell_of_point.tolist()) if cell >= 0
+        }
+
+
+def test_pandas(store, stored):
+    whole = store.read_whole(stored.id)
+    cells, edges = to_pandas(whole)
+    assert cells.index.tolist() == whole.cells.addresses
+    for axis in range(whole.dimension):
+        np.testing.assert_array_equal(cells[f"center_{axis}"], whole.cells.center[:, axis])
+        np.testing.assert_array_equal(cells[f"residual_{axis}"], whole.cells.residual[:, axis])
+    assert cells["slot"].isna().sum() == 1
+    assert len(edges) == len(whole.cells) - 1 + whole.links
+    assert "points" in cells if whole.point_nodes else "points" not in cells
+    with pytest.raises(InputError, match="holds no cells"):
+        to_pandas(store.hierarchy(stored.id))
+    if whole.point_nodes:
+        assert sorted(row for rows in cells["points"] for row in rows) == np.flatnonzero(whole.cell_of_point >= 0).tolist()
+        with pytest.raises(InputError, match="holds no points"):
+            to_arrow(store.hierarchy(stored.id).with_cells(whole.cells))
+
+
+def test_frontier_and_networkx_agree(store, new_id):
+    """Own properties that are called like a cell's get an underscore."""
+    hierarchy = make_dag(new_id(), columns={"state": np.array(list("abcdefghij"), dtype=object)})
+    graph = to_networkx(hierarchy.cells)
+    assert {values["state"] for values in graph.nodes.values()} == {"Expanded", "Leaf"}
+    assert sorted(values["state_"] for values in graph.nodes.values() if "state_" in values) == list("abcdefghij")
+    assert (hierarchy.cells.state != FRONTIER).all()
+    assert isinstance(hierarchy, Hierarchy)
+    assert nx.is_directed_acyclic_graph(graph)
+    assert isinstance(to_arrow(hierarchy)[0], pa.Table)
