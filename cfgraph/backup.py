@@ -6,8 +6,10 @@ in memory, checks it as a whole, and then writes it as every other is written.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+from pydantic import ValidationError
 
 from cfgraph.errors import InputError, NotFoundError, VanishedError
 from cfgraph.exports.csv import check_csv, write_csv_tables
@@ -18,6 +20,7 @@ from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources.parquet import Backup
 from cfgraph.store import Store
 from cfgraph.store.digest import digest_hierarchy
+from cfgraph.train import TrainedPredictor
 
 Progress = Callable[[int, int], None]  # cells done, cells in all
 
@@ -42,9 +45,7 @@ def export_parquet(
     return hierarchy
 
 
-def export_csv(
-    store: Store, identifier: str, path: str | Path, *, progress: Progress = lambda done, total: None
-) -> Hierarchy:
+def export_csv(store: Store, identifier: str, path: str | Path, *, progress: Progress = lambda done, total: None) -> Hierarchy:
     """Write a complete hierarchy as one CSV file, or as a folder of them where ``path`` does not end in ``.csv``.
 
     Raises:
@@ -66,19 +67,27 @@ def ingest_parquet(store: Store, backup: Backup, *, progress: Progress = lambda 
     that is linked again.
 
     Raises:
-        InputError: where the id is taken by another hierarchy, or one of the same recipe that has other cells (grown since, say).
+        InputError: where the id is taken by another hierarchy, or by one of the same recipe with other cells (grown since).
     """
-    hierarchy = backup.hierarchy
+    hierarchy, growers = backup.hierarchy, [(_predictor(backup, fields), growths) for fields, growths in backup.growers]
     was_there = _is_there(store, hierarchy.id)
-    written = store.write(hierarchy, growers=backup.growers, progress=progress)
+    written = store.write(hierarchy, growers=growers, progress=progress)
     if was_there and store.digest(hierarchy.id) != digest_hierarchy(hierarchy):
         raise InputError(
-            f"the id {hierarchy.id!r} is taken by a hierarchy of the same recipe with other cells (one of them was grown, say); "
+            f"the id {hierarchy.id!r} is taken by a hierarchy of the same recipe with other cells (one was grown, say); "
             f"choose another id, or remove it with `cfgraph rm {hierarchy.id}`"
         )
     if backup.predicts is not None:
         store.link_truth(hierarchy.id, backup.predicts)
     return written
+
+
+def _predictor(backup: Backup, fields: dict[str, Any]) -> TrainedPredictor:
+    try:
+        return TrainedPredictor(**fields)
+    except (ValidationError, TypeError, InputError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise InputError(f"{str(backup.path)!r} is damaged, or was changed: a predictor in it is none: {told}") from error
 
 
 def _complete(store: Store, identifier: str) -> Hierarchy:

@@ -130,8 +130,8 @@ class _Plan:
             )
         if source.imported:
             raise InputError(
-                f"--bulk fills a store with one field, and {source.id!r} was imported ({source.origin}): files for neo4j-admin cannot "
-                "hold empty centers, links and points in one step; leave --bulk out"
+                f"--bulk fills a store with a field, and {source.id!r} was imported ({source.origin}): files for neo4j-admin "
+                "cannot hold the empty centers of cells without embeddings; leave --bulk out"
             )
         cells = source.cells
         if cells is None:

@@ -216,7 +216,10 @@ def known_values(column: np.ndarray) -> list:
 
 
 def own_column(values: Sequence) -> np.ndarray:
-    """Values with None for "none" as a column, which :func:`known_values` undoes: whole numbers with -1, floats with NaN, anything else as objects."""
+    """Values with None for "none" as a column: whole numbers with -1, floats with NaN, anything else as objects.
+
+    :func:`known_values` undoes it.
+    """
     kinds = {type(value) for value in values if value is not None}
     if kinds == {int} and min(value for value in values if value is not None) >= 0:
         return np.array([-1 if value is None else value for value in values], dtype=np.int64)

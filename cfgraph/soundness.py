@@ -24,7 +24,9 @@ def check_sound(hierarchy: Hierarchy, *, grown: bool) -> None:
     for broken, told in _checks(hierarchy, grown=grown):
         rows = np.flatnonzero(broken)
         if len(rows):
-            raise InputError(f"{len(rows):,} of its cells break an invariant, first {hierarchy.cells.addresses[rows[0]]}: {told}")
+            raise InputError(
+                f"{len(rows):,} of its cells break an invariant, first {hierarchy.cells.addresses[rows[0]]}: {told}"
+            )
 
 
 def _checks(hierarchy: Hierarchy, *, grown: bool) -> Iterator[Broken]:

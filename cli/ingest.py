@@ -139,7 +139,7 @@ def parquet(context: Context, data: Path, id: str | None) -> None:
     backup = read(data, id=id)
     with context.open_store() as store, progress_bar(f"ingest {backup.hierarchy.id}") as progress:
         hierarchy = ingest_parquet(store, backup, progress=progress)
-    grown = "".join(f", grown by {trained.id}" for trained, _ in backup.growers)
+    grown = "".join(f", grown by {predictor['id']}" for predictor, _ in backup.growers)
     cells = hierarchy.cells
     click.echo(f"{hierarchy.id}: {len(cells)} cells, depth {cells.depth}, dimension {hierarchy.dimension}{grown}")
 

@@ -4,7 +4,7 @@ One file: a row a cell, with the edge from its parent, vectors spread over colum
 have several parents or points are nodes, or where a folder is asked for, several files:
 
     cells.csv        the same
-    edges.csv        a row an edge, from second parents too, which `cfgraph ingest edges` reads: parent, child, slot, length, ...
+    edges.csv        a row an edge, from second parents too: parent, child, slot, ...; `cfgraph ingest edges` reads it
     points.csv       row, cell: where points are nodes
     hierarchy.json   what is known of the hierarchy
 """

@@ -58,7 +58,9 @@ def _edges(hierarchy: "Hierarchy") -> Iterator[str]:
             yield f"{names[parent]} -> {names[child]}{told};"
     if cells.links is None:
         return
-    for parent, child, length in zip(*(c.tolist() for c in (cells.links.parent, cells.links.child, cells.links.length)), strict=True):
+    for parent, child, length in zip(
+        *(c.tolist() for c in (cells.links.parent, cells.links.child, cells.links.length)), strict=True
+    ):
         yield f"{names[parent]} -> {names[child]} [len={length!r}, style=dashed, constraint=false];"
 
 

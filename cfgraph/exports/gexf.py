@@ -1,8 +1,8 @@
 """GEXF: the XML form of Gephi.
 
-A node is called by its name, where it has one. Lists and objects are JSON text (cfgraph/exports/plain.py). GEXF has no attributes of
-the graph itself, so these are a JSON object in the file's ``description``. What GEXF gives a meaning of its own (``label``,
-``start``, ...) gets an underscore.
+A node is called by its name, where it has one. Lists and objects are JSON text (cfgraph/exports/plain.py). GEXF has no
+attributes of the graph itself, so these are a JSON object in the file's ``description``. Properties that GEXF gives a
+meaning of its own (``label``, ``start``, ...) get an underscore.
 """
 
 import json

@@ -13,7 +13,7 @@ from cfgraph.exports.plain import JSON_TEXT, plain_graph, restore_graph
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["JSON_TEXT", "read_graphml", "write_graphml"]
+__all__ = ["JSON_TEXT", "read_graphml", "restore_graphml", "write_graphml"]
 
 HIERARCHY = "hierarchy"  # GraphML keeps "id" for its own use, so the hierarchy's id gets this name
 
@@ -32,7 +32,11 @@ def read_graphml(path: str | Path) -> "nx.DiGraph":
     """The graph in a file that :func:`write_graphml` wrote, with its lists and objects as they were."""
     import networkx as nx
 
-    graph = nx.read_graphml(path)
+    return restore_graphml(nx.read_graphml(path))
+
+
+def restore_graphml(graph: "nx.DiGraph") -> "nx.DiGraph":
+    """A graph as networkx reads it of such a file, with its lists, objects and own names as they were."""
     if HIERARCHY in graph.graph:
         graph.graph["id"] = graph.graph.pop(HIERARCHY)
     for name in ("node_default", "edge_default"):

@@ -42,8 +42,8 @@ def to_linkage(hierarchy: "Hierarchy") -> Float[np.ndarray, "merges 4"]:
     dag = tree_of(hierarchy, purpose="a linkage")
     if "height" not in dag.columns:
         raise InputError(
-            f"a linkage has the height of each merge, and the cells of {hierarchy.id!r} have no property height; newick, {OTHERS} "
-            "can do without"
+            f"a linkage has the height of each merge, and the cells of {hierarchy.id!r} have no property height; newick, "
+            f"{OTHERS} do without"
         )
     cells = hierarchy.cells
     return dag_linkage(cells.parent, dag.columns["height"], slot=cells.slot, merge=dag.columns.get("merge"))

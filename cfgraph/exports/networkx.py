@@ -4,7 +4,7 @@ A node is a cell, named by its address; an edge leads from a parent to its child
 path metric, so that networkx's shortest paths on ``graph.to_undirected()`` are the path metric ``d_pt``.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,21 +16,30 @@ if TYPE_CHECKING:
 
     from cfgraph.hierarchy import Hierarchy
 
+CELL_ATTRIBUTES = ("level", "center", "scale", "root_distance", "state", "predicted", "radius", "size", "points")
+
 
 def to_networkx(cells: Cells, *, hierarchy: "Hierarchy | None" = None) -> "nx.DiGraph":
     """The cells as a ``networkx.DiGraph`` of plain Python values.
 
     Nodes, named by address, in breadth-first order: ``level``, ``center`` (list), ``scale``, ``root_distance``, ``state``
-    (``Expanded``, ``Frontier`` or ``Leaf``), ``predicted`` and, where the cells know them, ``radius``, ``size`` and what their
-    source gave them (``name``, ``height``, ...; one that is called like any of these gets an underscore). Edges: ``slot``, ``residual`` (list), ``length``, and ``weight``, which is the
-    length again under the name that networkx's algorithms look for; those from second parents say ``primary: False``, and
-    those of a virtual root have no length. The graph itself carries the fields of ``hierarchy``; what is not known has no
-    attribute.
+    (``Expanded``, ``Frontier`` or ``Leaf``), ``predicted`` and, where the cells know them, ``radius``, ``size``, ``points``
+    (the list of theirs, where data points are nodes) and what their source gave them (``name``, ``height``, ...; one that is called
+    like any of these gets an underscore).
+
+    Edges: ``slot``, ``residual`` (list), ``length``, and ``weight``, which is the length again under the name that networkx's
+    algorithms look for; those from second parents say ``primary: False``, and those of a virtual root have no length.
+
+    The graph itself carries the fields of ``hierarchy``; what is not known has no attribute.
     """
     import networkx as nx
 
     graph = nx.DiGraph(**_graph_attributes(hierarchy))
     graph.add_nodes_from(zip(cells.addresses, _node_attributes(cells), strict=True))
+    if hierarchy is not None and hierarchy.point_nodes and hierarchy.cell_of_point is not None:
+        for row, cell in enumerate(hierarchy.cell_of_point.tolist()):
+            if cell >= 0:
+                graph.nodes[cells.addresses[cell]].setdefault("points", []).append(row)
     graph.add_edges_from(_edges(cells, virtual_root=hierarchy is not None and hierarchy.virtual_root))
     graph.add_edges_from(_links(cells))
     return graph
@@ -46,16 +55,14 @@ def _node_attributes(cells: Cells) -> Iterator[dict[str, Any]]:
     columns["state"] = [STATE_NAMES[state] for state in cells.state.tolist()]
     columns["predicted"] = cells.predicted.tolist()
     columns |= {name: _known(getattr(cells, name)) for name in ("radius", "size") if getattr(cells, name) is not None}
-    columns |= {own_name(name, taken=columns): known_values(column) for name, column in cells.own.items()}
+    columns |= {own_name(name): known_values(column) for name, column in cells.own.items()}
     for values in zip(*columns.values(), strict=True):
         yield {name: value for name, value in zip(columns, values, strict=True) if value is not None}
 
 
-def own_name(name: str, *, taken: Container[str]) -> str:
-    """What a property of the source's own is called beside those of every cell: underscores tell it from one of them."""
-    while name in taken:
-        name += "_"
-    return name
+def own_name(name: str) -> str:
+    """What a property of the source's own is called beside those of every cell: an underscore tells it from one of them."""
+    return f"{name}_" if name.rstrip("_") in CELL_ATTRIBUTES else name
 
 
 def _known(column: np.ndarray) -> list:

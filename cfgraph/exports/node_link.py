@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def write_node_link(graph: "nx.DiGraph", path: str | Path) -> None:
     """Write the graph as one JSON object: ``directed``, ``multigraph``, ``graph``, ``nodes`` and ``edges``.
 
-    Nodes have their address as ``id`` (an attribute of that name gets an underscore, which ``renamed`` tells), edges a ``source`` and a ``target``; vectors are lists. Read it again with
+    Nodes have their address as ``id`` (an attribute of that name gets an underscore, which the graph's ``renamed`` tells),
+    edges a ``source`` and a ``target``; vectors are lists. Read it again with
     :func:`read_node_link`, or with ``networkx.node_link_graph(json.load(file), edges="edges")``.
     """
     import networkx as nx

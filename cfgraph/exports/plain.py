@@ -33,7 +33,7 @@ def plain_graph(graph: "nx.DiGraph") -> "nx.DiGraph":
 
 
 def restore_graph(graph: "nx.DiGraph") -> "nx.DiGraph":
-    """The graph itself, its attributes as they were before :func:`plain_graph`; nothing changes where there is no ``json_text``."""
+    """The graph itself, its attributes as they were before :func:`plain_graph`; as they are where there is no ``json_text``."""
     told = set(json.loads(graph.graph.pop(JSON_TEXT, "[]")))
     for values in _attributes(graph):
         values |= {name: json.loads(values[name]) for name in told & values.keys()}
@@ -66,7 +66,7 @@ def json_text(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError as error:
-        raise InputError(f"JSON has no infinite numbers, and an attribute is one ({error}); export as parquet or csv") from error
+        raise InputError(f"JSON has no infinite numbers, and an attribute is one ({error}); use parquet or csv") from error
 
 
 def _attributes(graph: "nx.DiGraph") -> Iterator[dict[str, Any]]:

@@ -166,7 +166,7 @@ def _damaged(identifier: str, told: str) -> StoreError:
 
 
 def to_arrow(hierarchy: "Hierarchy") -> tuple[pa.Table, pa.Table]:
-    """The cells and the edges of a hierarchy that holds its cells, as Arrow tables; the columns are at the top of this module."""
+    """The cells and the edges of a hierarchy that holds its cells, as Arrow tables; their columns: the top of this module."""
     return cell_table(hierarchy, layout=Layout.of(hierarchy, kinds=kinds_in(_holding(hierarchy)))), edge_table(hierarchy)
 
 

@@ -1,9 +1,12 @@
-"""Graphs: a networkx DiGraph, a GraphML file or node-link JSON as a dag; edges lead from a parent to its child.
+"""Graphs: a networkx DiGraph, a GraphML or GEXF file or node-link JSON as a dag; edges lead from a parent to its child.
 
 Node attributes that are numbers, text or truth values become columns, ``name`` becomes the name (a node without one is
 called as its id), and an edge's ``length``, or else its ``weight``, becomes the length. Where every edge has a
-``slot``, siblings stand in its order, else in that of the edges. What an export of cfgraph says of a cell's place (level,
-scale, ...) is found anew, so that such a file comes back as the same hierarchy.
+``slot``, siblings stand in its order, else in that of the edges.
+
+What cfgraph itself exported (its graph says so) comes back as the same hierarchy but for centers, which embeddings give: its
+own properties and names are told apart from a cell's place (level, scale, ...), which is found anew; a virtual root is left
+out.
 """
 
 import json
@@ -17,10 +20,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from cfgraph.address import ROOT
 from cfgraph.called import make_callable
+from cfgraph.cells import own_column
 from cfgraph.dag import Dag
 from cfgraph.errors import InputError
-from cfgraph.exports.graphml import JSON_TEXT
+from cfgraph.exports.gexf import read_gexf
+from cfgraph.exports.graphml import JSON_TEXT, restore_graphml
+from cfgraph.exports.networkx import own_name
+from cfgraph.exports.plain import RENAMED, restore_names
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources.documents import read_text, shorten
 from cfgraph.sources.imported import imported
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
 
 # What the graph says of each cell by itself.
 _FOUND_ANEW = {"address", "center", "hierarchy", "key", "level", "predicted", "radius", "root_distance", "scale", "state"}
+_EXPORTED = {"id", "origin", "dimension", "recipe"}  # what the graph of an export tells of itself
 _INTEGER_MAX = 2**63 - 1  # what a column and the graph hold
 
 
@@ -38,7 +47,7 @@ def graph(*, id: str, data: "Path | str | nx.DiGraph", **options: Any) -> Hierar
 
     Args:
         id: the hierarchy's id.
-        data: a GraphML or node-link JSON file, or a networkx DiGraph.
+        data: a GraphML, GEXF or node-link JSON file, or a networkx DiGraph.
         options: ``embeddings``, ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
 
     Raises:
@@ -49,15 +58,16 @@ def graph(*, id: str, data: "Path | str | nx.DiGraph", **options: Any) -> Hierar
 
 
 def read_graph(path: Path | str) -> Dag:
-    """The dag in a .graphml (or .xml) file or a node-link .json; see :func:`graph_dag`.
+    """The dag in a .graphml (or .xml) file, a .gexf or a node-link .json; see :func:`graph_dag`.
 
     Raises:
         InputError: for a file of another form or a damaged one, and what :func:`graph_dag` refuses.
     """
     path = Path(path)
-    reader = {".graphml": _read_graphml, ".xml": _read_graphml, ".json": _read_node_link}.get(path.suffix.lower())
+    readers = {".graphml": _read_graphml, ".xml": _read_graphml, ".json": _read_node_link, ".gexf": _read_gexf}
+    reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"expected a graph in a file that ends in .graphml or .json, got {path}")
+        raise InputError(f"expected a graph in a file that ends in .graphml, .gexf or .json, got {path}")
     return graph_dag(reader(path), where=str(path))
 
 
@@ -72,6 +82,8 @@ def graph_dag(graph: "nx.DiGraph", *, where: str = "the graph") -> Dag:
     if graph.number_of_nodes() == 0:
         raise InputError(f"expected at least one node in {where}, got an empty graph")
     _check_parallels(graph, where=where)
+    if graph.graph.keys() >= _EXPORTED:
+        return _exported_dag(graph, where=where)
     number = {node: index for index, node in enumerate(graph)}
     ends = [(number[parent], number[child]) for parent, child in graph.edges()]
     edges = np.array(ends, dtype=np.int64).reshape(-1, 2)
@@ -89,6 +101,43 @@ def graph_dag(graph: "nx.DiGraph", *, where: str = "the graph") -> Dag:
         columns=columns,
         notes=notes,
     )
+
+
+def _exported_dag(graph: "nx.DiGraph", *, where: str) -> Dag:
+    """The dag of a graph that ``cfgraph.to_networkx`` made of a hierarchy."""
+    told = graph.graph
+    graph = graph.subgraph(node for node in graph if node != ROOT or not told.get("virtual_root"))
+    number = {node: index for index, node in enumerate(graph)}
+    attributes = [values for *_, values in graph.edges(data=True)]
+    edges = np.array([(number[parent], number[child]) for parent, child in graph.edges()], dtype=np.int64).reshape(-1, 2)
+    order, length = _slot_order(attributes), _lengths(graph, where=where)
+    nodes = [values for _, values in graph.nodes(data=True)]
+    own = {name: own_column([values.get(own_name(name)) for values in nodes]) for name in told.get("own", ()) if name != "name"}
+    unit = length is None or told.get("lengths") == "unit"
+    return Dag(
+        count=len(number),
+        parent=edges[order, 0],
+        child=edges[order, 1],
+        length=None if unit else length[order],
+        lengths="unit" if unit else told["lengths"] if told.get("lengths") in ("branch", "height") else "branch",
+        names=[values.get("name") for values in nodes] if "name" in told.get("own", ()) else None,
+        columns=own,
+        node_of_point=_exported_points(nodes, told, own),
+        notes=tuple(told.get("notes", ())),
+    )
+
+
+def _exported_points(nodes: list[dict[str, Any]], told: dict[str, Any], own: dict[str, np.ndarray]) -> np.ndarray | None:
+    """The node of each data point; None where the file does not tell."""
+    if told.get("points") is None or not (told.get("point_nodes") or "row" in own):
+        return None
+    placed = np.full(told["points"], -1, dtype=np.int64)
+    for node, values in enumerate(nodes):
+        placed[values.get("points", [])] = node
+    if not told.get("point_nodes"):
+        has_row = np.flatnonzero(own["row"] >= 0)
+        placed[own["row"][has_row]] = has_row
+    return placed
 
 
 def _check_parallels(graph: "nx.DiGraph", *, where: str) -> None:
@@ -203,6 +252,17 @@ def _read_graphml(path: Path) -> "nx.DiGraph":
         defaults = graph.graph.get(name) or {}
         for *_, values in items if defaults else ():
             values |= defaults | values
+    return restore_graphml(graph) if JSON_TEXT in graph.graph else graph
+
+
+def _read_gexf(path: Path) -> "nx.DiGraph":
+    """The graph in a GEXF file; a node's label is its name where it has none of its own."""
+    read_text(path, expected="a graph as GEXF")
+    graph = read_gexf(path)
+    for node, values in graph.nodes(data=True):
+        label = values.pop("label", None)
+        if label is not None and label != node:
+            values.setdefault("name", label)
     return graph
 
 
@@ -226,7 +286,9 @@ def _read_node_link(path: Path) -> "nx.DiGraph":
         raise InputError(f"expected an object with the lists 'nodes' and 'edges' (or 'links') in {path}; it has others")
     _check_node_link(data, name, path=path)
     try:
-        return nx.node_link_graph(data, edges=name, multigraph=False)
+        graph = nx.node_link_graph(data, edges=name, multigraph=False)
+        restore_names(graph, graph.graph.pop(RENAMED, {}))
+        return graph
     except (nx.NetworkXError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no node-link JSON that networkx reads: {error!r}") from None
 

@@ -304,7 +304,8 @@ class _Placed:
             own["name"] = np.array(self.dag.names, dtype=object)
         own = {name: _extended(column, by=self.virtual)[self.order] for name, column in own.items()}
         if self.dag.lengths == "branch" and (metric or np.isnan(self.edge_length).any()):
-            own["branch_length"] = np.concatenate([[np.nan], self.edge_length[self.primary[1:]]])
+            above = own.get("branch_length", [np.nan])[:1]  # a root has one in Newick
+            own["branch_length"] = np.concatenate([above, self.edge_length[self.primary[1:]]])
         return own | self._rows_of_points()
 
     def _rows_of_points(self) -> Columns:

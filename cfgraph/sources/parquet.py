@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,19 +28,21 @@ from cfgraph.exports.tables import JSON, Layout
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.soundness import check_sound
 
-if TYPE_CHECKING:
-    from cfgraph.train import TrainedPredictor
-
 PLAIN = ("center", "scale", "root_distance", "residual", "predicted")
 NEEDED = ("address", "level", "state", "predicted", "center", "scale", "root_distance", "residual")
 
 
 @dataclass(frozen=True, eq=False)
 class Backup:
-    """What a Parquet file holds: the hierarchy with its cells, what grew it, and the id of the hierarchy that it predicts."""
+    """What a Parquet file holds: the hierarchy with its cells, what grew it, and the id of the hierarchy that it predicts.
 
+    ``growers`` are the fields of each predictor, and the properties of each GROWN_BY that leads to it;
+    :mod:`cfgraph.backup` makes predictors of them.
+    """
+
+    path: Path
     hierarchy: Hierarchy
-    growers: tuple[tuple["TrainedPredictor", list[dict[str, Any]]], ...] = ()
+    growers: tuple[tuple[dict[str, Any], list[dict[str, Any]]], ...] = ()
     predicts: str | None = None
 
 
@@ -60,15 +62,16 @@ def parquet(path: str | Path, *, id: str | None = None) -> Backup:
         own = tuple((str(name), str(column), str(kind)) for name, column, kind in told["own"])
         growers = tuple((_predictor(entry["predictor"]), list(entry["growths"])) for entry in told["growers"])
         wanted = told["cells"]
-    layout = Layout(hierarchy.dimension, own, links=hierarchy.links > 0, points=hierarchy.point_nodes)
-    _check_columns(file, layout, path=path)
+        layout = Layout(hierarchy.dimension, own, links=hierarchy.links > 0, points=hierarchy.point_nodes)
+        schema = layout.schema
+    _check_columns(file.schema_arrow, schema, path=path)
     table = _read(file, path=path)
     if len(table) != wanted or len(table) == 0:
         raise _damaged(path, f"it should have {wanted} rows, and has {len(table)}")
     with _explained(path):
         whole = _assemble(hierarchy, table, layout, path=path)
         check_sound(whole, grown=bool(growers))
-    return Backup(whole, growers, told.get("predicts"))
+    return Backup(path, whole, growers, told.get("predicts"))
 
 
 # -- the file
@@ -87,7 +90,7 @@ def _metadata(file: pq.ParquetFile, *, path: Path) -> dict[str, Any]:
     found = (file.metadata.metadata or {}).get(METADATA.encode())
     if found is None:
         raise InputError(
-            f"{str(path)!r} is a Parquet file, but none that `cfgraph export` wrote; `cfgraph ingest points` takes a table of points"
+            f"{str(path)!r} is a Parquet file, but none that `cfgraph export` wrote; `cfgraph ingest points` takes points"
         )
     try:
         told = json.loads(found)
@@ -99,21 +102,18 @@ def _metadata(file: pq.ParquetFile, *, path: Path) -> dict[str, Any]:
     return told
 
 
-def _predictor(record: Mapping[str, Any]) -> "TrainedPredictor":
-    from cfgraph.train import TrainedPredictor
-
-    return TrainedPredictor(**{**record, "weights": base64.b64decode(record["weights"], validate=True)})
+def _predictor(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {**record, "weights": base64.b64decode(record["weights"], validate=True)}
 
 
-def _check_columns(file: pq.ParquetFile, layout: Layout, *, path: Path) -> None:
-    found = file.schema_arrow
-    for field in layout.schema:
+def _check_columns(found: pa.Schema, wanted: pa.Schema, *, path: Path) -> None:
+    for field in wanted:
         if found.get_field_index(field.name) < 0:
             raise _damaged(path, f"it has no column {field.name!r}, or several")
         kind = found.field(field.name).type
         if not kind.equals(field.type) and not _same_lists(kind, field.type):
             raise _damaged(path, f"its column {field.name!r} should be of type {field.type}, and is {kind}")
-    if unknown := set(found.names) - set(layout.schema.names):
+    if unknown := set(found.names) - set(wanted.names):
         raise _damaged(path, f"it has columns that nothing tells of: {', '.join(sorted(unknown))}")
 
 

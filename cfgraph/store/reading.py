@@ -1,6 +1,6 @@
 """Reading cells: pages of columns from the graph, put into breadth-first order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any

@@ -2,15 +2,13 @@
 
 import json
 
-import networkx as nx
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv as arrow_csv
+from scipy.cluster.hierarchy import linkage as hierarchy_linkage
 
 from cfgraph.backup import export_csv, export_parquet, ingest_parquet
-from cfgraph.cells import FRONTIER
 from cfgraph.dag import Dag
 from cfgraph.errors import InputError
 from cfgraph.exports import (
@@ -22,18 +20,19 @@ from cfgraph.exports import (
     to_networkx,
     to_pandas,
 )
-from cfgraph.hierarchy import Hierarchy
 from cfgraph.rollout import Stop, rollout
-from cfgraph.sources import ifs, points
+from cfgraph.sources import graph, ifs, linkage, points, tree
+from cfgraph.sources.edges import read_edges
 from cfgraph.sources.embeddings import Embeddings
 from cfgraph.sources.imported import imported
+from cfgraph.sources.newick import dag_newick, parse_newick
 from cfgraph.sources.parquet import parquet
 from cfgraph.store.digest import digest_hierarchy
 from cfgraph.train import train
 from cfgraph.verify import verify
 from tests.grown import grown_hierarchy, ragged_hierarchy
 
-NAMES = ["a", "b \"c\", d", "line\nfeed", "ünï\x01code", "'); DROP", "", " blank ", None, "x", "y"]
+NAMES = ["a", 'b "c", d', "line\nfeed", "ünï\x01code", "'); DROP", "", " blank ", None, "x", "y"]
 COLUMNS = {
     "height": np.array([2.5, np.nan, 1.0, 0.0, 0.0, 1e-300, 0.1, 3.0, -0.0, np.nan]),
     "rank": np.array([-1, 3, 0, 7, -1, 1, 2, 3, 4, 5]),
@@ -63,8 +62,11 @@ def make_tree(id):
 def make_metric_dag(id):
     named = [name for name in NAMES if name is not None]
     vectors = np.random.default_rng(0).normal(size=(len(named), 3))
-    return make_dag(id, names=[*NAMES[:7], "w", *NAMES[8:]], embeddings=Embeddings.of(
-        np.vstack([vectors, vectors[:1] + 1]), names=[*named, "w"]))
+    return make_dag(
+        id,
+        names=[*NAMES[:7], "w", *NAMES[8:]],
+        embeddings=Embeddings.of(np.vstack([vectors, vectors[:1] + 1]), names=[*named, "w"]),
+    )
 
 
 def make_points(id):
@@ -227,15 +229,114 @@ def test_what_is_not_complete_is_refused(store, new_id, tmp_path, write):
 def test_graph_formats_hold_what_networkx_does(store, stored, tmp_path, name, read):
     whole = store.read_whole(stored.id)
     export_hierarchy(whole, tmp_path / name)
-    graph, again = to_networkx(whole.cells, hierarchy=whole), read(tmp_path / name)
-    assert again.graph == graph.graph
-    assert list(again) == list(graph)
-    assert dict(again.nodes(data=True)) == dict(graph.nodes(data=True))
+    expected, again = to_networkx(whole.cells, hierarchy=whole), read(tmp_path / name)
+    assert again.graph == expected.graph
+    assert list(again) == list(expected)
+    assert dict(again.nodes(data=True)) == dict(expected.nodes(data=True))
     found = {(parent, child): values for parent, child, values in again.edges(data=True)}
-    assert found == {(parent, child): values for parent, child, values in graph.edges(data=True)}
+    assert found == {(parent, child): values for parent, child, values in expected.edges(data=True)}
     for node, values in again.nodes(data=True):
-        wanted = graph.nodes[node]
+        wanted = expected.nodes[node]
         assert {key: type(value) for key, value in values.items()} == {key: type(value) for key, value in wanted.items()}
+
+
+@pytest.mark.parametrize("name", ["h.graphml", "h.gexf", "h.json"])
+@pytest.mark.parametrize("kind", ["dag", "tree", "root", "linkage"])
+def test_a_graph_comes_back_by_ingest_graph(store, new_id, tmp_path, name, kind):
+    stored = {**SOURCES, "linkage": make_linkage}[kind](new_id(kind))
+    store.write(stored)
+    export_hierarchy(store.read_whole(stored.id), tmp_path / name)
+    again = graph(id=new_id("again"), data=tmp_path / name, point_nodes=stored.point_nodes)
+    store.write(again)
+    assert store.digest(again.id) == store.digest(stored.id)
+    same = {"dimension", "lengths", "virtual_root", "links", "own", "points", "point_nodes", "notes"}
+    assert store.hierarchy(again.id).model_dump(include=same) == stored.model_dump(include=same)
+    assert verify(store, again.id).clean
+
+
+def make_linkage(id, *, method="average"):
+    Z = hierarchy_linkage(np.random.default_rng(1).normal(size=(40, 3)), method)
+    return linkage(id=id, data=Z)
+
+
+@pytest.mark.parametrize("method", ["single", "average", "centroid"])
+def test_linkage_comes_back(store, new_id, tmp_path, method):
+    stored = make_linkage(new_id(), method=method)
+    store.write(stored)
+    whole = store.read_whole(stored.id)
+    Z = hierarchy_linkage(np.random.default_rng(1).normal(size=(40, 3)), method)
+    export_hierarchy(whole, tmp_path / "h.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "h.npy"), Z)
+    export_hierarchy(whole, tmp_path / "h.csv", format="linkage")
+    for file in ("h.npy", "h.csv"):
+        again = linkage(id=new_id(file), data=tmp_path / file)
+        store.write(again)
+        assert store.digest(again.id) == store.digest(stored.id)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "((a:1,b:2e-17)inner:0.5,'c '' d':3)'':7;",
+        "(,(,,),);",
+        "(a:1,b,(c,d:0)x:2);",
+        "lone;",
+        "(a:1,b):7;",
+        "((a,b)0.9,(c,d)0.9);",
+    ],
+)
+def test_newick_comes_back(store, new_id, tmp_path, text):
+    (tmp_path / "in.nwk").write_text(text)
+    stored = tree(id=new_id(), data=tmp_path / "in.nwk")
+    store.write(stored)
+    export_hierarchy(store.read_whole(stored.id), tmp_path / "out.nwk")
+    wanted, found = parse_newick(text), parse_newick((tmp_path / "out.nwk").read_text())
+    assert "".join(dag_newick(found)) == "".join(dag_newick(wanted))
+    again = tree(id=new_id("again"), data=tmp_path / "out.nwk")
+    store.write(again)
+    assert store.digest(again.id) == store.digest(stored.id)
+
+
+def test_newick_of_a_field_has_addresses_for_names(store, new_id, tmp_path):
+    hierarchy = ifs(id=new_id(), maps="koch", depth=1)
+    export_hierarchy(hierarchy, tmp_path / "h.nwk")
+    dag = parse_newick((tmp_path / "h.nwk").read_text())
+    assert dag.names == hierarchy.cells.addresses
+    np.testing.assert_array_equal(dag.length, hierarchy.cells.length[1:])
+
+
+def test_what_a_format_cannot_hold_is_refused(new_id, tmp_path):
+    several = make_dag(new_id())
+    roots = imported(Dag(3, np.array([0]), np.array([1])), id="roots", origin="edges", recipe={})
+    for name in ("h.nwk", "h.npy"):
+        with pytest.raises(InputError, match=r"2 of the 11 cells .* have several parents; graphml, gexf"):
+            export_hierarchy(several, tmp_path / name)
+        with pytest.raises(InputError, match=r"one root, and 'roots' has 2; graphml"):
+            export_hierarchy(roots, tmp_path / name)
+    with pytest.raises(InputError, match="no property height; newick, graphml"):
+        export_hierarchy(make_tree("tree"), tmp_path / "h.npy")
+    with pytest.raises(InputError, match=r"two children or none"):
+        export_hierarchy(
+            imported(
+                Dag(4, np.zeros(3, int), np.arange(1, 4), columns={"height": np.array([1.0, 0, 0, 0])}),
+                id="three",
+                origin="edges",
+                recipe={},
+            ),
+            tmp_path / "h.npy",
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_edges_come_back(store, new_id, tmp_path):
+    """By the addresses as names, since names need not tell nodes apart in general."""
+    stored = make_dag(new_id())
+    store.write(stored)
+    export_csv(store, stored.id, tmp_path / "h")
+    dag = read_edges(tmp_path / "h" / "edges.csv")
+    found = {(dag.names[parent], dag.names[child]) for parent, child in zip(dag.parent, dag.child, strict=True)}
+    _, edges = to_arrow(stored)
+    assert found == set(zip(edges.column("parent").to_pylist(), edges.column("child").to_pylist(), strict=True))
 
 
 # -- tables
@@ -294,13 +395,11 @@ def test_pandas(store, stored):
             to_arrow(store.hierarchy(stored.id).with_cells(whole.cells))
 
 
-def test_frontier_and_networkx_agree(store, new_id):
+def test_a_property_called_like_a_cells_own(new_id):
     """Own properties that are called like a cell's get an underscore."""
     hierarchy = make_dag(new_id(), columns={"state": np.array(list("abcdefghij"), dtype=object)})
-    graph = to_networkx(hierarchy.cells)
-    assert {values["state"] for values in graph.nodes.values()} == {"Expanded", "Leaf"}
-    assert sorted(values["state_"] for values in graph.nodes.values() if "state_" in values) == list("abcdefghij")
-    assert (hierarchy.cells.state != FRONTIER).all()
-    assert isinstance(hierarchy, Hierarchy)
-    assert nx.is_directed_acyclic_graph(graph)
-    assert isinstance(to_arrow(hierarchy)[0], pa.Table)
+    exported = to_networkx(hierarchy.cells)
+    assert {values["state"] for values in exported.nodes.values()} == {"Expanded", "Leaf"}
+    assert sorted(values["state_"] for values in exported.nodes.values() if "state_" in values) == list("abcdefghij")
+    cells, _ = to_arrow(hierarchy)
+    assert sorted(filter(None, cells.column("own.state").to_pylist())) == list("abcdefghij")

@@ -90,7 +90,7 @@ def test_what_networkx_itself_reads(tmp_path):
     export_hierarchy(hierarchy, tmp_path / "h.json")
     graph = nx.read_graphml(tmp_path / "h.graphml")
     assert json.loads(graph.nodes["/3/1"]["center"]) == cells.center[cells.row("/3/1")].tolist()
-    assert sorted(json.loads(graph.graph["json_text"])) == ["center", "notes", "recipe", "residual"]
+    assert sorted(json.loads(graph.graph["json_text"])) == ["center", "notes", "own", "recipe", "residual"]
     again = nx.node_link_graph(json.loads((tmp_path / "h.json").read_text()), edges="edges")
     assert again.graph["recipe"] == hierarchy.recipe
     assert again.is_directed()
@@ -117,7 +117,7 @@ def test_choose_format(name, asked, expected):
     assert choose_format(name, asked=asked) == expected
 
 
-@pytest.mark.parametrize(("name", "asked"), [("a", None), ("a.png", None), ("a.json", "gexf"), ("a.graphml.gz", None)])
+@pytest.mark.parametrize(("name", "asked"), [("a", None), ("a.png", None), ("a.json", "gml"), ("a.graphml.gz", None)])
 def test_choose_format_refuses(name, asked):
     with pytest.raises(InputError, match=r"graphml.*json"):
         choose_format(name, asked=asked)
