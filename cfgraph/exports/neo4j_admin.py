@@ -40,8 +40,8 @@ Types = {bool: "boolean", int: "long", float: "double", str: "string", datetime:
 
 OWN_TYPES = {"INTEGER": "long", "FLOAT": "double", "STRING": "string", "BOOLEAN": "boolean"}  # of properties of a source's own
 ARROW_TYPES = {"long": pa.int64(), "double": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
-POINT_HEADER = ["key:ID", "hierarchy", "row:long"]
-IN_HEADER = [":START_ID", ":END_ID"]
+POINT_HEADER = ["key:ID(Point)", "hierarchy", "row:long"]  # their keys look like those of cells
+IN_HEADER = [":START_ID(Point)", ":END_ID"]
 
 
 def cell_header(ids: Literal["key", "actual"]) -> list[str]:

@@ -24,8 +24,8 @@ def to_networkx(cells: Cells, *, hierarchy: "Hierarchy | None" = None) -> "nx.Di
 
     Nodes, named by address, in breadth-first order: ``level``, ``center`` (list), ``scale``, ``root_distance``, ``state``
     (``Expanded``, ``Frontier`` or ``Leaf``), ``predicted`` and, where the cells know them, ``radius``, ``size``, ``points``
-    (the list of theirs, where data points are nodes) and what their source gave them (``name``, ``height``, ...; one that is called
-    like any of these gets an underscore).
+    (the list of theirs, where data points are nodes) and what their source gave them (``name``, ``height``, ...; one that is
+    called like any of these gets an underscore).
 
     Edges: ``slot``, ``residual`` (list), ``length``, and ``weight``, which is the length again under the name that networkx's
     algorithms look for; those from second parents say ``primary: False``, and those of a virtual root have no length.

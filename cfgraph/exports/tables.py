@@ -98,6 +98,8 @@ def kinds_in(hierarchy: "Hierarchy") -> dict[str, set[str]]:
 def page_table(page: Mapping[str, list], *, identifier: str, layout: Layout) -> pa.Table:
     """A page of the store (cfgraph/store's ``import_pages``) as a table of cells."""
     first, second = _split_edges(page, identifier=identifier)
+    if any(second) and not layout.links:
+        raise _damaged(identifier, "there are edges from second parents, which the hierarchy does not tell of")
     parent, slot, residual, length = zip(*first, strict=True)
     root = [0.0] * layout.dimension
     radius, size = np.array(page["radius"], dtype=np.float64), np.array(page["size"], dtype=np.int64)

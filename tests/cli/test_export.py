@@ -67,8 +67,12 @@ def test_export_of_a_predictor_is_the_system_that_it_learned(run, store, new_id,
     ("words", "told"),
     [
         (["-o", "missing/h.json"], "there is no folder"),
-        (["-o", "h.gexf"], "expected a file that ends in .graphml or .json"),
-        (["-o", "h", "--format", "gexf"], "got format 'gexf'"),
+        (["-o", "h.gml"], "expected a file that ends in .graphml, .gexf, .json"),
+        (["-o", "h", "--format", "gml"], "got format 'gml'"),
+        (["-o", "h.parquet", "--depth", "1"], "--depth is for the other formats"),
+        (["-o", "missing/h.parquet"], "there is no folder"),
+        (["-o", "missing/h", "--format", "csv"], "there is no folder"),
+        (["-o", "h.npy"], "have no property height"),
         (["-o", "h.json", "--format", "maps"], "is a hierarchy"),
         (["-o", "h.json", "--depth", "-1"], "--depth"),
         ([], "--output"),
@@ -80,6 +84,45 @@ def test_export_refuses(run, stored, tmp_path, words, told):
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [[], ["--depth", "2"]])
+@pytest.mark.parametrize("name", ["h.graphml", "h.gexf", "h.json", "h.dot", "h.gv", "h.nwk", "h.tre", "h.csv", "h.parquet"])
+def test_every_format_by_its_suffix(run, stored, tmp_path, name, words):
+    if name == "h.parquet" and words:
+        return
+    done = run("export", stored.id, "-o", tmp_path / name, *words)
+    assert (done.stdout, done.stderr) == ("", f"wrote {tmp_path / name}\n")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    cells = len(stored.cells.prefix(2) if words else stored.cells)
+    count = {
+        "csv": lambda text: text.count("\n") - 1,
+        "dot": lambda text: text.count("->") + 1,
+        "nwk": lambda text: text.count(":") + 1,
+    }
+    count |= {"gv": count["dot"], "tre": count["nwk"]}
+    if (suffix := name.partition(".")[2]) in count:
+        assert count[suffix]((tmp_path / name).read_text()) == cells
+
+
+def test_a_folder_of_csv(run, stored, tmp_path):
+    run("export", stored.id, "-o", tmp_path / "out", "--format", "csv")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cells.csv", "edges.csv", "hierarchy.json"]
+    done = run("export", stored.id, "-o", tmp_path / "out", "--format", "csv", code=2)
+    assert "is not empty" in done.stderr
+
+
+def test_parquet_and_back(run, store, stored, new_id, tmp_path):
+    again = new_id("again")
+    run("export", stored.id, "-o", tmp_path / "h.parquet")
+    done = run("ingest", "parquet", tmp_path / "h.parquet", "--as", again)
+    assert done.stdout == f"{again}: {len(stored.cells)} cells, depth 4, dimension 2\n"
+    assert store.digest(again) == store.digest(stored.id)
+    assert run("ingest", "parquet", tmp_path / "h.parquet").stdout.startswith(f"{stored.id}: ")  # there already
+    (tmp_path / "h.parquet").write_bytes((tmp_path / "h.parquet").read_bytes()[:-9])
+    done = run("ingest", "parquet", tmp_path / "h.parquet", "--as", new_id("no"), code=2)
+    assert "is no whole Parquet file" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_export_of_what_is_not_there(run, tmp_path):

@@ -26,6 +26,7 @@ from cfgraph.train import train
 from cfgraph.verify import verify
 from tests.conftest import CommandLine
 from tests.grown import grown_hierarchy, ragged_hierarchy
+from tests.store.test_formats import COLUMNS, make_dag, make_metric_dag
 
 SETTINGS = Settings(_env_file=None)
 
@@ -339,6 +340,32 @@ def test_export_and_import_without_dimensions(store, new_id, place, tmp_path):
         assert_equal(found, store, identifier)
         kinds = found.query("MATCH ()-[e:CHILD]->(c) RETURN e.residual, c.center")[1]
         assert kinds == [[[], []], [[], []]]
+
+
+@pytest.mark.parametrize("make", [make_dag, make_metric_dag])
+def test_export_and_import_of_what_is_imported(make, store, new_id, place, tmp_path):
+    """Properties of every kind, links, points, several roots; what is no one kind is refused."""
+    mixed, identifier = make(new_id("mixed")), new_id("it")
+    store.write(mixed)
+    with pytest.raises(InputError, match=r"values of several types, or lists, in the property mixed.*export as parquet"):
+        export_bulk(store, mixed.id, tmp_path / "mixed")
+    columns = {name: column for name, column in COLUMNS.items() if name != "mixed"}
+    written = make(identifier, columns={**columns, 'a, "b"': columns["rank"], "far": np.full(10, -np.inf)})
+    store.write(written)
+    with pytest.raises(InputError, match="leave --bulk out"):
+        place.bulk(written)
+    export_bulk(store, identifier, tmp_path / "out")
+    import_as_told(tmp_path / "out", place)
+    for line in (tmp_path / "out" / "README.md").read_text().splitlines():
+        if "restore_empty" in line:
+            place.run(*shlex.split(line)[1:])
+    with place.open() as found:
+        assert_equal(found, store, identifier)
+        assert found.read_whole(identifier).own == written.own
+        query = "MATCH (p:Point)-[:IN]->(c:Cell) RETURN p.key, p.hierarchy, p.row, c.key ORDER BY p.key"
+        assert found.query(query)[1] == [row for row in store.query(query)[1] if row[1] == identifier]
+        query = "MATCH (:Cell {key: $key})-[e:CHILD]->() RETURN DISTINCT e.length"
+        assert found.query(query, {"key": f"{identifier}/"})[1] == [[None]]
 
 
 def test_export_refuses(run, store, new_id, tmp_path):

@@ -59,14 +59,10 @@ def make_tree(id):
     return imported(dag, id=id, origin="newick", recipe={})
 
 
-def make_metric_dag(id):
-    named = [name for name in NAMES if name is not None]
-    vectors = np.random.default_rng(0).normal(size=(len(named), 3))
-    return make_dag(
-        id,
-        names=[*NAMES[:7], "w", *NAMES[8:]],
-        embeddings=Embeddings.of(np.vstack([vectors, vectors[:1] + 1]), names=[*named, "w"]),
-    )
+def make_metric_dag(id, **columns):
+    names = [*NAMES[:7], "w", *NAMES[8:]]
+    embeddings = Embeddings.of(np.random.default_rng(0).normal(size=(10, 3)), names=names)
+    return make_dag(id, names=names, embeddings=embeddings, **columns)
 
 
 def make_points(id):
