@@ -62,6 +62,11 @@ class Hierarchy(BaseModel):
 
     @model_validator(mode="after")
     def _cells_fit(self) -> Self:
+        if (self.arity is None) != (self.scale_factor is None):
+            raise InputError(
+                f"hierarchy {self.id!r} has arity {self.arity} and scale factor {self.scale_factor}; a field has both, an "
+                "imported hierarchy has neither"
+            )
         if self.cells is not None and self.cells.dimension != self.dimension:
             raise InputError(f"hierarchy {self.id!r} has dimension {self.dimension}, its cells have {self.cells.dimension}")
         return self

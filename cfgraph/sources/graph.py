@@ -113,6 +113,8 @@ def _exported_dag(graph: "nx.DiGraph", *, where: str) -> Dag:
     order, length = _slot_order(attributes), _lengths(graph, where=where)
     nodes = [values for _, values in graph.nodes(data=True)]
     own = {name: own_column([values.get(own_name(name)) for values in nodes]) for name in told.get("own", ()) if name != "name"}
+    if all("size" in values for values in nodes):
+        own["size"] = own_column([values["size"] for values in nodes])
     unit = length is None or told.get("lengths") == "unit"
     return Dag(
         count=len(number),

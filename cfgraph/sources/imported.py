@@ -28,6 +28,7 @@ from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources.condense import condense, cut_levels
 from cfgraph.sources.embeddings import Embeddings
 
+SIZE_NOTE = "the attribute 'size' does not count the data at and below a cell, and was left out"
 RESERVED = ("key", "hierarchy", "address", "level", "center", "scale", "root_distance", "predicted", "radius", "size")
 Columns = dict[str, np.ndarray]
 
@@ -84,7 +85,7 @@ def imported(
         own=tuple(sorted(cells.own)),
         points=None if dag.node_of_point is None else len(dag.node_of_point),
         point_nodes=point_nodes,
-        notes=dag.notes,
+        notes=dag.notes if "size" not in dag.columns or cells.size is not None else (*dag.notes, SIZE_NOTE),
         recipe={"source": origin, "dag_sha256": digest, **told},
         cells=cells,
         cell_of_point=tree.cell_of_point,
@@ -274,11 +275,23 @@ class _Placed:
     def _sizes(self) -> Int[np.ndarray, " cells"] | None:
         """How many data points lie at and below each cell, along primary parents; None where no data is known."""
         if self.cell_of_point is None:
-            return None
+            return self._told_sizes()
         size = np.bincount(self.cell_of_point[self.cell_of_point >= 0], minlength=len(self.order)).astype(np.int64)
         for rows in reversed(self.levels[1:]):
             np.add.at(size, self.parent[rows], size[rows])
         return size
+
+    def _told_sizes(self) -> Int[np.ndarray, " cells"] | None:
+        """The source's own column ``size``, where that counts what lies at and below each cell."""
+        size = self.dag.columns.get("size")
+        if size is None or size.dtype.kind != "i":
+            return None
+        size = _extended(size, by=self.virtual)[self.order]
+        below = np.zeros_like(size)
+        np.add.at(below, self.parent[1:], size[1:])
+        if self.virtual:
+            size[0] = below[0]
+        return size if (size >= np.maximum(below, 0)).all() else None
 
     def _links(self, residual: np.ndarray, length: np.ndarray) -> Links | None:
         second = np.ones(len(self.edge_parent), dtype=bool)

@@ -407,7 +407,10 @@ class Store:
         rows = self.graph.read("find_named", low=low, high=high, names=sorted(names), id_size=len(identifier))
         found = {row["name"]: row["address"] for row in rows}
         if missing := [name for name in sorted(names) if name not in found]:
-            raise AddressError(f"no cell of {identifier!r} is called {missing[0]!r} (an address begins with '/')")
+            raise AddressError(
+                f"expected an address such as '/' or '/2/0', or the name of a cell; none of {identifier!r} is called "
+                f"{missing[0]!r}"
+            )
         if len(rows) > len(found):
             raise AddressError(f"several cells of {identifier!r} have one of these names; say which by address")
         return found

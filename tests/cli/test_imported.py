@@ -36,7 +36,7 @@ def test_an_ontology_is_verified_and_paths_go_by_name(run, ontology):
     assert (path["distance"], path["ancestor"]) == (2.0, None)
     assert run("path", ontology, "d", "z").stdout.startswith("distance: none")
     assert json.loads(run("path", ontology, "d", "z", "--format", "json").stdout)["distance"] is None
-    assert "no cell of" in run("path", ontology, "d", "nobody", code=2).stderr
+    assert "is called 'nobody'" in run("path", ontology, "d", "nobody", code=2).stderr
 
 
 def test_a_cycle_is_refused_and_shown(run, new_id, tmp_path):

@@ -64,7 +64,8 @@ CREATING = re.compile(
     r"\b(?:CREATE|MERGE)\b((?:(?!\b(?:SET|WITH|RETURN|MATCH|ON|FOREACH|UNWIND|CREATE|MERGE)\b).)*)", re.DOTALL
 )
 KINDS = {  # the relationship types that a node of a label may have, all of which a DETACH DELETE ends
-    "Cell": ("ROOT", "CHILD"),
+    "Cell": ("ROOT", "CHILD", "IN"),
+    "Point": ("IN",),
     "Hierarchy": ("ROOT", "GROWN_BY", "TRAINED_ON", "PREDICTS"),
     "Predictor": ("GROWN_BY", "TRAINED_ON"),
 }

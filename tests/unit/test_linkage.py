@@ -124,7 +124,7 @@ def test_what_scipy_finds_invalid_is_refused():
 def test_names_are_counted_and_differ():
     Z = linkage(np.arange(4.0)[:, None])
     refuse("expected 4 names, one for each point of the linkage, got 3", Z, names=["a", "b", "c"])
-    with pytest.raises(InputError, match="got 1 that name several: 'a'"):
+    with pytest.raises(InputError, match="got 1 that several have: 'a'"):
         check_names(linkage_dag(Z, names=["a", "b", "a", "d"]))
     check_names(linkage_dag(Z))
 
