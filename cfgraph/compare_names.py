@@ -17,7 +17,9 @@ from cfgraph.agreement import (
     TripletDistance,
     cophenetic_agreement,
     fowlkes_mallows_by_level,
+    neighbour_graph,
     robinson_foulds,
+    tree_sampling_divergence,
     triplet_distance,
 )
 from cfgraph.cells import Cells
@@ -27,6 +29,7 @@ from cfgraph.judging import Interval, bootstrap
 from cfgraph.leaves import Leaves
 from cfgraph.measures import PathDistortion, path_distortion
 from cfgraph.path import hierarchy_distances
+from cfgraph.sources.embeddings import Embeddings
 
 LEVELS_MAX = 64  # so many levels of deep trees are cut
 
@@ -50,6 +53,7 @@ class TreeAgreement:
     triplet: TripletDistance
     fowlkes_mallows: dict[int, float]  # by level
     cophenetic_correlation: float
+    tree_sampling_divergence: tuple[float, float] | None  # of either tree, on one graph of nearest neighbours
     intervals: dict[str, Interval]
 
 
@@ -75,13 +79,21 @@ class NameComparison:
 
 
 def compare_names(
-    first: Hierarchy, second: Hierarchy, *, pairs: int = 10_000, samples: int = 0, seed: int = 0
+    first: Hierarchy,
+    second: Hierarchy,
+    *,
+    embeddings: Embeddings | None = None,
+    pairs: int = 10_000,
+    samples: int = 0,
+    seed: int = 0,
 ) -> NameComparison:
     """Compare two hierarchies that hold their cells, by the names of cells, or by the rows of data points.
 
     Args:
         first: with its cells (``Store.read_whole``).
         second: the same.
+        embeddings: of the leaves, for the tree sampling divergence of both on one graph of nearest neighbours; it needs the
+            extra ``judge``.
         pairs: of names, over which the path metrics are compared.
         samples: of the bootstrap over the leaves; 0: no intervals.
         seed: of everything that is drawn.
@@ -96,7 +108,8 @@ def compare_names(
     if any(hierarchy.cells.links is not None for hierarchy in both):
         remarks.append("measures of trees are left out: a hierarchy has cells with several parents")
     else:
-        trees = _compare_trees(Leaves.of(first), Leaves.of(second), samples=samples, seed=seed)
+        both_leaves = (Leaves.of(first), Leaves.of(second))
+        trees = _compare_trees(*both_leaves, embeddings=embeddings, samples=samples, seed=seed)
     if rows is None and trees is None:
         raise InputError(f"{first.id!r} and {second.id!r} have no names to compare them by, and no data points in trees")
     return NameComparison(
@@ -156,11 +169,17 @@ def _distortion(
     return path_distortion(found[known], true[known])
 
 
-def _compare_trees(first: Leaves, second: Leaves, *, samples: int, seed: int) -> TreeAgreement | None:
+def _compare_trees(
+    first: Leaves, second: Leaves, *, embeddings: Embeddings | None, samples: int, seed: int
+) -> TreeAgreement | None:
     points = _common_points(first, second)
     if points is None or len(points[0]) < 2:
         return None
     one, other = (leaves.dendrogram(chosen) for leaves, chosen in zip((first, second), points, strict=True))
+    divergence = None
+    if embeddings is not None:
+        graph = neighbour_graph(first.vectors(embeddings, points[0]))
+        divergence = tree_sampling_divergence(one, graph), tree_sampling_divergence(other, graph)
     deepest = min(int(one.level.max()), int(other.level.max()), LEVELS_MAX)
     return TreeAgreement(
         leaves=len(points[0]),
@@ -169,6 +188,7 @@ def _compare_trees(first: Leaves, second: Leaves, *, samples: int, seed: int) ->
         triplet=triplet_distance(one, other, seed=seed),
         fowlkes_mallows=fowlkes_mallows_by_level(one, other, levels=range(1, deepest + 1)),
         cophenetic_correlation=cophenetic_agreement(one, other, seed=seed).correlation,
+        tree_sampling_divergence=divergence,
         intervals=_intervals(one, other, samples=samples, seed=seed) if samples else {},
     )
 

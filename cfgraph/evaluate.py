@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Int, Shaped
 
 from cfgraph.called import make_callable
 from cfgraph.cuts import ClusterScores, cut_clusters, cut_height, cut_level, score_clusters
@@ -113,7 +113,7 @@ def evaluate(
     """
     leaves = Leaves.of(hierarchy)
     points, label = _labelled(leaves, labels)
-    tree, vectors = leaves.dendrogram(points), None if embeddings is None else _vectors(leaves, embeddings, points)
+    tree, vectors = leaves.dendrogram(points), None if embeddings is None else leaves.vectors(embeddings, points)
     cluster = None if cut is None else cut.clusters_of(leaves, points)
     correlated = None if vectors is None else cophenetic_correlation(tree, vectors, seed=seed).correlation
     return Evaluation(
@@ -147,24 +147,6 @@ def _labelled(leaves: Leaves, labels: Labels) -> tuple[Int[np.ndarray, " chosen"
     if not inside.any():
         raise InputError(f"expected at least one point with a label in a cell of {leaves.hierarchy.id!r}, got none")
     return points[inside], values[inside]
-
-
-def _vectors(leaves: Leaves, embeddings: Embeddings, points: np.ndarray) -> Float[np.ndarray, "chosen dim"]:
-    """The embedding of each of some points."""
-    if embeddings.names is None:
-        if len(embeddings.values) != len(leaves.cell):
-            raise InputError(
-                f"expected an embedding for each of the {len(leaves.cell)} points of {leaves.hierarchy.id!r}, got "
-                f"{len(embeddings.values)}; embeddings of some leaves alone need their names beside them"
-            )
-        return embeddings.values[points]
-    row_of = dict(zip(leaves.named(list(embeddings.names)).tolist(), range(len(embeddings.values)), strict=True))
-    lacking = [point for point in points.tolist() if point not in row_of]
-    if lacking:
-        raise InputError(
-            f"{len(lacking)} of {len(points)} labelled points have no embedding, such as {leaves.names[lacking[0]]!r}"
-        )
-    return embeddings.values[[row_of[point] for point in points.tolist()]]
 
 
 def _intervals(

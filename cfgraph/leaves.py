@@ -7,13 +7,14 @@ leaves, each a point called by its name.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from cfgraph.cells import Cells
 from cfgraph.dag import SHOWN
 from cfgraph.dendrogram import Dendrogram
 from cfgraph.errors import InputError
 from cfgraph.hierarchy import Hierarchy
+from cfgraph.sources.embeddings import Embeddings
 
 MERGE, HEIGHT = "merge", "height"  # properties that tell in which order, and how high, cells were merged
 
@@ -61,6 +62,22 @@ class Leaves:
         height = _heights(cells, MERGE) if by_merge else None
         height = _heights(cells, HEIGHT) if height is None else height
         return Dendrogram(parent=cells.parent, cell_of_point=chosen, height=height, root_distance=cells.root_distance)
+
+    def vectors(self, embeddings: Embeddings, points: Int[np.ndarray, " chosen"]) -> Float[np.ndarray, "chosen dim"]:
+        """The embedding of each of some points; an ``InputError`` where some have none, or their number is another."""
+        if embeddings.names is None:
+            if len(embeddings.values) != len(self.cell):
+                raise InputError(
+                    f"expected an embedding for each of the {len(self.cell)} points of {self.hierarchy.id!r}, got "
+                    f"{len(embeddings.values)}; embeddings of some leaves alone need their names beside them"
+                )
+            return embeddings.values[points]
+        row_of = dict(zip(self.named(list(embeddings.names)).tolist(), range(len(embeddings.values)), strict=True))
+        lacking = [point for point in points.tolist() if point not in row_of]
+        if lacking:
+            told = f"such as {self.names[lacking[0]]!r}"
+            raise InputError(f"{len(lacking)} of {len(points)} points have no embedding, {told}; give one for each")
+        return embeddings.values[[row_of[point] for point in points.tolist()]]
 
     def named(self, names: list[str]) -> Int[np.ndarray, " names"]:
         """The points of these names; an ``InputError`` for names that no point has."""

@@ -1,6 +1,7 @@
 """``cfgraph compare``"""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -35,10 +36,18 @@ WIDTH = 100  # columns, where stdout is no terminal
     help="How cells are matched.  [default: by name where a hierarchy was imported]",
 )
 @click.option("--bootstrap", "samples", type=click.IntRange(min=0), default=0, metavar="N", help="By name: intervals, N draws.")
+@click.option("--embeddings", metavar="FILE", type=click.Path(path_type=Path), help="By name: adds tree sampling divergence.")
 @click.option("--device", default="cpu", show_default=True, help="Where a network is evaluated: cpu, cuda, mps.")
 @pass_context
 def command(
-    context: Context, true: str, predicted: str, format: str, by: str | None, samples: int, **options: int | str
+    context: Context,
+    true: str,
+    predicted: str,
+    format: str,
+    by: str | None,
+    samples: int,
+    embeddings: Path | None,
+    **options: int | str,
 ) -> None:
     """Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.
 
@@ -53,7 +62,8 @@ def command(
 
     with context.open_store() as store, progress_bar(f"compare {predicted}") as progress:
         if (by or _fit(store, true, predicted)) == "name":
-            found = _compare_names(store, true, predicted, pairs=options["pairs"], seed=options["seed"], samples=samples)
+            told = {"pairs": options["pairs"], "seed": options["seed"], "samples": samples, "embeddings": embeddings}
+            found = _compare_names(store, true, predicted, **told)
             return _print_names(found, format=format)
         report = compare(store, true, predicted, progress=progress, **options)
     for warning in report.warnings:
@@ -68,10 +78,12 @@ def _fit(store: "Store", true: str, predicted: str) -> str:
     return "name" if any(store.hierarchy(id).imported for id in (true, predicted)) else "address"
 
 
-def _compare_names(store: "Store", true: str, predicted: str, **options: int) -> "NameComparison":
+def _compare_names(store: "Store", true: str, predicted: str, *, embeddings: Path | None, **options: int) -> "NameComparison":
     from cfgraph.compare_names import compare_names
+    from cfgraph.sources.embeddings import Embeddings
 
-    return compare_names(store.read_whole(true), store.read_whole(predicted), **options)
+    vectors = None if embeddings is None else Embeddings.read(embeddings)
+    return compare_names(store.read_whole(true), store.read_whole(predicted), embeddings=vectors, **options)
 
 
 def _print_names(found: "NameComparison", *, format: str) -> None:
@@ -80,7 +92,8 @@ def _print_names(found: "NameComparison", *, format: str) -> None:
         click.echo(json.dumps(json_value(found.to_dict()), indent=1))
         return
     shared = [[what, s.both, s.only_first, s.only_second] for what in ("names", "edges") if (s := getattr(found, what))]
-    print_table(["shared", "both", f"only {found.first}", f"only {found.second}"], shared)
+    if shared:
+        print_table(["shared", "both", f"only {found.first}", f"only {found.second}"], shared)
     rows = [] if found.path_distortion is None else _distortion_rows(found.path_distortion)
     if found.trees is not None:
         rows += _tree_rows(found.trees)
@@ -107,6 +120,9 @@ def _tree_rows(found: "TreeAgreement") -> list[list]:
         ["triplet distance", triplet.distance, sampled],
         ["cophenetic correlation", found.cophenetic_correlation, ""],
     ]
+    if found.tree_sampling_divergence is not None:
+        first, second = found.tree_sampling_divergence
+        rows.append(["tree sampling divergence", f"{first:.4f} and {second:.4f}", "each on the graph of nearest neighbours"])
     rows += [[f"Fowlkes-Mallows, level {level}", value, ""] for level, value in found.fowlkes_mallows.items()]
     return rows + [[f"{name}, 95% interval", f"{one.low:.4f} to {one.high:.4f}", ""] for name, one in found.intervals.items()]
 

@@ -61,7 +61,11 @@ def test_evaluate(run, clusters, tmp_path):
 
 
 def test_compare_by_name(run, clusters, ontology, new_id, tmp_path):
-    found = json.loads(run("compare", clusters, clusters, "--format", "json").stdout)
+    words = ["compare", clusters, clusters, "--embeddings", tmp_path / "points.npy"]
+    found = json.loads(run(*words, "--format", "json").stdout)
+    first, second = found["trees"]["tree_sampling_divergence"]
+    assert 0 < first == second <= 1
+    assert "tree sampling divergence" in run(*words).stdout
     assert found["trees"]["robinson_foulds"]["distance"] == 0
     assert found["trees"]["triplet"]["distance"] == pytest.approx(0)
     (tmp_path / "p.tsv").write_text(ONTOLOGY.replace("e\tc", "e\tb"))
