@@ -111,7 +111,10 @@ def compare_names(
         both_leaves = (Leaves.of(first), Leaves.of(second))
         trees = _compare_trees(*both_leaves, embeddings=embeddings, samples=samples, seed=seed)
     if rows is None and trees is None:
-        raise InputError(f"{first.id!r} and {second.id!r} have no names to compare them by, and no data points in trees")
+        raise InputError(
+            f"{first.id!r} and {second.id!r} have no names to compare them by, and do not both know their "
+            "data points; ingest them with --points, or with names"
+        )
     return NameComparison(
         first=first.id,
         second=second.id,
