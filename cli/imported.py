@@ -35,7 +35,6 @@ def _shrinking(function: Callable) -> Callable:
     return function
 
 
-NAMES = click.option("--names", metavar="FILE", type=FILE, help="Names, one a line.")
 KEY = click.option("--key", help="The array of an .npz file; not needed where it holds one.")
 
 

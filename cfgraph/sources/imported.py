@@ -133,6 +133,8 @@ class _Placed:
         starts = np.searchsorted(parent, np.arange(nodes + 1))
         slot = np.arange(len(parent)) - starts[parent]
         height = heights(nodes, parent=parent, child=child)
+        if (height < 0).any():
+            check_cycles(dag)
         level = _levels(starts, child, root=int(np.flatnonzero(np.bincount(child, minlength=nodes) == 0)[0]))
         _check_depth(2 * int(level.max()), id=id, levels=int(level.max()))
         primary, order = _breadth_first(parent, child, slot, level)
@@ -335,7 +337,6 @@ def _rooted(dag: Dag) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
     """The edges with their lengths, below one root: a virtual one, the last node, where the dag has several."""
     length = np.ones(len(dag.parent)) if dag.length is None else np.asarray(dag.length, dtype=np.float64)
     roots = np.flatnonzero(np.bincount(dag.child, minlength=dag.count) == 0)
-    check_cycles(dag)
     if len(roots) == 1:
         return dag.parent, dag.child, length, False
     virtual = np.full(len(roots), dag.count, dtype=np.int64)
