@@ -19,7 +19,7 @@ from cfgraph.errors import AddressError, InputError, NotFoundError, StoreRefused
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.settings import Settings, load_settings
 from cfgraph.store import reading
-from cfgraph.store.digest import digest_imported, digest_pages
+from cfgraph.store.digest import digest_hierarchy, digest_pages
 from cfgraph.store.graph import Graph
 from cfgraph.store.growing import Growing, GrownBy
 from cfgraph.store.queries import load_query
@@ -277,8 +277,9 @@ class Store:
     def digest(self, identifier: str) -> str:
         """One name for everything that the hierarchy's cells hold: equal digests, equal cells."""
         hierarchy = self._readable(identifier)
-        digest = digest_pages(reading.read_pages(self.graph, identifier))
-        return digest_imported(digest, self.read_whole(identifier)) if hierarchy.imported else digest
+        if hierarchy.imported:  # links and points speak of rows, so it is read whole
+            return digest_hierarchy(self.read_whole(identifier))
+        return digest_pages(reading.read_pages(self.graph, identifier))
 
     def _readable(self, identifier: str) -> Hierarchy:
         hierarchy = self.hierarchy(identifier)

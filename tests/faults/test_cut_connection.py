@@ -34,7 +34,7 @@ def test_connection_cut(ground_of, server_address, counts, chance, finding, tmp_
         begun = threading.Event()
 
         def choose():
-            drawn = commits.random() / COMMITS_CUT if begun.is_set() else math.inf  # noqa: B023
+            drawn = commits.random() / COMMITS_CUT if begun.is_set() else math.inf  # noqa: B023 - called in this round
             return KINDS[1] if drawn < 1 else KINDS[2] if drawn < 2 else None
 
         with Proxy(*server_address, choose=choose) as proxy:

@@ -25,7 +25,7 @@ def test_server_killed(own_server, own_store, counts, chance, finding, tmp_path)
                         written = len(gang.told("write_block"))
                         own_server.ensure()
                         finding.faults += 1
-                        gang.await_that(lambda: len(gang.told("write_block")) > written or gang.told("end"))  # noqa: B023
+                        gang.await_that(lambda: len(gang.told("write_block")) > written or gang.told("end"))  # noqa: B023 - called at once
                         due = None
                     gang.tend(codes=())
                 finding.restarts += gang.restarts

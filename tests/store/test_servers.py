@@ -72,7 +72,7 @@ def test_settings_of_compose_are_the_servers(plain: Server):
 def tom(plain: Server):
     """Makes another user, whose wrong passwords lock nobody else out."""
     with plain.open() as store:
-        make = lambda rest: store.query(f"CREATE USER tom SET PASSWORD 'long enough' {rest}", write=True)  # noqa: E731
+        make = lambda rest: store.query(f"CREATE USER tom SET PASSWORD 'long enough' {rest}", write=True)  # noqa: E731 - used below
         yield make
         store.query("DROP USER tom IF EXISTS", write=True)
 
