@@ -20,17 +20,19 @@ NAMES = (
     "cost",
     "takeover",
     "read",
+    "ontology",
     "bulk",
     "growth",
     "paths",
     "dag",
     "logits",
+    "classes",
     "condense",
     "purity",
     "help",
     "torch",
 )
-IN_GRAPH = set(NAMES) - {"bulk", "growth", "paths", "dag", "logits", "condense", "purity", "help"}
+IN_GRAPH = set(NAMES) - {"bulk", "growth", "paths", "dag", "logits", "classes", "condense", "purity", "help"}
 ROUNDS, ROUNDS_QUICK = 7, 2
 ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
@@ -65,6 +67,7 @@ def main(names: tuple[str, ...], rounds: int | None, quick: bool) -> None:
 def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[list[Finding], str | None]:
     """The findings, and the version of the server that was used."""
     from benchmarks.bulk import measure_bulk
+    from benchmarks.classes import measure_classes
     from benchmarks.condense import measure_condense
     from benchmarks.dag_paths import measure_dag_paths
     from benchmarks.logits import SHAPE, SHAPE_QUICK, measure_logits
@@ -84,6 +87,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
         "condense": lambda: measure_condense(points=points, rounds=rounds, say=_say),
         "purity": lambda: measure_purity(leaves=leaves, rounds=TIMES_IN_MEMORY * rounds, say=_say),
         "logits": lambda: measure_logits(shape=SHAPE_QUICK if depths is DEPTHS_QUICK else SHAPE, rounds=rounds, say=_say),
+        "classes": lambda: measure_classes(say=_say),
         "help": lambda: measure_help(say=_say),
     }
     found += [finding for name, measure in beside.items() if name in names for finding in measure()]
@@ -93,6 +97,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
 def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[list[Finding], str | None]:
     """What needs a server: all on one, one after the other, so that what is measured first does not have the youngest."""
     from benchmarks.graph import measure_reading, measure_wide, measure_writing, open_bench
+    from benchmarks.ontology import measure_ontology
     from benchmarks.startup import measure_torch
     from benchmarks.workers import measure_cost, measure_leasing, measure_takeover, measure_workers
 
@@ -100,6 +105,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> t
         return [], None
     depth, common, found = depths["graph"], {"rounds": rounds, "say": _say}, []
     cost = COST_CELLS_QUICK if depths is DEPTHS_QUICK else COST_CELLS
+    nodes = DAG_NODES_QUICK if depths is DEPTHS_QUICK else DAG_NODES
     fewer = {"rounds": min(rounds, ROUNDS_LONG), "say": _say}
     with open_bench(say=_say) as bench:
         if names & {"write", "rollout"}:
@@ -107,6 +113,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> t
         ways = {
             "wide": lambda: measure_wide(bench, depth=depths["wide"], **common),
             "read": lambda: measure_reading(bench, depth=depth, **common),
+            "ontology": lambda: measure_ontology(bench, nodes=nodes, **fewer),
             "leasing": lambda: measure_leasing(bench, depth=depth, **fewer),
             "takeover": lambda: measure_takeover(bench, say=_say),
             "torch": lambda: measure_torch(bench.url, say=_say),

@@ -10,9 +10,10 @@ INTRODUCTION = """\
 # Benchmarks
 
 What cfgraph does against what one would do without it. Every number is a ratio of speeds measured in one run on one
-machine (2 is twice as fast as the other way), except where it has a unit. The ways to do something take turns, in an
-order that changes every round, after a round that warms up and is not counted. So whatever else slows the machine down
-slows all of them down, and a ratio means something where a time does not. What counts is the median over the rounds.
+machine (2 is twice as fast as the other way), except where it has a unit or its name says that it is a score. The ways
+to do something take turns, in an order that changes every round, after a round that warms up and is not counted. So
+whatever else slows the machine down slows all of them down, and a ratio means something where a time does not. What
+counts is the median over the rounds.
 """
 
 

@@ -65,6 +65,13 @@ def join_numbers(values: np.ndarray, *, delimiter: str) -> pa.Array:
     return pc.binary_join_element_wise(*columns, delimiter)
 
 
+def as_text(values: np.ndarray) -> pa.Array:
+    """Numbers as text. Where all are the same, as scales in a level of a field are, one is made into text for all."""
+    if (values == values[0]).all():
+        return pa.repeat(pc.cast(pa.array(values[:1]), pa.string())[0], len(values))
+    return pc.cast(pa.array(values), pa.string())
+
+
 def cell_table(slab: Slab, *, identifier: str, delimiter: str) -> pa.Table:
     """A slab's cells as the columns of ``cell_header("actual")``."""
     count = len(slab)
@@ -73,9 +80,9 @@ def cell_table(slab: Slab, *, identifier: str, delimiter: str) -> pa.Table:
         pc.binary_join_element_wise(identifier, slab.address, ""),
         pa.repeat(identifier, count),
         slab.address,
-        pa.array(slab.level),
+        as_text(slab.level),
         join_numbers(slab.center, delimiter=delimiter),
-        pa.array(slab.scale),
+        as_text(slab.scale),
         pa.array(slab.root_distance),
         pc.if_else(pa.array(slab.predicted), True, None),
         pa.nulls(count, pa.float64()) if slab.radius is None else pa.array(slab.radius, mask=np.isnan(slab.radius)),
