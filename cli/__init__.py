@@ -3,9 +3,11 @@
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -40,8 +42,35 @@ class TerminatedError(BaseException):
     """SIGTERM came: unwinds the stack so that files, sessions and leases are given back, then exit code 143."""
 
 
+class UnreadError(BaseException):
+    """Whoever read us has had enough (`| head`): unwinds the stack as a signal would, then exit code 141."""
+
+
+@contextmanager
+def _while_read() -> Iterator[None]:
+    """A closed pipe as an error of our own: click and rich would exit with code 1, which says that the answer is no."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise UnreadError from None
+    except SystemExit as exit_:
+        if isinstance(exit_.__context__, BrokenPipeError):  # rich's way
+            raise UnreadError from None
+        raise
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called for."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """As ever; --help prints here."""
+        with _while_read():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As ever; commands print here."""
+        with _while_read():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order in which a newcomer meets them."""
@@ -100,7 +129,7 @@ def cfgraph(ctx: click.Context, store: str | None, verbose: bool, log_format: st
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 the answer is no, 2 bad input, 3 the store, 4 vanished, 130, 143 signals."""
+    """Run the command line and exit: 0 done, 1 the answer is no, 2 bad input, 3 the store, 4 vanished, 130, 141, 143 signals."""
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(arguments))
 
@@ -121,9 +150,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(_usage_line(error), error.exit_code)
     except CfgraphError as error:
         return _fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has had enough
-        return 0
+    except (UnreadError, BrokenPipeError):
+        for stream in (sys.stdout, sys.stderr):  # what is left in them goes nowhere, without another error at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 141
     except OSError as error:
         return _fail(f"{error.strerror or error}: {error.filename or 'writing'}; check the place and its free space", 2)
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 
 import pytest
 
@@ -92,3 +93,14 @@ def test_an_unknown_command_names_the_known_ones(run):
     assert "there is no command 'grow'" in told
     assert "rollout" in told
     assert len(told.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["--help"], ["ls"], ["query", "RETURN 1 AS one", "--format", "csv"], ["rollout", "--help"]])
+def test_nobody_reads_what_is_printed(run, words):
+    unread, written = os.pipe()
+    os.close(unread)
+    try:
+        done = run(*words, stdout=written, code=141)
+    finally:
+        os.close(written)
+    assert done.stderr == ""
