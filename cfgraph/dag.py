@@ -124,3 +124,27 @@ def check_names(dag: Dag) -> None:
         raise InputError(
             f"expected names that are of one leaf each, got {len(doubled)} that several have: {shown}; rename them"
         )
+
+
+def check_texts(dag: Dag) -> None:
+    """An InputError for what no property of the graph can be: a nameless one, or text with half a character in it."""
+    for name in dag.columns:
+        if not name or "\0" in name or not _fits_utf8([name]):
+            raise InputError(f"expected a name for each attribute of nodes, text without NUL, got {name!r}; rename it")
+    columns = {"name": dag.names or []} | {name: column for name, column in dag.columns.items() if column.dtype.kind in "OU"}
+    for name, column in columns.items():
+        texts = [value if isinstance(value, str) else "" for value in column]
+        if not _fits_utf8(texts):
+            node = next(node for node, text in enumerate(texts) if not _fits_utf8([text]))
+            raise InputError(
+                f"expected text that UTF-8 can hold, got {texts[node][:40]!r} as {name!r} of node {node} (counted from 0), in "
+                "which a surrogate stands alone"
+            )
+
+
+def _fits_utf8(texts: list[str]) -> bool:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -140,7 +140,7 @@ def _labelled(leaves: Leaves, labels: Labels) -> tuple[Int[np.ndarray, " chosen"
             kind = "data points" if leaves.by_row else "leaves"
             raise InputError(
                 f"expected a label for each of the {len(leaves.cell)} {kind} of {leaves.hierarchy.id!r}, got "
-                f"{len(labels.values)}; labels of some leaves alone need their names beside them"
+                f"{len(labels.values)}{labels.hint}; labels of some leaves alone need their names beside them"
             )
         points, values = np.arange(len(leaves.cell)), labels.values
     inside = leaves.cell[points] >= 0

@@ -1,16 +1,23 @@
 """Labels: the class of each data point, by its number, or of each leaf, by its name."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Shaped
 
+from cfgraph.dag import SHOWN
 from cfgraph.errors import InputError
+from cfgraph.sources.arrays import read_array
+from cfgraph.sources.named import NAME, TABLES, names_in, read_named_array, read_named_table
 
-NAME, LABEL = "name", "label"  # columns of a table
-NAMES = "names"  # the array of an .npz file that holds names
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LABEL = "label"  # the column of a table
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,10 +26,17 @@ class Labels:
 
     values: Shaped[np.ndarray, " rows"]
     names: tuple[str, ...] | None = None
+    hint: str = ""  # of how they were read, for an error where they are not as many as points
 
     def __post_init__(self) -> None:
-        if self.names is not None and len(self.names) != len(self.values):
+        if self.names is None:
+            return
+        if len(self.names) != len(self.values):
             raise InputError(f"expected a label for each of {len(self.names)} names, got {len(self.values)}")
+        doubled = [name for name, times in Counter(self.names).items() if times > 1]
+        if doubled:
+            told = ", ".join(map(repr, doubled[:SHOWN])) + (", ..." if len(doubled) > SHOWN else "")
+            raise InputError(f"expected one label a name, got several for {told}; leave all but one out")
 
     @classmethod
     def read(cls, path: Path | str, *, key: str | None = None) -> "Labels":
@@ -32,13 +46,13 @@ class Labels:
         column ``label`` and perhaps a column ``name`` (``key`` calls the former otherwise), or a single column. Raises an
         ``InputError`` for a file that cannot be read or holds none of these.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise InputError(f"there is no file {path}; expected the labels of a hierarchy's points")
-        if path.suffix in (".npy", ".npz"):
-            values, names = _read_arrays(path, key=key)
-        elif path.suffix in (".csv", ".tsv", ".parquet"):
-            values, names = _read_table(path, key=key or LABEL)
+        path, hint = Path(path), ""
+        if path.suffix.lower() == ".npz":
+            values, names = read_named_array(path, what="labels", key=key)
+        elif path.suffix.lower() in TABLES:
+            values, names, hint = _read_table(path, key=key or LABEL)
+        elif path.suffix.lower() == ".npy":
+            values, names = read_array(path, what="labels", key=key).values, None
         else:
             raise InputError(f"expected labels in a .npy, .npz, .csv, .tsv or .parquet file, got {path}")
         if values.ndim != 1 or values.dtype.kind not in "iufbOUS":
@@ -49,48 +63,29 @@ class Labels:
             raise InputError(
                 f"expected labels in {path}, got {int(np.isnan(values).sum())} that are not a number; leave them out"
             )
-        return cls(values, names)
+        return cls(values, names, hint)
 
 
-def _read_arrays(path: Path, *, key: str | None) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    try:
-        if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False), None
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from None
-    names = tuple(map(str, found.pop(NAMES).tolist())) if NAMES in found and key != NAMES else None
-    if key is None and len(found) != 1:
-        raise InputError(f"expected one array of labels in {path}, got {', '.join(found) or 'none'}; name one with --key")
-    if key is not None and key not in found:
-        raise InputError(f"expected the array {key!r} in {path}, which has {', '.join(found) or 'none'}")
-    return found[key or next(iter(found))], names
-
-
-def _read_table(path: Path, *, key: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    try:
-        if path.suffix == ".parquet":
-            table = parquet.read_table(path)
-        else:
-            parse = csv.ParseOptions(delimiter="\t" if path.suffix == ".tsv" else ",")
-            table = csv.read_csv(
-                path, parse_options=parse, convert_options=csv.ConvertOptions(column_types={NAME: pa.string()})
-            )
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from None
+def _read_table(path: Path, *, key: str) -> tuple[np.ndarray, tuple[str, ...] | None, str]:
+    table = read_named_table(path, what="labels")
     others = [name for name in table.column_names if name != NAME]
     chosen = key if key in others else others[0] if len(others) == 1 and key == LABEL else None
     if chosen is None:
         raise InputError(f"expected a column {key!r} in {path}, got {', '.join(table.column_names)}; name one with --key")
     column = table.column(chosen)
-    if column.null_count:
-        raise InputError(f"expected a label in every row of {path}, got {column.null_count} without one; leave those rows out")
-    names = tuple(map(str, table.column(NAME).to_pylist())) if NAME in table.column_names else None
-    return _plain(column.to_pylist()), names
+    lacking = _count_missing(column)
+    if lacking:
+        raise InputError(f"expected a label in every row of {path}, got {lacking} without one; leave those rows out")
+    hint = "" if chosen == key or path.suffix.lower() == ".parquet" else f" (the first line, {chosen!r}, was read as a header)"
+    return _plain(column.to_pylist()), names_in(table), hint
+
+
+def _count_missing(column: "pa.ChunkedArray") -> int:
+    """How many labels are missing, or empty text, which is what a missing one looks like in CSV."""
+    from pyarrow import compute, types
+
+    is_text = types.is_string(column.type) or types.is_large_string(column.type)
+    return column.null_count + (compute.sum(compute.equal(column, "")).as_py() or 0 if is_text else 0)
 
 
 def _plain(values: Sequence) -> np.ndarray:

@@ -69,12 +69,28 @@ def read_array(path: Path | str, *, what: str, key: str | None = None, columns: 
         raise InputError(f"a key picks an array of an .npz file, and {path} is none; leave --key out")
     if columns is not None and suffix != ".parquet":
         raise InputError(f"columns are picked of .parquet files, and {path} is none; leave --columns out")
-    _check_file(path, what=what, suffixes=suffixes)
+    check_file(path, what=what, suffixes=suffixes)
     return _RAW_READERS[suffix](path, what=what, key=key, columns=columns)
 
 
-def read_points(path: Path | str, *, key: str | None = None, columns: Sequence[str] | None = None) -> PointTable:
+def read_arrays(path: Path | str, *, what: str) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file by their names, as they are.
+
+    Raises:
+        InputError: for a file that is missing, empty, damaged or no archive.
+    """
+    path = Path(path)
+    check_file(path, what=what, suffixes=".npz")
+    with _open_archive(path) as archive:
+        return {name: _unpacked(archive, name, path=path) for name in archive.files}
+
+
+def read_points(
+    path: Path | str, *, key: str | None = None, columns: Sequence[str] | None = None, what: str = "points"
+) -> PointTable:
     """The points in a file, by its suffix; ``key`` picks an array of an .npz, ``columns`` those of a .csv or .parquet.
+
+    ``what`` is what the rows are, in the plural, for errors.
 
     Raises:
         InputError: for a file that is missing, empty, damaged or of another form; cells that are no finite numbers.
@@ -82,13 +98,13 @@ def read_points(path: Path | str, *, key: str | None = None, columns: Sequence[s
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"expected points in a file that ends in {', '.join(_READERS)}, got {path}")
+        raise InputError(f"expected {what} in a file that ends in {', '.join(_READERS)}, got {path}")
     if key is not None and path.suffix.lower() != ".npz":
         raise InputError(f"a key picks an array of an .npz file, and {path} is none; leave --key out")
     if columns is not None and path.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"columns are picked of .csv and .parquet files, and {path} is neither; leave --columns out")
-    _check_file(path, what="points", suffixes=", ".join(_READERS))
-    return reader(path, key=key, columns=columns)
+    check_file(path, what=what, suffixes=", ".join(_READERS))
+    return reader(path, what=what, key=key, columns=columns)
 
 
 def check_points(array: Any, *, where: str) -> PointTable:
@@ -122,7 +138,8 @@ def _check_finite(values: Float[np.ndarray, "points dim"], *, where: str) -> Non
         )
 
 
-def _check_file(path: Path, *, what: str, suffixes: str) -> None:
+def check_file(path: Path, *, what: str, suffixes: str) -> None:
+    """An InputError where a file is missing, cannot be read, or is empty."""
     try:
         with path.open("rb") as file:
             start = file.read(1)
@@ -160,20 +177,27 @@ def _raw_npy(path: Path, **_: Any) -> RawArray:
 
 
 def _raw_npz(path: Path, *, what: str, key: str | None, **_: Any) -> RawArray:
+    with _open_archive(path) as archive:
+        chosen = _choose_key(archive.files, key=key, path=path, what=what)
+        return RawArray(_unpacked(archive, chosen, path=path), where=f"array {chosen!r} of {path}")
+
+
+def _open_archive(path: Path) -> "np.lib.npyio.NpzFile":
     archive = _load_numpy(path)
     if isinstance(archive, np.ndarray):
         raise InputError(f"{path} holds a single array; rename it to end in .npy")
-    with archive:
-        chosen = _choose_key(archive.files, key=key, path=path, what=what)
-        try:
-            array = archive[chosen]
-        except (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
-            raise _damaged(path, error) from None
-        return RawArray(array, where=f"array {chosen!r} of {path}")
+    return archive
 
 
-def _read_numpy(path: Path, *, key: str | None, **_: Any) -> PointTable:
-    raw = _RAW_READERS[path.suffix.lower()](path, what="points", key=key)
+def _unpacked(archive: "np.lib.npyio.NpzFile", name: str, *, path: Path) -> np.ndarray:
+    try:
+        return archive[name]
+    except (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from None
+
+
+def _read_numpy(path: Path, *, what: str, key: str | None, **_: Any) -> PointTable:
+    raw = _RAW_READERS[path.suffix.lower()](path, what=what, key=key)
     return check_points(raw.values, where=raw.where)
 
 
@@ -187,18 +211,20 @@ def _choose_key(names: Sequence[str], *, key: str | None, path: Path, what: str)
     return names[0] if key is None else key
 
 
-def _read_csv(path: Path, *, columns: Sequence[str] | None, **_: Any) -> PointTable:
+def _read_csv(path: Path, *, what: str, columns: Sequence[str] | None, **_: Any) -> PointTable:
     """Numbers between commas; a first line without any number is a header."""
-    header, width = _csv_header(path)
+    header, width = csv_header(path)
     names = header or [str(index) for index in range(width)]
     chosen = range(width) if columns is None else _positions(columns, names=names, path=path)
-    values = _parse_csv(path, has_header=header is not None, width=width, chosen=chosen)
+    values = _parse_csv(path, has_header=header is not None, width=width, chosen=chosen, what=what)
     if len(values) == 0:
-        raise InputError(f"{path} holds a header and no points; expected a row of numbers for each")
+        raise InputError(f"{path} holds a header and no {what}; expected a row of numbers for each")
     return check_points(values, where=str(path))
 
 
-def _parse_csv(path: Path, *, has_header: bool, width: int, chosen: Sequence[int]) -> Float[np.ndarray, "points columns"]:
+def _parse_csv(
+    path: Path, *, has_header: bool, width: int, chosen: Sequence[int], what: str
+) -> Float[np.ndarray, "points columns"]:
     """The chosen columns as floats, by pyarrow; where it stumbles, or a value is not finite, the place is looked up."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -215,10 +241,11 @@ def _parse_csv(path: Path, *, has_header: bool, width: int, chosen: Sequence[int
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         if "Empty CSV" in str(error):
             return np.empty((0, len(chosen)))
-        raise _csv_fault(path, has_header=has_header, width=width, chosen=chosen, otherwise=str(error)) from None
+        raise _csv_fault(path, has_header=has_header, width=width, chosen=chosen, otherwise=str(error), what=what) from None
     values = np.column_stack([column.to_numpy() for column in table.columns])
     if not np.isfinite(values).all():
-        raise _csv_fault(path, has_header=has_header, width=width, chosen=chosen, otherwise="a value is not finite")
+        otherwise = "a value is not finite"
+        raise _csv_fault(path, has_header=has_header, width=width, chosen=chosen, otherwise=otherwise, what=what)
     return values
 
 
@@ -234,7 +261,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise InputError(f"{path} is not a table of numbers between commas: line {reader.line_num}: {error}") from None
 
 
-def _csv_header(path: Path) -> tuple[list[str] | None, int]:
+def csv_header(path: Path) -> tuple[list[str] | None, int]:
     """The header's names, or None where the first row holds numbers; and the number of columns."""
     first = next(_csv_rows(path), None)
     if first is None:
@@ -243,7 +270,7 @@ def _csv_header(path: Path) -> tuple[list[str] | None, int]:
     return (None if any(_is_number(cell) for cell in row) else row), len(row)
 
 
-def _csv_fault(path: Path, *, has_header: bool, width: int, chosen: Sequence[int], otherwise: str) -> InputError:
+def _csv_fault(path: Path, *, has_header: bool, width: int, chosen: Sequence[int], otherwise: str, what: str) -> InputError:
     """The first row of another width, or the first chosen cell that is no finite number, as an error that says where."""
     rows = _csv_rows(path)
     if has_header:
@@ -256,9 +283,16 @@ def _csv_fault(path: Path, *, has_header: bool, width: int, chosen: Sequence[int
                 cell = row[column].strip()[:40]
                 return InputError(
                     f"expected a finite number in {path}, got {cell!r} in line {line}, column {column + 1} (counted from 1); "
-                    "correct it, or pick other columns with --columns (a header is a first line without any number)"
+                    f"correct it, or {_other_columns(what)} (a header is a first line without any number)"
                 )
     return InputError(f"{path} is not a table of numbers between commas: {' '.join(otherwise.split())[:200]}")
+
+
+def _other_columns(what: str) -> str:
+    """What helps against a column without numbers."""
+    if what == "points":
+        return "pick other columns with --columns"
+    return "leave other columns out" + (", or call that of the names 'name'" if what == "embeddings" else "")
 
 
 def _is_number(cell: str) -> bool:
@@ -279,12 +313,12 @@ def _positions(columns: Sequence[str], *, names: Sequence[str], path: Path) -> l
     return [list(names).index(name) for name in columns]
 
 
-def _read_parquet(path: Path, *, columns: Sequence[str] | None, **_: Any) -> PointTable:
-    raw = _raw_parquet(path, columns=columns)
+def _read_parquet(path: Path, *, what: str, columns: Sequence[str] | None, **_: Any) -> PointTable:
+    raw = _raw_parquet(path, what=what, columns=columns)
     return PointTable(check_points(raw.values, where=raw.where).values, raw.notes)
 
 
-def _raw_parquet(path: Path, *, columns: Sequence[str] | None, **_: Any) -> RawArray:
+def _raw_parquet(path: Path, *, what: str, columns: Sequence[str] | None, **_: Any) -> RawArray:
     """Columns of numbers, or a single column of lists of equal length; piece by piece into one array."""
     import pyarrow as pa
     from pyarrow import parquet
@@ -292,7 +326,7 @@ def _raw_parquet(path: Path, *, columns: Sequence[str] | None, **_: Any) -> RawA
     try:
         with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:  # else a second copy of it all
             schema = file.schema_arrow
-            names, notes = _parquet_columns(schema, columns=columns, path=path)
+            names, notes = _parquet_columns(schema, columns=columns, path=path, what=what)
             kinds = [schema.field(name).type for name in names]
             listed = any(map(_is_list, kinds))
             fill = _fill_by_rows if listed else _fill_by_columns
@@ -348,17 +382,24 @@ def _float_type(kinds: Sequence["pa.DataType"]) -> np.dtype:
     return np.dtype(np.float32 if short else np.float64)
 
 
-def _parquet_columns(schema: "pa.Schema", *, columns: Sequence[str] | None, path: Path) -> tuple[list[str], tuple[str, ...]]:
+def _parquet_columns(
+    schema: "pa.Schema", *, columns: Sequence[str] | None, path: Path, what: str
+) -> tuple[list[str], tuple[str, ...]]:
     """The columns to read, and a note of those that hold no numbers where none were asked for."""
     numeric = [field.name for field in schema if _is_numeric(field.type)]
     lists = [field.name for field in schema if _is_list(field.type)]
     if columns is None and (bool(numeric) == bool(lists) or len(lists) > 1):
         raise InputError(
             f"expected columns of numbers, or a single one of lists of numbers, in {path}, got {_described(schema)}; "
-            "pick some with --columns"
+            f"{_other_columns(what)}"
         )
     chosen = list(columns) if columns is not None else numeric or lists
     _positions(chosen, names=schema.names, path=path)
+    for name in chosen:
+        if name not in numeric and name not in lists:
+            raise InputError(
+                f"expected numbers in column {name!r} of {path}, got {schema.field(name).type}; {_other_columns(what)}"
+            )
     left = [name for name in schema.names if name not in chosen] if columns is None else []
     return chosen, (f"columns without numbers were left out: {', '.join(left)}",) if left else ()
 
@@ -384,8 +425,6 @@ def _arrow_values(column: "pa.Array", *, where: str, first: int) -> Float[np.nda
     """A column as floats, a row a point: one value each, or the values of its lists. ``first`` is the first row's number."""
     from pyarrow import compute
 
-    if not (_is_numeric(column.type) or _is_list(column.type)):
-        raise InputError(f"expected numbers in {where}, got {column.type}; pick others with --columns")
     _check_nulls(column, where=f"row {{}} (counted from 0) of {where}", first=first)
     if not _is_list(column.type):
         return _as_floats(column)[:, None]

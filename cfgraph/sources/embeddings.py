@@ -10,9 +10,7 @@ from jaxtyping import Float, Int
 from cfgraph.dag import SHOWN, Dag
 from cfgraph.errors import InputError
 from cfgraph.sources.arrays import check_points, read_points
-
-NAMES = "names"  # the array of an .npz file that holds names
-NAME = "name"  # the column of a table
+from cfgraph.sources.named import NAME, names_in, read_named_array, read_named_table, table_header
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +40,12 @@ class Embeddings:
         ``name`` beside its columns of numbers. Raises an ``InputError`` for what cannot be read.
         """
         path = Path(path)
-        names = _read_names(path)
-        if path.suffix == ".npz" and key is None and names is not None:
-            key = _other_array(path)
-        columns = _other_columns(path) if names is not None and path.suffix in (".csv", ".parquet") else None
-        table = read_points(path, key=key, columns=columns)
+        if path.suffix.lower() == ".npz":
+            array, names = read_named_array(path, what="embeddings", key=key)
+            table = check_points(array, where=f"the embeddings of {path}")
+        else:
+            names, columns = _read_names(path)
+            table = read_points(path, key=key, columns=columns, what="embeddings")
         return cls._checked(table.values, names, digest=table.digest)
 
     @classmethod
@@ -119,49 +118,9 @@ def _told(names: list[str]) -> str:
     return ", ".join(map(repr, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
 
 
-def _read_names(path: Path) -> list[str] | None:
-    """The names in a file, where it has some."""
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return [str(name) for name in arrays[NAMES].tolist()] if NAMES in arrays.files else None
-        if path.suffix in (".csv", ".parquet") and NAME in _columns(path):
-            return _column(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from None
-    return None
-
-
-def _other_array(path: Path) -> str:
-    with np.load(path, allow_pickle=False) as arrays:
-        others = [name for name in arrays.files if name != NAMES]
-    if len(others) != 1:
-        raise InputError(
-            f"expected one array beside {NAMES!r} in {path}, got {', '.join(others) or 'none'}; name one with --key"
-        )
-    return others[0]
-
-
-def _columns(path: Path) -> list[str]:
-    from pyarrow import csv, parquet
-
-    if path.suffix == ".parquet":
-        return parquet.read_schema(path).names
-    with csv.open_csv(path) as reader:
-        return reader.schema.names
-
-
-def _column(path: Path) -> list[str]:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    if path.suffix == ".parquet":
-        table = parquet.read_table(path, columns=[NAME])
-    else:
-        convert = csv.ConvertOptions(include_columns=[NAME], column_types={NAME: pa.string()}, strings_can_be_null=False)
-        table = csv.read_csv(path, convert_options=convert)
-    return [str(name) for name in table.column(NAME).to_pylist()]
-
-
-def _other_columns(path: Path) -> list[str]:
-    return [name for name in _columns(path) if name != NAME]
+def _read_names(path: Path) -> tuple[tuple[str, ...] | None, list[str] | None]:
+    """The names in a table, and its other columns, where it has a column of names."""
+    header = table_header(path, what="embeddings") if path.suffix.lower() in (".csv", ".parquet") else None
+    if header is None or NAME not in header:
+        return None, None
+    return names_in(read_named_table(path, what="embeddings", columns=[NAME])), [name for name in header if name != NAME]

@@ -1,8 +1,9 @@
 """Graphs: a networkx DiGraph, a GraphML or GEXF file or node-link JSON as a dag; edges lead from a parent to its child.
 
-Node attributes that are numbers, text or truth values become columns, ``name`` becomes the name (a node without one is
-called as its id), and an edge's ``length``, or else its ``weight``, becomes the length. Where every edge has a
-``slot``, siblings stand in its order, else in that of the edges.
+Node attributes that are numbers, text or truth values become columns; one that is called like a property of every cell gets
+an underscore (``level_``). ``name`` becomes the name (a node without one is called as its id), and an edge's ``length``, or
+else its ``weight``, becomes the length. Where every edge has a ``slot``, siblings stand in its order, else in that of the
+edges.
 
 What cfgraph itself exported (its graph says so) comes back as the same hierarchy but for centers, which embeddings give: its
 own properties and names are told apart from a cell's place (level, scale, ...), which is found anew; a virtual root is left
@@ -36,8 +37,7 @@ from cfgraph.sources.imported import imported
 if TYPE_CHECKING:
     import networkx as nx
 
-# What the graph says of each cell by itself.
-_FOUND_ANEW = {"address", "center", "hierarchy", "key", "level", "predicted", "radius", "root_distance", "scale", "state"}
+_OWN_OF_CELLS = {"address", "center", "hierarchy", "key", "level", "predicted", "radius", "root_distance", "scale"}
 _EXPORTED = {"id", "origin", "dimension", "recipe"}  # what the graph of an export tells of itself
 _INTEGER_MAX = 2**63 - 1  # what a column and the graph hold
 
@@ -83,7 +83,13 @@ def graph_dag(graph: "nx.DiGraph", *, where: str = "the graph") -> Dag:
         raise InputError(f"expected at least one node in {where}, got an empty graph")
     _check_parallels(graph, where=where)
     if graph.graph.keys() >= _EXPORTED:
-        return _exported_dag(graph, where=where)
+        try:
+            return _exported_dag(graph, where=where)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+            raise InputError(
+                f"{where} says that cfgraph exported it, and what it tells of the hierarchy does not fit ({error}); export it "
+                f"again, or remove {', '.join(sorted(_EXPORTED))} from what the graph tells of itself"
+            ) from None
     number = {node: index for index, node in enumerate(graph)}
     ends = [(number[parent], number[child]) for parent, child in graph.edges()]
     edges = np.array(ends, dtype=np.int64).reshape(-1, 2)
@@ -198,15 +204,34 @@ def _structured(graph: "nx.DiGraph") -> set[str]:
 
 def _columns(nodes: list[dict[str, Any]], *, structured: set[str]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Each attribute that is numbers, text or truth values as a column, and a note of the others."""
-    names = dict.fromkeys(name for values in nodes for name in values if name not in _FOUND_ANEW and name != "name")
-    columns, left = {}, []
+    names = dict.fromkeys(name for values in nodes for name in values if name != "name")
+    columns, left, renamed = {}, [], {}
     for name in names:
         column = None if name in structured else _column([_plain(values.get(name)) for values in nodes])
         if column is None:
             left.append(str(name))
-        else:
-            columns[str(name)] = column
-    return columns, (f"attributes that are no numbers, text or truth values were left out: {', '.join(left)}",) if left else ()
+            continue
+        called = _free_name(str(name), taken=names.keys() | _OWN_OF_CELLS) if name in _OWN_OF_CELLS else str(name)
+        if called != str(name):
+            renamed[str(name)] = called
+        columns[called] = column
+    return columns, _column_notes(left, renamed)
+
+
+def _free_name(name: str, *, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _column_notes(left: list[str], renamed: dict[str, str]) -> tuple[str, ...]:
+    told = []
+    if left:
+        told.append(f"attributes that are not numbers, text or truth values, all of one kind, were left out: {', '.join(left)}")
+    if renamed:
+        pairs = ", ".join(f"{name} is {called}" for name, called in renamed.items())
+        told.append(f"attributes that are called like what every cell has got an underscore: {pairs}")
+    return tuple(told)
 
 
 def _plain(value: Any) -> Any:
@@ -261,6 +286,8 @@ def _read_gexf(path: Path) -> "nx.DiGraph":
     """The graph in a GEXF file; a node's label is its name where it has none of its own."""
     read_text(path, expected="a graph as GEXF")
     graph = read_gexf(path)
+    if graph.graph.keys() >= _EXPORTED:
+        return graph
     for node, values in graph.nodes(data=True):
         label = values.pop("label", None)
         if label is not None and label != node:
@@ -286,12 +313,14 @@ def _read_node_link(path: Path) -> "nx.DiGraph":
     name = next((name for name in ("edges", "links") if isinstance(data, dict) and name in data), None)
     if name is None or not isinstance(data.get("nodes"), list) or not isinstance(data[name], list):
         raise InputError(f"expected an object with the lists 'nodes' and 'edges' (or 'links') in {path}; it has others")
+    if not isinstance(data.get("graph", {}), dict):
+        raise InputError(f"expected an object as 'graph' in {path}, got a {type(data['graph']).__name__}")
     _check_node_link(data, name, path=path)
     try:
         graph = nx.node_link_graph(data, edges=name, multigraph=False)
         restore_names(graph, graph.graph.pop(RENAMED, {}))
         return graph
-    except (nx.NetworkXError, KeyError, TypeError, AttributeError) as error:
+    except (nx.NetworkXError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{path} is no node-link JSON that networkx reads: {error!r}") from None
 
 
@@ -301,6 +330,8 @@ def _check_node_link(data: dict[str, Any], name: str, *, path: Path) -> None:
     for index, node in enumerate(data["nodes"]):
         if not isinstance(node, dict) or "id" not in node:
             raise InputError(f"expected an 'id' at each node of {path}, got none at node {index} (counted from 0)")
+        if not isinstance(node["id"], str | int | float):
+            raise InputError(f"expected text or a number as 'id' of each node of {path}, got {shorten(json.dumps(node['id']))}")
         key = json.dumps(node["id"])
         if key in seen:
             raise InputError(f"expected nodes of different ids in {path}, got {shorten(key)} twice")

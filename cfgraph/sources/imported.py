@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 
 from cfgraph.address import KEY_BYTES_MAX, check_id
 from cfgraph.cells import EXPANDED, LEAF, Cells, Links
-from cfgraph.dag import SHOWN, Dag, check_cycles, check_names, heights, ranges
+from cfgraph.dag import SHOWN, Dag, check_cycles, check_names, check_texts, heights, ranges
 from cfgraph.errors import InputError
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.sources.condense import condense, cut_levels
@@ -59,11 +59,13 @@ def imported(
         point_nodes: whether data points are to be nodes of the graph, each IN its cell.
 
     Raises:
-        InputError: for no node at all, a cycle (shown), doubled names, a tree deeper than an address can be (with what
-            helps), embeddings for unknown names or missing ones, and points asked for where none are known.
+        InputError: for no node at all, a cycle (shown), doubled names, text that the graph cannot hold, a tree deeper than
+            an address can be (with what helps), embeddings for unknown names or missing ones, and points asked for where none
+            are known.
     """
     check_id(id)
     check_names(dag)
+    check_texts(dag)
     digest = dag.digest
     embeddings = Embeddings.read(embeddings) if isinstance(embeddings, Path | str) else embeddings
     dag, embeddings = _shrunk(dag, embeddings, minimum=minimum, levels=levels)
@@ -136,13 +138,14 @@ class _Placed:
         if (height < 0).any():
             check_cycles(dag)
         level = _levels(starts, child, root=int(np.flatnonzero(np.bincount(child, minlength=nodes) == 0)[0]))
-        _check_depth(2 * int(level.max()), id=id, levels=int(level.max()))
+        is_tree = len(child) == nodes - 1
+        _check_depth(2 * int(level.max()), id=id, levels=int(level.max()), is_tree=is_tree)
         primary, order = _breadth_first(parent, child, slot, level)
         row_of = np.empty(nodes, dtype=np.int64)
         row_of[order] = np.arange(nodes)
         edges = (row_of[parent], row_of[child], slot, length)
         placed = cls(dag, virtual, *edges, primary[order], order, row_of, level[order].astype(np.int32), height[order])
-        _check_depth(placed.longest_address, id=id, levels=int(level.max()))
+        _check_depth(placed.longest_address, id=id, levels=int(level.max()), is_tree=is_tree)
         return placed
 
     # -- what is asked of it
@@ -392,14 +395,18 @@ def _breadth_first(
     return primary, np.concatenate(order)
 
 
-def _check_depth(characters: int, *, id: str, levels: int) -> None:
+def _check_depth(characters: int, *, id: str, levels: int, is_tree: bool) -> None:
     """An InputError, with what helps, where an address is longer than a key of the database can be."""
     longest = len(id.encode()) + characters
     if longest > KEY_BYTES_MAX:
+        helps = (
+            "--condense M keeps the splits into clusters of at least M points, --levels L cuts the tree at L heights"
+            if is_tree
+            else "leave its deepest levels out (--condense and --levels are for trees, and here nodes have several parents)"
+        )
         raise InputError(
-            f"the tree is {levels:,} levels deep: its deepest cell's key would have {longest:,} bytes or more, and the "
-            f"database's index holds {KEY_BYTES_MAX:,}; --condense M keeps the splits into clusters of at least M points, "
-            "--levels L cuts the tree at L heights"
+            f"the hierarchy is {levels:,} levels deep: its deepest cell's key would have {longest:,} bytes or more, and the "
+            f"database's index holds {KEY_BYTES_MAX:,}; {helps}"
         )
 
 

@@ -49,7 +49,7 @@ def linkage(
 
 def read_linkage(path: Path | str, *, key: str | None = None, names: Sequence[str] | None = None) -> Dag:
     """The linkage in a .npy, .npz, .csv or .parquet file; see :func:`linkage_dag`."""
-    return linkage_dag(read_points(path, key=key).values, names=names, where=str(path))
+    return linkage_dag(read_points(path, key=key, what="merges").values, names=names, where=str(path))
 
 
 def linkage_dag(

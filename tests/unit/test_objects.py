@@ -141,7 +141,10 @@ def test_a_digraph_with_columns_of_every_kind():
     np.testing.assert_array_equal(dag.columns["negative"], [np.nan, np.nan, -2])
     assert dag.columns["big"][0] == 2**60
     assert "level" not in dag.columns
-    assert dag.notes == ("attributes that are no numbers, text or truth values were left out: odd",)
+    assert dag.notes == (
+        "attributes that are not numbers, text or truth values, all of one kind, were left out: odd",
+        "attributes that are called like what every cell has got an underscore: level is level_",
+    )
 
 
 def test_whole_numbers_have_minus_one_for_none():
