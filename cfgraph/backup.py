@@ -17,7 +17,7 @@ from cfgraph.exports.files import check_place, whole_file
 from cfgraph.exports.parquet import ParquetFile
 from cfgraph.exports.tables import Layout, page_table
 from cfgraph.hierarchy import Hierarchy
-from cfgraph.sources.parquet import Backup
+from cfgraph.sources.parquet import Backup, faults_in
 from cfgraph.store import Store
 from cfgraph.store.digest import digest_hierarchy
 from cfgraph.train import TrainedPredictor
@@ -85,8 +85,8 @@ def ingest_parquet(store: Store, backup: Backup, *, progress: Progress = lambda 
 def _predictor(backup: Backup, fields: dict[str, Any]) -> TrainedPredictor:
     try:
         return TrainedPredictor(**fields)
-    except (ValidationError, TypeError, InputError) as error:
-        told = " ".join(str(error).split())[:200]
+    except (ValidationError, InputError) as error:
+        told = faults_in(error) if isinstance(error, ValidationError) else str(error)
         raise InputError(f"{str(backup.path)!r} is damaged, or was changed: a predictor in it is none: {told}") from error
 
 

@@ -1,7 +1,9 @@
 """Parquet: the way back of the lossless export: the hierarchy as it was, with what grew it.
 
 Nothing in the file is believed: its form, its columns, every address and every number are checked before anything is
-written. A field comes back as a field, and can be trained on and grown further.
+written, and then that the digest of it all is the one that it was exported with. A file that tells no digest, an earlier
+one or one that was edited on purpose, is read by its invariants alone. A field comes back as a field, and can be trained on
+and grown further.
 """
 
 import base64
@@ -16,14 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Int
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cfgraph.address import parse_address
 from cfgraph.arrangement import breadth_first, place_addresses
 from cfgraph.called import make_callable
 from cfgraph.cells import STATE_NAMES, Cells, Links, own_column
 from cfgraph.errors import AddressError, InputError
-from cfgraph.exports.parquet import METADATA, VERSION
+from cfgraph.exports.parquet import DIGEST, METADATA, VERSION, ContentDigest
 from cfgraph.exports.tables import JSON, Layout
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.soundness import check_sound
@@ -37,12 +39,31 @@ class Backup:
     """What a Parquet file holds: the hierarchy with its cells, what grew it, and the id of the hierarchy that it predicts.
 
     ``growers`` are the fields of each predictor, and the properties of each GROWN_BY that leads to it;
-    :mod:`cfgraph.backup` makes predictors of them.
+    :mod:`cfgraph.backup` makes predictors of them. ``digest`` is None where the file tells none, so nothing says whether
+    it is as it was exported.
     """
 
     path: Path
     hierarchy: Hierarchy
     growers: tuple[tuple[dict[str, Any], list[dict[str, Any]]], ...] = ()
+    predicts: str | None = None
+    digest: str | None = None
+
+
+class Grower(BaseModel):
+    """The metadata's entry of a predictor."""
+
+    predictor: dict[str, Any]
+    growths: list[dict[str, Any]]
+
+
+class Told(BaseModel):
+    """The form of the metadata's JSON object (cfgraph/exports/parquet.py)."""
+
+    cells: int
+    hierarchy: dict[str, Any]
+    own: list[tuple[str, str, str]]
+    growers: list[Grower]
     predicts: str | None = None
 
 
@@ -52,26 +73,27 @@ def parquet(path: str | Path, *, id: str | None = None) -> Backup:
     Memory holds the whole file, uncompressed, some three times over.
 
     Raises:
-        InputError: for a file that is missing, damaged or of another form, and for cells that break an invariant.
+        InputError: for a file that is missing, damaged, of another form, or was changed since it was exported, and for
+            cells that break an invariant.
     """
     path = Path(path)
     file = _open(path)
-    told = _metadata(file, path=path)
+    metadata = _metadata(file, path=path)
     with _explained(path):
-        hierarchy = Hierarchy(**{**told["hierarchy"], **({} if id is None else {"id": id})})
-        own = tuple((str(name), str(column), str(kind)) for name, column, kind in told["own"])
-        growers = tuple((_predictor(entry["predictor"]), list(entry["growths"])) for entry in told["growers"])
-        wanted = told["cells"]
-        layout = Layout(hierarchy.dimension, own, links=hierarchy.links > 0, points=hierarchy.point_nodes)
+        told = Told.model_validate(metadata)
+        hierarchy = Hierarchy(**{**told.hierarchy, **({} if id is None else {"id": id})})
+        growers = tuple((_predictor(grower.predictor), grower.growths) for grower in told.growers)
+        layout = Layout(hierarchy.dimension, tuple(told.own), links=hierarchy.links > 0, points=hierarchy.point_nodes)
         schema = layout.schema
     _check_columns(file.schema_arrow, schema, path=path)
     table = _read(file, path=path)
-    if len(table) != wanted or len(table) == 0:
-        raise _damaged(path, f"it should have {wanted} rows, and has {len(table)}")
+    if len(table) != told.cells or len(table) == 0:
+        raise _damaged(path, f"it should have {told.cells} rows, and has {len(table)}")
     with _explained(path):
         whole = _assemble(hierarchy, table, layout, path=path)
         check_sound(whole, grown=bool(growers))
-    return Backup(path, whole, growers, told.get("predicts"))
+    _check_unchanged(table.select(schema.names), metadata, whole, path=path)
+    return Backup(path, whole, growers, told.predicts, metadata.get(DIGEST))
 
 
 # -- the file
@@ -95,7 +117,7 @@ def _metadata(file: pq.ParquetFile, *, path: Path) -> dict[str, Any]:
     try:
         told = json.loads(found)
         version = told["version"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(path, "its metadata is no JSON object with a version") from error
     if version != VERSION:
         raise InputError(f"{str(path)!r} has the form {version!r}, and this cfgraph knows {VERSION}; upgrade cfgraph")
@@ -103,7 +125,10 @@ def _metadata(file: pq.ParquetFile, *, path: Path) -> dict[str, Any]:
 
 
 def _predictor(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {**record, "weights": base64.b64decode(record["weights"], validate=True)}
+    try:
+        return {**record, "weights": base64.b64decode(record["weights"], validate=True)}
+    except (ValueError, TypeError):
+        raise InputError("the weights of a predictor are no text in base64") from None
 
 
 def _check_columns(found: pa.Schema, wanted: pa.Schema, *, path: Path) -> None:
@@ -137,6 +162,16 @@ def _damaged(path: Path, told: str) -> InputError:
     return InputError(f"{str(path)!r} is damaged, or was changed: {told}; export it again")
 
 
+def faults_in(error: ValidationError) -> str:
+    """What is wrong with the first few fields, in one line."""
+    return "; ".join(map(_fault, error.errors()[:3]))
+
+
+def _fault(found: Mapping[str, Any]) -> str:
+    place = ".".join(map(str, found["loc"]))
+    return f"it lacks {place!r}" if found["type"] == "missing" else f"{place}: {found['msg']}"
+
+
 class _explained:  # noqa: N801 - used like a function, in a `with`
     """Whatever is wrong with the values of a file is told as its damage."""
 
@@ -148,12 +183,38 @@ class _explained:  # noqa: N801 - used like a function, in a `with`
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ValidationError):
-            told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise _damaged(self.path, told) from error
+            raise _damaged(self.path, faults_in(error)) from error
+        if isinstance(error, OverflowError):
+            raise _damaged(self.path, "a number in its metadata is too large") from error
         if isinstance(error, KeyError):
             raise _damaged(self.path, f"it lacks {error.args[0]!r}") from error
         if isinstance(error, InputError | ValueError | TypeError | AttributeError | pa.ArrowException):
             raise _damaged(self.path, _first_line(error)) from error
+
+
+# -- as it was exported
+
+
+def _check_unchanged(table: pa.Table, metadata: Mapping[str, Any], hierarchy: Hierarchy, *, path: Path) -> None:
+    """Refuse a file with another content than its digest says; one without a digest has to say what grew its cells."""
+    wanted, found = metadata.get(DIGEST), _digest(table, metadata)
+    if wanted == found:
+        return
+    if hierarchy.cells.predicted.any() and not metadata["growers"] and not hierarchy.former_predictors:
+        raise _damaged(path, "it has predicted cells, and neither growers nor former_predictors tells what grew them")
+    if wanted is not None:
+        raise InputError(
+            f"{str(path)!r} was changed since it was exported: expected a content with the SHA-256 "
+            f"{str(wanted)[:12]}..., got {found[:12]}...; export it again (or, to have the change read by its "
+            f"invariants alone, take {DIGEST!r} out of the JSON under {METADATA!r} in its metadata)"
+        )
+
+
+def _digest(table: pa.Table, metadata: Mapping[str, Any]) -> str:
+    order, digest = pc.sort_indices(table.column("address")), ContentDigest()
+    for name in table.column_names:  # one after another: memory holds one of them twice
+        digest.add(name, table.column(name).take(order))
+    return digest.of({name: value for name, value in metadata.items() if name != DIGEST})
 
 
 # -- the cells

@@ -114,6 +114,11 @@ def test_parquet_is_the_way_back(store, stored, new_id, tmp_path):
     assert report.clean, report.violations
     export_parquet(store, again, tmp_path / "again.parquet")
     assert pq.read_table(tmp_path / "again.parquet").equals(pq.read_table(tmp_path / "h.parquet"))
+    assert parquet(tmp_path / "again.parquet").digest != parquet(tmp_path / "h.parquet").digest  # the id is another
+    store.remove(stored.id)
+    ingest_parquet(store, parquet(tmp_path / "h.parquet"))
+    export_parquet(store, stored.id, tmp_path / "same.parquet")
+    assert parquet(tmp_path / "same.parquet").digest == parquet(tmp_path / "h.parquet").digest is not None
 
 
 def test_parquet_under_its_own_id_is_done_already(store, stored, tmp_path):
@@ -131,7 +136,20 @@ def test_parquet_from_memory_is_that_from_the_store(store, stored, tmp_path):
     export_hierarchy(store.read_whole(stored.id), tmp_path / "memory.parquet")
     one, other = parquet(tmp_path / "store.parquet"), parquet(tmp_path / "memory.parquet")
     assert_same(one.hierarchy, other.hierarchy, but=())
+    assert one.digest == other.digest
     assert pq.read_schema(tmp_path / "store.parquet").equals(pq.read_schema(tmp_path / "memory.parquet"))
+
+
+def test_many_pages_and_row_groups_have_one_digest(store, new_id, monkeypatch, tmp_path):
+    """Keys of siblings above 9 among them: by key, 10 comes before 2."""
+    star = imported(Dag(150, np.arange(149) // 12, np.arange(1, 150)), id=new_id(), origin="edges", recipe={})
+    store.write(star)
+    export_hierarchy(store.read_whole(star.id), tmp_path / "memory.parquet")
+    monkeypatch.setattr("cfgraph.store.reading.PAGE_CELLS", 7)
+    monkeypatch.setattr("cfgraph.exports.parquet.GROUP_ROWS", 20)
+    export_parquet(store, star.id, tmp_path / "store.parquet")
+    assert pq.read_metadata(tmp_path / "store.parquet").num_row_groups == 8
+    assert parquet(tmp_path / "store.parquet").digest == parquet(tmp_path / "memory.parquet").digest
 
 
 @pytest.fixture
@@ -169,6 +187,66 @@ def test_predicted_cells_come_with_what_grew_them(store, grown, new_id, tmp_path
         ingest_parquet(store, backup)
     with pytest.raises(InputError, match="predicted cells"):
         export_hierarchy(store.read_whole(copy), tmp_path / "memory.parquet")
+
+
+def test_predicted_cells_come_back_with_the_same_digest(store, grown, tmp_path):
+    _, copy, rule = grown
+    export_parquet(store, copy, tmp_path / "h.parquet")
+    store.remove(copy)
+    store.remove(rule)
+    ingest_parquet(store, parquet(tmp_path / "h.parquet"))
+    export_parquet(store, copy, tmp_path / "again.parquet")
+    assert parquet(tmp_path / "again.parquet").digest == parquet(tmp_path / "h.parquet").digest
+
+
+def edited(path, change):
+    """The file with other metadata."""
+    metadata = json.loads(pq.read_metadata(path).metadata[b"cfgraph"])
+    change(metadata)
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"cfgraph": json.dumps(metadata)}), path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda told: told.update(growers=[]), "neither growers nor former_predictors"),
+        (lambda told: told["growers"][0]["predictor"].update(weights=""), "was changed since it was exported"),
+        (lambda told: told["growers"][0]["predictor"].update(seed=99), "was changed since it was exported"),
+        (lambda told: told["growers"][0]["growths"].clear(), "was changed since it was exported"),
+        (lambda told: told.update(predicts=None), "was changed since it was exported"),
+    ],
+)
+def test_what_grew_it_cannot_be_edited(store, grown, tmp_path, change, told):
+    export_parquet(store, grown[1], tmp_path / "h.parquet")
+    edited(tmp_path / "h.parquet", change)
+    with pytest.raises(InputError, match=told):
+        parquet(tmp_path / "h.parquet")
+
+
+def test_a_predictor_that_is_none_is_refused_in_one_line(store, grown, new_id, tmp_path):
+    _, copy, _ = grown
+
+    def change(told):
+        del told["digest"], told["growers"][0]["predictor"]["family"]
+        told["growers"][0]["predictor"].update(depth="deep")
+
+    export_parquet(store, copy, tmp_path / "h.parquet")
+    edited(tmp_path / "h.parquet", change)
+    with pytest.raises(InputError, match="a predictor in it is none: it lacks 'family'; depth: Input should be") as error:
+        ingest_parquet(store, parquet(tmp_path / "h.parquet", id=new_id()))
+    assert "\n" not in str(error.value)
+
+
+def test_cells_predicted_outside_the_store_come_back(store, new_id, tmp_path):
+    """As estimators grow them: no predictor of the store's did, and the digest vouches that it was so."""
+    hierarchy = grown_hierarchy(new_id())
+    cells = hierarchy.cells.with_columns(predicted=hierarchy.cells.level > 2)
+    store.write(hierarchy.model_copy(update={"cells": cells, "origin": "rollout"}))
+    export_parquet(store, hierarchy.id, tmp_path / "h.parquet")
+    assert parquet(tmp_path / "h.parquet").hierarchy.cells.predicted.any()
+    edited(tmp_path / "h.parquet", lambda told: told.pop("digest"))
+    with pytest.raises(InputError, match="neither growers nor former_predictors"):
+        parquet(tmp_path / "h.parquet")
 
 
 def test_a_former_predictor_is_told(store, grown, new_id, tmp_path):

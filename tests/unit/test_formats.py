@@ -1,6 +1,7 @@
 """Formats without a store: what a damaged or foreign Parquet file gets, DOT as pydot reads it, text that is hard on XML."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,8 @@ from cfgraph.exports import (
     write_parquet,
 )
 from cfgraph.exports.dot import quote
+from cfgraph.exports.parquet import ContentDigest
+from cfgraph.exports.tables import Layout, cell_table, kinds_in
 from cfgraph.sources import ifs
 from cfgraph.sources.imported import imported
 from cfgraph.sources.parquet import parquet
@@ -38,6 +41,23 @@ def make_dag(id="dag", **columns):
     known = {"count": 6, "parent": np.array([0, 0, 1, 2, 4]), "child": np.array([1, 2, 3, 3, 5])}
     dag = Dag(**{**known, "names": list("abcdef"), "node_of_point": np.array([3, 5, 3]), **columns})
     return imported(dag, id=id, origin="edges", recipe={}, point_nodes=True)
+
+
+def make_named_dag(id):
+    columns = {
+        "height": np.array([2.5, np.nan, 1.0, 0.0, 0.0, 1e-300]),
+        "merge": np.array([-1, 3, 0, 7, -1, 1]),
+        "mixed": np.array([True, 1, "one", None, 1.5, ""], dtype=object),
+        "nothing": np.array([None] * 6, dtype=object),
+    }
+    return make_dag(id, columns=columns)
+
+
+def predicted_hierarchy(id):
+    """As a rollout left it whose predictor was removed since."""
+    hierarchy = grown_hierarchy(id)
+    cells = hierarchy.cells.with_columns(predicted=hierarchy.cells.level > 2)
+    return hierarchy.model_copy(update={"cells": cells, "origin": "rollout", "former_predictors": ("rule",)})
 
 
 # -- parquet
@@ -56,10 +76,14 @@ def test_parquet_gives_the_same_cells(make, tmp_path):
     assert parquet(tmp_path / "h.parquet", id="other").hierarchy.id == "other"
 
 
+def metadata_of(path):
+    return json.loads(pq.read_metadata(path).metadata[b"cfgraph"])
+
+
 def changed(path, *, told=None, **columns):
-    """The file with other columns, or with other metadata."""
-    table = pq.read_table(path)
-    metadata = json.loads(pq.read_metadata(path).metadata[b"cfgraph"])
+    """The file with other columns, their values in breadth-first order, or with other metadata."""
+    table = pq.read_table(path).sort_by([("level", "ascending"), ("address", "ascending")])
+    metadata = metadata_of(path)
     for name, change in columns.items():
         values = table.column(name).to_pylist()
         change(values)
@@ -153,8 +177,22 @@ def test_a_changed_link_is_refused(field, value, told, tmp_path):
         (lambda told: told["hierarchy"].update(links=1), "no column 'links'"),
         (lambda told: told["own"].append(["name", "name", "STRING"]), "no column 'name'"),
         (lambda told: told["own"].append(["name", "name", "ODD"]), "it lacks 'ODD'"),
+        (lambda told: told["own"].append("name"), "own.0: Input should be a valid tuple"),
+        (lambda told: told.update(own=None), "own: Input should be a valid list"),
+        (lambda told: told.update(cells=None), "cells: Input should be a valid integer"),
+        (lambda told: told.update(hierarchy=None), "hierarchy: Input should be a valid dictionary"),
+        (lambda told: told.update(hierarchy="koch"), "hierarchy: Input should be a valid dictionary"),
+        (lambda told: told["hierarchy"].pop("recipe"), "it lacks 'recipe'"),
+        (lambda told: told["hierarchy"].update(dimension=10**12), "a number in its metadata is too large"),
+        (lambda told: told.update(predicts=7), "predicts: Input should be a valid string"),
         (lambda told: told.pop("growers"), "it lacks 'growers'"),
-        (lambda told: told["growers"].append({"predictor": {"weights": "?"}, "growths": []}), "base64|padding|characters"),
+        (lambda told: told.update(growers=None), "growers: Input should be a valid list"),
+        (lambda told: told["growers"].append(7), "growers.0: Input should be a valid dictionary"),
+        (lambda told: told["growers"].append({"predictor": None, "growths": []}), "growers.0.predictor: Input should be"),
+        (lambda told: told["growers"].append({"predictor": {}, "growths": []}), "it lacks 'weights'"),
+        (lambda told: told["growers"].append({"predictor": {"weights": 7}, "growths": []}), "no text in base64"),
+        (lambda told: told["growers"].append({"predictor": {"weights": "?"}, "growths": []}), "no text in base64"),
+        (lambda told: told["growers"].append({"predictor": {"weights": ""}, "growths": [7]}), "growers.0.growths.0: Input"),
     ],
 )
 def test_changed_metadata_is_refused(change, told, tmp_path):
@@ -163,6 +201,99 @@ def test_changed_metadata_is_refused(change, told, tmp_path):
     with pytest.raises(InputError, match=told) as error:
         parquet(tmp_path / "h.parquet")
     assert "\n" not in str(error.value)
+    assert not re.search("NoneType|object|indices|unpack|argument|convert", str(error.value))
+
+
+@pytest.mark.parametrize("text", ["[]", '"version"', "null", "{", "[" * 100_000, "\xff"])
+def test_metadata_that_is_no_object_is_refused(text, tmp_path):
+    pq.write_table(pa.table({"x": [1.0]}).replace_schema_metadata({"cfgraph": text.encode("latin-1")}), tmp_path / "h.parquet")
+    with pytest.raises(InputError, match="its metadata is no JSON object with a version; export it again"):
+        parquet(tmp_path / "h.parquet")
+
+
+def edit_own(values):
+    values[3], values[4] = "edited", None
+
+
+def swap_points(values):
+    values[4], values[5] = values[5], values[4]
+
+
+SOUND = {
+    "name": (make_named_dag, {"name": edit_own}),
+    "no name": (make_named_dag, {"name": put(5, None)}),
+    "height": (make_named_dag, {"height": put(5, 7.5)}),
+    "merge": (make_named_dag, {"merge": put(2, 7)}),
+    "points swapped": (make_named_dag, {"points": swap_points}),
+    "points dropped": (make_named_dag, {"points": put(5, [])}),
+    "state": (grown_hierarchy, {"state": put(-1, "Leaf")}),
+    "last bit": (grown_hierarchy, {"root_distance": lambda values: put(5, np.nextafter(values[5], 9))(values)}),
+    "former": (predicted_hierarchy, {"told": lambda told: told["hierarchy"].update(former_predictors=["other"])}),
+    "virtual root": (grown_hierarchy, {"told": lambda told: told["hierarchy"].update(virtual_root=True)}),
+    "origin": (grown_hierarchy, {"told": lambda told: told["hierarchy"].update(origin="cfg")}),
+    "recipe": (grown_hierarchy, {"told": lambda told: told["hierarchy"]["recipe"].update(seed=1)}),
+    "id": (grown_hierarchy, {"told": lambda told: told["hierarchy"].update(id="other")}),
+    "predicts": (grown_hierarchy, {"told": lambda told: told.update(predicts="other")}),
+}
+
+
+@pytest.mark.parametrize("edit", SOUND)
+def test_an_edit_that_keeps_the_invariants_is_refused(edit, tmp_path):
+    path, (make, change) = tmp_path / "h.parquet", SOUND[edit]
+    write_parquet(make("it"), path)
+    changed(path, **change)
+    with pytest.raises(InputError, match=r"was changed since it was exported: expected .* got .*; export it again") as error:
+        parquet(path)
+    assert "\n" not in str(error.value)
+    changed(path, told=lambda told: told.pop("digest"))
+    assert parquet(path).digest is None  # on purpose: its invariants hold
+
+
+def test_an_earlier_file_has_no_digest_and_is_read(tmp_path):
+    write_parquet(make_dag("it"), tmp_path / "h.parquet")
+    changed(tmp_path / "h.parquet", told=lambda told: told.pop("digest"))
+    found = parquet(tmp_path / "h.parquet")
+    assert found.digest is None
+    assert to_arrow(found.hierarchy)[0].equals(to_arrow(make_dag("it"))[0])
+    changed(tmp_path / "h.parquet", points=put(4, [7]))
+    with pytest.raises(InputError, match="numbers from 0 to 2"):
+        parquet(tmp_path / "h.parquet")
+
+
+@pytest.mark.parametrize("make", [grown_hierarchy, ragged_hierarchy, make_named_dag, predicted_hierarchy])
+def test_rows_in_any_order_have_the_same_digest(make, tmp_path):
+    path, hierarchy = tmp_path / "h.parquet", make("it")
+    write_parquet(hierarchy, path)
+    table, metadata = pq.read_table(path), pq.read_metadata(path).metadata
+    mixed = table.take(pa.array(np.random.default_rng(0).permutation(len(table)))).select(table.column_names[::-1])
+    pq.write_table(mixed.replace_schema_metadata({"cfgraph": metadata[b"cfgraph"]}), path, row_group_size=4, compression=None)
+    found = parquet(path, id="other")
+    assert found.digest == metadata_of(path)["digest"]
+    assert to_arrow(found.hierarchy)[0].equals(to_arrow(hierarchy)[0])
+    write_parquet(parquet(path).hierarchy, tmp_path / "again.parquet")
+    assert parquet(tmp_path / "again.parquet").digest == found.digest
+
+
+@pytest.mark.parametrize("make", [grown_hierarchy, ragged_hierarchy, make_named_dag])
+def test_the_digest_does_not_depend_on_pages(make):
+    hierarchy = make("it")
+    layout = Layout.of(hierarchy, kinds=kinds_in(hierarchy))
+    table = cell_table(hierarchy, layout=layout).sort_by("address")
+    whole, paged = ContentDigest(), ContentDigest()
+    for name in table.column_names:
+        whole.add(name, table.column(name))
+        for start in range(0, len(table), 4):
+            paged.add(name, table.column(name).slice(start, 4))
+    assert whole.of({}) == paged.of({}) != whole.of({"version": 1})
+
+
+def test_predicted_cells_want_what_grew_them(tmp_path):
+    write_parquet(predicted_hierarchy("it"), tmp_path / "h.parquet")
+    changed(tmp_path / "h.parquet", told=lambda told: told["hierarchy"].update(former_predictors=None))
+    for told in (lambda told: None, lambda told: told.pop("digest")):
+        changed(tmp_path / "h.parquet", told=told)
+        with pytest.raises(InputError, match="neither growers nor former_predictors tells what grew them"):
+            parquet(tmp_path / "h.parquet")
 
 
 def test_what_is_no_parquet_of_ours(tmp_path):
