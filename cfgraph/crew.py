@@ -20,17 +20,21 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cfgraph import errors
-from cfgraph.errors import CfgraphError, InputError, NotFoundError, VanishedError
+from cfgraph.errors import CfgraphError, InputError, NotFoundError, VanishedError, WorkersLostError
 from cfgraph.events import Event, Observer
+from cfgraph.patience import Patience
 from cfgraph.store.growing import GrownBy
 from cfgraph.store.writing import SESSIONS
 from cfgraph.worker import Worker
 
 if TYPE_CHECKING:
+    from cfgraph.hierarchy import Hierarchy
     from cfgraph.store import Store
+    from cfgraph.train import TrainedPredictor
 
 WORKERS_MAX = 256
 TICK_SECONDS = 0.2  # how soon a crew hears that it is to stop
+END_SECONDS = 20.0  # how long a worker may take to end once it was asked to; what it leaves behind, a lease, ends by itself
 RETRY_SECONDS = 2.0  # how long the driver tries by itself; then the worker waits for the store in its own, patient way
 
 
@@ -105,18 +109,25 @@ class Crew:
         for process in self._processes:
             with suppress(BrokenPipeError):
                 process.stdin.close()  # which tells a worker that its command has gone: it ends between two blocks
+        deadline = time.monotonic() + END_SECONDS
         for process, reader in zip(self._processes, self._readers, strict=True):
-            process.wait()
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
             reader.join()
             process.stdout.close()
 
     def work(self, *, interrupted: Callable[[], bool]) -> Outcome:
-        """Wait until every worker has ended; where interrupted, ask them to end between two blocks."""
-        outcome, at_work, asked = Outcome(), set(range(len(self._processes))), False
+        """Wait until every worker has ended; where interrupted, ask them to end between two blocks, and kill who does not."""
+        outcome, at_work, asked = Outcome(), set(range(len(self._processes))), math.inf
         while at_work:
-            if interrupted() and not asked:
-                asked = True
+            if interrupted() and asked == math.inf:
+                asked = time.monotonic()
                 self._signal(signal.SIGTERM)
+            if time.monotonic() - asked > END_SECONDS:
+                self._signal(signal.SIGKILL)  # stopped, or stuck: it cannot hear
             try:
                 number, event = self._heard.get(timeout=TICK_SECONDS)
             except queue.Empty:
@@ -126,8 +137,8 @@ class Crew:
                 self._note_end(number)
             else:
                 self._note(number, event, outcome)
-        if not (outcome.finished or outcome.failures or asked):
-            raise CfgraphError("every worker process was lost; the graph is valid, and the same command goes on from here")
+        if not (outcome.finished or outcome.failures) and asked == math.inf:
+            raise WorkersLostError
         return outcome
 
     @property
@@ -187,7 +198,7 @@ def main() -> int:
         try:
             return 0 if _work(job, halted=halted) else 128 + signal.SIGTERM
         except CfgraphError as error:
-            _tell(Event("fail", str(os.getpid()), {"error": type(error).__name__, "message": str(error)}))
+            _tell_action("fail", error=type(error).__name__, message=str(error))
             return error.exit_code
 
 
@@ -196,18 +207,14 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
     from cfgraph.store.graph import Graph
 
     growth = GrownBy(**job.growth)
-    graph = Graph.connect(**job.access, retry_seconds=RETRY_SECONDS)
+    patience = Patience(job.outage_seconds, halted=halted.is_set, tell=_tell_action)
+    graph = patience.heal(lambda: Graph.connect(**job.access, retry_seconds=RETRY_SECONDS))
     with Store(graph) as store:
-        try:
-            hierarchy = store.hierarchy(job.identifier)
-            rule = store.predictor(growth.predictor).load(device=job.device).predict
-        except NotFoundError as error:  # it was there when the command began
-            told = f"the predictor that grows {job.identifier!r}, or the hierarchy itself, was removed meanwhile: {error}"
-            raise VanishedError(told) from error
+        hierarchy, trained = patience.heal(lambda: _read_task(store, job.identifier, growth))
         worker = Worker(
             store,
             hierarchy,
-            rule,
+            trained.load(device=job.device).predict,
             growth,
             lease_seconds=job.lease_seconds,
             outage_seconds=job.outage_seconds,
@@ -219,10 +226,22 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
         return worker.run()
 
 
+def _read_task(store: "Store", identifier: str, growth: GrownBy) -> "tuple[Hierarchy, TrainedPredictor]":
+    try:
+        return store.hierarchy(identifier), store.predictor(growth.predictor)
+    except NotFoundError as error:  # it was there when the command began
+        told = f"the predictor that grows {identifier!r}, or the hierarchy itself, was removed meanwhile: {error}"
+        raise VanishedError(told) from error
+
+
 def _tell(event: Event) -> None:
     with suppress(BrokenPipeError):  # nobody listens any more; the end of input will tell to end
         sys.stdout.write(event.to_line())
         sys.stdout.flush()
+
+
+def _tell_action(action: str, **facts: Any) -> None:
+    _tell(Event(action, str(os.getpid()), facts))
 
 
 def _await_end_of_input(halted: threading.Event) -> None:

@@ -12,9 +12,10 @@
     │   ├── StoreUnavailableError   3   (retryable)
     │   ├── StoreRefusedError       3   password, rights, version, read-only, full
     │   └── LocalServerError        3   the local server could not be fetched, started or stopped
-    └── OwnershipError              4   what was worked on vanished or is another's
-        ├── VanishedError           4   a hierarchy, cell or predictor was removed meanwhile
-        └── LeaseLostError          4   another worker holds the block now
+    ├── OwnershipError              4   what was worked on vanished or is another's
+    │   ├── VanishedError           4   a hierarchy, cell or predictor was removed meanwhile
+    │   └── LeaseLostError          4   another worker holds the block now
+    └── WorkersLostError          137   every worker process was killed
 
 A message says what was expected, what came, where, and what to do: one line. The docstring of a class is the message
 when none is given. ``retryable`` says whether the same call may succeed later without anybody changing anything.
@@ -98,3 +99,9 @@ class VanishedError(OwnershipError):
 
 class LeaseLostError(OwnershipError):
     """Another worker holds this block's lease now; it finishes the block."""
+
+
+class WorkersLostError(CfgraphError):
+    """Every worker process was lost; the graph is valid, and the same command goes on from here."""
+
+    exit_code = 137  # as a shell tells SIGKILL

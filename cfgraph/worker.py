@@ -12,17 +12,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from cfgraph.address import ancestor_address, stem_of, subtree_range
 from cfgraph.blocks import Block, BlockLevel, block_boundaries, level_of_growth
 from cfgraph.cells import EXPANDED, FRONTIER
-from cfgraph.errors import StoreUnavailableError
 from cfgraph.events import Event, Observer
 from cfgraph.growth import Rule, count_growth, expand_levels
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.leases import LeaseKeeper
 from cfgraph.owner import is_dead, own_name
+from cfgraph.patience import Patience
 from cfgraph.store.growing import Claim, GrownBy, Pending, Seeds
 from cfgraph.store.writing import SESSIONS, BlockWriter, Lease, Written
 
@@ -33,12 +33,11 @@ LEASE_SECONDS = 20.0
 OUTAGE_SECONDS = 120.0  # how long a worker waits for a store that does not answer
 LEASE_SECONDS_MAX = 60.0  # up to which a lease grows that turned out too short to be renewed in time
 TRANSACTION_SECONDS_MIN = 10.0  # the server ends no transaction before, however short a lease is
-POLL_SECONDS = 0.25  # how often a worker that ran dry, or whose store is away, looks again
+POLL_SECONDS = 0.25  # how often a worker that ran dry looks again
 PAGE_CELLS = 256  # frontier cells that are looked up at once
 LOOK_BLOCKS = 4  # blocks that a claim asks about at once
 CLAIM_BLOCKS = 2  # and leases at once, where there are more of them: half as many claims
 RATE_BLOCKS = 20  # the last blocks tell the cells a second
-Outcome = TypeVar("Outcome")
 
 
 @dataclass
@@ -62,7 +61,7 @@ class Worker:
         self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=RATE_BLOCKS)
         self._left: dict[str, Pending] = {}  # blocks of this layer that others held, or that were lost
         self._dead: set[str] = set()  # owners known to run no more
-        self._answered = -math.inf  # when the store did last
+        self._heal = Patience(self.outage_seconds, halted=self.halted, tell=self._tell).heal
         self._over = False  # another worker has recorded that the stop is reached
 
     def run(self) -> bool:
@@ -96,23 +95,6 @@ class Worker:
 
     def _is_to_stop(self) -> bool:
         return self._over or self.halted() or time.monotonic() >= self._deadline
-
-    def _heal(self, work: Callable[[], Outcome]) -> Outcome:
-        """Do something with the store, again and again where it does not answer, for as long as an outage may last."""
-        since = None
-        while True:
-            try:
-                outcome = work()
-                self._answered = time.monotonic()
-                return outcome
-            except StoreUnavailableError as error:
-                if since is None:
-                    since = time.monotonic()
-                    self._tell("await_store", reason=str(error), outage_seconds=self.outage_seconds)
-                # In between it may have answered others of this worker: then this is another outage.
-                if time.monotonic() - max(since, self._answered) >= self.outage_seconds or self.halted():
-                    raise
-                time.sleep(POLL_SECONDS)
 
     # -- which blocks there are
 

@@ -48,6 +48,7 @@ def _describe(store: Any, id: str, *, digest: bool) -> dict[str, Any]:
     found |= {"predicted": counts.predicted, "grown_by": [vars(growth) for growth in grown]}
     if hierarchy.state == "growing" and grown and not grown[0].done:
         found["growing"] = _describe_growth(store, hierarchy, grown[0])
+        found["frontier"] = found["growing"]["frontier"]  # it grows meanwhile: one count of it
     return found | ({"digest": store.digest(id)} if digest else {})
 
 

@@ -90,6 +90,39 @@ def test_a_worker_killed_in_a_crew_is_told_and_its_block_taken_over(store, run, 
     assert store.digest(copy) == store.digest(alone)
 
 
+def start_crew(store, run, story, copy):
+    """A rollout by two worker processes, both at work: the command, and the two."""
+    import psutil
+
+    process = run.start("-v", "--log-format", "json", *words(story, copy, to_depth=9), "--workers", 2)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and len({lease.owner for lease in store.growing.at_work(copy)}) < 2:
+        time.sleep(0.05)
+    return process, psutil.Process(process.pid).children()
+
+
+def test_a_worker_that_is_stopped_does_not_keep_its_command_from_ending(store, run, new_id, story):
+    copy = new_id("copy")
+    process, workers = start_crew(store, run, story, copy)
+    workers[0].suspend()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert not any(worker.is_running() for worker in workers)
+    run("verify", copy)
+
+
+def test_all_workers_killed(store, run, new_id, story):
+    copy = new_id("copy")
+    process, workers = start_crew(store, run, story, copy)
+    for worker in workers:
+        worker.kill()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 137, err
+    assert "Every worker process was lost" in err.splitlines()[-1]
+    run("verify", copy)
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

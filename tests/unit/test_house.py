@@ -15,7 +15,7 @@ HOUSE = Path(__file__).parents[2]
 # A room and those below it; what a file imports must stand below (or beside) it. The first match counts.
 FLOORS = [
     (0, r"cfgraph\.(errors|settings|called)"),
-    (1, r"cfgraph\.(address|arrangement|cells|dag|hierarchy|owner|events)"),
+    (1, r"cfgraph\.(address|arrangement|cells|dag|hierarchy|owner|events|patience)"),
     (2, r"cfgraph\.(growth|metric|shortest|blocks|measures|locate|slabs|dendrogram|pairs|cuts|judging|agreement|soundness)"),
     (3, r"cfgraph\.(sources|predictors|exports|report|windows|tallies|certificates)"),
     (4, r"cfgraph\.(train|labels|leaves)"),
