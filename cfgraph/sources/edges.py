@@ -3,7 +3,8 @@
 A first row that holds ``child`` and ``parent`` is a header (or one that holds the names asked for); without a header the
 columns are child, parent and, where there is a third, length. With a header, a column ``length`` or ``weight`` gives
 lengths; ``child_name`` and ``parent_name`` give names, and what stands in ``child`` and ``parent`` becomes the column
-``identifier``. Blank lines and lines that begin with ``#`` are left out. Names are taken as they stand, blanks too.
+``identifier``. Blank lines and lines that begin with ``#`` are left out. Names are taken as they stand, blanks around them
+too, but a cell of blanks alone is empty.
 """
 
 import csv
@@ -37,6 +38,7 @@ class _Layout:
 
     columns: dict[str, int]  # of child, parent and, where there are any, length, child_name, parent_name
     width: int
+    headed: bool  # whether the first row names them
     separator: str
     start: int  # the character that the first row begins with
     path: Path
@@ -125,7 +127,7 @@ def _find_layout(text: str, *, path: Path, separator: str | None, wanted: dict[s
     lines = _Lines(text[start:])
     row = next(csv.reader(lines, delimiter=separator))
     columns, is_header = _find_columns(row, wanted=wanted, path=path)
-    return _Layout(columns, len(row), separator, start + (lines.consumed if is_header else 0), path)
+    return _Layout(columns, len(row), is_header, separator, start + (lines.consumed if is_header else 0), path)
 
 
 class _Lines:
@@ -161,6 +163,7 @@ def _find_columns(row: list[str], *, wanted: dict[str, str | None], path: Path) 
             any(name is not None for name in wanted.values())
             or len(row) not in (2, 3)
             or not _is_number([cell or "0" for cell in row[2:]])
+            or {"child", "parent"} & set(header)
         ):
             raise _no_columns(row, wanted=wanted, path=path)
         return dict(zip(("child", "parent", "length"), range(len(row)), strict=False)), False
@@ -202,6 +205,8 @@ def _parse_rows(text: str, layout: _Layout) -> dict[str, list]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
+    if '"' in text:
+        _check_quotes(text, layout)
     rows = text[layout.start :].encode()
     if b"#" in rows or b"\n " in rows or rows.startswith(b" "):
         rows = _NO_ROW.sub(b"", rows)
@@ -232,7 +237,8 @@ def _without_blanks(columns: dict, *, text: str, layout: _Layout) -> dict:
     import pyarrow as pa
     from pyarrow import compute
 
-    empty = [compute.equal(columns[name], "").to_numpy(zero_copy_only=False) for name in ("child", "parent")]
+    trimmed = [compute.utf8_trim_whitespace(columns[name]) for name in ("child", "parent")]
+    empty = [compute.equal(column, "").to_numpy(zero_copy_only=False) for column in trimmed]
     if (empty[0] != empty[1]).any():
         raise _fault(text, layout, otherwise="a child or a parent is missing")
     if empty[0].any():
@@ -267,28 +273,44 @@ def _as_lengths(column, *, text: str, layout: _Layout) -> Float[np.ndarray, " ro
 
 def _fault(text: str, layout: _Layout, *, otherwise: str) -> InputError:
     """The first row that is wrong, as an error that says where it stands."""
-    before = text.count("\n", 0, layout.start)
-    reader = csv.reader(_Lines(text[layout.start :]), delimiter=layout.separator)
+    for line, row in _numbered_rows(text, layout):
+        told = _fault_of(row, layout) if row else None
+        if told is not None:
+            return InputError(f"line {line} of {layout.path}: {told}")
+    return InputError(f"{layout.path} is no table of child-parent pairs: {' '.join(otherwise.split())[:200]}")
+
+
+def _check_quotes(text: str, layout: _Layout) -> None:
+    """An InputError for a quote that is not closed, or closed within a cell: where it goes on is anybody's guess."""
+    for _ in _numbered_rows(text, layout, strict=True):
+        pass
+
+
+def _numbered_rows(text: str, layout: _Layout, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """The rows, each with the number of its first line."""
+    line = text.count("\n", 0, layout.start) + 1
+    reader = csv.reader(_Lines(text[layout.start :]), delimiter=layout.separator, strict=strict)
+    first = line
     try:
         for row in reader:
-            told = _fault_of(row, layout) if row else None
-            if told is not None:
-                return InputError(f"{told} in line {before + reader.line_num} of {layout.path}")
+            yield line, row
+            line = first + reader.line_num
     except csv.Error as error:
-        otherwise = f"line {before + reader.line_num}: {error}"
-    return InputError(f"{layout.path} is no table of child-parent pairs: {' '.join(otherwise.split())[:200]}")
+        raise InputError(
+            f"line {line} of {layout.path}: {error}; a name that begins with a quote stands in quotes, its own ones doubled"
+        ) from None
 
 
 def _fault_of(row: list[str], layout: _Layout) -> str | None:
     if len(row) != layout.width:
         return f"expected {layout.width} columns, as in the first row, got {len(row)}"
     child, parent = (row[layout.columns[name]] for name in ("child", "parent"))
-    if child and not parent:
+    if child.strip() and not parent.strip():
         return (
             "expected a child and a parent in every row (a root is a node that is nobody's child: leave its own row out), "
             f"got no parent of {shorten(child)!r}"
         )
-    if parent and not child:
+    if parent.strip() and not child.strip():
         return f"expected a child and a parent in every row, got no child of {shorten(parent)!r}; leave the row out or fill it"
     length = row[layout.columns["length"]].strip() if "length" in layout.columns else ""
     if length and not _is_number([length]):
@@ -302,6 +324,12 @@ def _build_dag(columns: dict, *, layout: _Layout) -> Dag:
     names, codes = _encode(columns["child"], columns["parent"])
     rows = len(codes) // 2
     dag = _dag_of(codes[:rows], codes[rows:], names=names, length=columns.get("length"), where=str(layout.path))
+    if not layout.headed and rows > 1 and np.count_nonzero((codes == codes[0]) | (codes == codes[rows])) == 2:
+        told = f"{shorten(names[codes[0]])!r} under {shorten(names[codes[rows]])!r}"
+        note = (
+            f"the first row was taken as data, and stands alone: {told}; if it names the columns, do so with --child, --parent"
+        )
+        dag = replace(dag, notes=(*dag.notes, note))
     if "child_name" not in columns:
         return dag
     return _named(dag, codes, columns, layout=layout)

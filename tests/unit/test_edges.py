@@ -118,14 +118,18 @@ def test_pairs_that_come_again_are_left_out(place):
         ("", "is empty"),
         ("# only\n\n# comments\n", "holds comments and blank lines only"),
         ("child\tparent\n", "holds a header and no rows"),
-        ("child\tparent\na\tr\nb\t\n", "no parent of 'b' in line 3 .*|leave its own row out.* 'b' in line 3 of"),
-        ("# one\nchild\tparent\n\na\tr\n\tr\n", "no child of 'r'; leave the row out or fill it in line 5"),
-        ("a\tr\nb\n", "expected 2 columns, as in the first row, got 1 in line 2"),
-        ("a\tr\nb\tr\tx\n", "expected 2 columns, as in the first row, got 3 in line 2"),
+        ("child\tparent\na\tr\nb\t\n", "line 3 of .*: .* leave its own row out.* got no parent of 'b'"),
+        ("# one\nchild\tparent\n\na\tr\n\tr\n", "line 5 of .*no child of 'r'; leave the row out or fill it$"),
+        ("child\tparent\na\t \n", "line 2 of .*no parent of 'a'"),
+        ("node,parent\na,r\n", "expected a first row .* that names 'child' and 'parent'.*got 2 columns: node, parent"),
+        ('child\tparent\n"a\tr\nb\tr\n', "line 2 of .*: unexpected end of data; a name that begins with a quote"),
+        ('child\tparent\nb\tr\n"a" 5\tr\n', "line 3 of .*expected after .*its own ones doubled"),
+        ("a\tr\nb\n", "line 2 of .*: expected 2 columns, as in the first row, got 1$"),
+        ("a\tr\nb\tr\tx\n", "line 2 of .*: expected 2 columns, as in the first row, got 3$"),
         ("alone\n", "a tab or a comma, and a parent in every row of .* got 'alone'"),
-        ("a\tr\t1\nb\tr\t-2\n", "finite length of at least 0, got '-2' for 'b' under 'r' in line 2"),
-        ("a\tr\t1\nb\tr\tnan\n", "got 'nan' for 'b' under 'r' in line 2"),
-        ("a\tr\t1\nb\tr\tlong\n", "got 'long' for 'b' under 'r' in line 2"),
+        ("a\tr\t1\nb\tr\t-2\n", "line 2 of .*finite length of at least 0, got '-2' for 'b' under 'r'$"),
+        ("a\tr\t1\nb\tr\tnan\n", "line 2 of .*got 'nan' for 'b' under 'r'$"),
+        ("a\tr\t1\nb\tr\tlong\n", "line 2 of .*got 'long' for 'b' under 'r'$"),
         (
             "fine_id\tfine\tcoarse_id\tcoarse\n1\ta\t2\tb\n",
             "got 4 columns: fine_id, fine, .* say which with --child and --parent",
@@ -216,3 +220,13 @@ def test_any_text_is_pairs_or_one_clear_line(tmp_path_factory, text, name):
     if dag is not None:
         assert len(dag.names) == dag.count == len(set(dag.names))
         assert "" not in dag.names
+
+
+def test_a_first_row_that_may_be_a_header_is_told(tmp_path):
+    (tmp_path / "a.csv").write_text("node,ancestor\ncat,animal\ndog,animal\n")
+    found = read_edges(tmp_path / "a.csv")
+    assert found.count == 5
+    assert "'node' under 'ancestor'; if it names the columns, do so with --child, --parent" in found.notes[-1]
+    assert read_edges(tmp_path / "a.csv", child="node", parent="ancestor").count == 3
+    (tmp_path / "b.csv").write_text("cat,animal\ndog,animal\n")
+    assert read_edges(tmp_path / "b.csv").notes == ()
