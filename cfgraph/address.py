@@ -21,9 +21,14 @@ _ADDRESS = re.compile(r"/|(?:/(?:0|[1-9][0-9]{0,8}))+", re.ASCII)
 _ID = re.compile(r"[^\s/\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]*[^\s/\x00-\x1f\x7f])?")
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is an address: slots joined by slashes."""
+    return isinstance(text, str) and _ADDRESS.fullmatch(text) is not None
+
+
 def parse_address(address: str) -> tuple[int, ...]:
     """The slots of an address: ``/2/0`` gives ``(2, 0)``, ``/`` gives ``()``."""
-    if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+    if not is_address(address):
         raise AddressError(f"expected an address such as '/' or '/2/0' (slots joined by slashes), got {address!r}")
     return () if address == ROOT else tuple(int(slot) for slot in address[1:].split("/"))
 

@@ -184,7 +184,8 @@ def _check_unused(graph: Graph, *, place: str) -> None:
     deadline = time.monotonic() + LEAVING_SECONDS
     while (others := graph.read("count_connections")[0]["connections"] - 1) > 0:
         if time.monotonic() > deadline:
-            raise InputError(f"--bulk stops the server, and {others} others are connected to {place}; close them first")
+            told = "another is" if others == 1 else f"{others} others are"
+            raise InputError(f"--bulk stops the server, and {told} connected to {place}; close that first")
         time.sleep(POLL_SECONDS)
 
 

@@ -30,6 +30,7 @@ from cfgraph.leaves import Leaves
 from cfgraph.measures import PathDistortion, path_distortion
 from cfgraph.path import hierarchy_distances
 from cfgraph.sources.embeddings import Embeddings
+from cfgraph.sources.parameters import check_integer
 
 LEVELS_MAX = 64  # so many levels of deep trees are cut
 
@@ -99,8 +100,10 @@ def compare_names(
         seed: of everything that is drawn.
 
     Raises:
-        InputError: where they share fewer than two names and data points.
+        InputError: where they share fewer than two names and data points, and for numbers that make no sense.
     """
+    check_integer(pairs, name="number of pairs", low=1)
+    check_integer(seed, name="seed", low=0)
     remarks, both = [], (first, second)
     named = all(hierarchy.cells.names is not None for hierarchy in both)
     rows = _common_rows(first, second) if named else None
@@ -110,6 +113,8 @@ def compare_names(
     else:
         both_leaves = (Leaves.of(first), Leaves.of(second))
         trees = _compare_trees(*both_leaves, embeddings=embeddings, samples=samples, seed=seed)
+        if trees is None:
+            remarks.append("measures of trees are left out: fewer than two leaves or data points are in both")
     if rows is None and trees is None:
         raise InputError(
             f"{first.id!r} and {second.id!r} have no names to compare them by, and do not both know their "

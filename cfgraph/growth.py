@@ -177,7 +177,7 @@ def check_growth(frontier: int, *, arity: int, levels: int, cells_max: int = CEL
         told = f"{count:,}" if digits < 15 else f"about 10^{digits:.0f}"
         raise InputError(
             f"{levels} more levels below {frontier:,} cells of arity {arity} would be {told} cells, and at most {cells_max:,} "
-            "are made in one go; ask for a smaller depth"
+            "are made in one go; ask for a smaller depth (or a larger --precision)"
         )
     return count
 

@@ -89,6 +89,15 @@ class Hierarchy(BaseModel):
                 f"imported ({self.origin}); `cfgraph ingest points` makes one of embeddings"
             )
 
+    @property
+    def held_cells(self) -> Cells:
+        """The cells; an ``InputError`` where the hierarchy holds none."""
+        if self.cells is None:
+            raise InputError(
+                f"hierarchy {self.id!r} holds no cells; read them from the store first: store.read_whole({self.id!r})"
+            )
+        return self.cells
+
     def with_cells(self, cells: Cells | None) -> Self:
         """The same hierarchy holding these cells."""
         return self.model_copy(update={"cells": cells})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.address import ROOT, ancestor_address, level_of, lowest_common_ancestor, parse_address
+from cfgraph.address import ROOT, ancestor_address, is_address, level_of, lowest_common_ancestor
 from cfgraph.errors import AddressError
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.metric import common_ancestors, path_distances
@@ -37,9 +37,9 @@ class Path:
 
 
 def find_path(store: "Store", identifier: str, *, first: str, second: str) -> Path:
-    """The path between two cells, by address or, what does not begin with a slash, by name.
+    """The path between two cells, by address or, what is none, by name (a name such as ``/0`` is taken for the address).
 
-    Raises ``AddressError`` for an address that is malformed or not in the graph, and for a name that no cell has.
+    Raises ``AddressError`` for an address that is not in the graph, and for a name that no cell has, or several.
     """
     return find_paths(store, identifier, pairs=[(first, second)])[0]
 
@@ -47,11 +47,9 @@ def find_path(store: "Store", identifier: str, *, first: str, second: str) -> Pa
 def find_paths(store: "Store", identifier: str, *, pairs: list[tuple[str, str]]) -> list[Path]:
     """The paths of many pairs; the cells that they need are read in one go."""
     hierarchy = store.hierarchy(identifier)
-    names = {end for pair in pairs for end in pair if not end.startswith(ROOT)}
+    names = {end for pair in pairs for end in pair if not is_address(end)}
     address_of = store.find_named(identifier, names) if names else {}
     pairs = [(address_of.get(first, first), address_of.get(second, second)) for first, second in pairs]
-    for address in {address for pair in pairs for address in pair}:
-        parse_address(address)
     return _paths_in_graph(store, hierarchy, pairs) if hierarchy.links else _paths_in_tree(store, hierarchy, pairs)
 
 

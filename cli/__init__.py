@@ -1,5 +1,6 @@
 """The command line: one command a file; this is the group above them, which loads a command when it is called for."""
 
+import logging
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ import click
 from cfgraph.errors import CfgraphError
 
 from .context import Context
-from .log import start_log
+from .log import start_log, talk
 
 # Name -> one line of help. Listing the commands here keeps `cfgraph --help` from importing any of them; a test compares.
 COMMANDS = {
@@ -48,11 +49,15 @@ class UnreadError(BaseException):
 
 @contextmanager
 def _while_read() -> Iterator[None]:
-    """A closed pipe as an error of our own: click and rich would exit with code 1, which says that the answer is no."""
+    """A closed pipe and Ctrl-C as errors of our own: click and rich exit with code 1, which says that the answer is no."""
     try:
         yield
     except BrokenPipeError:
         raise UnreadError from None
+    except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            click.echo(err=True)  # ends the line in which the terminal shows ^C
+        raise click.Abort from None
     except SystemExit as exit_:
         if isinstance(exit_.__context__, BrokenPipeError):  # rich's way
             raise UnreadError from None
@@ -118,7 +123,12 @@ def _show_variables(command: click.Command) -> None:
 )
 @click.option("-v", "--verbose", is_flag=True, show_envvar=True, help="Log what happens, on stderr: a line a block.")
 @click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, show_envvar=True, help="Of the log."
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    show_envvar=True,
+    help="Of the log, and with json of all talk on stderr.",
 )
 @click.version_option(package_name="cfgraph", prog_name="cfgraph")
 @click.pass_context
@@ -129,9 +139,21 @@ def cfgraph(ctx: click.Context, store: str | None, verbose: bool, log_format: st
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 the answer is no, 2 bad input, 3 the store, 4 vanished, 130, 141, 143 signals."""
+    """Run the command line and exit: 0 done, 1 the answer is no, 2 bad input, 3 the store, 4 vanished, 130 and up signals."""
     signal.signal(signal.SIGTERM, _terminate)
+    _open_streams()
     sys.exit(run(arguments))
+
+
+def _open_streams() -> None:
+    """Have stdin, stdout and stderr where the caller closed them (`>&-`): else the next file that is opened becomes one."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -165,7 +187,7 @@ def _usage_line(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"cfgraph: {' '.join(message.split())}", err=True)
+    talk(f"cfgraph: {' '.join(message.split())}", level=logging.ERROR)
     return code
 
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -61,7 +61,9 @@ def command(
     from cfgraph.compare import compare
 
     with context.open_store() as store, progress_bar(f"compare {predicted}") as progress:
-        if (by or _fit(store, true, predicted)) == "name":
+        by = by or _fit(store, true, predicted)
+        _check_options(by, bootstrap=samples, embeddings=embeddings, seeds=options["seeds"])
+        if by == "name":
             told = {"pairs": options["pairs"], "seed": options["seed"], "samples": samples, "embeddings": embeddings}
             found = _compare_names(store, true, predicted, **told)
             return _print_names(found, format=format)
@@ -72,6 +74,16 @@ def command(
         click.echo(report.to_json())
     else:
         print_report(report)
+
+
+def _check_options(by: str, **options: Any) -> None:
+    """Refuse what the other comparison alone can do, rather than leave it out in silence."""
+    from cfgraph.errors import InputError
+
+    strange = ("seeds",) if by == "name" else ("bootstrap", "embeddings")
+    if asked := [f"--{name}" for name in strange if options[name]]:
+        other = "address" if by == "name" else "name"
+        raise InputError(f"these are compared by {by}, and {', '.join(asked)} is of a comparison by {other}; leave it out")
 
 
 def _fit(store: "Store", true: str, predicted: str) -> str:

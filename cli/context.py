@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .log import talk
+
 if TYPE_CHECKING:
     from cfgraph.settings import Settings
     from cfgraph.store import Store
@@ -32,7 +34,7 @@ class Context:
 
     def say(self, text: str) -> None:
         """One line of talk, on stderr."""
-        click.echo(text, err=True)
+        talk(text)
 
     def open_store(self) -> "Store":
         """The store, to be used in a ``with``; a local one is started where it does not run."""

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 FOLDER_FORMAT = "neo4j-admin"
 STREAMED = ("csv", "parquet")
+STDOUT = Path("/dev/stdout")
 
 
 @click.command("export", epilog="Example: cfgraph export koch --depth 4 -o koch.graphml")
 @click.argument("id", metavar="ID")
-@click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="The file to write; - is stdout."
+)
 @click.option("--format", metavar="NAME", help="One of the names below; else the suffix tells it.")
 @click.option("--depth", type=click.IntRange(min=0), help="Leave out deeper levels.")
 @pass_context
@@ -47,6 +50,7 @@ def command(context: Context, id: str, output: Path, format: str | None, depth: 
     from cfgraph.exports.csv import is_one_file
     from cfgraph.exports.files import check_folder
 
+    output = STDOUT if output == Path("-") else output
     if format == FOLDER_FORMAT:
         return _export_folder(context, id, output, depth=depth)
     chosen = choose_format(output, asked=format)

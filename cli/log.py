@@ -1,9 +1,11 @@
-"""The log on stderr: lines of text for people, lines of JSON for programs; warnings always, the rest with ``--verbose``."""
+"""The log and talk on stderr: lines of text for people, of JSON for programs. Of the log warnings always, else --verbose."""
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
+
+import click
 
 
 class JsonLines(logging.Formatter):
@@ -25,3 +27,11 @@ def start_log(*, verbose: bool, format: str) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
     logger.propagate = False
+
+
+def talk(text: str, *, level: int = logging.INFO) -> None:
+    """A line of talk on stderr: as it is, or in a log of JSON lines as one of them."""
+    log = logging.getLogger("cfgraph")
+    if log.handlers and isinstance(log.handlers[0].formatter, JsonLines):
+        text = log.handlers[0].format(logging.LogRecord("cfgraph.cli", level, "", 0, click.unstyle(text), None, None))
+    click.echo(text, err=True)

@@ -17,8 +17,8 @@ from .output import print_table
 def command(context: Context, id: str, first: str, second: str, format: str) -> None:
     """Path metric between two cells, with the way it takes.
 
-    A cell is named by its address, or by its name where it has one. Where cells have several parents the way is the shortest
-    one up and down; cells below different roots have none.
+    A cell is named by its address, or by its name where it has one (what looks like an address is one). Where cells have
+    several parents the way is the shortest one up and down; cells below different roots have none.
     """
     from cfgraph.path import find_path
 

@@ -95,8 +95,7 @@ def export_hierarchy(hierarchy: "Hierarchy", path: str | Path, *, format: str | 
     chosen = choose_format(path, asked=format)
     if chosen == "maps":
         raise InputError(f"{hierarchy.id!r} is a hierarchy, which has no maps (a predictor has); use graphml or node-link")
-    if hierarchy.cells is None:
-        raise InputError(f"hierarchy {hierarchy.id!r} holds no cells; read them from the store first")
+    hierarchy.held_cells  # noqa: B018 - asked before a file is begun
     _writer(chosen)(hierarchy, path)
 
 
@@ -105,7 +104,7 @@ def _writer(chosen: str) -> Callable[["Hierarchy", str | Path], None]:
     write = getattr(import_module(f"{__name__}.{name}"), f"write_{name}")
     if chosen not in _OF_GRAPHS:
         return write
-    return lambda hierarchy, path: write(to_networkx(hierarchy.cells, hierarchy=hierarchy), path)
+    return lambda hierarchy, path: write(to_networkx(hierarchy), path)
 
 
 def export_predictor(trained: "TrainedPredictor", path: str | Path, *, format: str | None = None) -> None:

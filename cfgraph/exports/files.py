@@ -1,6 +1,8 @@
 """Files that are there whole or not at all: written beside their place under another name, then renamed."""
 
+import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from typing import BinaryIO
 
 from cfgraph.errors import InputError
 
+OPEN_FILE = re.compile(r"/dev/(?:(stdout)|(stderr)|fd/([0-9]+))|/proc/self/fd/([0-9]+)")
 NAME_BYTES_MAX = 200  # leaves room for the temporary file's own letters in the 255 bytes of a file name
 
 
@@ -20,13 +23,20 @@ def check_place(path: str | Path) -> Path:
         os.path.realpath(path)  # complains of a name that holds a zero byte, which the following take for "not there"
         if path.is_dir():
             raise InputError(f"expected the name of a file to write, got the folder {str(path)!r}")
-        if not path.parent.is_dir():
-            raise InputError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}; make it first")
+        _check_parent(path)
         if not _is_writable(path):
             raise InputError(f"cannot write {str(path)!r}: no permission; choose another place or change its rights")
     except (OSError, ValueError) as error:  # a name too long, or with a character that no name may hold
         raise _cannot_write(path, error) from error
     return path
+
+
+def _check_parent(path: Path) -> None:
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        name = str(path.parent)
+        told = f"{name!r} is a file, no folder" if parent.exists() else f"there is no folder {name!r}; make it first"
+        raise InputError(f"cannot write {str(path)!r}: {told}")
 
 
 def _is_writable(path: Path) -> bool:
@@ -36,8 +46,22 @@ def _is_writable(path: Path) -> bool:
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether the path names a pipe or a device such as /dev/stdout: written straight, never replaced."""
-    return path.exists() and not path.is_file()
+    """Whether the path names a pipe, a device, or a file that is open already: written straight, never replaced."""
+    return _descriptor(path) is not None or (path.exists() and not path.is_file())
+
+
+def _descriptor(path: Path) -> int | None:
+    """The number of the open file that a path such as /dev/stdout names."""
+    found = OPEN_FILE.fullmatch(str(path))
+    if found is None:
+        return None
+    return 1 if found[1] else 2 if found[2] else int(found[3] or found[4])
+
+
+def _open_stream(path: Path) -> BinaryIO:
+    """A stream for writing. What is open is written where it stands: opened anew, a file would lose what it holds."""
+    descriptor = _descriptor(path)
+    return path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
 
 
 @contextmanager
@@ -50,7 +74,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     path = check_place(path)
     try:
         if _is_stream(path):
-            with path.open("wb") as stream:
+            with _open_stream(path) as stream:
                 yield stream
         else:
             with _replacing(Path(os.path.realpath(path))) as file:  # a link stays, and what it names is replaced
@@ -83,8 +107,7 @@ def check_folder(path: str | Path) -> Path:
             raise InputError(f"expected the name of a new folder, got the file {str(path)!r}; choose another name")
         if path.is_dir() and any(path.iterdir()):
             raise InputError(f"the folder {str(path)!r} is not empty, and nothing in it is replaced; choose another name")
-        if not path.absolute().parent.is_dir():
-            raise InputError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}; make it first")
+        _check_parent(path)
         if not os.access(os.path.realpath(path.absolute().parent), os.W_OK | os.X_OK):
             raise InputError(f"cannot write {str(path)!r}: no permission; choose another place or change its rights")
     except (OSError, ValueError) as error:
@@ -113,4 +136,5 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
 
 def _cannot_write(path: Path, error: Exception) -> InputError:
     reason = getattr(error, "strerror", None) or str(error)
-    return InputError(f"cannot write {str(path)!r}: {reason}; free some space or choose another place")
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return InputError(f"cannot write {str(path)!r}: {reason}; {'free some space or ' if full else ''}choose another place")

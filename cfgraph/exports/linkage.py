@@ -31,8 +31,8 @@ def write_linkage(hierarchy: "Hierarchy", path: str | Path) -> None:
 def to_linkage(hierarchy: "Hierarchy") -> Float[np.ndarray, "merges 4"]:
     """The linkage matrix of a binary hierarchy that holds its cells, and whose cells have the property ``height``.
 
-    A hierarchy that came from a linkage gives the same one, bit for bit. Else leaves are numbered in breadth-first order,
-    merges by height.
+    A hierarchy that came from a linkage gives the same one, bit for bit. Else, and of its upper levels alone, leaves are
+    numbered in breadth-first order, merges by height.
 
     Raises:
         InputError: for cells with several parents, several roots, cells with other than two children, no heights.
@@ -45,5 +45,7 @@ def to_linkage(hierarchy: "Hierarchy") -> Float[np.ndarray, "merges 4"]:
             f"a linkage has the height of each merge, and the cells of {hierarchy.id!r} have no property height; newick, "
             f"{OTHERS} do without"
         )
-    cells = hierarchy.cells
-    return dag_linkage(cells.parent, dag.columns["height"], slot=cells.slot, merge=dag.columns.get("merge"))
+    cells, merge = hierarchy.cells, dag.columns.get("merge")
+    if merge is not None and not np.array_equal(np.sort(merge), np.arange(len(merge))):
+        merge = None  # a part of a linkage: its nodes are numbered anew
+    return dag_linkage(cells.parent, dag.columns["height"], slot=cells.slot, merge=merge)

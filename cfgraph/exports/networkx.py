@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 CELL_ATTRIBUTES = ("level", "center", "scale", "root_distance", "state", "predicted", "radius", "size", "points")
 
 
-def to_networkx(cells: Cells, *, hierarchy: "Hierarchy | None" = None) -> "nx.DiGraph":
-    """The cells as a ``networkx.DiGraph`` of plain Python values.
+def to_networkx(cells: "Cells | Hierarchy", *, hierarchy: "Hierarchy | None" = None) -> "nx.DiGraph":
+    """Cells, or a hierarchy that holds them, as a ``networkx.DiGraph`` of plain Python values.
 
     Nodes, named by address, in breadth-first order: ``level``, ``center`` (list), ``scale``, ``root_distance``, ``state``
     (``Expanded``, ``Frontier`` or ``Leaf``), ``predicted`` and, where the cells know them, ``radius``, ``size``, ``points``
@@ -30,10 +30,12 @@ def to_networkx(cells: Cells, *, hierarchy: "Hierarchy | None" = None) -> "nx.Di
     Edges: ``slot``, ``residual`` (list), ``length``, and ``weight``, which is the length again under the name that networkx's
     algorithms look for; those from second parents say ``primary: False``, and those of a virtual root have no length.
 
-    The graph itself carries the fields of ``hierarchy``; what is not known has no attribute.
+    The graph itself carries the fields of the hierarchy; what is not known has no attribute.
     """
     import networkx as nx
 
+    if not isinstance(cells, Cells):
+        cells, hierarchy = cells.held_cells, cells
     graph = nx.DiGraph(**_graph_attributes(hierarchy))
     graph.add_nodes_from(zip(cells.addresses, _node_attributes(cells), strict=True))
     if hierarchy is not None and hierarchy.point_nodes and hierarchy.cell_of_point is not None:

@@ -1,5 +1,6 @@
 """Documents: the text of a file as a whole, with errors that say what is wrong with it."""
 
+import re
 from pathlib import Path
 
 from cfgraph.errors import InputError
@@ -32,7 +33,8 @@ def read_text(path: Path | str, *, expected: str) -> str:
 
 def read_names(path: Path | str) -> list[str]:
     """The names in a text file, one a line; lines without a name are refused, but for the last."""
-    lines = read_text(path, expected="a name a line").splitlines()
+    lines = re.split("\r\n|[\r\n]", read_text(path, expected="a name a line"))  # what else ends a line may stand in a name
+    lines = lines if lines[-1] else lines[:-1]
     if empty := [number for number, line in enumerate(lines, start=1) if not line.strip()]:
         raise InputError(f"expected a name in every line of {path}, got none in line {empty[0]} ({len(empty)} such lines)")
     return lines

@@ -81,7 +81,7 @@ def logits(
     """
     table = read_logits(data, key=key) if isinstance(data, Path | str) else LogitTable(check_logits(data, where="the array"))
     names = read_names(names) if isinstance(names, Path | str) else names or table.names
-    merges = merge_logits(table.values)
+    merges = merge_logits(table.values, where=str(data) if isinstance(data, Path | str) else "the array")
     if names is None and attach:  # points are called by their numbers already
         names = [f"class {number}" for number in range(merges.classes)]
     dag = logits_dag(merges, names=names, multiway=multiway, attach=attach)

@@ -27,7 +27,7 @@ def explaining_disk_errors(place: Path, *, otherwise: str) -> Iterator[None]:
     except OSError as error:
         reason = REASONS.get(error.errno or 0, error.strerror or str(error))
         where = error.filename if isinstance(error.filename, str) else place
-        raise LocalServerError(f"cannot use {where}: {reason}, or {otherwise}") from error
+        raise LocalServerError(f"cannot use {where}: {reason}; or {otherwise}") from error
 
 
 def write_private_file(path: Path, text: str) -> None:

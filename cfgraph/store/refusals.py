@@ -77,7 +77,7 @@ def is_passing(error: BaseException) -> bool:
 
 def one_line(error: BaseException) -> str:
     """What an error says, without line breaks."""
-    return " ".join((getattr(error, "message", None) or str(error)).split())
+    return " ".join((getattr(error, "message", None) or str(error)).split()).removesuffix(" ()")
 
 
 def _translate_answer(error: exceptions.Neo4jError, *, place: str, asked: str | None) -> CfgraphError:

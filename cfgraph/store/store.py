@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -413,7 +414,12 @@ class Store:
                 f"{missing[0]!r}"
             )
         if len(rows) > len(found):
-            raise AddressError(f"several cells of {identifier!r} have one of these names; say which by address")
+            name = Counter(row["name"] for row in rows).most_common(1)[0][0]
+            places = [row["address"] for row in rows if row["name"] == name]
+            raise AddressError(
+                f"{len(places)} cells of {identifier!r} are called {name!r}, at {', '.join(places[:3])}"
+                f"{', ...' if len(places) > 3 else ''}; say which by address"
+            )
         return found
 
     def read_ways(self, identifier: str, addresses: list[str]) -> dict[str, dict[str, Any]]:
@@ -464,6 +470,9 @@ def connect(url: str, *, settings: Settings, say: Callable[[str], None]) -> Grap
 def _check_url(url: str) -> None:
     """Refuse what is no server's URL, without repeating a password that it may hold."""
     expected = "expected a store URL such as local, local:DIR, bolt://HOST:7687 or neo4j+s://HOST"
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme != scheme.lower():
+        raise InputError(f"{expected}, in small letters: {scheme.lower()}://{rest if '@' not in rest else '...'}")
     if "@" in url:
         raise InputError(f"{expected}; user name and password do not belong in it: use NEO4J_USERNAME and NEO4J_PASSWORD")
     with suppress(ValueError):

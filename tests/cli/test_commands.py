@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -93,6 +94,13 @@ def test_an_unknown_command_names_the_known_ones(run):
     assert "there is no command 'grow'" in told
     assert "rollout" in told
     assert len(told.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_streams(run, closed):
+    done = subprocess.run(["sh", "-c", f"{run.program} ls {closed}"], env=run.environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("kind" in done.stdout) == ("1>&-" not in closed)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["ls"], ["query", "RETURN 1 AS one", "--format", "csv"], ["rollout", "--help"]])

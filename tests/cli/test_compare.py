@@ -82,6 +82,7 @@ def test_compare_refuses(run, store, grown, new_id):
     assert " with 3 " in error
     assert " with 4;" in error
     assert "at least 1, got 0" in run("compare", truth.id, copy, "--pairs", 0, code=2).stderr
+    assert "--bootstrap is of a comparison by name" in run("compare", truth.id, copy, "--bootstrap", 3, code=2).stderr
     assert "grown by none" in run("compare", truth.id, truth.id, "--seeds", 1, code=2).stderr
 
 

@@ -5,6 +5,7 @@ import json
 import networkx as nx
 import numpy as np
 import pytest
+from scipy.cluster.hierarchy import is_valid_linkage, linkage
 
 from cfgraph.exports import read_graphml, read_node_link, to_networkx
 from cfgraph.sources import ifs
@@ -24,7 +25,7 @@ def stored(store, new_id):
 def test_export_is_the_hierarchy(run, store, stored, tmp_path, name, read):
     done = run("export", stored.id, "-o", tmp_path / name)
     assert (done.stdout, done.stderr) == ("", f"wrote {tmp_path / name}\n")
-    graph, expected = read(tmp_path / name), to_networkx(stored.cells)
+    graph, expected = read(tmp_path / name), to_networkx(stored)
     assert nx.utils.graphs_equal(nx.DiGraph(graph.edges(data=True)), nx.DiGraph(expected.edges(data=True)))
     assert dict(graph.nodes(data=True)) == dict(expected.nodes(data=True))
     assert graph.graph["id"] == stored.id
@@ -129,3 +130,36 @@ def test_export_of_what_is_not_there(run, tmp_path):
     done = run("export", "nobody", "-o", tmp_path / "h.json", code=2)
     assert "there is no hierarchy and no predictor 'nobody'" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["-", "/dev/stdout", "/dev/fd/1"])
+def test_export_to_what_is_open_is_written_where_it_stands(run, stored, tmp_path, place):
+    with (tmp_path / "all.dot").open("wb") as file:
+        file.write(b"// before\n")
+        file.flush()
+        run("export", stored.id, "--depth", 1, "--format", "dot", "-o", place, stdout=file)
+        file.write(b"// after\n")
+    lines = (tmp_path / "all.dot").read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("// before", "// after")
+    assert lines[1].startswith("digraph")
+
+
+def test_places_that_cannot_be_written(run, stored, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    told = run("export", stored.id, "-o", tmp_path / "file" / "h.json", code=2).stderr
+    assert "is a file" in told
+    assert "free some space" not in told
+    told = run("--log-format", "json", "export", stored.id, "-o", tmp_path / "none" / "h.json", code=2).stderr
+    assert "make it first" in json.loads(told)["message"]
+
+
+def test_the_upper_levels_of_a_linkage_are_one(run, new_id, tmp_path):
+    Z = linkage(np.random.default_rng(0).normal(size=(9, 2)), "ward")
+    np.save(tmp_path / "Z.npy", Z)
+    run("ingest", "linkage", tmp_path / "Z.npy", "--as", (name := new_id()))
+    run("export", name, "-o", tmp_path / "whole.npy")
+    assert np.array_equal(np.load(tmp_path / "whole.npy"), Z)
+    run("export", name, "--depth", 2, "-o", tmp_path / "top.npy")
+    top = np.load(tmp_path / "top.npy")
+    assert is_valid_linkage(top)
+    assert np.array_equal(top[:, 2], Z[-len(top) :, 2])

@@ -39,6 +39,28 @@ def test_an_ontology_is_verified_and_paths_go_by_name(run, ontology):
     assert "is called 'nobody'" in run("path", ontology, "d", "nobody", code=2).stderr
 
 
+def test_names_may_begin_with_a_slash(run, new_id, tmp_path):
+    (tmp_path / "o.tsv").write_text("child\tparent\n/m/1\t/m/0\n/m/2\t/m/0\n")
+    run("ingest", "edges", tmp_path / "o.tsv", "--as", (name := new_id()))
+    assert run("path", name, "/m/1", "/1").stdout.startswith("distance: 2.0")
+    assert "is called '/m/3'" in run("path", name, "/m/1", "/m/3", code=2).stderr
+
+
+def test_a_name_of_several_cells_is_no_address(run, new_id, tmp_path):
+    (tmp_path / "t.nwk").write_text("((a,b)95,(c,d)95)root;")
+    run("ingest", "tree", tmp_path / "t.nwk", "--as", (name := new_id()))
+    assert "2 cells of" in (told := run("path", name, "a", "95", code=2).stderr)
+    assert "'95', at /0, /1; say which by address" in told
+
+
+def test_what_the_graph_cannot_hold_is_refused_before_anything_is_written(run, new_id, tmp_path):
+    nodes = [{"id": number} for number in range(3)] + [{"id": 3, "": 1}]
+    edges = [{"source": 0, "target": number} for number in range(1, 4)]
+    (tmp_path / "g.json").write_text(json.dumps({"directed": True, "nodes": nodes, "edges": edges}))
+    assert "attribute of nodes" in run("ingest", "graph", tmp_path / "g.json", "--as", (name := new_id()), code=2).stderr
+    assert "holds no hierarchy" in run("show", name, code=2).stderr
+
+
 def test_a_cycle_is_refused_and_shown(run, new_id, tmp_path):
     (tmp_path / "o.csv").write_text("child,parent\nb,a\nc,b\nb,c\n")
     done = run("ingest", "edges", tmp_path / "o.csv", "--as", (name := new_id()), code=2)
@@ -74,6 +96,8 @@ def test_compare_by_name(run, clusters, ontology, new_id, tmp_path):
     assert found["edges"] == {"both": 5, "only_first": 1, "only_second": 1}
     assert found["path_distortion"]["max_additive"] > 0
     assert "no names to compare them by" in run("compare", clusters, ontology, code=2).stderr
+    for words, told in ((["--pairs", 0], "at least 1"), (["--seed", -1], "at least 0"), (["--seeds", 2], "by address")):
+        assert told in run("compare", ontology, other, *words, code=2).stderr
 
 
 def test_what_needs_a_field_says_so(run, ontology):

@@ -32,6 +32,14 @@ def test_plot_of_the_tree(run, stored, tmp_path):
     assert "Downwards: level." in (tmp_path / "i.svg").read_text()
 
 
+def test_plot_of_an_ontology_tells_what_it_leaves_out(run, new_id, tmp_path):
+    (tmp_path / "pets.tsv").write_text("child\tparent\ncat\tpet\ncat\tmammal\npet\tanimal\nmammal\tanimal\n")
+    name = new_id()
+    run("ingest", "edges", tmp_path / "pets.tsv", "--as", name)
+    run("plot", name, "-o", tmp_path / "h.svg")
+    assert "1 edge from a second parent is not drawn." in (tmp_path / "h.svg").read_text()
+
+
 def test_plot_of_a_report_needs_no_store(run, tmp_path):
     (tmp_path / "r.json").write_text(json.dumps(REPORT))
     elsewhere = {**run.environment, "CFGRAPH_STORE": "bolt://127.0.0.1:1"}
@@ -51,7 +59,7 @@ def test_plot_of_a_report_from_stdin(run, tmp_path):
     [
         (["nobody", "-o", "h.png"], "there is no hierarchy 'nobody'"),
         (["nobody", "-o", "h.gif"], ".png, .pdf, .svg"),
-        (["nobody", "-o", "missing/h.png"], "there is no folder"),
+        (["nobody", "-o", "missing/h.png"], "folder 'missing'"),
         (["-o", "h.png"], "either the ID"),
         (["nobody", "-o", "h.png", "--report", "r.json"], "either the ID"),
         (["-o", "h.png", "--report", "r.json", "--level", "2"], "--level is about cells"),

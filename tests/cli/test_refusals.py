@@ -43,6 +43,11 @@ def test_points_are_refused(run, tmp_path):
         assert told in refusal(run, "ingest", "points", tmp_path / f"{name}.npy", "--depth", 2, "--as", "refused")
 
 
+def test_schemes_are_small_letters(run_alone):
+    told = refusal(run_alone, "--store", "BOLT://127.0.0.1:1", "ls")
+    assert "in small letters: bolt://127.0.0.1:1" in told
+
+
 @pytest.mark.parametrize(("id", "told"), [("", "empty"), ("a/b", "no '/'"), ("x" * 300, "at most 200 bytes")])
 def test_ids_are_refused(run, id, told):
     assert told in refusal(run, "ingest", "ifs", "koch", "--depth", 2, "--as", id)

@@ -212,7 +212,7 @@ class TestWithoutServer:
 
     def test_folder_that_is_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        with pytest.raises(LocalServerError, match=r"cannot use .*/file: a file is in the way, or use another folder"):
+        with pytest.raises(LocalServerError, match=r"cannot use .*/file: a file is in the way; or use another folder"):
             server_in(tmp_path / "file").ensure()
         with pytest.raises(LocalServerError, match=r"a file is in the way"):
             server_in(tmp_path / "file" / "below").ensure()
