@@ -19,7 +19,6 @@ from cfgraph.plots.page import QUALITATIVE
 TRUNK = (0.55, 0.55, 0.60)  # the color of the cells above the branches
 PALE = 0.45  # how far towards white a predicted cell's color is
 LIGHTNESS, CHROMA, HUES = 0.66, 0.125, (20.0, 340.0)  # of the colors of many branches, in OKLCH; degrees
-NAME_LETTERS = 34  # of a name; longer ones end in an ellipsis
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,14 +136,9 @@ def reach_of(cells: Cells, height: Float[np.ndarray, " cells"] | None) -> Float[
 
 
 def labels_of(cells: Cells, names: Sequence[str | None] | None) -> list[str]:
-    """What is written on each cell: its name, else nothing; its address where no cell has a name."""
+    """What stands for each cell, whole: its name, else nothing; its address where no cell has a name."""
     if names is None:
-        return [shorten(address) for address in cells.addresses]
+        return cells.addresses
     if len(names) != len(cells):
         raise InputError(f"expected a name or None for each of {len(cells)} cells, got {len(names)}")
-    return [shorten(" ".join(name.split())) if name else "" for name in names]
-
-
-def shorten(words: str, letters: int = NAME_LETTERS) -> str:
-    """Words of at most so many letters, with an ellipsis where some are left out."""
-    return words if len(words) <= letters else words[: letters - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    return [" ".join(name.split()) if name else "" for name in names]

@@ -33,8 +33,9 @@ from cfgraph.plots.page import (
     picture_style,
     qualitative,
     save_figure,
-    wrap_lines,
+    tell_omissions,
 )
+from cfgraph.plots.words import wrap_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +64,7 @@ def plot_cells(panels: Sequence[Panel], path: str | Path, *, depth: int | None =
     """
     check_picture(path)
     panels = _cut(panels, depth=depth, level=level)
-    with picture_style():
+    with picture_style(panel.name for panel in panels):
         save_figure(_draw_cells(panels, level=level), path)
 
 
@@ -317,6 +318,7 @@ def _caption(panels: Sequence[Panel], view: _View, *, level: int | None) -> Iter
         outside = int((~view.inside(view.points[number])).sum())
         left_out = f" {outside:,} of its cells lie outside the frame." if outside else ""
         yield _compare(panels[0], panel, level=level) + left_out
+    yield from tell_omissions(panels, words=[panel.name for panel in panels])
 
 
 def _compare(first: Panel, other: Panel, *, level: int | None) -> str:

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.cells import Cells
-from cfgraph.plots.branches import Branches, labels_of, reach_of, shorten
-from cfgraph.plots.page import GREY, INK, count_letters, inches_of, width_of_words
+from cfgraph.plots.branches import Branches, labels_of, reach_of
+from cfgraph.plots.page import GREY, INK, inches_of
+from cfgraph.plots.words import NAME_LETTERS, count_letters, shorten_apart, width_of_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,9 +37,9 @@ def draw_dendrogram(
     rows = int(branches.leaves[0])
     width, tall = inches_of(axes)
     size = min(NAME_SIZES[1], 0.8 * 72 * tall / rows)
-    labels, leaves = labels_of(cells, names), np.flatnonzero(cells.child_count == 0).tolist()
     letters = count_letters(NAME_SHARE * width - PAD, size=size) if size >= NAME_SIZES[0] else 0
-    ends = {row: shorten(labels[row], letters) if letters > 0 else "" for row in leaves}
+    labels, leaves = _cut_labels(cells, names, letters=letters), np.flatnonzero(cells.child_count == 0).tolist()
+    ends = {row: labels[row] for row in leaves}
     wide = np.array([width_of_words(words, size=size) + PAD for words in ends.values()])
     unit = unit_for(reach[leaves], room=width - wide)
     _draw_lines(axes, branches, reach)
@@ -51,6 +52,13 @@ def draw_dendrogram(
     axes.set_ylim(rows, 0)
     axes.set_xlim(-0.02 * width / unit, width / unit)
     _draw_axis(axes, reach=reach, height=height)
+
+
+def _cut_labels(cells: Cells, names: Sequence[str | None] | None, *, letters: int) -> list[str]:
+    """What is written on each cell: on a leaf at most so many letters, nothing where that is 0."""
+    leaf = (cells.child_count == 0).tolist()
+    labels = ["" if end and letters == 0 else label for end, label in zip(leaf, labels_of(cells, names), strict=True)]
+    return shorten_apart(labels, [min(letters, NAME_LETTERS) if end else NAME_LETTERS for end in leaf])
 
 
 def unit_for(reach: Float[np.ndarray, " leaves"], *, room: Float[np.ndarray, " leaves"]) -> float:

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.cells import Cells
-from cfgraph.plots.branches import Branches, labels_of, lighten, reach_of, shorten
-from cfgraph.plots.page import INK, RASTER_ABOVE, count_letters, inches_of, width_of_words
+from cfgraph.plots.branches import Branches, labels_of, lighten, reach_of
+from cfgraph.plots.page import INK, RASTER_ABOVE, inches_of
+from cfgraph.plots.words import LETTER_WIDTH, NAME_LETTERS, count_letters, letters_of, shorten_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,13 +141,15 @@ def _write_names(axes: "Axes", boxes: Rectangles, *, labels: list[str], colors: 
     roomy = np.flatnonzero(np.minimum(wide, tall) >= LINE_SPACING * NAME_SIZES[-1] / 72)
     largest = roomy[np.argsort(-(wide * tall)[roomy], kind="stable")][:NAMES_MAX].tolist()
     rooms = {at: (labels[boxes.row[at]], float(wide[at]), float(tall[at])) for at in largest if labels[boxes.row[at]]}
-    for at, size in _name_sizes(rooms, band=boxes.top).items():
-        words, turned = _fit(*rooms[at], size=size)
-        if words:
-            place = ((boxes.left[at] + boxes.right[at]) / 2 / grid, (boxes.top[at] + boxes.bottom[at]) / 2 / grid)
-            bright = colors[at] @ np.array([0.299, 0.587, 0.114]) > DARK
-            style = {"ha": "center", "va": "center", "rotation": 90 if turned else 0, "parse_math": False}
-            axes.text(*place, words, fontsize=size, color=INK if bright else "white", **style)
+    sizes = _name_sizes(rooms, band=boxes.top)
+    fits = {at: _fit(*rooms[at], size=size) for at, size in sizes.items()}
+    shown = {at: fit for at, fit in fits.items() if fit[0]}
+    written = shorten_apart([rooms[at][0] for at in shown], [letters for letters, _ in shown.values()])
+    for words, (at, (_, turned)) in zip(written, shown.items(), strict=True):
+        place = ((boxes.left[at] + boxes.right[at]) / 2 / grid, (boxes.top[at] + boxes.bottom[at]) / 2 / grid)
+        bright = colors[at] @ np.array([0.299, 0.587, 0.114]) > DARK
+        style = {"ha": "center", "va": "center", "rotation": 90 if turned else 0, "parse_math": False}
+        axes.text(*place, words, fontsize=sizes[at], color=INK if bright else "white", **style)
 
 
 def _name_sizes(rooms: dict[int, tuple[str, float, float]], *, band: Int[np.ndarray, " drawn"]) -> dict[int, float]:
@@ -156,22 +159,23 @@ def _name_sizes(rooms: dict[int, tuple[str, float, float]], *, band: Int[np.ndar
         bands.setdefault(int(band[at]), []).append(at)
     sizes = {}
     for members in bands.values():
-        fits = {size: sum(_fit(*rooms[at], size=size, cut=False)[0] != "" for at in members) for size in NAME_SIZES}
+        fits = {size: sum(_fit(*rooms[at], size=size, cut=False)[0] > 0 for at in members) for size in NAME_SIZES}
         size = next(size for size in NAME_SIZES if fits[size] >= MOST * max(fits.values()))
         sizes.update(dict.fromkeys(members, size))
     return sizes
 
 
-def _fit(words: str, wide: float, tall: float, *, size: float, cut: bool = True) -> tuple[str, bool]:
-    """The words as they fit into a rectangle, cut short if need be, and whether they are turned; none where they do not fit."""
-    line, length = LINE_SPACING * size / 72, width_of_words(words, size=size) + 2 * MARGIN
+def _fit(words: str, wide: float, tall: float, *, size: float, cut: bool = True) -> tuple[int, bool]:
+    """How many letters of words fit into a rectangle, cut short if need be, and whether they are turned; 0 for too few."""
+    line, whole = LINE_SPACING * size / 72, min(letters_of(words), NAME_LETTERS)
+    length = LETTER_WIDTH * size * whole / 72 + 2 * MARGIN
     for along, thick, turned in ((wide, tall, False), (tall, wide, True)):
         if length <= along and line <= thick:
-            return words, turned
+            return whole, turned
     letters = count_letters(max(wide, tall) - 2 * MARGIN, size=size)
     if not cut or letters < LEAST_LETTERS or min(wide, tall) < line:
-        return "", False
-    return shorten(words, letters), tall > wide
+        return 0, False
+    return letters, tall > wide
 
 
 def _draw_axis(axes: "Axes", cells: Cells, *, height: Float[np.ndarray, " cells"] | None, tall: float) -> None:

@@ -1,7 +1,7 @@
 """Page: what all pictures share: their forms, colors, places in inches, headings, legends and captions."""
 
 import importlib.util
-import textwrap
+import logging
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from jaxtyping import Float
 from cfgraph.cells import Cells
 from cfgraph.errors import InputError, MissingExtraError
 from cfgraph.exports.files import check_place, whole_file
+from cfgraph.plots.words import count_letters, find_fonts, fit_words, lacking_letters, shorten_apart, tell_boxes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,12 +92,18 @@ class Layout:
     legend_height: float
     caption_height: float
     gap: float = GAP  # between panels that stand side by side
+    own_legends: bool = False  # one beside each panel instead of one beside all
 
     @property
     def panels(self) -> tuple[float, float]:
         """Width and height of all panels together, each with its heading above and its axis below."""
         columns, rows = (1, self.count) if self.stacked else (self.count, 1)
-        return columns * (self.width + self.gap), rows * (HEAD + self.height) + AXIS
+        return (columns - 1) * self.step + self.width + self.gap, rows * (HEAD + self.height) + AXIS
+
+    @property
+    def step(self) -> float:
+        """From the left edge of a panel to that of the next beside it."""
+        return self.width + self.gap + (LEGEND if self.own_legends else 0.0)
 
     @property
     def total(self) -> tuple[float, float]:
@@ -105,14 +112,19 @@ class Layout:
 
     @property
     def legend(self) -> tuple[float, float]:
-        """The legend's upper left corner."""
-        return LEFT + self.panels[0], self.total[1] - HEAD
+        """The upper left corner of a legend beside all panels."""
+        return self.beside(0 if self.stacked else self.count - 1)
+
+    def beside(self, number: int) -> tuple[float, float]:
+        """The upper left corner of a legend beside one panel."""
+        left, bottom, width, height = self.box(number)
+        return left + width + self.gap, bottom + height
 
     def box(self, number: int) -> tuple[float, float, float, float]:
         """Left, bottom, width and height of a panel."""
         column, row = (0, number) if self.stacked else (number, 0)
         bottom = self.total[1] - (row + 1) * (HEAD + self.height)
-        return LEFT + column * (self.width + self.gap), bottom, self.width, self.height
+        return LEFT + column * self.step, bottom, self.width, self.height
 
 
 def new_figure(size: tuple[float, float]) -> "Figure":
@@ -150,27 +162,6 @@ def draw_heading(figure: "Figure", box: tuple[float, float, float, float], *, na
     write(figure, left, top + 0.08, fit_words(told, width=box[2], size=8.0), size=8, color=GREY)
 
 
-def count_letters(width: float, *, size: float) -> int:
-    """About how many letters of a size in points stand on a width in inches."""
-    return int(width * 72 / (0.51 * size))
-
-
-def width_of_words(words: str, *, size: float) -> float:
-    """About how many inches words of a size in points are wide."""
-    return 0.51 * size * len(words) / 72
-
-
-def fit_words(words: str, *, width: float, size: float) -> str:
-    """Words that stand on a width in inches, with an ellipsis where some are left out."""
-    most = count_letters(width, size=size)
-    return words if len(words) <= most else words[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def wrap_lines(lines: Iterable[str], *, width: float) -> list[str]:
-    """A caption's sentences as lines of a width in inches."""
-    return [part for line in lines for part in textwrap.wrap(line, count_letters(width, size=8.0))]
-
-
 def draw_caption(figure: "Figure", lines: Sequence[str]) -> None:
     """Lines at the foot of a picture."""
     for number, words in enumerate(reversed(lines)):
@@ -185,17 +176,35 @@ def legend_height(keys: Sequence[Key]) -> float:
 def draw_legend(figure: "Figure", keys: Sequence[Key], *, place: tuple[float, float]) -> None:
     """A legend, a line for each key, from its upper left corner in inches."""
     left, y = place[0], place[1] - 0.1
+    words = shorten_apart([key.words for key in keys], [count_letters(_room_for(key), size=9.3) for key in keys])
     for number, key in enumerate(keys):
         if key.heading:
             y -= 0.6 * STEP if number else 0
             write(figure, left, y, key.heading, size=8, color=GREY, va="center")
             y -= STEP
         _draw_key(figure, left + 0.1, y, key)
-        room = LEGEND - 0.3 if key.count is None else 1.1 - 0.07 * len(f"{key.count:,}")
-        write(figure, left + 0.3, y, fit_words(key.words, width=room, size=9.3), size=8.5, va="center")
+        write(figure, left + 0.3, y, words[number], size=8.5, va="center")
         if key.count is not None:
             write(figure, left + 1.5, y, f"{key.count:,}", size=8.5, color=GREY, va="center", ha="right")
         y -= STEP
+
+
+def draw_legends(figure: "Figure", legends: Sequence[Sequence[Key]], *, layout: Layout, names: Sequence[str]) -> None:
+    """One legend beside all panels, or one beside each, with the panel's name above it."""
+    if not layout.own_legends:
+        draw_legend(figure, legends[0], place=layout.legend)
+        return
+    titles = shorten_apart(names, [count_letters(LEGEND - 0.2, size=10.0)] * len(names))
+    for number, keys in enumerate(legends):
+        if keys:
+            left, top = layout.beside(number)
+            write(figure, left, top + 0.08, titles[number], size=8.5, weight="bold")
+            draw_legend(figure, keys, place=(left, top))
+
+
+def _room_for(key: Key) -> float:
+    """Inches for the words of a line of a legend."""
+    return LEGEND - 0.3 if key.count is None else 1.1 - 0.07 * len(f"{key.count:,}")
 
 
 def _draw_key(figure: "Figure", x: float, y: float, key: Key) -> None:
@@ -212,16 +221,32 @@ def _draw_key(figure: "Figure", x: float, y: float, key: Key) -> None:
 
 
 @contextmanager
-def picture_style() -> Iterator[None]:
-    """The look of all pictures, set while one is drawn; matplotlib's own settings stay as they are."""
+def picture_style(words: Iterable[str] = ()) -> Iterator[None]:
+    """The look of all pictures, set while one is drawn; matplotlib's own settings stay as they are.
+
+    Letters of ``words`` that the usual font lacks come from installed fonts that have them.
+    """
     import matplotlib
 
     colors = {f"{axis}tick.{part}": color for axis in "xy" for part, color in (("color", FAINT), ("labelcolor", GREY))}
     sizes = {"font.size": 8.5, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.linewidth": 0.8}
-    look = {"axes.edgecolor": FAINT, "axes.labelcolor": GREY, "svg.hashsalt": "cfgraph", **colors, **sizes}
-    with matplotlib.rc_context(look), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # an id in a script that the font lacks is drawn as boxes
+    fonts = {"font.family": [*matplotlib.rcParams["font.family"], *find_fonts(lacking_letters(words))]}
+    look = {"axes.edgecolor": FAINT, "axes.labelcolor": GREY, "svg.hashsalt": "cfgraph", **colors, **sizes, **fonts}
+    with matplotlib.rc_context(look), warnings.catch_warnings(), _without_font_log():
+        warnings.filterwarnings("ignore", message="Glyph")  # letters that no font has are drawn as boxes: the caption says so
         yield
+
+
+@contextmanager
+def _without_font_log() -> Iterator[None]:
+    """Without matplotlib's word that a script's font has no bold, which is seen in the heading."""
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def save_figure(figure: "Figure", path: str | Path) -> None:
@@ -253,3 +278,27 @@ def name_cells(cells: int) -> str:
 def name_levels(first: int, last: int) -> str:
     """A range of levels in words."""
     return f"level {first}" if first == last else f"levels {first} to {last}"
+
+
+def words_of(panels: Sequence[Panel]) -> Iterator[str]:
+    """The panels' names, and those of their cells."""
+    for panel in panels:
+        yield panel.name
+        yield from (name for name in panel.names or () if name)
+
+
+def tell_omissions(panels: Sequence[Panel], *, words: Iterable[str]) -> Iterator[str]:
+    """What a caption says of that which no picture of cells shows: edges from second parents, letters that no font has."""
+    linked = [(panel.name, len(panel.cells.links)) for panel in panels if panel.cells.links]
+    if linked:
+        yield _tell_links(linked, alone=len(panels) == 1)
+    boxes = tell_boxes(words)
+    if boxes:
+        yield boxes
+
+
+def _tell_links(linked: Sequence[tuple[str, int]], *, alone: bool) -> str:
+    (first, count), *others = linked
+    edges = f"{count:,} edge from a second parent" if count == 1 else f"{count:,} edges from second parents"
+    of = "" if alone else f" of {first}" + "".join(f" and {count:,} of {name}" for name, count in others)
+    return f"{edges}{of} {'is' if count == 1 and not others else 'are'} not drawn."

@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.cells import Cells
-from cfgraph.plots.branches import Branches, labels_of, reach_of, shorten
+from cfgraph.plots.branches import Branches, labels_of, reach_of
 from cfgraph.plots.dendrogram import NAME_SIZES, PAD, line_widths, unit_for
-from cfgraph.plots.page import FAINT, GREY, INK, count_letters, inches_of, width_of_words
+from cfgraph.plots.page import FAINT, GREY, INK, inches_of
+from cfgraph.plots.words import NAME_LETTERS, count_letters, shorten_apart, width_of_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,9 +38,9 @@ def draw_radial(
     half = min(inches_of(axes)) / 2
     leaves, labels = np.flatnonzero(cells.child_count == 0), labels_of(cells, names)
     size = _name_size(branches, reach, half=half)
-    letters = count_letters(NAME_SHARE * half - PAD, size=size or NAME_SIZES[0])
-    labels = {row: shorten(labels[row], letters) if size else "" for row in leaves.tolist()}
-    wide = np.array([width_of_words(words, size=size) + PAD for words in labels.values()])
+    letters = min(count_letters(NAME_SHARE * half - PAD, size=size or NAME_SIZES[0]), NAME_LETTERS)
+    ends = shorten_apart([labels[row] if size else "" for row in leaves.tolist()], [letters] * len(leaves))
+    wide = np.array([width_of_words(words, size=size) + PAD for words in ends])
     unit = unit_for(reach[leaves], room=half - wide)
     radius = reach * unit
     angle = np.pi / 2 - 2 * np.pi * (OPENING / 2 + (1 - OPENING) * branches.middle / branches.leaves[0])
@@ -48,7 +49,7 @@ def draw_radial(
     spots = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None]
     mark = min(3.5, max(1.0, 0.4 * 72 * 2 * np.pi * radius.max() / branches.leaves[0]))
     axes.scatter(*spots[leaves].T, s=mark**2, c=branches.colors[leaves], linewidths=0, zorder=3)
-    for row, words in labels.items() if size else ():
+    for row, words in zip(leaves.tolist(), ends, strict=True) if size else ():
         _write_outwards(axes, words, angle=angle[row], radius=radius[row] + PAD, size=size)
     axes.set_xlim(-half, half)
     axes.set_ylim(-half, half)

@@ -29,8 +29,8 @@ from cfgraph.plots.page import (
     picture_style,
     qualitative,
     save_figure,
-    wrap_lines,
 )
+from cfgraph.plots.words import tell_boxes, wrap_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def plot_report(report: Mapping[str, Any], path: str | Path) -> None:
     """
     check_picture(path)
     sheet = _sheet(report)
-    with picture_style():
+    with picture_style(sheet.words):
         save_figure(_draw_sheet(sheet), path)
 
 
@@ -92,6 +92,11 @@ class _Sheet:
     @property
     def curves(self) -> list[_Curve]:
         return [curve for chart in self.charts for curve in chart.curves]
+
+    @property
+    def words(self) -> list[str]:
+        """All words that hold names."""
+        return [self.told, *self.warnings, *(key.words for key in self.keys)]
 
     @property
     def keys(self) -> list[Key]:
@@ -170,7 +175,9 @@ def _draw_sheet(sheet: _Sheet) -> "Figure":
     keys = sheet.keys
     zeros = " Hollow marks: exactly zero." if any((curve.values == 0).any() for curve in sheet.curves) else ""
     caption = f"{sheet.told}, at the levels that the predictor has never seen.{zeros}"
-    lines = wrap_lines([caption, *sheet.warnings], width=len(sheet.charts) * REPORT_PANEL[0] + LEGEND)
+    boxes = tell_boxes(sheet.words)
+    told = [caption, *sheet.warnings, *([boxes] if boxes else ())]
+    lines = wrap_lines(told, width=len(sheet.charts) * REPORT_PANEL[0] + LEGEND)
     layout = Layout(*REPORT_PANEL, len(sheet.charts), False, legend_height(keys), LINE * len(lines), gap=REPORT_GAP)
     figure = new_figure(layout.total)
     for number, chart in enumerate(sheet.charts):

@@ -26,14 +26,16 @@ from cfgraph.plots.page import (
     describe_panel,
     draw_caption,
     draw_heading,
-    draw_legend,
+    draw_legends,
     legend_height,
     new_figure,
     picture_style,
     save_figure,
-    wrap_lines,
+    tell_omissions,
+    words_of,
 )
 from cfgraph.plots.radial import draw_radial
+from cfgraph.plots.words import wrap_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +71,8 @@ def draw_tree(
 def plot_tree(panels: Sequence[Panel], path: str | Path, *, form: str = "tree", depth: int | None = None) -> None:
     """Draw hierarchies as trees beside each other, colored by branch, with what is known of names and heights.
 
+    Each has a legend of its own, unless their branches have the same names and as many leaves.
+
     Dimension 0 is as good as any other: centers are not looked at. ``form`` is ``dendrogram``, ``radial``, ``icicle``, or
     ``tree`` for the one that suits the panel of most leaves; ``depth`` leaves out deeper levels. Raises an ``InputError`` for
     another form, another suffix than .png, .pdf and .svg, or a place that cannot be written.
@@ -77,7 +81,7 @@ def plot_tree(panels: Sequence[Panel], path: str | Path, *, form: str = "tree", 
     if form not in FORMS:
         raise InputError(f"expected a form out of {', '.join(FORMS)}, got {form!r}")
     panels = panels if depth is None else tuple(panel.prefix(depth) for panel in panels)
-    with picture_style():
+    with picture_style(words_of(panels)):
         save_figure(_draw(panels, form=form), path)
 
 
@@ -85,15 +89,16 @@ def _draw(panels: Sequence[Panel], *, form: str) -> "Figure":
     largest = max(panels, key=lambda panel: int((panel.cells.child_count == 0).sum()))
     form = choose_form(largest.cells) if form == "tree" else form
     (width, height), stacked = _size(largest.cells, form=form), form == "icicle"
-    keys = _keys(panels[0], most=int(np.clip(height / STEP - 2, KEYS_LEAST, KEYS_MAX)))
+    legends = _legends(panels, most=int(np.clip(height / STEP - 2, KEYS_LEAST, KEYS_MAX)))
     whole = width * (1 if stacked else len(panels)) + LEGEND
     caption = wrap_lines(_caption(panels, form=form, width=width), width=whole)
-    layout = Layout(width, height, len(panels), stacked, legend_height(keys), LINE * len(caption))
+    high, own_legends = max(map(legend_height, legends)), len(legends) > 1
+    layout = Layout(width, height, len(panels), stacked, high, LINE * len(caption), own_legends=own_legends)
     figure = new_figure(layout.total)
     for number, panel in enumerate(panels):
         draw_heading(figure, layout.box(number), name=panel.name, told=describe_panel(panel, level=None))
         _DRAW[form](add_axes(figure, layout.box(number)), panel.cells, panel.names, _usable_height(panel))
-    draw_legend(figure, keys, place=layout.legend)
+    draw_legends(figure, legends, layout=layout, names=[panel.name for panel in panels])
     draw_caption(figure, caption)
     return figure
 
@@ -115,6 +120,12 @@ def _size(cells: Cells, *, form: str) -> tuple[float, float]:
     return ICICLE_WIDTH, float(np.clip(BAND * levels, *ICICLE_HEIGHTS))
 
 
+def _legends(panels: Sequence[Panel], *, most: int) -> list[list[Key]]:
+    """The legend of each panel, or one for all where they are the same: a color is of another branch in another tree."""
+    legends = [_keys(panel, most=most) for panel in panels]
+    return legends[:1] if all(keys == legends[0] for keys in legends) else legends
+
+
 def _keys(panel: Panel, *, most: int) -> list[Key]:
     """A line of the legend for each branch that is not a leaf alone, with its leaves; the largest where they are many."""
     branches, labels = Branches(panel.cells), labels_of(panel.cells, panel.names)
@@ -127,7 +138,7 @@ def _keys(panel: Panel, *, most: int) -> list[Key]:
     return [
         Key(
             labels[tops[number]] or addresses[tops[number]],
-            colors[number],
+            tuple(colors[number].tolist()),
             MARK,
             int(branches.leaves[tops[number]]),
             None if at else told,
@@ -148,3 +159,4 @@ def _caption(panels: Sequence[Panel], *, form: str, width: float) -> Iterator[st
         yield "Paler: cells that a predictor put there."
     if form == "icicle" and any((panel.cells.child_count == 0).sum() > width * DPI for panel in panels):
         yield "Cells narrower than a pixel share it with their neighbors."
+    yield from tell_omissions(panels, words=words_of(panels))

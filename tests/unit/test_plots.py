@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cfgraph.cells import Cells
+from cfgraph.cells import Cells, Links
 from cfgraph.compare import compare_cells
 from cfgraph.errors import InputError
 from cfgraph.growth import grow
@@ -117,6 +117,22 @@ def test_any_id_can_be_drawn(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plot_cells([Panel(smooth_cells(2), name)], tmp_path / "h.png")
+
+
+def test_edges_from_second_parents_are_told(tmp_path):
+    cells = smooth_cells(2)
+    one = np.ones(1, dtype=int)
+    links = Links(parent=one, child=20 * one, slot=9 * one, residual=np.zeros((1, 2)), length=np.zeros(1))
+    plot_cells([Panel(cells.with_columns(links=links), "dag"), Panel(cells, "tree")], tmp_path / "h.svg")
+    assert "1 edge from a second parent of dag is not drawn." in comments_of(tmp_path / "h.svg")
+
+
+def test_ids_that_no_font_can_write_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("cfgraph.plots.words._installed_fonts", dict)
+    plot_cells([Panel(smooth_cells(1), "数")], tmp_path / "h.svg")
+    plot_report({**REPORT, "predicted": "数"}, tmp_path / "r.svg")
+    for name in ("h.svg", "r.svg"):
+        assert any(words.startswith("A box stands for U+6570") for words in comments_of(tmp_path / name))
 
 
 @given(st.lists(st.lists(FINITE, min_size=4, max_size=4), min_size=3, max_size=12))

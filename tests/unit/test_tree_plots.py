@@ -8,11 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgraph.cells import Cells
+from cfgraph.cells import Cells, Links
 from cfgraph.errors import InputError
 from cfgraph.plots import FORMS, Panel, choose_form, draw_dendrogram, draw_icicle, draw_radial, plot_tree
-from cfgraph.plots.branches import Branches, branch_colors, shorten
+from cfgraph.plots.branches import Branches, branch_colors
 from cfgraph.plots.icicle import Rectangles, widths_of
+from cfgraph.plots.page import LEGEND, Layout, picture_style
+from cfgraph.plots.words import (
+    _installed_fonts,
+    find_fonts,
+    lacking_letters,
+    letters_of,
+    shorten,
+    shorten_apart,
+)
 from tests.trees import build_cells, ragged_cells, smooth_cells
 from tests.unit.test_plots import comments_of, picture
 
@@ -290,6 +299,188 @@ def test_the_command_line_knows_the_forms():
     assert ("centers", *FORMS) == OFFERED
 
 
+# ---------------------------------------------------------------- legends of several trees
+
+PLANTS = ["plant", "moss", "fern", "peat", "haircap", "bracken", "polypody", "maidenhair"]
+
+
+def test_each_tree_has_a_legend_of_its_own(tmp_path):
+    other = tree([-1, 0, 0, 1, 2, 2, 2, 2])
+    plot_tree([Panel(tree(ANIMALS), "one", names=NAMES), Panel(other, "two", names=PLANTS)], tmp_path / "h.svg")
+    written = (tmp_path / "h.svg").read_text()
+    assert written.count("<!-- leaves by branch -->") == 2
+    assert (written.count("<!-- one -->"), written.count("<!-- two -->")) == (2, 2)  # above the tree and above the legend
+    legend = written[written.rindex("<!-- two -->") :]
+    told = [line for line in ("moss", "1", "fern", "4") if f"<!-- {line} -->" in legend]
+    assert told == ["moss", "1", "fern", "4"]
+    assert "<!-- bird -->" not in legend
+
+
+def test_the_same_branches_with_other_leaves_have_two_legends(tmp_path):
+    grown = tree([*ANIMALS, 2])
+    plot_tree([Panel(tree(ANIMALS), "one", names=NAMES), Panel(grown, "two", names=[*NAMES, "ape"])], tmp_path / "h.svg")
+    assert (tmp_path / "h.svg").read_text().count("<!-- leaves by branch -->") == 2
+
+
+@pytest.mark.parametrize("form", DRAW)
+def test_one_legend_serves_trees_of_the_same_branches(form, tmp_path):
+    plot_tree([Panel(tree(ANIMALS), name, names=NAMES) for name in ("one", "two")], tmp_path / "h.svg", form=form)
+    assert (tmp_path / "h.svg").read_text().count("<!-- leaves by branch -->") == 1
+
+
+def test_a_tree_without_a_legend_does_not_take_its_neighbors(tmp_path):
+    """Lone leaves need none; that of the tree beside them carries its name."""
+    plot_tree([Panel(tree([-1, 0, 0]), "lone"), Panel(tree(ANIMALS), "two")], tmp_path / "h.svg")
+    written = (tmp_path / "h.svg").read_text()
+    assert written.count("<!-- leaves by branch -->") == 1
+    assert (written.count("<!-- lone -->"), written.count("<!-- two -->")) == (1, 2)
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_own_legends_stand_between_the_panels(stacked):
+    layout = Layout(5.0, 3.0, 3, stacked, 1.0, 0.2, own_legends=True)
+    for number in range(3):
+        left, bottom, width, height = layout.box(number)
+        assert layout.beside(number) == (pytest.approx(left + width + layout.gap), pytest.approx(bottom + height))
+        assert layout.beside(number)[0] + LEGEND <= layout.total[0] + 1e-9
+        if number and not stacked:
+            assert layout.beside(number - 1)[0] + LEGEND <= left + 1e-9
+
+
+# ---------------------------------------------------------------- edges from second parents
+
+
+def linked(*pairs: tuple[int, int]) -> Cells:
+    """The animals with further (parent, child) edges."""
+    parent, child = np.array(pairs).T
+    none = np.zeros((len(pairs), 0)), np.ones(len(pairs))
+    return tree(ANIMALS).with_columns(links=Links(parent, child, np.full(len(pairs), 9), *none))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_edges_that_are_not_drawn_are_told(form, tmp_path):
+    plot_tree([Panel(linked((1, 6), (1, 7), (2, 3)), "animals")], tmp_path / "h.svg", form=form)
+    assert "3 edges from second parents are not drawn." in comments_of(tmp_path / "h.svg")
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ([linked((1, 6))], "1 edge from a second parent is not drawn."),
+        ([linked((1, 6)), tree(ANIMALS)], "1 edge from a second parent of a is not drawn."),
+        ([tree(ANIMALS), linked((1, 6), (1, 7))], "2 edges from second parents of b are not drawn."),
+        ([linked((1, 6)), linked((1, 6), (1, 7))], "1 edge from a second parent of a and 2 of b are not drawn."),
+    ],
+)
+def test_it_is_told_whose_edges_are_not_drawn(cells, told, tmp_path):
+    plot_tree([Panel(each, name) for each, name in zip(cells, "ab", strict=False)], tmp_path / "h.svg")
+    assert told in comments_of(tmp_path / "h.svg")
+
+
+def test_edges_below_the_depth_are_not_missed(tmp_path):
+    for cells, depth in ((linked((1, 6)), 1), (tree(ANIMALS), None)):
+        plot_tree([Panel(cells, "animals")], tmp_path / "h.svg", depth=depth)
+        assert "not drawn" not in (tmp_path / "h.svg").read_text()
+
+
+# ---------------------------------------------------------------- words
+
+CUT = "\N{HORIZONTAL ELLIPSIS}"
+
+
 def test_long_names_are_shortened():
-    assert shorten("x" * 50) == "x" * 33 + "\N{HORIZONTAL ELLIPSIS}"
+    assert shorten("x" * 50) == "x" * 32 + CUT
     assert shorten("short") == "short"
+    assert shorten("abcdefghijklmnop", 10, tail=4) == f"abcd{CUT}mnop"
+
+
+@pytest.mark.parametrize(
+    ("words", "room", "shown"),
+    [
+        (["abcdefgh one", "ijklmnop two"], 8, [f"abcdef{CUT}", f"ijklmn{CUT}"]),  # they are different as they are
+        (["abcdefgh one", "abcdefgh one"], 8, [f"abcdef{CUT}"] * 2),  # and these are the same
+        (["abcdefgh one", "abcdefgh two"], 8, [f"abc{CUT}one", f"abc{CUT}two"]),
+        (["abcdefgh one", "abcdefgh"], 8, [f"abc{CUT}one", "abcdefgh"]),  # whole, and yet what the other could be
+        (["all that is first of them", "all that is other of them"], 14, [f"{CUT}first{CUT}them", f"{CUT}other{CUT}them"]),
+    ],
+)
+def test_different_names_look_different(words, room, shown):
+    assert shorten_apart(words, [room] * len(words)) == shown
+
+
+@given(st.lists(st.tuples(st.text("ab 数", max_size=30).map(str.strip), st.integers(1, 34)), max_size=12))
+def test_names_take_no_more_than_their_room(pairs):
+    words, rooms = [word for word, _ in pairs], [room for _, room in pairs]
+    for word, room, shown in zip(words, rooms, shorten_apart(words, rooms), strict=True):
+        assert shown == word or letters_of(shown) <= max(room, 4)  # two ellipses at least
+        assert (shown == word) == (letters_of(word) <= room)
+
+
+@pytest.mark.parametrize("form", DRAW)
+def test_names_that_begin_alike_are_told_apart(form):
+    names = [f"a name that is as long as many in an ontology, {row}" for row in range(8)]
+    axes = sheet()
+    DRAW[form](axes, tree(ANIMALS), names)
+    leaves = [words for words in (text.get_text() for text in axes.texts) if words[-1:] in set("34567") and len(words) > 1]
+    assert sorted(words[-1] for words in leaves) == list("34567")
+    assert len(set(leaves)) == 5
+
+
+def test_names_of_branches_are_told_apart_in_the_legend(tmp_path):
+    names = ["root", "a branch with a name, the first", "a branch with a name, the second", *"abcde"]
+    plot_tree([Panel(tree(ANIMALS), "it", names=names)], tmp_path / "h.svg", form="radial")
+    words = comments_of(tmp_path / "h.svg")
+    assert sum(line.endswith("first") for line in words) == sum(line.endswith("second") for line in words) == 1
+
+
+def test_wide_letters_take_twice_the_room():
+    assert (letters_of("abc"), letters_of("数学"), letters_of("e\N{COMBINING ACUTE ACCENT}")) == (3, 4, 1)
+    assert shorten("数学" * 10, 10) == "数学数学" + CUT
+
+
+# ---------------------------------------------------------------- fonts
+
+ARC = "\N{ARC}"  # STIX, which comes with matplotlib, has it, and DejaVu Sans, the usual font, has not
+
+
+@pytest.fixture
+def stix(monkeypatch):
+    """STIX is the only font that is installed beside the usual one."""
+    from matplotlib.font_manager import findfont
+
+    monkeypatch.setattr("cfgraph.plots.words._installed_fonts", lambda: {"STIXGeneral": findfont("STIXGeneral")})
+
+
+@pytest.mark.usefixtures("stix")
+def test_letters_come_from_a_font_that_has_them():
+    import matplotlib
+
+    before = list(matplotlib.rcParams["font.family"])
+    with picture_style(["plain"]):
+        assert matplotlib.rcParams["font.family"] == before
+    with picture_style(["plain", f"{ARC} 数"]):
+        assert matplotlib.rcParams["font.family"] == [*before, "STIXGeneral"]
+        assert lacking_letters([f"{ARC} 数"]) == {"数"}
+    assert matplotlib.rcParams["font.family"] == before
+
+
+@pytest.mark.usefixtures("stix")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("数", "A box stands for U+6570 (cjk unified ideograph-6570): no installed font has it."),
+        ("学 数", "Boxes stand for 2 letters, U+5B66 (cjk unified ideograph-5b66) among them: no installed font has them."),
+        (ARC, None),
+        ("é ß я", None),
+    ],
+)
+def test_boxes_are_told(name, told, tmp_path):
+    plot_tree([Panel(tree(ANIMALS), "it", names=[name] * 8)], tmp_path / "h.svg")
+    found = [words for words in comments_of(tmp_path / "h.svg") if words.startswith("Box") or words.startswith("A box")]
+    assert [words[: len(told or "")] for words in found] == ([told] if told else [])
+
+
+def test_a_font_of_boxes_is_no_font_that_has_the_letters():
+    assert not any("last resort" in name.lower() for name in _installed_fonts())
+    assert "DejaVu Sans" in _installed_fonts()
+    assert find_fonts(set()) == []
