@@ -137,6 +137,8 @@ def parquet(context: Context, data: Path, id: str | None) -> None:
     from cfgraph.sources.parquet import parquet as read
 
     backup = read(data, id=id)
+    if backup.digest is None:
+        context.say(f"{data} tells no digest of its content, so nothing says whether it was changed; its invariants hold")
     with context.open_store() as store, progress_bar(f"ingest {backup.hierarchy.id}") as progress:
         hierarchy = ingest_parquet(store, backup, progress=progress)
     grown = "".join(f", grown by {predictor['id']}" for predictor, _ in backup.growers)

@@ -184,7 +184,7 @@ class _explained:  # noqa: N801 - used like a function, in a `with`
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ValidationError):
             raise _damaged(self.path, faults_in(error)) from error
-        if isinstance(error, OverflowError):
+        if isinstance(error, OverflowError | MemoryError):
             raise _damaged(self.path, "a number in its metadata is too large") from error
         if isinstance(error, KeyError):
             raise _damaged(self.path, f"it lacks {error.args[0]!r}") from error
