@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 from cfgraph import errors
 from cfgraph.errors import CfgraphError, InputError, NotFoundError, VanishedError, WorkersLostError
 from cfgraph.events import Event, Observer
+from cfgraph.loading import leave_frames_out
 from cfgraph.patience import Patience
-from cfgraph.store.growing import GrownBy
-from cfgraph.store.writing import SESSIONS
-from cfgraph.worker import Worker
 
+# The driver is imported where it is used: a worker process has something to say before it is loaded.
 if TYPE_CHECKING:
     from cfgraph.hierarchy import Hierarchy
     from cfgraph.store import Store
+    from cfgraph.store.growing import GrownBy
     from cfgraph.train import TrainedPredictor
 
 WORKERS_MAX = 256
@@ -73,7 +73,7 @@ class Crew:
         self,
         store: "Store",
         identifier: str,
-        growth: GrownBy,
+        growth: "GrownBy",
         *,
         workers: int,
         device: str,
@@ -81,6 +81,8 @@ class Crew:
         outage_seconds: float,
         observe: Observer,
     ):
+        from cfgraph.store.writing import SESSIONS
+
         access = store.graph.access
         if access is None:
             raise InputError("worker processes need a store that was opened by its URL; grow with one worker in this process")
@@ -192,6 +194,7 @@ def _write_line(process: subprocess.Popen[str], line: str) -> None:
 
 def main() -> int:
     """What a worker process does: reads its job, grows, tells; the exit code is that of the command line."""
+    leave_frames_out()
     with _stop_signals() as halted:
         job = Job(**json.loads(sys.stdin.readline()))
         threading.Thread(target=_await_end_of_input, args=(halted,), daemon=True).start()
@@ -205,6 +208,8 @@ def main() -> int:
 def _work(job: Job, *, halted: threading.Event) -> bool:
     from cfgraph.store import Store
     from cfgraph.store.graph import Graph
+    from cfgraph.store.growing import GrownBy
+    from cfgraph.worker import Worker
 
     growth = GrownBy(**job.growth)
     patience = Patience(job.outage_seconds, halted=halted.is_set, tell=_tell_action)
@@ -226,7 +231,7 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
         return worker.run()
 
 
-def _read_task(store: "Store", identifier: str, growth: GrownBy) -> "tuple[Hierarchy, TrainedPredictor]":
+def _read_task(store: "Store", identifier: str, growth: "GrownBy") -> "tuple[Hierarchy, TrainedPredictor]":
     try:
         return store.hierarchy(identifier), store.predictor(growth.predictor)
     except NotFoundError as error:  # it was there when the command began

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from cfgraph.errors import CfgraphError
+from cfgraph.loading import leave_frames_out
 
 from .context import Context
 from .log import start_log, talk
@@ -142,6 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 the answer is no, 2 bad input, 3 the store, 4 vanished, 130 and up signals."""
     signal.signal(signal.SIGTERM, _terminate)
     _open_streams()
+    leave_frames_out()
     sys.exit(run(arguments))
 
 

@@ -117,8 +117,9 @@ def edges(context: Context, **arguments: Any) -> None:
 def graph(context: Context, **arguments: Any) -> None:
     """A directed graph in FILE: GraphML or node-link JSON, edges from parents to children.
 
-    Attributes of nodes that are numbers, texts or truth values become properties of cells; `length` or `weight` of edges their
-    lengths. From Python, cfgraph.sources.graph takes any networkx DiGraph.
+    Attributes of nodes that are numbers, texts or truth values become properties of cells (one that is called like what every
+    cell has, such as level, gets an underscore); `length` or `weight` of edges their lengths. From Python,
+    cfgraph.sources.graph takes any networkx DiGraph.
     """
     from cfgraph.sources.graph import graph as make
 

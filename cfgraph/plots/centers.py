@@ -196,8 +196,14 @@ def _level_layers(panels: Sequence[Panel], view: _View) -> list[_Layer]:
         if count > LINES_MAX:
             size = min(size, view.room(view.points[0][rows[0]]))
         heading = _heading(level, predicted_from=predicted_from)
-        layers.append(_Layer(Key(f"level {level}", _level_color(level / max(cells.depth, 1)), size, count, heading), rows))
+        color, told = _level_color(level / max(cells.depth, 1)), _common_count([part.stop - part.start for part in rows])
+        layers.append(_Layer(Key(f"level {level}", color, size, told, heading), rows))
     return layers
+
+
+def _common_count(counts: Sequence[int]) -> int | None:
+    """How many cells of a kind there are where all panels have as many: one panel's count is not to be read as another's."""
+    return counts[0] if len(set(counts)) == 1 else None
 
 
 def _first_predicted(panels: Sequence[Panel]) -> int | None:
@@ -231,7 +237,8 @@ def _branch_layers(panels: Sequence[Panel], view: _View, *, level: int) -> list[
         members = tuple(where.start + np.flatnonzero(found == branch) for where, found in zip(rows, branches, strict=True))
         words = f"below /{branch}" if level else "the root"
         heading = f"cells of level {level}" if number == 0 else None
-        layers.append(_Layer(Key(words, qualitative(number, of=len(names)), size, len(members[0]), heading), members))
+        key = Key(words, qualitative(number, of=len(names)), size, _common_count(list(map(len, members))), heading)
+        layers.append(_Layer(key, members))
     return layers
 
 

@@ -168,6 +168,9 @@ def _contract(
     tree[child] = upper
     columns["size"] = _subtree_points(tree, np.arange(len(nodes)), points)
     names = None if dag.names is None else [dag.names[node] for node in nodes.tolist()]
+    lost = 0 if names is None else sum(name is not None for name in dag.names) - sum(name is not None for name in names)
+    if lost:
+        note += f"; {lost:,} names are of nodes that are cells no more: their points go by their numbers"
     return Dag(
         count=len(nodes),
         parent=upper,

@@ -40,7 +40,7 @@ class Member:
     @property
     def events(self) -> list[dict]:
         """What it told so far."""
-        return [json.loads(line) for line in self._lines() if line.startswith("{") and line.endswith("}")]
+        return [json.loads(line) for line in self._lines() if _is_json(line)]
 
     def told(self, action: str) -> list[dict]:
         """What it told of one kind."""
@@ -48,11 +48,17 @@ class Member:
 
     @property
     def said(self) -> str:
-        """What it said in words rather than in events."""
-        return "\n".join(line for line in self._lines() if not line.startswith("{"))
+        """What it said in words rather than in events: its talk, and what is no line of the log at all."""
+        told = [json.loads(line) if _is_json(line) else {"message": line} for line in self._lines()]
+        return "\n".join(line["message"] for line in told if "action" not in line)
 
     def _lines(self) -> list[str]:
         return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def _is_json(line: str) -> bool:
+    """Whether a line is one of the log's, and whole."""
+    return line.startswith("{") and line.endswith("}")
 
 
 class Gang:

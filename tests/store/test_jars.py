@@ -227,7 +227,7 @@ def test_full_disk_is_one_line(repository: Repository, small_disk: Path) -> None
 
 def test_cache_in_a_file_is_one_line(repository: Repository, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LocalServerError, match=r"cannot use .*file.*: a file is in the way, or set XDG_CACHE_HOME"):
+    with pytest.raises(LocalServerError, match=r"cannot use .*file.*: a file is in the way; or set XDG_CACHE_HOME"):
         provide_jars(repository.pinned, cache=tmp_path / "file", maven_url=repository.url)
 
 

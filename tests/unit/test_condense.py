@@ -220,3 +220,11 @@ def test_bad_arguments():
     knot = Dag(count=2, parent=np.array([0, 1]), child=np.array([1, 0]), names=["a", "b"])
     with pytest.raises(InputError, match="got one of 2 edges: 'a' -> 'b' -> 'a'"):
         cut_levels(knot, 1)
+
+
+def test_names_that_are_lost_are_told():
+    tree = parse_newick("((a,b,c)left,(d,e,f)right)top;")
+    found = condense(tree, 3)
+    assert sorted(found.names) == ["left", "right", "top"]
+    assert "6 names are of nodes that are cells no more" in found.notes[-1]
+    assert "names" not in condense(parse_newick("((,,),(,,));"), 3).notes[-1]

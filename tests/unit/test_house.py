@@ -14,7 +14,7 @@ from cfgraph.cli import COMMANDS, cfgraph
 HOUSE = Path(__file__).parents[2]
 # A room and those below it; what a file imports must stand below (or beside) it. The first match counts.
 FLOORS = [
-    (0, r"cfgraph\.(errors|settings|called)"),
+    (0, r"cfgraph\.(errors|settings|called|loading)"),
     (1, r"cfgraph\.(address|arrangement|cells|dag|hierarchy|owner|events|patience)"),
     (2, r"cfgraph\.(growth|metric|shortest|blocks|measures|locate|slabs|dendrogram|pairs|cuts|judging|agreement|soundness)"),
     (3, r"cfgraph\.(sources|predictors|exports|report|windows|tallies|certificates)"),
@@ -127,3 +127,19 @@ def test_no_machine_and_no_registry_is_named():
         if (HOUSE / name).is_file() and name != "tests/unit/test_house.py"
     }
     assert not [name for name, text in texts.items() if wrong.search(text)]
+
+
+LOADED = "import cfgraph.store.graph, sys; print([name for name in ('pandas', 'pyarrow') if name in sys.modules])"
+
+
+def test_commands_and_workers_load_no_data_frames():
+    def loaded(code):
+        done = subprocess.run([sys.executable, "-c", f"{code}\n{LOADED}"], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    assert loaded("") == "['pandas', 'pyarrow']", "the driver does without by itself: cfgraph/loading.py has no use any more"
+    left_out = "from cfgraph.loading import leave_frames_out\nleave_frames_out()"
+    assert loaded(left_out) == "[]"
+    assert loaded(f"{left_out}\nimport cfgraph.store.graph, pandas, pyarrow") == "['pandas', 'pyarrow']"
+    for file in ("cfgraph/crew.py", "cli/__init__.py"):
+        assert "leave_frames_out()" in (HOUSE / file).read_text()

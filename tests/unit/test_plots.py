@@ -93,7 +93,10 @@ def test_hierarchies_of_different_shapes_are_matched_by_address(tmp_path):
     rows = {old: new for new, old in enumerate(kept)} | {-1: -1}
     cut = Cells(**{**part.take(kept), "parent": np.array([rows[p] for p in part.parent[kept]])})
     plot_cells([Panel(whole, "whole"), Panel(cut, "cut")], tmp_path / "h.svg")
-    assert any(words.startswith("At 17 common addresses") for words in comments_of(tmp_path / "h.svg"))
+    words = comments_of(tmp_path / "h.svg")
+    assert any(told.startswith("At 17 common addresses") for told in words)
+    assert {"1", "4"} <= words  # cells of levels 0 and 1 in the legend, which both have
+    assert "16" not in words  # of level 2: the other has 12
 
 
 def test_many_cells_are_crisp_pixels(tmp_path):
