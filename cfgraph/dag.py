@@ -120,10 +120,13 @@ def check_names(dag: Dag) -> None:
     leaves = (name for name, inside in zip(dag.names, inner.tolist(), strict=True) if name is not None and not inside)
     doubled = dict.fromkeys(name for name in leaves if name in seen or seen.add(name))
     if doubled:
-        shown = ", ".join(map(repr, list(doubled)[:SHOWN])) + (", ..." if len(doubled) > SHOWN else "")
-        raise InputError(
-            f"expected names that are of one leaf each, got {len(doubled)} that several have: {shown}; rename them"
-        )
+        told = show_names(list(doubled))
+        raise InputError(f"expected names that are of one leaf each, got {len(doubled)} that several have: {told}; rename them")
+
+
+def show_names(names: list[str]) -> str:
+    """The first few names, as messages show them."""
+    return ", ".join(map(repr, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
 
 
 def check_texts(dag: Dag) -> None:

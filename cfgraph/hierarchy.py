@@ -89,8 +89,7 @@ class Hierarchy(BaseModel):
                 f"imported ({self.origin}); `cfgraph ingest points` makes one of embeddings"
             )
 
-    @property
-    def held_cells(self) -> Cells:
+    def require_cells(self) -> Cells:
         """The cells; an ``InputError`` where the hierarchy holds none."""
         if self.cells is None:
             raise InputError(

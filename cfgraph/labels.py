@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Shaped
 
-from cfgraph.dag import SHOWN
+from cfgraph.dag import show_names
 from cfgraph.errors import InputError
 from cfgraph.sources.arrays import read_array
 from cfgraph.sources.named import NAME, TABLES, names_in, read_named_array, read_named_table
@@ -35,8 +35,7 @@ class Labels:
             raise InputError(f"expected a label for each of {len(self.names)} names, got {len(self.values)}")
         doubled = [name for name, times in Counter(self.names).items() if times > 1]
         if doubled:
-            told = ", ".join(map(repr, doubled[:SHOWN])) + (", ..." if len(doubled) > SHOWN else "")
-            raise InputError(f"expected one label a name, got several for {told}; leave all but one out")
+            raise InputError(f"expected one label a name, got several for {show_names(doubled)}; leave all but one out")
 
     @classmethod
     def read(cls, path: Path | str, *, key: str | None = None) -> "Labels":

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.cells import Cells
-from cfgraph.dag import SHOWN
+from cfgraph.dag import show_names
 from cfgraph.dendrogram import Dendrogram
 from cfgraph.errors import InputError
 from cfgraph.hierarchy import Hierarchy
@@ -84,10 +84,9 @@ class Leaves:
         point_of = {name: point for point, name in enumerate(self.names) if name is not None}
         unknown = [name for name in names if name not in point_of]
         if unknown:
-            shown = ", ".join(map(repr, unknown[:SHOWN])) + (", ..." if len(unknown) > SHOWN else "")
             raise InputError(
-                f"{len(unknown)} of {len(names)} names are of no leaf of {self.hierarchy.id!r}: {shown}; leave them out, or "
-                "rename them"
+                f"{len(unknown)} of {len(names)} names are of no leaf of {self.hierarchy.id!r}: {show_names(unknown)}; leave "
+                "them out, or rename them"
             )
         return np.array([point_of[name] for name in names], dtype=np.int64)
 

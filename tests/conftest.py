@@ -91,6 +91,18 @@ def new_id(store, request):
             store.remove(identifier)
 
 
+@pytest.fixture
+def place(tmp_path):
+    """Writes a file of bytes or text into the test's folder."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
 class CommandLine:
     """`cfgraph` as a process of its own."""
 

@@ -95,7 +95,7 @@ def export_hierarchy(hierarchy: "Hierarchy", path: str | Path, *, format: str | 
     chosen = choose_format(path, asked=format)
     if chosen == "maps":
         raise InputError(f"{hierarchy.id!r} is a hierarchy, which has no maps (a predictor has); use graphml or node-link")
-    hierarchy.held_cells  # noqa: B018 - asked before a file is begun
+    hierarchy.require_cells()  # before a file is begun
     _writer(chosen)(hierarchy, path)
 
 

@@ -35,7 +35,7 @@ def write_newick(hierarchy: "Hierarchy", path: str | Path) -> None:
 
 def tree_of(hierarchy: "Hierarchy", *, purpose: str) -> "Dag":
     """The dag of a hierarchy, where it is a tree with one root."""
-    links = hierarchy.held_cells.links
+    links = hierarchy.require_cells().links
     if links is not None:
         import numpy as np
 

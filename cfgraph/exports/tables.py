@@ -220,8 +220,7 @@ def edge_table(hierarchy: "Hierarchy") -> pa.Table:
 
 
 def _holding(hierarchy: "Hierarchy") -> "Hierarchy":
-    if hierarchy.cells is None:
-        raise InputError(f"hierarchy {hierarchy.id!r} holds no cells; read them from the store first")
+    hierarchy.require_cells()
     if hierarchy.point_nodes and hierarchy.cell_of_point is None:
         raise InputError(f"hierarchy {hierarchy.id!r} holds no points; read it with Store.read_whole, without a depth")
     return hierarchy

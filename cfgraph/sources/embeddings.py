@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.dag import SHOWN, Dag
+from cfgraph.dag import Dag, show_names
 from cfgraph.errors import InputError
 from cfgraph.sources.arrays import check_points, read_points
 from cfgraph.sources.named import NAME, names_in, read_named_array, read_named_table, table_header
@@ -57,7 +57,7 @@ class Embeddings:
         if len(set(names)) < len(names):
             seen: set[str] = set()
             doubled = dict.fromkeys(name for name in names if name in seen or seen.add(name))
-            raise InputError(f"expected one embedding a name, got several for {_told(list(doubled))}")
+            raise InputError(f"expected one embedding a name, got several for {show_names(list(doubled))}")
         from hashlib import sha256
 
         whole = sha256(digest.encode() + b"\0".join(name.encode() for name in names)).hexdigest()
@@ -109,13 +109,9 @@ class Embeddings:
         if unknown:
             raise InputError(
                 f"{len(unknown)} of {len(self.names)} embeddings are of names that the hierarchy does not have: "
-                f"{_told(unknown)}; leave them out, or rename them"
+                f"{show_names(unknown)}; leave them out, or rename them"
             )
         return np.array([node_of[name] for name in self.names], dtype=np.int64)
-
-
-def _told(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
 
 
 def _read_names(path: Path) -> tuple[tuple[str, ...] | None, list[str] | None]:

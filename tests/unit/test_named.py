@@ -13,18 +13,6 @@ VECTORS = np.array([[1.0, 2.0], [3.0, 4.5]])
 KINDS = {"embeddings": Embeddings, "labels": Labels}
 
 
-@pytest.fixture
-def place(tmp_path):
-    """Puts content into a file of the test's folder."""
-
-    def put(name, content):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return put
-
-
 def archive(path, **arrays):
     np.savez(path, **arrays)
     return path

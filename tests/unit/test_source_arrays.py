@@ -17,18 +17,6 @@ from cfgraph.sources.arrays import check_points, read_points
 TABLE = np.array([[1.0, -2.5, 3e-7], [4.0, 5.0, 6e8]])
 
 
-@pytest.fixture
-def place(tmp_path):
-    """Writes a file of bytes or text into the test's folder."""
-
-    def write(name, content):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
 def refuse(told, *arguments, **options):
     with pytest.raises(InputError, match=told) as caught:
         read_points(*arguments, **options)
