@@ -4,11 +4,13 @@ import json
 import signal
 import time
 
+import psutil
 import pytest
 
 from cfgraph.store.growing import Pending
 from cfgraph.train import train
 from tests.grown import grown_hierarchy
+from tests.processes import is_at_work
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +76,6 @@ def test_show_tells_who_works_and_how_fast(store, run, new_id, story):
 
 
 def test_a_worker_killed_in_a_crew_is_told_and_its_block_taken_over(store, run, new_id, story):
-    import psutil
-
     alone, copy = new_id("alone"), new_id("copy")
     run(*words(story, alone, to_depth=8))
     process = run.start("-v", "--log-format", "json", *words(story, copy, to_depth=8), "--workers", 2)
@@ -92,8 +92,6 @@ def test_a_worker_killed_in_a_crew_is_told_and_its_block_taken_over(store, run, 
 
 def start_crew(store, run, story, copy):
     """A rollout by two worker processes, both at work: the command, and the two."""
-    import psutil
-
     process = run.start("-v", "--log-format", "json", *words(story, copy, to_depth=9), "--workers", 2)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and len({lease.owner for lease in store.growing.at_work(copy)}) < 2:
@@ -108,7 +106,7 @@ def test_a_worker_that_is_stopped_does_not_keep_its_command_from_ending(store, r
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143, err
-    assert not any(worker.is_running() for worker in workers)
+    assert not any(is_at_work(worker) for worker in workers)
     run("verify", copy)
 
 

@@ -26,6 +26,7 @@ from cfgraph.train import train
 from cfgraph.verify import verify
 from tests.conftest import CommandLine
 from tests.grown import grown_hierarchy, ragged_hierarchy
+from tests.processes import is_at_work
 from tests.store.test_formats import COLUMNS, make_dag, make_metric_dag
 
 SETTINGS = Settings(_env_file=None)
@@ -181,9 +182,11 @@ def wait_for(condition, process):
 def admin_of(place: Place) -> psutil.Process | None:
     """The neo4j-admin that is at work."""
     pid = place.staging.read_pid()
-    with_main = pid is not None and psutil.pid_exists(pid)
-    process = psutil.Process(pid) if with_main else None
-    return process if process and "AdminTool" in " ".join(process.cmdline()) else None
+    try:
+        process = psutil.Process(pid) if pid is not None else None
+        return process if process and "AdminTool" in " ".join(process.cmdline()) else None
+    except psutil.NoSuchProcess:
+        return None
 
 
 def test_killed_at_any_moment_the_store_is_empty_or_whole(place, store, new_id):
@@ -202,7 +205,7 @@ def test_killed_at_any_moment_the_store_is_empty_or_whole(place, store, new_id):
         process.communicate()
         if name == "importing":
             assert place.count() == 0  # and the orphan is gone
-            assert not psutil.pid_exists(admin.pid)
+            assert not is_at_work(admin)
             assert not place.staging.directory.exists()
     process = begin(place)
     wait_for((place.staging.directory / "done").exists, process)
@@ -244,7 +247,7 @@ def test_neo4j_admin_killed_and_a_signal_to_us(place):
     process.send_signal(signal.SIGTERM)
     process.communicate()
     assert process.returncode == 143
-    assert not psutil.pid_exists(admin.pid)
+    assert not is_at_work(admin)
     assert not place.staging.directory.exists()
     assert place.count() == 0
 

@@ -27,6 +27,7 @@ from cfgraph.errors import InputError, LocalServerError
 from cfgraph.settings import Settings
 from cfgraph.store import local
 from cfgraph.store.local import Connection, LocalServer
+from tests.processes import is_at_work
 
 SETTINGS = Settings(_env_file=None)
 
@@ -101,13 +102,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def processes_of(directory: Path) -> list[psutil.Process]:
     """Every process that has the folder in its command line and is no zombie."""
-    found = psutil.process_iter(["cmdline", "status"])
+    found = psutil.process_iter(["cmdline"])
     return [
         process
         for process in found
-        if process.pid != os.getpid()
-        and process.info["status"] != psutil.STATUS_ZOMBIE
-        and str(directory) in " ".join(process.info["cmdline"] or [])
+        if process.pid != os.getpid() and str(directory) in " ".join(process.info["cmdline"] or []) and is_at_work(process)
     ]
 
 
