@@ -1,6 +1,11 @@
 """Other processes, as tests look at them."""
 
+import time
+from collections.abc import Iterable
+
 import psutil
+
+POLL_SECONDS = 0.05
 
 
 def is_at_work(process: psutil.Process) -> bool:
@@ -13,3 +18,11 @@ def is_at_work(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def await_ended(processes: Iterable[psutil.Process], *, seconds: float) -> list[psutil.Process]:
+    """Wait until processes run no more, children of this one or not; those that still do after so long."""
+    deadline = time.monotonic() + seconds
+    while (left := [process for process in processes if is_at_work(process)]) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return left

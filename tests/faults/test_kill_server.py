@@ -7,6 +7,7 @@ import psutil
 
 from tests.faults.gang import Gang
 from tests.faults.ground import MANY_BLOCKS, Ground
+from tests.processes import await_ended
 
 
 def test_server_killed(own_server, own_store, counts, chance, finding, tmp_path):
@@ -36,4 +37,4 @@ def kill_server(server):
     """Kill a local server and wait until its process is gone."""
     process = psutil.Process(server.status().pid)
     os.kill(process.pid, signal.SIGKILL)
-    psutil.wait_procs([process], timeout=30)
+    assert await_ended([process], seconds=30) == []
