@@ -27,6 +27,7 @@ from cfgraph.store.graph import Graph
 from cfgraph.store.importing import import_files, prepare_staging
 from cfgraph.store.local import Connection, LocalServer
 from cfgraph.store.records import properties_of
+from cfgraph.store.store import connect_to
 
 if TYPE_CHECKING:
     from cfgraph.train import TrainedPredictor
@@ -155,9 +156,7 @@ def write_files(
 
 def _check_empty(connection: Connection, hierarchy: Hierarchy, *, place: str) -> None:
     """Refuse a store that holds or serves anybody; say so where it holds just this hierarchy."""
-    password = connection.password.get_secret_value()
-    graph = Graph.connect(connection.uri, username=connection.username, password=password, database=connection.database)
-    with closing(graph):
+    with closing(connect_to(connection)) as graph:
         _check_unused(graph, place=place)
         nodes = graph.read("count_nodes")[0]["nodes"]
         if nodes == 0:

@@ -119,6 +119,13 @@ class LocalServer:
                     self._start()
                 return self._connection(self._known_start())
 
+    def await_end(self, *, seconds: float = KILL_SECONDS) -> bool:
+        """Wait for a server that ends; whether it did. One that was killed looks alive until its memory is given back."""
+        deadline = time.monotonic() + seconds
+        while self._is_alive() and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        return not self._is_alive()
+
     @contextlib.contextmanager
     def offline(self, *, check: Callable[[Connection], None]) -> Iterator["Launcher"]:
         """The server stopped, and started by nobody else, while the caller works on its files; then it is started again.
@@ -353,15 +360,12 @@ class LocalServer:
 
     def _signal(self, number: signal.Signals, *, wait_seconds: float) -> bool:
         """Send a signal to the server; whether it ended."""
-        deadline = time.monotonic() + wait_seconds
         pid = self.home.read_pid()
         # Looked at right before: as long as the lock is held, the process of that id is the server.
         if pid is not None and self._is_alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-        while self._is_alive() and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-        return not self._is_alive()
+        return self.await_end(seconds=wait_seconds)
 
 
 def _expand_user(directory: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from cfgraph.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
 from cfgraph.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
 from cfgraph.cells import EXPANDED, FRONTIER, Cells, known_values
-from cfgraph.errors import AddressError, InputError, NotFoundError, StoreRefusedError, VanishedError
+from cfgraph.errors import AddressError, InputError, NotFoundError, StoreRefusedError, StoreUnavailableError, VanishedError
 from cfgraph.hierarchy import Hierarchy
 from cfgraph.settings import Settings, load_settings
 from cfgraph.store import reading
@@ -27,6 +27,9 @@ from cfgraph.store.queries import load_query
 from cfgraph.store.records import hierarchy_of, predictor_of, properties_of
 from cfgraph.store.writing import SESSIONS, BlockWriter, Written, key_pages, label_list
 from cfgraph.train import TrainedPredictor
+
+if TYPE_CHECKING:
+    from cfgraph.store.local import Connection
 
 log = logging.getLogger("cfgraph.store")
 SCHEMA_VERSION = 2  # 2: data points
@@ -455,16 +458,25 @@ def connect(url: str, *, settings: Settings, say: Callable[[str], None]) -> Grap
     if url == "local" or url.startswith("local:"):
         from cfgraph.store.local import LocalServer
 
-        server = LocalServer.of_url(url, settings=settings, say=say).ensure()
-        return Graph.connect(
-            server.uri, username=server.username, password=server.password.get_secret_value(), database=server.database
-        )
+        server = LocalServer.of_url(url, settings=settings, say=say)
+        try:
+            return connect_to(server.ensure())
+        except StoreUnavailableError:
+            if not server.await_end():
+                raise
+            return connect_to(server.ensure())  # the first was on its way out: killed, and not gone yet
     _check_url(url)
     if settings.password is None:
         raise StoreRefusedError(f"{url} wants a password; set NEO4J_PASSWORD (and NEO4J_USERNAME, if it is not 'neo4j')")
     return Graph.connect(
         url, username=settings.username, password=settings.password.get_secret_value(), database=settings.database
     )
+
+
+def connect_to(server: "Connection") -> Graph:
+    """A connection to a local server."""
+    password = server.password.get_secret_value()
+    return Graph.connect(server.uri, username=server.username, password=password, database=server.database)
 
 
 def _check_url(url: str) -> None:

@@ -3,11 +3,8 @@
 import os
 import signal
 
-import psutil
-
 from tests.faults.gang import Gang
 from tests.faults.ground import MANY_BLOCKS, Ground
-from tests.processes import await_ended
 
 
 def test_server_killed(own_server, own_store, counts, chance, finding, tmp_path):
@@ -35,6 +32,5 @@ def test_server_killed(own_server, own_store, counts, chance, finding, tmp_path)
 
 def kill_server(server):
     """Kill a local server and wait until its process is gone."""
-    process = psutil.Process(server.status().pid)
-    os.kill(process.pid, signal.SIGKILL)
-    assert await_ended([process], seconds=30) == []
+    os.kill(server.status().pid, signal.SIGKILL)
+    assert server.await_end()

@@ -31,3 +31,18 @@ def test_a_write_survives_the_servers_death(tmp_path, monkeypatch, capfd):
     finally:
         server.stop()
     assert capfd.readouterr().err == ""
+
+
+def test_a_server_that_was_killed_a_moment_ago_is_started_again(tmp_path):
+    """Until the kernel has given its memory back it holds its lock and takes connections, and answers none."""
+    server = LocalServer(tmp_path / "store", settings=load_settings())
+    server.ensure()
+    try:
+        for _ in range(2):
+            process = server.status().pid
+            os.kill(process, signal.SIGKILL)
+            with Store.open(f"local:{tmp_path}/store") as store:
+                assert store.query("RETURN 1")[1] == [[1]]
+            assert server.status().pid != process
+    finally:
+        server.stop()
