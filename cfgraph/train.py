@@ -33,7 +33,8 @@ from cfgraph.errors import InputError, MissingExtraError
 from cfgraph.growth import Frontier, observe
 from cfgraph.hierarchy import Hierarchy, Identifier
 from cfgraph.predictors import AUTO, BASELINES, DEVICE, FAMILIES, NETWORKS, SEED
-from cfgraph.predictors.network import NetworkOptions, check_device, has_torch
+from cfgraph.predictors.network import check_device, has_torch
+from cfgraph.predictors.options import NetworkOptions
 from cfgraph.predictors.predictor import Predictor
 from cfgraph.predictors.recurrence import GROWTH_TOLERANCE, SPAN_TOLERANCE, Recurrence, span_residual
 from cfgraph.predictors.registry import dump_predictor, fit_predictor, load_predictor

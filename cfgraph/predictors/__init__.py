@@ -33,7 +33,7 @@ SEED = 0
 DEVICE = "cpu"
 
 _HOMES = {
-    "NetworkOptions": "network",
+    "NetworkOptions": "options",
     "Predictor": "predictor",
     "dump_predictor": "registry",
     "fit_predictor": "registry",

@@ -8,16 +8,14 @@ the latter as JSON, so that any machine can load it.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from jaxtyping import Float
 
 from cfgraph.errors import InputError
 from cfgraph.growth import Frontier, clip_residuals
-
-if TYPE_CHECKING:
-    from cfgraph.predictors.network import NetworkOptions
+from cfgraph.predictors.options import NetworkOptions
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Learning:
 
     seed: int = 0
     device: str = "cpu"
-    options: "NetworkOptions | None" = None
+    options: NetworkOptions | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

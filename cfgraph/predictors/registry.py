@@ -10,7 +10,8 @@ from jaxtyping import Float
 from cfgraph.errors import InputError
 from cfgraph.growth import Frontier
 from cfgraph.predictors import DEVICE, FAMILIES, SEED
-from cfgraph.predictors.network import NetworkOptions, check_device
+from cfgraph.predictors.network import check_device
+from cfgraph.predictors.options import NetworkOptions
 from cfgraph.predictors.predictor import Learning, Predictor
 
 _HOMES = {

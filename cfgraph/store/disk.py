@@ -18,6 +18,8 @@ REASONS = {
     errno.ENOTDIR: "a file is in the way",
 }
 
+FULL = "the disk of {} is full; free some space there (64 MB at least), or use another folder: --store local:DIR"
+
 
 @contextmanager
 def explaining_disk_errors(place: Path, *, otherwise: str) -> Iterator[None]:

@@ -23,10 +23,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from cfgraph.errors import LocalServerError
-from cfgraph.store.disk import write_private_file
+from cfgraph.store.disk import FULL, write_private_file
 from cfgraph.store.home import Home
 from cfgraph.store.launcher import Launcher, last_words
-from cfgraph.store.local import FULL
 from cfgraph.store.lock import is_locked
 
 PARTS = ("databases", "transactions")  # a database's folders in data/, each below its name

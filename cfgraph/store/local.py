@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from cfgraph.errors import InputError, LocalServerError
 from cfgraph.settings import Settings
-from cfgraph.store.disk import explaining_disk_errors
+from cfgraph.store.disk import FULL, explaining_disk_errors
 from cfgraph.store.home import ADDRESS, Home, Start, find_free_port, is_listening
 from cfgraph.store.lock import hold_lock, is_locked
 
@@ -36,7 +36,6 @@ KILL_SECONDS = 10
 PORT_TRIES = 5
 POLL_SECONDS = 0.05
 NEEDED_BYTES = 64 * 2**20  # below this a server starts badly or hangs, and there is no room for a graph anyway
-FULL = "the disk of {} is full; free some space there (64 MB at least), or use another folder: --store local:DIR"
 
 
 @dataclass(frozen=True)
