@@ -62,7 +62,7 @@ def test_crew_killed(ground_of, counts, chance, finding, tmp_path):
         with Gang(ground, ground.new_id(), folder=tmp_path, count=1, options=["--workers", str(WORKERS)]) as gang:
             due = None
             for now in gang.ticks():
-                gang.tend(codes=(1,))  # all four were killed
+                gang.tend(codes=(137,))  # all four were killed
                 crew = psutil.Process(gang.members[0].process.pid).children() if gang.members[0].told("begin") else []
                 due = due or now + moments.uniform(0, 1)
                 if crew and now >= due and finding.faults < counts.crew_kills:
