@@ -23,7 +23,7 @@ from cfgraph import errors
 from cfgraph.errors import CfgraphError, InputError, NotFoundError, VanishedError, WorkersLostError
 from cfgraph.events import Event, Observer
 from cfgraph.loading import leave_frames_out
-from cfgraph.patience import Patience
+from cfgraph.patience import DRIVER_SECONDS, Patience
 
 # The driver is imported where it is used: a worker process has something to say before it is loaded.
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 WORKERS_MAX = 256
 TICK_SECONDS = 0.2  # how soon a crew hears that it is to stop
 END_SECONDS = 20.0  # how long a worker may take to end once it was asked to; what it leaves behind, a lease, ends by itself
-RETRY_SECONDS = 2.0  # how long the driver tries by itself; then the worker waits for the store in its own, patient way
 
 
 @dataclass(frozen=True)
@@ -213,7 +212,7 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
 
     growth = GrownBy(**job.growth)
     patience = Patience(job.outage_seconds, halted=halted.is_set, tell=_tell_action)
-    graph = patience.heal(lambda: Graph.connect(**job.access, retry_seconds=RETRY_SECONDS))
+    graph = patience.heal(lambda: Graph.connect(**job.access, retry_seconds=DRIVER_SECONDS))
     with Store(graph) as store:
         hierarchy, trained = patience.heal(lambda: _read_task(store, job.identifier, growth))
         worker = Worker(

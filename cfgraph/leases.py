@@ -77,7 +77,7 @@ class LeaseKeeper:
             if held:
                 with suppress(CfgraphError):  # tried again soon; where it stays away, the fence will tell
                     self._growing.renew(self._identifier, list(held), lease_seconds=self._seconds(), rate=self._rate())
-                self._tell_of_the_longest(held)
+                    self._tell_of_the_longest(held)
 
     def _tell_of_the_longest(self, held: dict[Lease, float]) -> None:
         lease, since = min(held.items(), key=lambda item: item[1])

@@ -8,6 +8,7 @@ from typing import TypeVar
 from cfgraph.errors import StoreUnavailableError
 
 POLL_SECONDS = 0.25  # how often one whose store is away looks again
+DRIVER_SECONDS = 2.0  # how long the driver tries by itself, with longer and longer pauses; then patience does
 Outcome = TypeVar("Outcome")
 
 

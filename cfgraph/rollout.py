@@ -5,7 +5,8 @@ The verb plans the growth, pins the plan in the graph, or joins the one that is 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from cfgraph.errors import InputError
 from cfgraph.growth import CELLS_MAX, check_growth, count_growth
 from cfgraph.hierarchy import Hierarchy, recipe_digest
 from cfgraph.metric import depth_for_precision
+from cfgraph.patience import DRIVER_SECONDS
 from cfgraph.store.growing import GrownBy
 from cfgraph.watch import Status, Watch
 from cfgraph.worker import LEASE_SECONDS, OUTAGE_SECONDS, Worker
@@ -114,7 +116,8 @@ def rollout(
     watch = Watch(store, target, growth, show=show)
     options = {"lease_seconds": lease_seconds, "outage_seconds": outage_seconds, "observe": watch.note}
     if workers == 1:
-        finished = Worker(store, target, rule, growth, halted=interrupted, **options).run()
+        with _own_store(store) as own:
+            finished = Worker(own, target, rule, growth, halted=interrupted, **options).run()
     else:
         crew = Crew(store, target.id, growth, workers=workers, device=device, **options)
         finished, warnings = _work(crew, interrupted=interrupted, warnings=warnings)
@@ -128,6 +131,20 @@ def rollout(
         taken_over=watch.taken_over,
         warnings=warnings,
     )
+
+
+@contextmanager
+def _own_store(store: "Store") -> Iterator["Store"]:
+    """The store over a connection of a worker's own, where it is the worker that waits for a server that is away."""
+    from cfgraph.store import Store
+    from cfgraph.store.graph import Graph
+
+    access = store.graph.access
+    if access is None:  # the caller's own driver
+        yield store
+        return
+    with Store(Graph.connect(**access.reveal(), retry_seconds=DRIVER_SECONDS)) as own:
+        yield own
 
 
 def _work(crew: Crew, *, interrupted: Callable[[], bool], warnings: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:

@@ -4,14 +4,17 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import neo4j
 import numpy as np
 import pytest
+from neo4j.exceptions import DriverError
 
 from cfgraph import rollout as rollout_module
 from cfgraph.cells import EXPANDED, FRONTIER
 from cfgraph.errors import InputError, NotFoundError, VanishedError
 from cfgraph.growth import grow
 from cfgraph.metric import truncation_bound
+from cfgraph.patience import DRIVER_SECONDS
 from cfgraph.rollout import Stop, rollout
 from cfgraph.store import writing
 from cfgraph.store.growing import Pending
@@ -302,3 +305,19 @@ def test_a_worker_does_not_complete_what_is_being_removed(store, new_id, grown):
     with pytest.raises(VanishedError, match="was removed meanwhile"):
         worker.run()
     assert store.hierarchy(part.id).state == "removing"
+
+
+def test_a_single_worker_waits_for_the_store_over_a_connection_of_its_own(store, new_id, grown, monkeypatch):
+    """As those of a crew do: the driver's own waits grow to half a minute, in which leases end unrenewed."""
+    opened, make = [], neo4j.GraphDatabase.driver
+
+    def note(*uri, **options):
+        opened.append((make(*uri, **options), options["max_transaction_retry_time"]))
+        return opened[-1][0]
+
+    monkeypatch.setattr(neo4j.GraphDatabase, "driver", note)
+    assert copy_of(store, grown, new_id("copy")).finished
+    ((driver, seconds),) = opened
+    assert seconds == DRIVER_SECONDS
+    with pytest.raises(DriverError, match="closed"):
+        driver.verify_connectivity()
