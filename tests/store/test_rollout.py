@@ -13,6 +13,7 @@ from cfgraph import rollout as rollout_module
 from cfgraph.cells import EXPANDED, FRONTIER
 from cfgraph.errors import InputError, NotFoundError, VanishedError
 from cfgraph.growth import grow
+from cfgraph.leases import LeaseKeeper
 from cfgraph.metric import truncation_bound
 from cfgraph.patience import DRIVER_SECONDS
 from cfgraph.rollout import Stop, rollout
@@ -117,6 +118,7 @@ def claim(store, id, *, owner, lease_seconds, token=None):
     return store.growing.claim_frontier(id, [TOP], owner=owner, token=token, lease_seconds=lease_seconds)
 
 
+LEASE_SECONDS = 3.0  # long enough to be renewed in time on a busy machine
 TOP = Pending("/", seed="/0/0")
 
 
@@ -144,6 +146,19 @@ def test_a_late_write_is_refused(store, new_id, grown):
     assert len(store.read(report.id)) == 1 + 3 + 9 + 27 + 81 + 243 + 729
     assert claim(store, report.id, owner="late", lease_seconds=60).done == {"/"}
     assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": report.id})[1] == [[0]]
+
+
+def test_a_block_that_takes_longer_than_its_lease_keeps_it_and_is_told_once(store, new_id, grown):
+    report = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
+    (lease,) = claim(store, report.id, owner="patient", lease_seconds=LEASE_SECONDS).leases
+    told = []
+    keeper = LeaseKeeper(store.growing, report.id, lease_seconds=lambda: LEASE_SECONDS, rate=lambda: 0.0, outlasted=told.append)
+    with keeper:
+        keeper.hold(lease)
+        time.sleep(2 * LEASE_SECONDS)
+        assert store.growing.renew(report.id, [lease], lease_seconds=LEASE_SECONDS) == {lease}
+        assert told == [lease]
+    assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": report.id})[1] == [[0]]  # given back
 
 
 def test_a_write_that_waits_for_a_lock_past_its_time_is_tried_again(store, new_id, grown):
