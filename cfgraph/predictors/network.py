@@ -8,6 +8,7 @@ thread, because sums over several come out differently from run to run; the only
 """
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -60,14 +61,14 @@ class Network(Predictor):
     device: str = "cpu"
 
     @classmethod
+    @abstractmethod
     def see(cls, frontier: Frontier) -> Float[np.ndarray, "cells inputs"]:
         """What the network sees of each cell."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def _spread(cls, seen: np.ndarray, *, dimension: int) -> tuple[np.ndarray, np.ndarray]:
         """What is subtracted from, and what divides, each input."""
-        raise NotImplementedError
 
     def _tuples(self, frontier: Frontier) -> Float[np.ndarray, "cells arity dim"]:
         output = np.empty((len(frontier), self.arity * self.dimension))

@@ -8,7 +8,8 @@ and grown further.
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,24 +173,19 @@ def _fault(found: Mapping[str, Any]) -> str:
     return f"it lacks {place!r}" if found["type"] == "missing" else f"{place}: {found['msg']}"
 
 
-class _explained:  # noqa: N801 - used like a function, in a `with`
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
     """Whatever is wrong with the values of a file is told as its damage."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValidationError):
-            raise _damaged(self.path, faults_in(error)) from error
-        if isinstance(error, OverflowError | MemoryError):
-            raise _damaged(self.path, "a number in its metadata is too large") from error
-        if isinstance(error, KeyError):
-            raise _damaged(self.path, f"it lacks {error.args[0]!r}") from error
-        if isinstance(error, InputError | ValueError | TypeError | AttributeError | pa.ArrowException):
-            raise _damaged(self.path, _first_line(error)) from error
+    try:
+        yield
+    except ValidationError as error:
+        raise _damaged(path, faults_in(error)) from error
+    except (OverflowError, MemoryError) as error:
+        raise _damaged(path, "a number in its metadata is too large") from error
+    except KeyError as error:
+        raise _damaged(path, f"it lacks {error.args[0]!r}") from error
+    except (InputError, ValueError, TypeError, AttributeError, pa.ArrowException) as error:
+        raise _damaged(path, _first_line(error)) from error
 
 
 # -- as it was exported

@@ -16,7 +16,8 @@ def test_lease_outlasted(ground_of, finding, tmp_path):
         outlasted, lost = gang.told("outlast_lease"), gang.told("lose_lease")
         written = gang.told("write_block")
         quick = max(event["seconds"] for event in written) < 2 * LEASE_SECONDS  # a machine too fast for this test
-        assert {event["level"] for event in outlasted + lost} == {"warning"} or quick
+        assert outlasted or lost or quick
+        assert {event["level"] for event in outlasted + lost} <= {"warning"}
         finding.faults = len(written)
         finding.remarks.append(f"{len(outlasted)} workers warned, leases renewed; {len(lost)} leases lost all the same")
         finding.add(ground.check(gang.copy))

@@ -131,7 +131,9 @@ class TestRunning:
         assert finish(begin(running.home.directory)) == (f"{running.status().uri} {running.status().pid}", "")
 
     def test_files_are_the_owners(self, running: LocalServer) -> None:
-        mode = lambda path: stat.S_IMODE(path.stat().st_mode)  # noqa: E731 - said once, used below
+        def mode(path: Path) -> int:
+            return stat.S_IMODE(path.stat().st_mode)
+
         home = running.home
         assert mode(home.directory) == 0o700
         assert [mode(path) for path in (home.password_file, home.conf / "neo4j.conf", home.directory / "server.json")] == [

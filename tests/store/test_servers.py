@@ -7,6 +7,8 @@ import shutil
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,8 +74,7 @@ def test_settings_of_compose_are_the_servers(plain: Server):
 def tom(plain: Server):
     """Makes another user, whose wrong passwords lock nobody else out."""
     with plain.open() as store:
-        make = lambda rest: store.query(f"CREATE USER tom SET PASSWORD 'long enough' {rest}", write=True)  # noqa: E731 - used below
-        yield make
+        yield lambda rest: store.query(f"CREATE USER tom SET PASSWORD 'long enough' {rest}", write=True)
         store.query("DROP USER tom IF EXISTS", write=True)
 
 
@@ -292,30 +293,28 @@ class TestWhatIsNoServer:
         assert ("bolt in place of neo4j" in str(caught.value)) == (scheme == "neo4j")
 
 
-class answering:  # noqa: N801 - read as a verb
+@contextmanager
+def answering(answer: bytes) -> Iterator[int]:
     """A port that answers whatever comes with the same bytes."""
+    listener = socket.create_server(("127.0.0.1", 0))
 
-    def __init__(self, answer: bytes):
-        self._answer, self._listener = answer, socket.create_server(("127.0.0.1", 0))
-
-    def __enter__(self) -> int:
-        threading.Thread(target=self._serve, daemon=True).start()
-        return self._listener.getsockname()[1]
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _serve(self) -> None:
+    def serve() -> None:
         while True:
             try:
-                arrived, _ = self._listener.accept()
+                arrived, _ = listener.accept()
             except OSError:
                 return
             with arrived:
                 arrived.recv(100)
-                arrived.sendall(self._answer)
+                arrived.sendall(answer)
                 arrived.recv(100)  # until the other side goes
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
 
 
 class TestWhoseFault:
