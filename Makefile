@@ -5,7 +5,7 @@ BIN := .venv/bin
 export CFGRAPH_ENV_FILE =
 
 # Neo4j's long-term release, the oldest that cfgraph works with, and a Java that it wants: Java 21, as a wheel of its own.
-LTS := $(patsubst cfgraph/store/jars/neo4j-%.txt,%,$(lastword $(wildcard cfgraph/store/jars/neo4j-5.26.*.txt)))
+LTS := $(patsubst cfgraph/server/jars/neo4j-%.txt,%,$(lastword $(wildcard cfgraph/server/jars/neo4j-5.26.*.txt)))
 LTS_TESTS := tests/store tests/cli tests/acceptance/test_promises.py
 
 .PHONY: demo test test-lts faults bench lint docs install clean

@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.finding import Finding, Wanted, rate
 from benchmarks.rounds import Say, ratios
-from cfgraph.bulk import export_bulk, write_files
+from cfgraph.server.importing import OFF_HEAP
+from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.sources import cfg
 from cfgraph.store import Store
-from cfgraph.store.importing import OFF_HEAP
-from cfgraph.store.local import LocalServer
+from cfgraph.transfer.bulk import export_bulk, write_files
 
 ID = "bench"
 SETTINGS = Settings(_env_file=None)
@@ -29,7 +29,7 @@ OUTSIDE = ("stop", "start")  # what is told apart
 PROGRAM = """
 import json, resource, sys
 from pathlib import Path
-from cfgraph.bulk import ingest_bulk
+from cfgraph.transfer.bulk import ingest_bulk
 from cfgraph.settings import Settings
 from cfgraph.sources import cfg
 source = cfg.field(id=sys.argv[2], depth=int(sys.argv[3]))

@@ -68,8 +68,8 @@ def _judge_digits(*, say: Say) -> Finding:
     from sklearn.model_selection import train_test_split
     from threadpoolctl import threadpool_limits
 
-    from cfgraph.evaluate import evaluate
-    from cfgraph.labels import Labels
+    from cfgraph.files.labels import Labels
+    from cfgraph.judging.evaluate import evaluate
     from cfgraph.sources import logits
 
     say(f"class trees of hand-written digits: {SPLITS} splits")

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.finding import Finding, Wanted
 from benchmarks.rounds import Rival, Say, ratios, take_turns
-from cfgraph.shortest import Edges, pair_distances
+from cfgraph.metric.shortest import Edges, pair_distances
 
 PAIRS = 1_000
 PAIRS_OF_NETWORKX = 20  # a round

@@ -9,10 +9,10 @@ import numpy as np
 from benchmarks.finding import Finding, Wanted, rate
 from benchmarks.rounds import Rival, Say, ratios, take_turns
 from benchmarks.subject import forget_views, learn_rule, make_subject
-from cfgraph.cells import Cells
-from cfgraph.exports import to_networkx
-from cfgraph.growth import grow
-from cfgraph.metric import path_distances
+from cfgraph.formats import to_networkx
+from cfgraph.metric.distances import path_distances
+from cfgraph.model.cells import Cells
+from cfgraph.model.growth import grow
 
 PAIRS = 1_000_000
 PAIRS_OF_NETWORKX = 10  # a round

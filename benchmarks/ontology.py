@@ -10,9 +10,9 @@ from benchmarks.dag_paths import ONTOLOGY, make_dag
 from benchmarks.finding import Finding, Wanted
 from benchmarks.graph import Bench
 from benchmarks.rounds import Say
-from cfgraph.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources import edges
-from cfgraph.verify import verify
+from cfgraph.store.verify import verify
 
 ID = "bench-ontology"
 STAGES = ("read", "write", "verify")

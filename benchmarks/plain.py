@@ -19,7 +19,7 @@ from typing import Any
 import neo4j
 import numpy as np
 
-from cfgraph.cells import STATE_NAMES, Cells
+from cfgraph.model.cells import STATE_NAMES, Cells
 
 BATCH_SIZES = (1_000, 2_000, 5_000, 10_000, 20_000)
 FETCH_SIZE = 10_000  # records the server sends at once; the driver's own choice, 1,000, is no faster

@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.finding import Finding, Wanted
 from benchmarks.rounds import Rival, Say, ratios, take_turns
-from cfgraph.dendrogram import Dendrogram
-from cfgraph.judging import dendrogram_purity
+from cfgraph.judging.against_data import dendrogram_purity
+from cfgraph.judging.dendrogram import Dendrogram
 
 CLASSES = 100
 TIMES_WIDE = 10  # a star takes some milliseconds: as often in a round

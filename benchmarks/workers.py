@@ -12,12 +12,12 @@ from benchmarks.finding import Finding, Wanted, rate
 from benchmarks.graph import COPY, OURS, Bench, check_count, store_write, write_prefix
 from benchmarks.rounds import Rival, Say, take_turns
 from benchmarks.subject import PREFIX_DEPTH, make_subject
-from cfgraph.crew import Crew
-from cfgraph.events import Event
-from cfgraph.rollout import Stop, copy_prefix, plan_growth, rollout
+from cfgraph.growing.crew import Crew
+from cfgraph.growing.events import Event
+from cfgraph.growing.rollout import Stop, copy_prefix, plan_growth, rollout
+from cfgraph.growing.worker import LEASE_SECONDS, OUTAGE_SECONDS, Worker
 from cfgraph.store import graph, writing
 from cfgraph.store.growing import GrownBy, Pending
-from cfgraph.worker import LEASE_SECONDS, OUTAGE_SECONDS, Worker
 
 WORKERS = 3
 LEASING = ("claim_frontier", "fence_block", "renew_leases", "release_leases")

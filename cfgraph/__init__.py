@@ -20,21 +20,33 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Cells": "cfgraph.cells",
+    "Cells": "cfgraph.model.cells",
     "Certificate": "cfgraph.metric",
     "CfgraphError": "cfgraph.errors",
     "ClassificationField": "cfgraph.estimator",
-    "Frontier": "cfgraph.growth",
-    "Hierarchy": "cfgraph.hierarchy",
-    "Stop": "cfgraph.rollout",
+    "Frontier": "cfgraph.model.growth",
+    "Hierarchy": "cfgraph.model.hierarchy",
+    "Stop": "cfgraph.growing.rollout",
     "Store": "cfgraph.store",
-    "TrainedPredictor": "cfgraph.train",
-    "find_path": "cfgraph.path",
-    "grow": "cfgraph.growth",
-    "to_networkx": "cfgraph.exports",
+    "TrainedPredictor": "cfgraph.learning.train",
+    "compare": "cfgraph.comparing.compare",
+    "evaluate": "cfgraph.judging.evaluate",
+    "find_path": "cfgraph.metric.path",
+    "grow": "cfgraph.model.growth",
+    "rollout": "cfgraph.growing.rollout",
+    "to_networkx": "cfgraph.formats",
+    "train": "cfgraph.learning.train",
+    "verify": "cfgraph.store.verify",
 }
-_VERBS = ("compare", "evaluate", "rollout", "train", "verify")  # modules that are called like their function (called.py)
-_MODULES = ("address", "exports", "growth", "metric", "plots", "predictors", "sources", *_VERBS)
+_MODULES = {
+    "address": "cfgraph.model.address",
+    "formats": "cfgraph.formats",
+    "growth": "cfgraph.model.growth",
+    "metric": "cfgraph.metric",
+    "plots": "cfgraph.plots",
+    "predictors": "cfgraph.predictors",
+    "sources": "cfgraph.sources",
+}
 
 __all__ = [*_PUBLIC, *_MODULES, "__version__"]
 
@@ -43,7 +55,7 @@ def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)
     if name in _MODULES:
-        return import_module(f"cfgraph.{name}")
+        return import_module(_MODULES[name])
     raise AttributeError(f"module 'cfgraph' has no attribute {name!r}; it has {', '.join(__all__)}")
 
 

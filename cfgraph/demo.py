@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfgraph.compare import compare
+from cfgraph.comparing.compare import compare
+from cfgraph.comparing.report import Report
 from cfgraph.errors import NotFoundError
-from cfgraph.hierarchy import Hierarchy
+from cfgraph.growing.rollout import Stop, rollout
+from cfgraph.learning.train import train
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.plots import Panel, plot_cells
-from cfgraph.report import Report
-from cfgraph.rollout import Stop, rollout
-from cfgraph.train import train
 
 if TYPE_CHECKING:
     from cfgraph.store import Store

@@ -14,16 +14,16 @@ from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cfgraph.address import ROOT, check_id
-from cfgraph.cells import Cells
+from cfgraph.checks import check_deepest_key, check_integer
 from cfgraph.errors import EstimatorError, InputError
-from cfgraph.growth import grow
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.locate import locate
+from cfgraph.learning.train import AUTO, TrainedPredictor, train
+from cfgraph.metric.locate import locate
+from cfgraph.model.address import ROOT, check_id
+from cfgraph.model.cells import Cells
+from cfgraph.model.growth import grow
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources import defaults
-from cfgraph.sources.parameters import check_deepest_key, check_integer
 from cfgraph.sources.points import points
-from cfgraph.train import AUTO, TrainedPredictor, train
 
 DEPTH = 3
 LEVEL = 1

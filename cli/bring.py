@@ -8,7 +8,7 @@ from .context import Context
 from .output import progress_bar
 
 if TYPE_CHECKING:
-    from cfgraph.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import Hierarchy
     from cfgraph.sources.field import Field
 
 
@@ -28,7 +28,7 @@ def bring(context: Context, source: "Field | Hierarchy", *, bulk: bool = False) 
 
 
 def _write(context: Context, source: "Field | Hierarchy") -> tuple["Hierarchy", int, int]:
-    from cfgraph.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import Hierarchy
 
     hierarchy = source if isinstance(source, Hierarchy) else source.grow()
     with context.open_store() as store, progress_bar(f"ingest {hierarchy.id}") as progress:
@@ -37,7 +37,7 @@ def _write(context: Context, source: "Field | Hierarchy") -> tuple["Hierarchy", 
 
 
 def _write_in_bulk(context: Context, source: "Field | Hierarchy") -> tuple["Hierarchy", int, int]:
-    from cfgraph.bulk import ingest_bulk
+    from cfgraph.transfer.bulk import ingest_bulk
 
     with progress_bar("writing files") as progress:
         report = ingest_bulk(context.store_url, source, settings=context.settings, say=context.say, progress=progress)

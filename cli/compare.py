@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from cfgraph.compare_names import NameComparison, TreeAgreement
-    from cfgraph.measures import PathDistortion
-    from cfgraph.report import Comparison, Report, SeedsReport, Spread
+    from cfgraph.comparing.measures import PathDistortion
+    from cfgraph.comparing.report import Comparison, Report, SeedsReport, Spread
+    from cfgraph.judging.compare_names import NameComparison, TreeAgreement
     from cfgraph.store import Store
 
 WIDTH = 100  # columns, where stdout is no terminal
@@ -58,7 +58,7 @@ def command(
     they share, and how the path metrics differ; of trees, over the leaves (or data points) that both have, Robinson-Foulds,
     triplet distance, Fowlkes-Mallows by level and cophenetic correlation.
     """
-    from cfgraph.compare import compare
+    from cfgraph.comparing.compare import compare
 
     with context.open_store() as store, progress_bar(f"compare {predicted}") as progress:
         by = by or _fit(store, true, predicted)
@@ -91,8 +91,8 @@ def _fit(store: "Store", true: str, predicted: str) -> str:
 
 
 def _compare_names(store: "Store", true: str, predicted: str, *, embeddings: Path | None, **options: int) -> "NameComparison":
-    from cfgraph.compare_names import compare_names
-    from cfgraph.sources.embeddings import Embeddings
+    from cfgraph.files.embeddings import Embeddings
+    from cfgraph.judging.compare_names import compare_names
 
     vectors = None if embeddings is None else Embeddings.read(embeddings)
     return compare_names(store.read_whole(true), store.read_whole(predicted), embeddings=vectors, **options)

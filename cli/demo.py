@@ -12,8 +12,8 @@ from .context import Context, pass_context
 from .output import print_table, progress_bar
 
 if TYPE_CHECKING:
+    from cfgraph.comparing.report import Comparison
     from cfgraph.demo import Outcome, Question
-    from cfgraph.report import Comparison
 
 
 @click.command("demo", epilog="Example: cfgraph demo --output demo-output")
@@ -61,7 +61,7 @@ def _bars(open_bars: ExitStack) -> Callable[[str], Callable[[int, int], None]]:
 
 
 def _print_outcome(number: int, outcome: "Outcome") -> None:
-    from cfgraph.report import DISTORTION_REMARK
+    from cfgraph.comparing.report import DISTORTION_REMARK
 
     chapter, report = outcome.chapter, outcome.report
     click.secho(f"\n{number}. {chapter.title}", bold=True)

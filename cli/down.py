@@ -14,7 +14,7 @@ def command(context: Context, format: str) -> None:
 
     What it holds stays in its folder. It is no error where nothing runs.
     """
-    from cfgraph.store.local import LocalServer
+    from cfgraph.server.local import LocalServer
 
     server = LocalServer.of_url(context.store_url, settings=context.settings, say=context.say)
     stopped = server.stop()

@@ -10,7 +10,7 @@ from .context import Context, pass_context
 from .output import json_value, print_table
 
 if TYPE_CHECKING:
-    from cfgraph.evaluate import Evaluation
+    from cfgraph.judging.evaluate import Evaluation
 
 
 @click.command("evaluate", epilog="Example: cfgraph evaluate digits --labels classes.npy --clusters 10")
@@ -45,9 +45,9 @@ def command(
     leaf purity; with embeddings Dasgupta's cost with its bound, Moseley and Wang's revenue and the cophenetic correlation;
     for a cut NMI, ARI, accuracy and Fowlkes-Mallows.
     """
-    from cfgraph.evaluate import Cut, evaluate
-    from cfgraph.labels import Labels
-    from cfgraph.sources.embeddings import Embeddings
+    from cfgraph.files.embeddings import Embeddings
+    from cfgraph.files.labels import Labels
+    from cfgraph.judging.evaluate import Cut, evaluate
 
     cut = Cut.of(clusters=clusters, height=height, level=level)
     classes = Labels.read(labels, key=key)

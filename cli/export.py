@@ -9,9 +9,9 @@ from .context import Context, pass_context
 from .output import progress_bar
 
 if TYPE_CHECKING:
-    from cfgraph.hierarchy import Hierarchy
+    from cfgraph.learning.train import TrainedPredictor
+    from cfgraph.model.hierarchy import Hierarchy
     from cfgraph.store import Store
-    from cfgraph.train import TrainedPredictor
 
 
 FOLDER_FORMAT = "neo4j-admin"
@@ -46,9 +46,9 @@ def command(context: Context, id: str, output: Path, format: str | None, depth: 
     parquet and neo4j-admin take complete hierarchies as a whole, with the predictors that grew them. They and csv stream:
     memory does not grow with the number of cells.
     """
-    from cfgraph.exports import check_place, choose_format
-    from cfgraph.exports.csv import is_one_file
-    from cfgraph.exports.files import check_folder
+    from cfgraph.files.whole import check_folder
+    from cfgraph.formats import check_place, choose_format
+    from cfgraph.formats.csv import is_one_file
 
     output = STDOUT if output == Path("-") else output
     if format == FOLDER_FORMAT:
@@ -61,9 +61,9 @@ def command(context: Context, id: str, output: Path, format: str | None, depth: 
 
 
 def _export_folder(context: Context, identifier: str, folder: Path, *, depth: int | None) -> None:
-    from cfgraph.bulk import export_bulk
     from cfgraph.errors import InputError
-    from cfgraph.exports.files import check_folder
+    from cfgraph.files.whole import check_folder
+    from cfgraph.transfer.bulk import export_bulk
 
     if depth is not None:
         raise InputError(f"--depth is for the other formats; {FOLDER_FORMAT} writes the whole hierarchy")
@@ -75,7 +75,7 @@ def _export_folder(context: Context, identifier: str, folder: Path, *, depth: in
 
 def _export(store: "Store", identifier: str, path: Path, *, chosen: str, depth: int | None) -> None:
     from cfgraph.errors import InputError, NotFoundError
-    from cfgraph.exports import export_hierarchy, export_predictor
+    from cfgraph.formats import export_hierarchy, export_predictor
 
     try:
         hierarchy = store.hierarchy(identifier)
@@ -102,7 +102,7 @@ def _read(store: "Store", hierarchy: "Hierarchy", *, depth: int | None) -> "Hier
 
 
 def _export_streamed(store: "Store", identifier: str, path: Path, *, chosen: str) -> None:
-    from cfgraph.backup import export_csv, export_parquet
+    from cfgraph.transfer.backup import export_csv, export_parquet
 
     write = {"csv": export_csv, "parquet": export_parquet}[chosen]
     with progress_bar(f"export {identifier}") as progress:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from cfgraph.watch import Status
+    from cfgraph.growing.status import Status
 
 FORMAT = click.option(
     "--format", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="How to print."

@@ -20,7 +20,7 @@ def command(context: Context, id: str, first: str, second: str, format: str) -> 
     A cell is named by its address, or by its name where it has one (what looks like an address is one). Where cells have
     several parents the way is the shortest one up and down; cells below different roots have none.
     """
-    from cfgraph.path import find_path
+    from cfgraph.metric.path import find_path
 
     with context.open_store() as store:
         path = find_path(store, id, first=first, second=second)

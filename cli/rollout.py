@@ -42,7 +42,7 @@ def command(context: Context, id: str, predictor: str, copy_as: str | None, **op
     killed goes on with the same command and ends with the same graph. The same command elsewhere, against the same store,
     joins in: each worker leases blocks, renews its leases while it works, and takes over those that have ended.
     """
-    from cfgraph.rollout import Stop, rollout
+    from cfgraph.growing.rollout import Stop, rollout
 
     stop = Stop(depth=options["to_depth"], precision=options["precision"], cells=options["cells"], seconds=options["seconds"])
     with context.open_store() as store, growth_line(copy_as or id) as show, _stop_signals() as interrupted:

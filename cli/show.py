@@ -11,7 +11,7 @@ from .context import Context, pass_context
 from .output import cell_text, json_value, print_table
 
 if TYPE_CHECKING:
-    from cfgraph.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import Hierarchy
     from cfgraph.store.growing import GrownBy
 
 
@@ -53,7 +53,7 @@ def _describe(store: Any, id: str, *, digest: bool) -> dict[str, Any]:
 
 
 def _describe_growth(store: Any, hierarchy: "Hierarchy", growth: "GrownBy") -> dict[str, Any]:
-    from cfgraph.watch import growth_status
+    from cfgraph.growing.status import growth_status
 
     status = growth_status(store, hierarchy, growth)
     return {

@@ -9,7 +9,7 @@ import click
 from .context import Context, pass_context
 
 if TYPE_CHECKING:
-    from cfgraph.store.local import ServerStatus
+    from cfgraph.server.local import ServerStatus
 
 FORMAT = click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print.")
 
@@ -22,7 +22,7 @@ def command(context: Context, format: str) -> None:
 
     Nothing is started. The username is neo4j; the password is in the file `password` of the directory.
     """
-    from cfgraph.store.local import LocalServer
+    from cfgraph.server.local import LocalServer
 
     server = LocalServer.of_url(context.store_url, settings=context.settings, say=context.say)
     print_values(values_of(server.status()), format=format)

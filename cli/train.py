@@ -22,7 +22,7 @@ def command(context: Context, id: str, depth: int, name: str, family: str, seed:
     The deepest observed parents are held out to judge by; `auto` takes the family that is best on them. The table shows
     every judged family's error there, and a predictor that is no better than the best baseline is FLAGGED.
     """
-    from cfgraph.train import train
+    from cfgraph.learning.train import train
 
     with context.open_store() as store:
         observed = store.hierarchy(id).with_cells(store.read(id, depth=max(depth, 0)))

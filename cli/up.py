@@ -15,7 +15,7 @@ def command(context: Context, format: str) -> None:
     Every command starts it when it is needed; this does so ahead of time. The first start fetches Neo4j (170 MB, once
     for all folders). It stays until `cfgraph down`.
     """
-    from cfgraph.store.local import LocalServer
+    from cfgraph.server.local import LocalServer
 
     server = LocalServer.of_url(context.store_url, settings=context.settings, say=context.say)
     server.ensure()

@@ -14,7 +14,7 @@ from .output import progress_bar
 @pass_context
 def command(context: Context, id: str, format: str) -> int:
     """Check every invariant of a hierarchy; exit code 1 where one is broken, each violation named."""
-    from cfgraph.verify import verify
+    from cfgraph.store.verify import verify
 
     with context.open_store() as store, progress_bar(f"verify {id}") as progress:
         report = verify(store, id, progress=progress)

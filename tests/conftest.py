@@ -52,8 +52,8 @@ def pytest_unconfigure(config):
         return
     place = Path(os.environ[PLACE])
     if (place / "store").exists():
+        from cfgraph.server.local import LocalServer
         from cfgraph.settings import load_settings
-        from cfgraph.store.local import LocalServer
 
         LocalServer(place / "store", settings=load_settings()).stop()
     shutil.rmtree(place, ignore_errors=True)

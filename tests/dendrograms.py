@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 from hypothesis import strategies as st
 
-from cfgraph.dendrogram import Dendrogram
+from cfgraph.judging.dendrogram import Dendrogram
 
 
 @st.composite

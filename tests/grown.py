@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cfgraph.cells import EXPANDED, FRONTIER, LEAF, Cells
-from cfgraph.growth import grow
-from cfgraph.hierarchy import Hierarchy
+from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
+from cfgraph.model.growth import grow
+from cfgraph.model.hierarchy import Hierarchy
 
 
 def linear_rule(rng, *, arity, dimension):
@@ -39,7 +39,7 @@ def grown_hierarchy(id, *, arity=3, dimension=2, depth=4, scale_factor=0.4, seed
 
 def ragged_hierarchy(id, *, arity=2, depth=7, leaf_share=0.3, seed=0):
     """A hierarchy in which some cells of every level are leaves, with radii and sizes as data-built ones have."""
-    from cfgraph.metric import subtree_radii
+    from cfgraph.metric.distances import subtree_radii
 
     whole = grown_hierarchy(id, arity=arity, depth=depth, seed=seed)
     cells, rng = whole.cells, np.random.default_rng(seed + 1)

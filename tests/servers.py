@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cfgraph.server import home, local
+from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
-from cfgraph.store import Store, home, local
-from cfgraph.store.local import LocalServer
+from cfgraph.store import Store
 
 
 def write_certificate(folder: Path, *, name: str = "127.0.0.1", days: int = 1) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from cfgraph.cells import EXPANDED, FRONTIER, LEAF, Cells
-from cfgraph.growth import Frontier, grow
+from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
+from cfgraph.model.growth import Frontier, grow
 
 FINITE = st.floats(-4, 4, allow_subnormal=False)
 

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.cells import Cells
 from cfgraph.errors import InputError
+from cfgraph.model.cells import Cells
 from cfgraph.plots.page import QUALITATIVE
 
 TRUNK = (0.55, 0.55, 0.60)  # the color of the cells above the branches

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.cells import Cells
 from cfgraph.errors import InputError
+from cfgraph.model.cells import Cells
 from cfgraph.plots.page import (
     DPI,
     INK,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from cfgraph.cells import Cells
+from cfgraph.model.cells import Cells
 from cfgraph.plots.branches import Branches, labels_of, reach_of
 from cfgraph.plots.page import GREY, INK, inches_of
 from cfgraph.plots.words import NAME_LETTERS, count_letters, shorten_apart, width_of_words

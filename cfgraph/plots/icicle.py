@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.cells import Cells
+from cfgraph.model.cells import Cells
 from cfgraph.plots.branches import Branches, labels_of, lighten, reach_of
 from cfgraph.plots.page import INK, RASTER_ABOVE, inches_of
 from cfgraph.plots.words import LETTER_WIDTH, NAME_LETTERS, count_letters, letters_of, shorten_apart

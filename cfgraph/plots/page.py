@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from cfgraph.cells import Cells
 from cfgraph.errors import InputError, MissingExtraError
-from cfgraph.exports.files import check_place, whole_file
+from cfgraph.files.whole import check_place, whole_file
+from cfgraph.model.cells import Cells
 from cfgraph.plots.words import count_letters, find_fonts, fit_words, lacking_letters, shorten_apart, tell_boxes
 
 if TYPE_CHECKING:

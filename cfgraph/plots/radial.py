@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from cfgraph.cells import Cells
+from cfgraph.model.cells import Cells
 from cfgraph.plots.branches import Branches, labels_of, reach_of
 from cfgraph.plots.dendrogram import NAME_SIZES, PAD, line_widths, unit_for
 from cfgraph.plots.page import FAINT, GREY, INK, inches_of

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from cfgraph.cells import Cells
 from cfgraph.errors import InputError
+from cfgraph.model.cells import Cells
 from cfgraph.plots.branches import Branches, branch_colors, labels_of
 from cfgraph.plots.dendrogram import draw_dendrogram
 from cfgraph.plots.icicle import draw_icicle

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from cfgraph.growth import Frontier
+from cfgraph.model.growth import Frontier
 from cfgraph.predictors.predictor import Learning, Predictor
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.errors import InputError, MissingExtraError
-from cfgraph.growth import Frontier
+from cfgraph.model.growth import Frontier
 from cfgraph.predictors.options import NetworkOptions
 from cfgraph.predictors.predictor import Learning, Predictor
 

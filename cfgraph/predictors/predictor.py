@@ -1,4 +1,4 @@
-"""Predictor: what every family is. It sees a :class:`~cfgraph.growth.Frontier` and answers one residual tuple a cell.
+"""Predictor: what every family is. It sees a :class:`~cfgraph.model.growth.Frontier` and answers one residual tuple a cell.
 
 A predictor is a frozen value: the numbers of its field (arity, dimension, scale factor, residual bound) and what its
 family learned. Arrays are its *weights*, everything else its *config*; the graph keeps the former as safetensors bytes and
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.errors import InputError
-from cfgraph.growth import Frontier, clip_residuals
+from cfgraph.model.growth import Frontier, clip_residuals
 from cfgraph.predictors.options import NetworkOptions
 
 
@@ -31,7 +31,7 @@ class Learning:
 class Predictor(ABC):
     """A classification field predictor (CFP): an approximation of the rule that gives each cell its children's residuals.
 
-    ``predict`` is a :data:`~cfgraph.growth.Rule`: hand it to :func:`~cfgraph.growth.grow`.
+    ``predict`` is a :data:`~cfgraph.model.growth.Rule`: hand it to :func:`~cfgraph.model.growth.grow`.
     """
 
     family: ClassVar[str]

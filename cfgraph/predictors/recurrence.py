@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.errors import InputError
-from cfgraph.growth import Frontier
+from cfgraph.model.growth import Frontier
 from cfgraph.predictors.predictor import Learning, Predictor
 
 RIDGE_PARTS = (0.0, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)

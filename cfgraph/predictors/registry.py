@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.errors import InputError
-from cfgraph.growth import Frontier
+from cfgraph.model.growth import Frontier
 from cfgraph.predictors import DEVICE, FAMILIES, SEED
 from cfgraph.predictors.network import check_device
 from cfgraph.predictors.options import NetworkOptions
@@ -52,7 +52,7 @@ def fit_predictor(
 
     Args:
         family: one of ``FAMILIES``.
-        observed: the parents, as :func:`~cfgraph.growth.observe` gives them.
+        observed: the parents, as :func:`~cfgraph.model.growth.observe` gives them.
         tuples: the residuals of their children, parent by parent.
         scale_factor: s of the hierarchy.
         residual_bound: R: no residual that the predictor answers is longer.

@@ -3,17 +3,20 @@
 ``cfg`` (seeded synthetic generators), ``ifs`` (affine iterated function systems) and ``points`` (recursive k-means) make
 fields; ``logits`` (a classifier's), ``linkage`` (SciPy's), ``tree`` (Newick and fitted objects), ``edges`` (ontologies) and
 ``graph`` (networkx, GraphML, node-link JSON) import what people have, all through ``imported.py``; ``parquet`` is the way
-back of ``cfgraph export``, and gives a ``Backup``. They are modules, loaded when they are first used, and callable
-(cfgraph/called.py): ``cfgraph.sources.ifs(...)`` is ``cfgraph.sources.ifs.ifs(...)``.
+back of ``cfgraph export``, and gives a ``Backup``.
+
+They are bound here when the package is loaded, before anybody can load a module of the same name, so that
+``cfgraph.sources.ifs`` is the function whatever was imported first. Libraries are loaded when a source is used.
 """
 
-import importlib
-from types import ModuleType
+from cfgraph.formats.parquet_in import parquet
+from cfgraph.sources.cfg import cfg
+from cfgraph.sources.edges import edges
+from cfgraph.sources.graph import graph
+from cfgraph.sources.ifs import ifs
+from cfgraph.sources.linkage import linkage
+from cfgraph.sources.logits import logits
+from cfgraph.sources.points import points
+from cfgraph.sources.tree import tree
 
 __all__ = ["cfg", "edges", "graph", "ifs", "linkage", "logits", "parquet", "points", "tree"]
-
-
-def __getattr__(name: str) -> ModuleType:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"{__name__}.{name}")

@@ -17,15 +17,14 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Float
 
-from cfgraph.address import check_id
-from cfgraph.called import make_callable
-from cfgraph.cells import Cells
+from cfgraph.checks import check_depth, check_integer, check_number, check_scale_factor
 from cfgraph.errors import InputError
-from cfgraph.growth import Frontier
-from cfgraph.hierarchy import Hierarchy
+from cfgraph.model.address import check_id
+from cfgraph.model.cells import Cells
+from cfgraph.model.growth import Frontier
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources import defaults
 from cfgraph.sources.field import Field
-from cfgraph.sources.parameters import check_depth, check_integer, check_number, check_scale_factor
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
 ARITY_MAX = 4096  # base tuples are spread by comparing each with all candidates
@@ -35,7 +34,7 @@ _ROUNDING = 1 + 1e-14  # what a handful of floating-point operations may lose
 
 @dataclass(frozen=True, eq=False)
 class Generator:
-    """A classification field generator: a :data:`~cfgraph.growth.Rule` that knows its own bound, separation and constant.
+    """A classification field generator: a :data:`~cfgraph.model.growth.Rule` that knows its own bound, separation and constant.
 
     The same center gives the same bits whatever the batch it stands in: every operation is elementwise.
     """
@@ -217,6 +216,3 @@ def _base_tuple(
         distance = np.minimum(distance, np.linalg.norm(pool - pool[taken[-1]], axis=1))
     base = pool[taken]
     return base * (separation * _ROUNDING / smallest_distance(base[None]))
-
-
-make_callable(__name__)

@@ -7,10 +7,10 @@ point under the lowest node kept above it. Neither recurses, and both take the m
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from cfgraph.dag import Dag
+from cfgraph.checks import check_integer
 from cfgraph.errors import InputError
-from cfgraph.sources.parameters import check_integer
-from cfgraph.sources.trees import height_lengths, tree_order, tree_parents
+from cfgraph.model.dag import Dag
+from cfgraph.model.trees import height_lengths, tree_order, tree_parents
 
 
 def condense(dag: Dag, minimum: int) -> Dag:

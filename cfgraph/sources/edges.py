@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.called import make_callable
-from cfgraph.dag import Dag
 from cfgraph.errors import InputError
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.sources.documents import read_text, shorten
+from cfgraph.files.texts import read_text, shorten
+from cfgraph.model.dag import Dag
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources.imported import imported
 
 _BLOCK_BYTES = 1 << 24  # what pyarrow parses at once; no line may be longer
@@ -103,7 +102,7 @@ def read_edges(
 def edges_dag(child: Sequence[str], parent: Sequence[str], *, length: Float[np.ndarray, " rows"] | None = None) -> Dag:
     """The dag of child-parent pairs by name: nodes in the order in which their names come up, children first.
 
-    A pair that comes again is left out, with a note. Loops and cycles stay in: :func:`cfgraph.dag.check_cycles` refuses them.
+    A pair that comes again is left out, with a note. Loops and cycles stay in: :func:`.dag.check_cycles` refuses them.
 
     Raises:
         InputError: for columns of different lengths, empty names, and lengths that contradict each other.
@@ -409,6 +408,3 @@ def _named(dag: Dag, codes: Int[np.ndarray, " twice_rows"], columns: dict, *, la
         note = f"{len(names) - len(set(names)):,} names are another node's too, so nodes go by their identifiers"
         return replace(dag, columns={"label": np.array(names, dtype=object)}, notes=(*dag.notes, note))
     return replace(dag, names=names, columns={"identifier": np.array(dag.names, dtype=object)})
-
-
-make_callable(__name__)

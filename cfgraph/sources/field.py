@@ -11,10 +11,10 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float
 
-from cfgraph.cells import Cells
-from cfgraph.growth import CELLS_MAX, check_growth, count_cells, grow
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.slabs import Slab, SubtreeRule, grow_slabs
+from cfgraph.model.cells import Cells
+from cfgraph.model.growth import CELLS_MAX, check_growth, count_cells, grow
+from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.slabs import Slab, SubtreeRule, grow_slabs
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
 

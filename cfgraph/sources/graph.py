@@ -21,17 +21,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from cfgraph.address import ROOT
-from cfgraph.called import make_callable
-from cfgraph.cells import own_column
-from cfgraph.dag import Dag
 from cfgraph.errors import InputError
-from cfgraph.exports.gexf import read_gexf
-from cfgraph.exports.graphml import JSON_TEXT, restore_graphml
-from cfgraph.exports.networkx import own_name
-from cfgraph.exports.plain import RENAMED, restore_names
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.sources.documents import read_text, shorten
+from cfgraph.files.texts import read_text, shorten
+from cfgraph.formats.gexf import read_gexf
+from cfgraph.formats.graphml import JSON_TEXT, restore_graphml
+from cfgraph.formats.networkx import own_name
+from cfgraph.formats.plain import RENAMED, restore_names
+from cfgraph.model.address import ROOT
+from cfgraph.model.cells import own_column
+from cfgraph.model.dag import Dag
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources.imported import imported
 
 if TYPE_CHECKING:
@@ -350,6 +349,3 @@ def _check_node_link(data: dict[str, Any], name: str, *, path: Path) -> None:
                 f"expected one edge from a parent to a child in {path}, got parallel ones from {' to '.join(ends)}"
             )
         pairs.add(tuple(ends))
-
-
-make_callable(__name__)

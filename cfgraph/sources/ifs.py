@@ -12,16 +12,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from cfgraph.address import check_id
-from cfgraph.called import make_callable
-from cfgraph.cells import Cells
+from cfgraph.checks import check_depth, check_integer, check_number, check_scale_factor
 from cfgraph.errors import InputError
-from cfgraph.growth import Frontier
-from cfgraph.hierarchy import Hierarchy
+from cfgraph.formats.maps import AffineMaps, check_contraction, read_maps
+from cfgraph.model.address import check_id
+from cfgraph.model.cells import Cells
+from cfgraph.model.growth import Frontier
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources import defaults
 from cfgraph.sources.field import Field
-from cfgraph.sources.maps import AffineMaps, check_contraction, read_maps
-from cfgraph.sources.parameters import check_depth, check_integer, check_number, check_scale_factor
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
 FLAT = 1e-6  # below this ratio of singular values the displacements span too little to tell the maps from
@@ -134,7 +133,7 @@ def _recipe(system: AffineMaps, *, depth, root_center, scale_factor, seed) -> di
 class _Compositions:
     """The true rule of a system: ``T_w = U (A_w / s^|w|)^t`` with the composed matrices of the level at hand.
 
-    It remembers the matrices of one level, and how many of them were asked for: :func:`~cfgraph.growth.grow` asks for the
+    It remembers the matrices of one level, and how many of them were asked for: :func:`~cfgraph.model.growth.grow` asks for the
     cells of each level once, in row order, whatever its batches. Sums are spelled out, term by term: the rounding of a
     matrix product depends on how many cells it is made for, and a subtree is to get the bits that it has in the whole.
     """
@@ -272,6 +271,3 @@ def _all_similar(system: AffineMaps, *, scale_factor: float) -> bool:
     """Whether every map is a similarity of ratio s: ``A^t A = s^2 I``."""
     gram = np.einsum("kji,kjl->kil", system.matrix, system.matrix)
     return bool(np.abs(gram - scale_factor**2 * np.eye(system.dimension)).max() <= _TOLERANCE * scale_factor**2)
-
-
-make_callable(__name__)

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.address import KEY_BYTES_MAX, check_id
-from cfgraph.cells import EXPANDED, LEAF, Cells, Links
-from cfgraph.dag import SHOWN, Dag, check_cycles, check_names, check_texts, heights, ranges
 from cfgraph.errors import InputError
-from cfgraph.hierarchy import Hierarchy
+from cfgraph.files.embeddings import Embeddings
+from cfgraph.model.address import KEY_BYTES_MAX, check_id
+from cfgraph.model.cells import EXPANDED, LEAF, Cells, Links
+from cfgraph.model.dag import SHOWN, Dag, check_cycles, check_names, check_texts, heights, ranges
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources.condense import condense, cut_levels
-from cfgraph.sources.embeddings import Embeddings
 
 SIZE_NOTE = "the attribute 'size' does not count the data at and below a cell, and was left out"
 RESERVED = ("key", "hierarchy", "address", "level", "center", "scale", "root_distance", "predicted", "radius", "size")

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.called import make_callable
-from cfgraph.dag import Dag
 from cfgraph.errors import InputError
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.sources.arrays import check_points, read_points
-from cfgraph.sources.documents import read_names
+from cfgraph.files.arrays import check_points, read_points
+from cfgraph.files.texts import read_names
+from cfgraph.model.dag import Dag
+from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.trees import height_lengths, preorder
 from cfgraph.sources.imported import imported
-from cfgraph.sources.trees import height_lengths, preorder
 
 
 def linkage(
@@ -233,6 +232,3 @@ def _fill_linkage(number, *, parent, slot, height, inner) -> Float[np.ndarray, "
     Z[number[inner] - points, 2] = height[inner]
     Z[:, 3] = _sizes(Z[:, :2].astype(np.int64), points=points)[points:]
     return Z
-
-
-make_callable(__name__)

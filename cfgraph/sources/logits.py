@@ -30,15 +30,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.called import make_callable
-from cfgraph.dag import Dag
+from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.sources.arrays import read_array
-from cfgraph.sources.documents import read_names
-from cfgraph.sources.embeddings import Embeddings
+from cfgraph.files.arrays import read_array
+from cfgraph.files.embeddings import Embeddings
+from cfgraph.files.texts import read_names
+from cfgraph.model.dag import Dag
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources.imported import imported
-from cfgraph.sources.parameters import check_integer, check_number
 from cfgraph.sources.softmax import Outside, Predictions, predict, sum_products
 from cfgraph.sources.softmax import mean_probabilities as _mean_probabilities
 
@@ -469,6 +468,3 @@ def _check_names(names: Sequence[str] | None, *, count: int) -> list[str | None]
     if times > 1:
         raise InputError(f"expected different names for the classes, got {name!r} {times} times; tell them apart")
     return labels
-
-
-make_callable(__name__)

@@ -14,16 +14,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from cfgraph.address import check_id, format_address
-from cfgraph.called import make_callable
-from cfgraph.cells import EXPANDED, FRONTIER, LEAF, Cells
+from cfgraph.checks import check_deepest_key, check_integer
 from cfgraph.errors import InputError
-from cfgraph.growth import Frontier, count_cells, expand
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.metric import subtree_radii
+from cfgraph.files.arrays import check_points, read_points
+from cfgraph.metric.distances import subtree_radii
+from cfgraph.model.address import check_id, format_address
+from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
+from cfgraph.model.growth import Frontier, count_cells, expand
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources import defaults
-from cfgraph.sources.arrays import check_points, read_points
-from cfgraph.sources.parameters import check_deepest_key, check_integer
 from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
 
 SCALE_FACTOR_RANGE = (0.05, 0.95)  # what an estimated scale factor is kept within, so that 1 / s and 1 / (1 - s) stay sane
@@ -343,6 +342,3 @@ def _cells_of(placed: list[Frontier], *, parents: list[Int[np.ndarray, " cells"]
         size=np.concatenate([level.size for level in levels]),
     )
     return cells.with_columns(radius=subtree_radii(cells))
-
-
-make_callable(__name__)

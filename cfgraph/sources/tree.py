@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cfgraph.called import make_callable
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.sources.documents import read_names
+from cfgraph.files.texts import read_names
+from cfgraph.formats.newick import read_newick
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources.imported import imported
-from cfgraph.sources.newick import read_newick
 from cfgraph.sources.objects import object_dag
 
 
@@ -38,6 +37,3 @@ def tree(
         return imported(read_newick(data, index=index), id=id, origin="tree", **options)
     names = read_names(names) if isinstance(names, Path | str) else names
     return imported(object_dag(data, names=names), id=id, origin="tree", **options)
-
-
-make_callable(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from cfgraph.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.store.reading import Columns
 
 EXACT = ("scale", "root_distance", "length")

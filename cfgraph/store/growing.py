@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from cfgraph.address import key_of, parse_address, stem_of, subtree_range
 from cfgraph.errors import InputError, StoreError, VanishedError
-from cfgraph.growth import Frontier
+from cfgraph.model.address import key_of, parse_address, stem_of, subtree_range
+from cfgraph.model.growth import Frontier
 from cfgraph.store.graph import Graph
 from cfgraph.store.writing import Lease
 

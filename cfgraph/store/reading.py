@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from cfgraph.address import ROOT, key_of, level_of, parent_address, subtree_range
-from cfgraph.arrangement import breadth_first, place_addresses
-from cfgraph.cells import Cells, Links, own_column
 from cfgraph.errors import AddressError, StoreError
-from cfgraph.hierarchy import Hierarchy
+from cfgraph.model.address import ROOT, key_of, level_of, parent_address, subtree_range
+from cfgraph.model.cells import Cells, Links, own_column
+from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.order import breadth_first, place_addresses
 from cfgraph.store.graph import Graph
 from cfgraph.store.writing import key_pages
 

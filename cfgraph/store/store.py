@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
-from cfgraph.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
-from cfgraph.cells import EXPANDED, FRONTIER, Cells, known_values
 from cfgraph.errors import AddressError, InputError, NotFoundError, StoreRefusedError, StoreUnavailableError, VanishedError
-from cfgraph.hierarchy import Hierarchy
+from cfgraph.learning.train import TrainedPredictor
+from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
+from cfgraph.model.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
+from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, known_values
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.settings import Settings, load_settings
 from cfgraph.store import reading
 from cfgraph.store.digest import digest_hierarchy, digest_pages
@@ -26,10 +27,9 @@ from cfgraph.store.growing import Growing, GrownBy
 from cfgraph.store.queries import load_query
 from cfgraph.store.records import hierarchy_of, predictor_of, properties_of
 from cfgraph.store.writing import SESSIONS, BlockWriter, Written, key_pages, label_list
-from cfgraph.train import TrainedPredictor
 
 if TYPE_CHECKING:
-    from cfgraph.store.local import Connection
+    from cfgraph.server.local import Connection
 
 log = logging.getLogger("cfgraph.store")
 SCHEMA_VERSION = 2  # 2: data points
@@ -456,7 +456,7 @@ def _layers(hierarchy: Hierarchy, cells: Cells, *, last_state: np.ndarray) -> It
 def connect(url: str, *, settings: Settings, say: Callable[[str], None]) -> Graph:
     """A connection to the server behind a store URL; a local one is started where it does not run."""
     if url == "local" or url.startswith("local:"):
-        from cfgraph.store.local import LocalServer
+        from cfgraph.server.local import LocalServer
 
         server = LocalServer.of_url(url, settings=settings, say=say)
         try:

@@ -13,10 +13,10 @@ import neo4j
 import numpy as np
 from neo4j import exceptions
 
-from cfgraph.address import key_of
-from cfgraph.blocks import Block, BlockLevel
-from cfgraph.cells import EXPANDED, STATE_NAMES, known_values
 from cfgraph.errors import CfgraphError, LeaseLostError, OwnershipError, VanishedError
+from cfgraph.model.address import key_of
+from cfgraph.model.blocks import Block, BlockLevel
+from cfgraph.model.cells import EXPANDED, STATE_NAMES, known_values
 from cfgraph.store.graph import Graph, run_operation, transact
 
 SESSIONS = 3  # side by side; measured: a fourth adds nothing on two cores

@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from cfgraph.compare import compare_cells
-from cfgraph.growth import grow
+from cfgraph.comparing.compare import compare_cells
+from cfgraph.formats.maps import AffineMaps, read_maps
+from cfgraph.learning.train import train
+from cfgraph.model.growth import grow
 from cfgraph.predictors import BASELINES
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
-from cfgraph.sources.maps import AffineMaps, read_maps
 from cfgraph.sources.points import points
-from cfgraph.train import train
 
 
 def learn_and_compare(truth, *, depth, family="auto", seed=0):

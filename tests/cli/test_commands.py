@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from cfgraph.train import train
+from cfgraph.learning.train import train
 from tests.grown import grown_hierarchy
 
 

@@ -6,12 +6,12 @@ import pytest
 from click.testing import CliRunner
 
 from cfgraph.cli.compare import command, print_report
-from cfgraph.compare import PAIRS, compare_cells
-from cfgraph.growth import grow
-from cfgraph.rollout import Stop, rollout
+from cfgraph.comparing.compare import PAIRS, compare_cells
+from cfgraph.growing.rollout import Stop, rollout
+from cfgraph.learning.train import train
+from cfgraph.model.growth import grow
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
-from cfgraph.train import train
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import is_valid_linkage, linkage
 
-from cfgraph.exports import read_graphml, read_node_link, to_networkx
+from cfgraph.formats import read_graphml, read_node_link, to_networkx
+from cfgraph.learning.train import train
 from cfgraph.sources import ifs
-from cfgraph.train import train
 from tests.grown import grown_hierarchy
 
 

@@ -7,8 +7,8 @@ import time
 import psutil
 import pytest
 
+from cfgraph.learning.train import train
 from cfgraph.store.growing import Pending
-from cfgraph.train import train
 from tests.grown import grown_hierarchy
 from tests.processes import is_at_work
 

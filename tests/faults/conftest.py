@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from cfgraph.server.local import LocalServer
 from cfgraph.settings import load_settings
 from cfgraph.store import Store
-from cfgraph.store.local import LocalServer
 from tests.faults.finding import Finding
 from tests.faults.ground import Ground, Shape
 

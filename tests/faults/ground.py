@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 
 from cfgraph.errors import NotFoundError
+from cfgraph.learning.train import train
 from cfgraph.store import Store
-from cfgraph.train import train
-from cfgraph.verify import verify
+from cfgraph.store.verify import verify
 from tests.grown import grown_hierarchy
 
 PROGRAM = str(Path(sys.executable).with_name("cfgraph"))

@@ -2,8 +2,8 @@
 
 import subprocess
 
-from cfgraph.train import train
-from cfgraph.verify import verify
+from cfgraph.learning.train import train
+from cfgraph.store.verify import verify
 from tests.faults.gang import Gang
 from tests.faults.ground import CELLS, LASTING, PROGRAM
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from cfgraph.growing.worker import Worker
 from cfgraph.store.writing import BlockWriter, Lease
-from cfgraph.worker import Worker
 from tests.faults.gang import Gang
 from tests.faults.ground import LARGE_BLOCKS, MANY_BLOCKS
 
@@ -51,7 +51,7 @@ def test_block_written_twice(ground_of, finding, leased):
 
 def started_worker(ground, copy):
     """A worker at a copy whose growth is pinned and of which nothing is grown."""
-    from cfgraph.rollout import Stop, rollout
+    from cfgraph.growing.rollout import Stop, rollout
 
     shape = ground.shape
     options = {"stop": Stop(depth=shape.depth), "from_depth": shape.from_depth, "copy_as": copy, "predictor": ground.rule}

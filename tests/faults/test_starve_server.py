@@ -5,9 +5,9 @@ import resource
 
 import pytest
 
-from cfgraph.rollout import Stop, rollout
-from cfgraph.store import home
-from cfgraph.verify import verify
+from cfgraph.growing.rollout import Stop, rollout
+from cfgraph.server import home
+from cfgraph.store.verify import verify
 from tests.faults.gang import Gang
 from tests.faults.ground import LARGE_BLOCKS, Ground
 

@@ -12,18 +12,18 @@ import numpy as np
 import psutil
 import pytest
 
-from cfgraph.bulk import export_bulk, ingest_bulk
-from cfgraph.cells import Cells
 from cfgraph.errors import InputError, LocalServerError
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.rollout import Stop, rollout
+from cfgraph.growing.rollout import Stop, rollout
+from cfgraph.learning.train import train
+from cfgraph.model.cells import Cells
+from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.server.importing import staging_of
+from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.sources import cfg, ifs, points
 from cfgraph.store import Store
-from cfgraph.store.importing import staging_of
-from cfgraph.store.local import LocalServer
-from cfgraph.train import train
-from cfgraph.verify import verify
+from cfgraph.store.verify import verify
+from cfgraph.transfer.bulk import export_bulk, ingest_bulk
 from tests.conftest import CommandLine
 from tests.grown import grown_hierarchy, ragged_hierarchy
 from tests.processes import is_at_work

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from cfgraph.dag import Dag
 from cfgraph.errors import InputError
-from cfgraph.sources.embeddings import Embeddings
+from cfgraph.files.embeddings import Embeddings
+from cfgraph.model.dag import Dag
 from cfgraph.sources.imported import imported
-from cfgraph.verify import verify
+from cfgraph.store.verify import verify
 
 DIAMOND = {"count": 5, "parent": np.array([0, 0, 1, 2, 2]), "child": np.array([1, 2, 3, 3, 4]), "names": list("abcde")}
 

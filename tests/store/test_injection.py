@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from cfgraph.errors import AddressError, CfgraphError, InputError, NotFoundError
-from cfgraph.path import find_path
-from cfgraph.rollout import Stop, rollout
+from cfgraph.growing.rollout import Stop, rollout
+from cfgraph.learning.train import train
+from cfgraph.metric.path import find_path
 from cfgraph.sources.ifs import ifs
 from cfgraph.sources.points import points
-from cfgraph.train import train
-from cfgraph.verify import verify
+from cfgraph.store.verify import verify
 from tests.grown import assert_same_cells, grown_hierarchy
 
 EVIL = [

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from cfgraph.errors import InputError, LocalServerError
+from cfgraph.server import jars
+from cfgraph.server.jars import Jar, JarList, find_cache_folder, provide_jars, read_jar_list
 from cfgraph.settings import load_settings
-from cfgraph.store import jars
-from cfgraph.store.jars import Jar, JarList, find_cache_folder, provide_jars, read_jar_list
 
 
 class Repository(ThreadingHTTPServer):
@@ -204,7 +204,7 @@ def test_proxy_is_used(repository: Repository, tmp_path: Path, monkeypatch: pyte
 FILL = """
 import sys
 from pathlib import Path
-from cfgraph.store.jars import provide_jars, read_jar_list
+from cfgraph.server.jars import provide_jars, read_jar_list
 pinned = read_jar_list("9.9", folder=Path(sys.argv[1]))
 print(len(provide_jars(pinned, cache=Path(sys.argv[1]), maven_url=sys.argv[2])))
 """

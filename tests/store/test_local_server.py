@@ -24,9 +24,9 @@ from cfgraph.cli.down import command as down
 from cfgraph.cli.status import command as status
 from cfgraph.cli.up import command as up
 from cfgraph.errors import InputError, LocalServerError
+from cfgraph.server import local
+from cfgraph.server.local import Connection, LocalServer
 from cfgraph.settings import Settings
-from cfgraph.store import local
-from cfgraph.store.local import Connection, LocalServer
 from tests.processes import is_at_work
 
 SETTINGS = Settings(_env_file=None)
@@ -36,7 +36,7 @@ ENSURE = """
 import sys
 from pathlib import Path
 from cfgraph.settings import Settings
-from cfgraph.store.local import LocalServer
+from cfgraph.server.local import LocalServer
 server = LocalServer(Path(sys.argv[1]), settings=Settings(_env_file=None), say=lambda line: print(line, file=sys.stderr))
 print(server.ensure().uri, server.status().pid)
 """

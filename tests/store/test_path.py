@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from cfgraph.errors import AddressError
-from cfgraph.exports.networkx import to_networkx
-from cfgraph.path import find_path, find_paths
+from cfgraph.formats.networkx import to_networkx
+from cfgraph.metric.path import find_path, find_paths
 from tests.grown import grown_hierarchy, ragged_hierarchy
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cfgraph.rollout import Stop, rollout
+from cfgraph.growing.rollout import Stop, rollout
+from cfgraph.learning.train import train
 from cfgraph.store import graph as graph_module
 from cfgraph.store.queries import load_queries, load_query
-from cfgraph.train import train
 from tests.grown import grown_hierarchy
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "servers.md").read_text().partition("## The least rights")[2]

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from neo4j.exceptions import DriverError
 
-from cfgraph import rollout as rollout_module
-from cfgraph.cells import EXPANDED, FRONTIER
 from cfgraph.errors import InputError, NotFoundError, VanishedError
-from cfgraph.growth import grow
-from cfgraph.leases import LeaseKeeper
-from cfgraph.metric import truncation_bound
-from cfgraph.patience import DRIVER_SECONDS
-from cfgraph.rollout import Stop, rollout
+from cfgraph.growing import rollout as rollout_module
+from cfgraph.growing.leases import LeaseKeeper
+from cfgraph.growing.outage import DRIVER_SECONDS
+from cfgraph.growing.rollout import Stop, rollout
+from cfgraph.growing.worker import Worker
+from cfgraph.learning.train import train
+from cfgraph.metric.distances import truncation_bound
+from cfgraph.model.cells import EXPANDED, FRONTIER
+from cfgraph.model.growth import grow
 from cfgraph.store import writing
 from cfgraph.store.growing import Pending
-from cfgraph.train import train
-from cfgraph.verify import verify
-from cfgraph.worker import Worker
+from cfgraph.store.verify import verify
 from tests.grown import assert_same_cells, grown_hierarchy, ragged_hierarchy
 
 

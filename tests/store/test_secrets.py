@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.store import Store
-from cfgraph.store.local import LocalServer
 
 
 class ProcessWatch:
@@ -94,7 +94,7 @@ def test_nothing_that_is_said_holds_a_password(story):
 
 def test_no_process_has_a_password_in_its_arguments(story):
     lines = [line for _, line in story["watch"].seen]
-    for sign in ("AdminTool @/dev/stdin", "--console-mode", "cfgraph.crew", "ingest ifs koch"):
+    for sign in ("AdminTool @/dev/stdin", "--console-mode", "cfgraph.growing.crew", "ingest ifs koch"):
         assert any(sign in line for line in lines), f"the watch was too slow to see {sign}"
     own, (other, wrong) = story["own"], story["others"]
     assert not story["watch"].lines_with(own)

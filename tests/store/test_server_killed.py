@@ -6,11 +6,11 @@ import signal
 import pytest
 
 from cfgraph.errors import StoreUnavailableError
+from cfgraph.server.local import LocalServer
 from cfgraph.settings import load_settings
 from cfgraph.store import Store
 from cfgraph.store import graph as graph_module
-from cfgraph.store.local import LocalServer
-from cfgraph.verify import verify
+from cfgraph.store.verify import verify
 from tests.grown import assert_same_cells, grown_hierarchy
 
 

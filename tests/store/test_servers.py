@@ -13,15 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from cfgraph.compare import compare
+from cfgraph.comparing.compare import compare
 from cfgraph.errors import CypherError, InputError, StoreRefusedError, StoreUnavailableError
-from cfgraph.exports import to_networkx
-from cfgraph.path import find_path
-from cfgraph.rollout import Stop, rollout
-from cfgraph.store import Store, home
+from cfgraph.formats import to_networkx
+from cfgraph.growing.rollout import Stop, rollout
+from cfgraph.learning.train import train
+from cfgraph.metric.path import find_path
+from cfgraph.server import home
+from cfgraph.store import Store
 from cfgraph.store import graph as graph_module
-from cfgraph.train import train
-from cfgraph.verify import verify
+from cfgraph.store.verify import verify
 from tests.compose import server_settings
 from tests.grown import grown_hierarchy
 from tests.servers import Server, TlsDoor, serving, write_certificate

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cfgraph.cells import EXPANDED, FRONTIER
 from cfgraph.errors import AddressError, InputError, NotFoundError
+from cfgraph.model.cells import EXPANDED, FRONTIER
 from cfgraph.store import reading, writing
 from cfgraph.store import store as store_module
 from tests.grown import assert_same_cells, grown_hierarchy, ragged_hierarchy
@@ -109,7 +109,7 @@ def test_write_goes_on_where_it_stopped(store, new_id, blocks, monkeypatch):
 
 
 def test_write_block_again_changes_nothing(store, new_id):
-    from cfgraph.blocks import block_of_cells
+    from cfgraph.model.blocks import block_of_cells
 
     hierarchy = grown_hierarchy(new_id(), depth=2)
     store.write(hierarchy)
@@ -199,7 +199,7 @@ def test_query_reads_only_unless_told(store, new_id):
 
 @pytest.mark.parametrize("ending", ["-b", ".b", " b", "!", "0", "~", "é"])
 def test_ids_that_begin_alike_do_not_meet(store, new_id, ending):
-    from cfgraph.verify import verify
+    from cfgraph.store.verify import verify
 
     first = grown_hierarchy(new_id("a"), depth=2)
     second = grown_hierarchy(new_id("a")[:-3] + "x", depth=2).model_copy(update={"id": first.id + ending})

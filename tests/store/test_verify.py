@@ -2,7 +2,7 @@
 
 import pytest
 
-from cfgraph.verify import INVARIANTS, verify
+from cfgraph.store.verify import INVARIANTS, verify
 from tests.grown import grown_hierarchy, ragged_hierarchy
 
 CELL = "MATCH (c:Cell {key: $id + '/1/0'}) "

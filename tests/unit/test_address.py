@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfgraph import address
 from cfgraph.errors import AddressError, InputError
+from cfgraph.model import address
 
 SLOTS = st.lists(st.integers(0, 30) | st.integers(0, 999_999_999), max_size=8)
 

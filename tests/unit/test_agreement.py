@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.metrics import fowlkes_mallows_score
 
-from cfgraph.agreement import (
+from cfgraph.errors import InputError, MissingExtraError
+from cfgraph.judging.against_data import bootstrap
+from cfgraph.judging.dendrogram import Dendrogram
+from cfgraph.judging.flat import cut_clusters
+from cfgraph.judging.of_two_trees import (
     cophenetic_agreement,
     fowlkes_mallows_by_clusters,
     fowlkes_mallows_by_level,
@@ -20,10 +24,6 @@ from cfgraph.agreement import (
     tree_sampling_divergence,
     triplet_distance,
 )
-from cfgraph.cuts import cut_clusters
-from cfgraph.dendrogram import Dendrogram
-from cfgraph.errors import InputError, MissingExtraError
-from cfgraph.judging import bootstrap
 from tests.dendrograms import below, binary_tree, dendrograms, meet, of_linkage, pairs, random_linkage, weights_of
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfgraph.blocks import block_boundaries, block_height, block_of_cells, cut_cells
-from cfgraph.growth import count_cells
+from cfgraph.model.blocks import block_boundaries, block_height, block_of_cells, cut_cells
+from cfgraph.model.growth import count_cells
 from tests.grown import grown_hierarchy, ragged_hierarchy
 
 

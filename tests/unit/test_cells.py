@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfgraph.address import format_address, level_of, parent_address, parse_address
-from cfgraph.cells import EXPANDED, FRONTIER, Cells
 from cfgraph.errors import AddressError, InputError
+from cfgraph.model.address import format_address, level_of, parent_address, parse_address
+from cfgraph.model.cells import EXPANDED, FRONTIER, Cells
 from tests.trees import ragged_cells, smooth_cells
 
 

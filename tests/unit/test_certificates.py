@@ -5,12 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgraph.cells import Cells
-from cfgraph.certificates import Certifier, StepErrors, TupleNorm, longest
+from cfgraph.comparing.certificates import Certifier, StepErrors, TupleNorm, longest
 from cfgraph.errors import InputError
-from cfgraph.growth import grow, observe
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.metric import (
+from cfgraph.metric.distances import (
     Certificate,
     RecurrenceCertificate,
     field_radius,
@@ -19,6 +16,9 @@ from cfgraph.metric import (
     subtree_radii,
     truncation_bound,
 )
+from cfgraph.model.cells import Cells
+from cfgraph.model.growth import grow, observe
+from cfgraph.model.hierarchy import Hierarchy
 
 ROUNDING = 1e-13
 DEPTH = 6

@@ -11,21 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import directed_hausdorff
 
-from cfgraph import compare, tallies
-from cfgraph.cells import EXPANDED, FRONTIER, LEAF, Cells
-from cfgraph.compare import check_comparable, compare_cells
+from cfgraph.comparing import compare, tallies
+from cfgraph.comparing.compare import check_comparable, compare_cells
+from cfgraph.comparing.measures import measure_tuples, path_distortion
+from cfgraph.comparing.report import DISTORTION_REMARK, SLOTS_REMARK
+from cfgraph.comparing.windows import CellsReader, Cut, match_rows, subtree
 from cfgraph.errors import InputError
-from cfgraph.growth import frontier_of, grow
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.measures import measure_tuples, path_distortion
-from cfgraph.metric import path_distances
+from cfgraph.learning.train import train
+from cfgraph.metric.distances import path_distances
+from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
+from cfgraph.model.growth import frontier_of, grow
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.predictors import BASELINES
 from cfgraph.predictors.predictor import Predictor
-from cfgraph.report import DISTORTION_REMARK, SLOTS_REMARK
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
-from cfgraph.train import train
-from cfgraph.windows import CellsReader, Cut, match_rows, subtree
 from tests.trees import build_cells
 
 MEASURES = ("mse", "nmse", "pi_cd", "pi_mse", "slot_accuracy")

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
+from cfgraph.server.home import CONFIGURATION
+from cfgraph.server.jars import read_jar_list
 from cfgraph.settings import Settings
-from cfgraph.store.home import CONFIGURATION
-from cfgraph.store.jars import read_jar_list
 from tests.compose import interpolate, neo4j_service, read_compose, server_settings
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import cut_tree, linkage
 
-from cfgraph.dag import Dag
 from cfgraph.errors import InputError
+from cfgraph.formats.newick import parse_newick
+from cfgraph.model.dag import Dag
 from cfgraph.sources.condense import condense, cut_levels
 from cfgraph.sources.linkage import linkage_dag
-from cfgraph.sources.newick import parse_newick
 from cfgraph.sources.objects import condensed_dag
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.metrics import adjusted_rand_score
 
-from cfgraph.cuts import cut_clusters, cut_height, cut_level, score_clusters
-from cfgraph.dendrogram import Dendrogram
 from cfgraph.errors import InputError
+from cfgraph.judging.dendrogram import Dendrogram
+from cfgraph.judging.flat import cut_clusters, cut_height, cut_level, score_clusters
 from tests.dendrograms import below, binary_tree, dendrograms, of_linkage, way_up
 
 METHODS = st.sampled_from(["single", "average", "complete", "centroid", "median"])  # the last two have inversions

@@ -18,7 +18,7 @@ RUN = {
         "transaction.run(query.statement, parameters)",
         "tx.run(statement)",
     ],
-    "cfgraph/store/local.py": ["session.run('RETURN 1')"],
+    "cfgraph/server/local.py": ["session.run('RETURN 1')"],
 }
 PROCEDURES = {"dbms.components", "dbms.listConnections", "db.awaitIndexes"}
 CYPHER = re.compile(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from cfgraph.dendrogram import Dendrogram
 from cfgraph.errors import InputError
+from cfgraph.judging.dendrogram import Dendrogram
 from tests.dendrograms import below, binary_tree, dendrograms, meet, pairs, way_up
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgraph.dag import check_cycles, check_names, find_cycle
 from cfgraph.errors import InputError
+from cfgraph.model.dag import check_cycles, check_names, find_cycle
 from cfgraph.sources.edges import edges_dag, read_edges
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "hierarchies"

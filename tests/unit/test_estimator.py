@@ -22,10 +22,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import cfgraph
-from cfgraph.cells import LEAF, Cells
 from cfgraph.errors import EstimatorError, InputError
 from cfgraph.estimator import ClassificationField
-from cfgraph.locate import locate
+from cfgraph.metric.locate import locate
+from cfgraph.model.cells import LEAF, Cells
 from cfgraph.sources import ifs, points
 
 X, BLOB = make_blobs(200, centers=9, n_features=3, random_state=3)

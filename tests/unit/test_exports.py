@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from cfgraph.cells import LEAF
 from cfgraph.errors import InputError
-from cfgraph.exports import (
+from cfgraph.formats import (
     choose_format,
     export_hierarchy,
     read_graphml,
@@ -25,8 +24,9 @@ from cfgraph.exports import (
     write_graphml,
     write_node_link,
 )
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.metric import path_distances, subtree_radii
+from cfgraph.metric.distances import path_distances, subtree_radii
+from cfgraph.model.cells import LEAF
+from cfgraph.model.hierarchy import Hierarchy
 from tests.trees import ragged_cells, smooth_cells
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -194,7 +194,7 @@ def test_a_disk_that_fills_up_while_writing_leaves_nothing_behind(tmp_path):
     path.write_text("before")
     program = (
         "import sys; sys.path.insert(0, sys.argv[2]); from tests.trees import smooth_cells\n"
-        "from cfgraph.errors import InputError; from cfgraph.exports import to_networkx, write_node_link\n"
+        "from cfgraph.errors import InputError; from cfgraph.formats import to_networkx, write_node_link\n"
         "try: write_node_link(to_networkx(smooth_cells(5)), sys.argv[1])\n"
         "except InputError as error: print(error)\n"
     )

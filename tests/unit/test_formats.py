@@ -11,10 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cfgraph.bulk import write_files
-from cfgraph.dag import Dag
 from cfgraph.errors import InputError
-from cfgraph.exports import (
+from cfgraph.formats import (
     export_hierarchy,
     read_gexf,
     read_graphml,
@@ -26,12 +24,14 @@ from cfgraph.exports import (
     write_dot,
     write_parquet,
 )
-from cfgraph.exports.dot import quote
-from cfgraph.exports.parquet import ContentDigest
-from cfgraph.exports.tables import Layout, cell_table, kinds_in
+from cfgraph.formats.dot import quote
+from cfgraph.formats.parquet_in import parquet
+from cfgraph.formats.parquet_out import ContentDigest
+from cfgraph.formats.tables import Layout, cell_table, kinds_in
+from cfgraph.model.dag import Dag
 from cfgraph.sources import ifs
 from cfgraph.sources.imported import imported
-from cfgraph.sources.parquet import parquet
+from cfgraph.transfer.bulk import write_files
 from tests.grown import grown_hierarchy, ragged_hierarchy
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cfgraph.cells import EXPANDED, FRONTIER, LEAF, Cells
 from cfgraph.errors import InputError
-from cfgraph.growth import BATCH_CELLS, check_growth, clip_residuals, count_cells, expand, frontier_of, grow, observe
+from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
+from cfgraph.model.growth import BATCH_CELLS, check_growth, clip_residuals, count_cells, expand, frontier_of, grow, observe
 from tests.trees import FINITE, ragged_cells, smooth_cells, smooth_rule
 
 TUPLES = hnp.arrays(np.float64, hnp.array_shapes(min_dims=3, max_dims=3, max_side=4), elements=FINITE)

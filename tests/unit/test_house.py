@@ -141,5 +141,5 @@ def test_commands_and_workers_load_no_data_frames():
     left_out = "from cfgraph.loading import leave_frames_out\nleave_frames_out()"
     assert loaded(left_out) == "[]"
     assert loaded(f"{left_out}\nimport cfgraph.store.graph, pandas, pyarrow") == "['pandas', 'pyarrow']"
-    for file in ("cfgraph/crew.py", "cli/__init__.py"):
+    for file in ("cfgraph/growing/crew.py", "cli/__init__.py"):
         assert "leave_frames_out()" in (HOUSE / file).read_text()

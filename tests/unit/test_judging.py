@@ -11,10 +11,9 @@ from scipy import sparse
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import pdist, squareform
 
-from cfgraph import judging
-from cfgraph.dendrogram import Dendrogram
 from cfgraph.errors import InputError
-from cfgraph.judging import (
+from cfgraph.judging import against_data as judging
+from cfgraph.judging.against_data import (
     PurityPlan,
     bootstrap,
     cophenetic_correlation,
@@ -23,6 +22,7 @@ from cfgraph.judging import (
     similarity_cost,
     similarity_cost_of_pairs,
 )
+from cfgraph.judging.dendrogram import Dendrogram
 from tests.dendrograms import below, binary_tree, dendrograms, meet, of_linkage, pairs, weights_of
 
 

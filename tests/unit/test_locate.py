@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfgraph.errors import InputError
-from cfgraph.locate import locate, nearest
+from cfgraph.metric.locate import locate, nearest
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
 from cfgraph.sources.points import points

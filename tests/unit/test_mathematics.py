@@ -5,12 +5,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cfgraph.cells import LEAF
-from cfgraph.growth import clip_residuals, observe
-from cfgraph.locate import locate, nearest
+from cfgraph.formats.maps import AffineMaps
+from cfgraph.metric.locate import locate, nearest
+from cfgraph.model.cells import LEAF
+from cfgraph.model.growth import clip_residuals, observe
 from cfgraph.predictors import fit_predictor
 from cfgraph.sources import ifs
-from cfgraph.sources.maps import AffineMaps
 from tests.trees import build_cells, smooth_cells
 
 SEEDS = st.integers(0, 2**32 - 1)

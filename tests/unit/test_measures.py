@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import directed_hausdorff
 
-from cfgraph import measures
-from cfgraph.measures import (
+from cfgraph.comparing import measures
+from cfgraph.comparing.measures import (
     PointSet,
     Sample,
     TupleSums,

@@ -9,12 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfgraph.address import lowest_common_ancestor
-from cfgraph.cells import FRONTIER, LEAF, Cells
 from cfgraph.errors import InputError
-from cfgraph.exports import to_networkx
-from cfgraph.growth import clip_residuals, grow
-from cfgraph.metric import (
+from cfgraph.formats import to_networkx
+from cfgraph.metric.distances import (
     Certificate,
     center_differences,
     common_ancestors,
@@ -25,6 +22,9 @@ from cfgraph.metric import (
     subtree_radii,
     truncation_bound,
 )
+from cfgraph.model.address import lowest_common_ancestor
+from cfgraph.model.cells import FRONTIER, LEAF, Cells
+from cfgraph.model.growth import clip_residuals, grow
 from tests.trees import build_cells, ragged_cells, smooth_cells, smooth_rule
 
 FACTORS = st.floats(0.05, 0.95)

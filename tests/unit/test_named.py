@@ -6,8 +6,8 @@ import pytest
 from pyarrow import parquet
 
 from cfgraph.errors import InputError
-from cfgraph.labels import Labels
-from cfgraph.sources.embeddings import Embeddings
+from cfgraph.files.embeddings import Embeddings
+from cfgraph.files.labels import Labels
 
 VECTORS = np.array([[1.0, 2.0], [3.0, 4.5]])
 KINDS = {"embeddings": Embeddings, "labels": Labels}

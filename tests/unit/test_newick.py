@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgraph.dag import Dag
 from cfgraph.errors import InputError
-from cfgraph.sources.newick import dag_newick, format_newick, parse_newick, read_newick
+from cfgraph.formats.newick import dag_newick, format_newick, parse_newick, read_newick
+from cfgraph.model.dag import Dag
 
 NASTY = [
     "",

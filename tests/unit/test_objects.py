@@ -10,9 +10,9 @@ from scipy.cluster.hierarchy import linkage
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering, BisectingKMeans
 from sklearn.datasets import make_blobs
 
-from cfgraph.dag import find_cycle
 from cfgraph.errors import InputError
-from cfgraph.exports import to_networkx, write_graphml, write_node_link
+from cfgraph.formats import to_networkx, write_graphml, write_node_link
+from cfgraph.model.dag import find_cycle
 from cfgraph.sources.condense import condense
 from cfgraph.sources.graph import graph_dag, read_graph
 from cfgraph.sources.linkage import linkage_dag

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cfgraph.cells import Cells, Links
-from cfgraph.compare import compare_cells
+from cfgraph.comparing.compare import compare_cells
 from cfgraph.errors import InputError
-from cfgraph.growth import grow
+from cfgraph.learning.train import train
+from cfgraph.model.cells import Cells, Links
+from cfgraph.model.growth import grow
 from cfgraph.plots import Panel, main_axes, plot_cells, plot_report, read_report
 from cfgraph.sources import ifs
-from cfgraph.train import train
 from tests.trees import FINITE, ragged_cells, smooth_cells, smooth_rule
 
 LEVELS = [{"level": level, "parents": 4**level} for level in (3, 4, 5)]
@@ -228,7 +228,7 @@ def test_matplotlib_missing_is_explained(tmp_path):
 
 
 def test_importing_plots_and_exports_loads_nothing_heavy():
-    program = "import sys, cfgraph.plots, cfgraph.exports; print({m.partition('.')[0] for m in sys.modules})"
+    program = "import sys, cfgraph.plots, cfgraph.formats; print({m.partition('.')[0] for m in sys.modules})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "numpy" in done.stdout
     for heavy in ("matplotlib", "networkx", "scipy", "torch", "sklearn"):

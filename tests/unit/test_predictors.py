@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cfgraph.cells import Cells
 from cfgraph.errors import InputError
-from cfgraph.growth import Frontier, clip_residuals, frontier_of, grow, observe
+from cfgraph.formats.maps import AffineMaps
+from cfgraph.model.cells import Cells
+from cfgraph.model.growth import Frontier, clip_residuals, frontier_of, grow, observe
 from cfgraph.predictors import (
     BASELINES,
     FAMILIES,
@@ -24,7 +25,6 @@ from cfgraph.predictors import (
 )
 from cfgraph.predictors.baselines import _leave_one_out
 from cfgraph.sources.ifs import ifs
-from cfgraph.sources.maps import AffineMaps
 from tests.grown import grown_hierarchy
 from tests.trees import smooth_cells, smooth_rule
 
@@ -460,7 +460,7 @@ def test_a_network_that_was_trained_with_torch_predicts_without(tmp_path):
         WITHOUT_TORCH
         + f"""
 import json
-from cfgraph.growth import observe
+from cfgraph.model.growth import observe
 from cfgraph.predictors import load_predictor
 place = Path({str(tmp_path)!r})
 predictor = load_predictor((place / "weights").read_bytes(), json.loads((place / "config").read_text()))

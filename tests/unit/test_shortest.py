@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfgraph.errors import InputError
-from cfgraph.metric import common_ancestors, path_distances
-from cfgraph.shortest import Edges, pair_distances, shortest_ways
+from cfgraph.metric.distances import common_ancestors, path_distances
+from cfgraph.metric.shortest import Edges, pair_distances, shortest_ways
 from tests.trees import ragged_cells, smooth_cells
 
 UNIT = st.just(1.0)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from cfgraph.cells import Cells
-from cfgraph.hierarchy import Hierarchy
-from cfgraph.slabs import grow_slabs, slabs_of_cells
+from cfgraph.formats.maps import AffineMaps
+from cfgraph.model.cells import Cells
+from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.slabs import grow_slabs, slabs_of_cells
 from cfgraph.sources import cfg, ifs
 from cfgraph.sources.field import Spread
-from cfgraph.sources.maps import AffineMaps
 from tests.grown import ragged_hierarchy
 
 COLUMNS = ("slot", "level", "center", "scale", "residual", "length", "root_distance", "state", "predicted")
@@ -52,7 +52,7 @@ def test_slabs_are_the_cells_in_memory(name, slab_cells, monkeypatch):
     field = FIELDS[name]()
     whole = field.grow()
     spread = Spread(whole.arity)
-    monkeypatch.setattr("cfgraph.slabs.SLAB_BYTES", slab_cells * (400 + 100 * whole.dimension))
+    monkeypatch.setattr("cfgraph.model.slabs.SLAB_BYTES", slab_cells * (400 + 100 * whole.dimension))
     columns, addresses = joined(field.slabs(first=1, spread=spread))
     assert addresses == whole.cells.addresses
     assert field.cells == len(addresses)

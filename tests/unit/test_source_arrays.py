@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from pyarrow import parquet
 
 from cfgraph.errors import InputError
-from cfgraph.sources.arrays import check_points, read_points
+from cfgraph.files.arrays import check_points, read_points
 
 TABLE = np.array([[1.0, -2.5, 3e-7], [4.0, 5.0, 6e8]])
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cfgraph.sources
-from cfgraph.cells import EXPANDED, FRONTIER
 from cfgraph.errors import InputError
+from cfgraph.model.cells import EXPANDED, FRONTIER
 from cfgraph.sources.cfg import cfg, rule_of
 
 FIELDS = st.fixed_dictionaries(

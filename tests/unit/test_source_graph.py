@@ -6,7 +6,7 @@ import networkx as nx
 import pytest
 
 from cfgraph.errors import InputError
-from cfgraph.exports import write_gexf
+from cfgraph.formats import write_gexf
 from cfgraph.sources import graph
 from cfgraph.sources.graph import graph_dag, read_graph
 
@@ -76,7 +76,7 @@ def test_node_link_json_that_is_none_is_refused(name, tmp_path):
 def test_a_label_is_a_name_in_the_gexf_of_others_and_a_property_in_ones_own(tmp_path):
     nx.write_gexf(make_star(label="alpha"), tmp_path / "others.gexf")
     assert "alpha" in read_graph(tmp_path / "others.gexf").names
-    from cfgraph.exports import to_networkx
+    from cfgraph.formats import to_networkx
 
     found = graph(id="star", data=make_star(label="alpha"))
     write_gexf(to_networkx(found.cells, hierarchy=found), tmp_path / "own.gexf")

@@ -415,7 +415,7 @@ def test_an_array_of_floats_is_not_copied():
 
 
 def test_parquet_in_batches_says_the_right_row(tmp_path, monkeypatch):
-    from cfgraph.sources import arrays
+    from cfgraph.files import arrays
 
     monkeypatch.setattr(arrays, "_BATCH_NUMBERS", 8)
     values = np.arange(60.0).reshape(30, 2)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgraph.cells import EXPANDED, FRONTIER, LEAF
 from cfgraph.errors import InputError
+from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.points import points
 from cfgraph.sources.tuples import axis_order, match_slots, smallest_distance

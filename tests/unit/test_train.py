@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgraph.cells import FRONTIER
+from cfgraph.comparing.measures import measure_tuples
 from cfgraph.errors import InputError
-from cfgraph.exports.maps import write_maps
-from cfgraph.growth import frontier_of, grow, observe
-from cfgraph.measures import measure_tuples
+from cfgraph.formats.maps import AffineMaps, read_maps
+from cfgraph.formats.maps_of import write_maps
+from cfgraph.learning.train import TrainedPredictor, train
+from cfgraph.model.cells import FRONTIER
+from cfgraph.model.growth import frontier_of, grow, observe
 from cfgraph.predictors import BASELINES, FAMILIES, NetworkOptions, fit_predictor, load_predictor
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
-from cfgraph.sources.maps import AffineMaps, read_maps
 from cfgraph.sources.points import points
-from cfgraph.train import TrainedPredictor, train
 from tests.grown import grown_hierarchy
 
 QUICK = NetworkOptions(width=8, hidden=2, steps=30, polish=10)  # for what does not depend on how well networks do

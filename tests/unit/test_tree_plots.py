@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgraph.cells import Cells, Links
 from cfgraph.errors import InputError
+from cfgraph.model.cells import Cells, Links
 from cfgraph.plots import FORMS, Panel, choose_form, draw_dendrogram, draw_icicle, draw_radial, plot_tree
 from cfgraph.plots.branches import Branches, branch_colors
 from cfgraph.plots.icicle import Rectangles, widths_of

@@ -1,0 +1,1 @@
+"""Comparing: a true hierarchy against a predicted one, level by level, with bounds."""

@@ -1,0 +1,493 @@
+"""Compare: a predicted hierarchy against the true one, by address, level by level, with baselines and certificates beside it.
+
+Everything is measured over *unseen* levels, below the prefix that the prediction started from: teacher-forced (the true
+parent goes in, one step comes out) and rolled out (what the predicted hierarchy holds). Both sides are read window by
+window (:mod:`cfgraph.comparing.windows`), and what is found in one window adds up with what is found in the next, so that no
+hierarchy is ever in memory as a whole. The baselines are fitted on the true prefix and rolled out in the places of the
+same true cells.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from jaxtyping import Float
+
+from cfgraph.comparing.certificates import Certifier, longest
+from cfgraph.comparing.measures import PathDistortion, PointSet, Sample, chain_distances, hausdorff_distance, path_distortion
+from cfgraph.comparing.report import (
+    DISTORTION_REMARK,
+    SLOTS_REMARK,
+    CenterCount,
+    Comparison,
+    DistortionReport,
+    LevelReport,
+    Report,
+    RolledOut,
+    SeedsReport,
+)
+from cfgraph.comparing.tallies import Candidate, LevelTally, Plan, Progress, Tally, Tour, TruthTally, deepest_rows
+from cfgraph.comparing.windows import CellsReader, Cut, Reader, StoreReader
+from cfgraph.errors import InputError
+from cfgraph.model.address import ROOT, common_levels
+from cfgraph.model.cells import Cells
+from cfgraph.model.growth import Frontier, Rule, frontier_of
+from cfgraph.model.hierarchy import Hierarchy
+
+if TYPE_CHECKING:
+    from cfgraph.learning.train import TrainedPredictor
+    from cfgraph.predictors import Predictor
+    from cfgraph.store import Store
+
+PAIRS = 10_000  # pairs of cells whose path distance is compared
+CENTER_FLOATS = 4_000_000  # numbers kept of one side's deepest centers; above that the Hausdorff distance is on a sample ...
+CENTER_WORK = 4e9  # ... and above so many operations where the dimension makes every center be compared with every other
+TREE_DIMENSION = 4  # up to here a tree of centers finds the nearest one without that
+ROOT_TOLERANCE = 1e-9
+
+
+def compare(
+    store: "Store",
+    true: str,
+    predicted: str,
+    *,
+    pairs: int = PAIRS,
+    seed: int = 0,
+    seeds: int = 0,
+    device: str = "cpu",
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """Compare two hierarchies of a store by their ids; the prefix and the predictor are those that the graph records.
+
+    ``seeds`` above 0 trains the predictor's family again with seeds 0 to ``seeds - 1`` and adds mean and spread.
+    Raises ``NotFoundError`` for an unknown id, ``InputError`` where the two are not comparable.
+    """
+    truth, copy = store.hierarchy(true), store.hierarchy(predicted)
+    check_comparable(truth, copy)
+    history = store.growing.history(predicted)
+    trained = store.predictor(history[0].predictor) if history else None
+    question = Question(
+        true=truth,
+        predicted=predicted,
+        true_cells=StoreReader.of(store, true),
+        predicted_cells=StoreReader.of(store, predicted),
+        from_depth=min((growth.from_depth for growth in history), default=0),
+        predictor=trained.load(device=device) if trained else None,
+        trained=trained,
+        grown_by_one=len({growth.predictor for growth in history}) <= 1,
+        truth_observed=not store.growing.history(true),
+        pairs=pairs,
+        seed=seed,
+        seeds=seeds,
+        device=device,
+    )
+    warnings = [f"{item.id!r} is in state {item.state!r}, not complete" for item in (truth, copy) if item.state != "complete"]
+    if not question.grown_by_one:
+        warnings.append(f"{predicted!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}")
+    return question.answer(warnings=warnings, progress=progress)
+
+
+def compare_cells(
+    true: Hierarchy,
+    predicted: Cells,
+    *,
+    predictor: "Predictor | None" = None,
+    trained: "TrainedPredictor | None" = None,
+    from_depth: int | None = None,
+    predicted_id: str = "predicted",
+    pairs: int = PAIRS,
+    seed: int = 0,
+    seeds: int = 0,
+    device: str = "cpu",
+    window_cells: int | None = None,
+) -> Report:
+    """Compare cells in memory with a true hierarchy that holds its cells; no store is needed.
+
+    Args:
+        true: the truth, with its cells.
+        predicted: what is compared with it: a whole hierarchy, grown from a prefix of the truth.
+        predictor: what made it, for teacher forcing and certificates; None: unknown (``trained`` is loaded where given).
+        trained: the same with its history, for warnings and for ``seeds``.
+        from_depth: the depth of the prefix; by default what ``predicted.predicted`` says.
+        predicted_id: its name in the report.
+        pairs: how many pairs of cells the path distortion is measured on.
+        seed: of the samples.
+        seeds: how many times training is repeated.
+        device: where a predictor runs.
+        window_cells: how many cells of a side are looked at at once at most.
+
+    Raises:
+        InputError: where the two are not comparable.
+    """
+    true.check_field("compare by address")
+    if true.cells is None:
+        raise InputError(f"hierarchy {true.id!r} has no cells in memory; read them, or compare in the store")
+    if predictor is None and trained is not None:
+        predictor = trained.load(device=device)
+    question = Question(
+        true=true.with_cells(None),
+        predicted=predicted_id,
+        true_cells=CellsReader(true.cells),
+        predicted_cells=CellsReader(predicted),
+        from_depth=first_unseen(predicted) - 1 if from_depth is None else from_depth,
+        predictor=predictor,
+        trained=trained,
+        truth_observed=not true.cells.predicted.any(),
+        pairs=pairs,
+        seed=seed,
+        seeds=seeds,
+        device=device,
+        window_cells=window_cells,
+    )
+    return question.answer()
+
+
+def first_unseen(cells: Cells) -> int:
+    """The first level with a predicted cell; 1 where there is none, so that all but the root is compared."""
+    return max(1, int(cells.level[cells.predicted].min())) if cells.predicted.any() else 1
+
+
+def check_comparable(true: Hierarchy, predicted: Hierarchy) -> None:
+    """Raise an ``InputError`` that says both values where two hierarchies differ in what a field is."""
+    for hierarchy in (true, predicted):
+        hierarchy.check_field("compare by address")
+    for name in ("arity", "dimension", "scale_factor"):
+        mine, its = getattr(true, name), getattr(predicted, name)
+        if not math.isclose(mine, its, rel_tol=ROOT_TOLERANCE):
+            _refuse(name.replace("_", " "), (true.id, predicted.id), (mine, its))
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Two hierarchies to compare, what is known of how the prediction was made, and how much is asked."""
+
+    true: Hierarchy  # without cells
+    predicted: str
+    true_cells: Reader
+    predicted_cells: Reader
+    from_depth: int
+    predictor: "Predictor | None" = None
+    trained: "TrainedPredictor | None" = None
+    grown_by_one: bool = True  # False where other predictors grew parts of it
+    truth_observed: bool = True  # False where a predictor put cells into the truth itself
+    pairs: int = PAIRS
+    seed: int = 0
+    seeds: int = 0
+    device: str = "cpu"
+    window_cells: int | None = None
+
+    def answer(self, *, warnings: Sequence[str] = (), progress: Progress = lambda done, total: None) -> Report:
+        """Measure everything and report it; an ``InputError`` where the question makes no sense."""
+        self.check()
+        prefix = self.true_cells.read(top=ROOT, depth=self.from_depth)
+        baselines, remarks = self.baselines(prefix)
+        repeats = self.repeats()
+        main, *others = self.measure(self.candidates(baselines, repeats, prefix=prefix), prefix=prefix, progress=progress)
+        return Report(
+            **dict(main),
+            predictor=self.trained.id if self.trained else None,
+            family=self.predictor.family if self.predictor else None,
+            baselines=dict(zip(baselines, others, strict=False)),
+            seeds=self.seeds_report(others[len(baselines) :], repeats),
+            warnings=(*self.warnings(), *warnings),
+            remarks=(*self.remarks(), *remarks),
+        )
+
+    def measure(self, candidates: list[Candidate], *, prefix: Cells, progress: Progress) -> list[Comparison]:
+        """The report on every candidate."""
+        tour = Tour(self.cut(), self.plan(), tuple(candidates))
+        tallies, truth = tour.tallies(progress=progress)
+        summary = Summary(self.true, self.from_depth, tour.plan, truth, prefix=prefix, true_depth=self.true_cells.depth)
+        return [summary.comparison(candidate, tally) for candidate, tally in zip(candidates, tallies, strict=True)]
+
+    def candidates(
+        self, baselines: dict[str, "Predictor"], repeats: Sequence["TrainedPredictor"], *, prefix: Cells
+    ) -> list[Candidate]:
+        """The prediction itself, then the baselines and the repeated trainings, grown over the true cells."""
+        certified = self.predictor if self.grown_by_one else None
+        main = Candidate(self.predicted, self.rule(self.predictor), self.certifier(certified, prefix), grows=False)
+        loaded = {f"{self.predicted} (seed {trained.seed})": trained.load(device=self.device) for trained in repeats}
+        grown = [
+            Candidate(name, self.rule(predictor), self.certifier(predictor, prefix), grows=True)
+            for name, predictor in (*baselines.items(), *loaded.items())
+        ]
+        return [main, *grown]
+
+    def check(self) -> None:
+        """Refuse numbers that make no sense, and hierarchies that do not belong together."""
+        if self.pairs < 1:
+            raise InputError(f"expected a number of pairs of at least 1, got {self.pairs}")
+        if self.seeds < 0:
+            raise InputError(f"expected a number of seeds of at least 0, got {self.seeds}")
+        if self.from_depth < 0:
+            raise InputError(f"expected a prefix of depth 0 or more, got {self.from_depth}")
+        if self.seeds and self.trained is None:
+            raise InputError(
+                f"training can be repeated only where a predictor is known, and {self.predicted!r} was grown by none"
+            )
+        if self.seed < 0:
+            raise InputError(f"expected a seed of at least 0, got {self.seed}")
+        names, depth = (self.true.id, self.predicted), 1
+        check_roots(*(cells.read(top=ROOT, depth=depth) for cells in (self.true_cells, self.predicted_cells)), names=names)
+
+    def plan(self) -> Plan:
+        """What will be measured."""
+        deepest = max(self.true_cells.depth, self.predicted_cells.depth)
+        return Plan(
+            arity=self.true.arity,
+            from_depth=self.from_depth,
+            levels=range(self.from_depth + 1, deepest + 1),
+            shared_depth=min(self.true_cells.depth, self.predicted_cells.depth),
+            pairs=self.pairs,
+            center_sample=center_sample_size(self.true.dimension),
+            seed=self.seed,
+        )
+
+    def cut(self) -> Cut:
+        """How both hierarchies are cut into windows."""
+        return Cut.of(
+            self.true_cells,
+            self.predicted_cells,
+            arity=self.true.arity,
+            dimension=self.true.dimension,
+            from_depth=self.from_depth,
+            seed=self.seed,
+            cells_max=self.window_cells,
+        )
+
+    def rule(self, predictor: "Predictor | None") -> Rule | None:
+        """What a predictor answers, as a rule."""
+        return None if predictor is None else predictor.predict
+
+    def certifier(self, predictor: "Predictor | None", prefix: Cells) -> Certifier:
+        """What may be proven about what a predictor grew from the prefix."""
+        rows, tuples = prefix.expansions(self.true.arity)
+        return Certifier.of(
+            self.true,
+            predictor,
+            from_depth=self.from_depth,
+            root_scale=float(prefix.scale[0]),
+            root_tuple=tuples[0] if len(rows) and rows[0] == 0 else None,
+            generator=self.generator(),
+        )
+
+    def generator(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """The true rule as a function of centers, where the truth comes from a generator and from nothing else."""
+        if self.true.origin != "cfg" or self.true.lipschitz is None or not self.truth_observed:
+            return None
+        from cfgraph.sources.cfg import rule_of
+
+        return rule_of(self.true.recipe).tuples_at
+
+    def baselines(self, prefix: Cells) -> tuple[dict[str, "Predictor"], list[str]]:
+        """Every baseline fitted on the prefix, and why one could not be."""
+        from cfgraph.predictors import BASELINES, fit_predictor
+
+        observed, tuples = observe_prefix(prefix, arity=self.true.arity)
+        if observed is None:
+            return {}, ["no baseline could be fitted: the prefix has no parent with all its children"]
+        bound = longest(tuples) if self.true.data_built else self.true.residual_bound
+        fitted, remarks = {}, []
+        for family in BASELINES:
+            try:
+                fitted[family] = fit_predictor(
+                    family,
+                    observed=observed,
+                    tuples=tuples,
+                    scale_factor=self.true.scale_factor,
+                    residual_bound=bound,
+                    seed=self.seed,
+                )
+            except InputError as error:
+                remarks.append(f"baseline {family!r} could not be fitted: {error}")
+        return fitted, remarks
+
+    def repeats(self) -> list["TrainedPredictor"]:
+        """The predictor's family trained again on the same prefix, with seeds 0, 1, ..."""
+        if not self.seeds:
+            return []
+        from cfgraph.learning.train import train
+        from cfgraph.predictors import NetworkOptions
+
+        options = NetworkOptions(**given) if (given := self.trained.recipe.get("options")) else None
+        cells = self.true_cells.read(top=ROOT, depth=self.trained.depth)
+        observed, asked = self.true.with_cells(cells), self.trained
+        return [
+            train(observed, id=asked.id, depth=asked.depth, family=asked.family, seed=seed, device=self.device, options=options)
+            for seed in range(self.seeds)
+        ]
+
+    def seeds_report(self, found: Sequence[Comparison], repeats: Sequence["TrainedPredictor"]) -> SeedsReport | None:
+        """Mean and spread over the repeated trainings."""
+        if not found:
+            return None
+        flagged = [trained.seed for trained in repeats if trained.flagged]
+        return SeedsReport.of(found, family=self.trained.family, flagged=flagged)
+
+    def warnings(self) -> list[str]:
+        """What must be said loudly."""
+        found = (
+            [] if self.truth_observed else [f"{self.true.id!r}, taken for the truth, holds cells that a predictor put there"]
+        )
+        if self.trained is None:
+            return found
+        who = f"predictor {self.trained.id!r} ({self.trained.family})"
+        told = [f"{who}: {warning}" for warning in self.trained.warnings]
+        if self.trained.flagged and not any("FLAGGED" in line for line in told):
+            told.insert(0, f"{who}: FLAGGED: it is no better than the best baseline")
+        return found + told
+
+    def remarks(self) -> list[str]:
+        """What a reader should bear in mind."""
+        found = [DISTORTION_REMARK]
+        if self.true.data_built:
+            found.append(SLOTS_REMARK)
+        if self.predictor is None:
+            found.append(f"{self.predicted!r} was grown by no predictor that is known, so nothing is teacher-forced")
+        if self.trained is not None and self.trained.hierarchy != self.true.id:
+            found.append(f"the predictor was trained on {self.trained.hierarchy!r}, not on {self.true.id!r}")
+        return found
+
+
+def center_sample_size(dimension: int) -> int:
+    """How many of one side's deepest centers the Hausdorff distance is measured on at most: bounded in memory and time."""
+    fitting = CENTER_FLOATS // max(1, dimension)
+    if dimension > TREE_DIMENSION:
+        fitting = min(fitting, int(math.sqrt(CENTER_WORK / dimension)))
+    return max(1_000, fitting)
+
+
+def observe_prefix(prefix: Cells, *, arity: int) -> tuple[Frontier | None, np.ndarray]:
+    """What a predictor learns from in a prefix; None where no cell has all its children."""
+    rows, tuples = prefix.expansions(arity)
+    return (frontier_of(prefix, rows, arity=arity), tuples) if len(rows) else (None, tuples)
+
+
+def check_roots(true: Cells, predicted: Cells, *, names: tuple[str, str]) -> None:
+    """Raise an ``InputError`` that says both values where two hierarchies, given down to level 1, do not start alike."""
+    if true.dimension != predicted.dimension:
+        _refuse("dimension", names, (true.dimension, predicted.dimension))
+    scales = float(true.scale[0]), float(predicted.scale[0])
+    if not math.isclose(*scales, rel_tol=ROOT_TOLERANCE):
+        _refuse("root scale", names, scales)
+    if not np.allclose(true.center[0], predicted.center[0], rtol=ROOT_TOLERANCE, atol=ROOT_TOLERANCE * scales[0]):
+        _refuse("root center", names, (true.center[0].tolist(), predicted.center[0].tolist()))
+    if len(true) == 1 or len(predicted) == 1:
+        return
+    if len(true) != len(predicted):
+        _refuse("arity", names, (len(true) - 1, len(predicted) - 1))
+    factors = float(true.scale[1]) / scales[0], float(predicted.scale[1]) / scales[1]
+    if not math.isclose(*factors, rel_tol=ROOT_TOLERANCE):
+        _refuse("scale factor", names, factors)
+
+
+def _refuse(what: str, names: tuple[str, str], values: tuple) -> NoReturn:
+    told = [text if len(text := str(value)) <= 80 else f"{text[:77]}..." for value in values]
+    raise InputError(
+        f"expected two hierarchies of one {what}, got {names[0]!r} with {told[0]} and {names[1]!r} with {told[1]}; compare a "
+        "prediction with the hierarchy that it was copied from"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """From what was found to what is reported."""
+
+    true: Hierarchy
+    from_depth: int
+    plan: Plan
+    truth: TruthTally
+    prefix: Cells
+    true_depth: int
+
+    def comparison(self, candidate: Candidate, tally: Tally) -> Comparison:
+        """The report on one candidate."""
+        certificates = candidate.certifier.certify(tally.errors, levels=self.plan.levels, true_depth=self.true_depth)
+        found = zip(self.plan.levels, certificates.by_level, strict=True)
+        return Comparison(
+            true=self.true.id,
+            predicted=candidate.name,
+            from_depth=self.from_depth,
+            levels=tuple(
+                level_report(level, tally.levels.get(level, LevelTally()), None if bound is None else certificates.from_prefix)
+                for level, bound in found
+            ),
+            path_distortion=DistortionReport.of(self.path_distortion(tally), seed=self.plan.seed),
+            **self.hausdorff(tally.centers),
+            certificates=certificates,
+        )
+
+    def path_distortion(self, tally: Tally) -> PathDistortion:
+        """The distortion over pairs drawn on every unseen level: two of its cells, and a cell with one of its ancestors."""
+        drawn = [draw_distances(sample, level=level, plan=self.plan) for level, sample in sorted(tally.paths.items())]
+        both = np.concatenate(drawn)[: self.plan.pairs] if drawn else np.zeros((0, 2))
+        return path_distortion(both[:, 0], both[:, 1])
+
+    def hausdorff(self, predicted: Sample | None) -> dict[str, Any]:
+        """The distance between the deepest centers, over the diameter, and against what the prefix alone would give."""
+        true, diameter = self.truth.centers, self.truth.diameter
+        if true is None or predicted is None or not len(true) or not len(predicted):
+            return {"hausdorff_level": self.plan.shared_depth, "diameter": diameter}
+        points = PointSet(predicted.columns["center"])
+        distance = hausdorff_distance(self.true_points, points, partner=predicted.rows_of(true.priority))
+        return {
+            "hausdorff": distance,
+            "hausdorff_over_diameter": distance / diameter if diameter > 0 else None,
+            "skill": 1 - distance / self.prefix_distance if self.prefix_distance > 0 else None,
+            "hausdorff_level": self.plan.shared_depth,
+            "hausdorff_sample": center_count(true, predicted),
+            "diameter": diameter,
+        }
+
+    @cached_property
+    def prefix_distance(self) -> float:
+        """How far the deepest centers of the prefix alone are from the true ones."""
+        rows = deepest_rows(self.prefix, depth=min(self.from_depth, self.plan.shared_depth), cut=None)
+        return hausdorff_distance(self.true_points, PointSet(self.prefix.center[rows]))
+
+    @cached_property
+    def true_points(self) -> PointSet:
+        """The deepest true centers."""
+        return PointSet(self.truth.centers.columns["center"])
+
+
+def center_count(true: Sample, predicted: Sample) -> CenterCount | None:
+    """How many centers were compared, where these are not all."""
+    if true.seen == len(true) and predicted.seen == len(predicted):
+        return None
+    return CenterCount(true=len(true), true_of=true.seen, predicted=len(predicted), predicted_of=predicted.seen)
+
+
+def level_report(level: int, tally: LevelTally, certificate: float | None) -> LevelReport:
+    """What is reported of one level."""
+    return LevelReport(
+        level=level,
+        parents=tally.parents,
+        parents_rolled_out=tally.rolled.parents,
+        teacher_forced=tally.teacher.measures(),
+        rolled_out=RolledOut(**vars(tally.rolled.measures()), max_center_error=tally.center_error),
+        certificate=certificate,
+        matched=tally.matched,
+        only_true=tally.only_true,
+        only_predicted=tally.only_predicted,
+    )
+
+
+def draw_distances(sample: Sample, *, level: int, plan: Plan) -> Float[np.ndarray, "pairs 2"]:
+    """Predicted and true path distances of seeded pairs on one level: same-level ones and, by turns, ancestor ones."""
+    random, count = np.random.default_rng([plan.seed, level]), plan.pairs_per_level
+    order = sample.by_priority
+    slots, lengths = sample.columns["slots"][order], [sample.columns[side][order] for side in ("predicted", "true")]
+    first, step = random.integers(len(order), size=count), random.integers(1, max(2, len(order)), size=count)
+    second = (first + step) % len(order)
+    meeting = common_levels(slots[first], slots[second])
+    same_level = np.stack([chain_distances(side, first=first, second=second, meeting=meeting) for side in lengths], axis=1)
+    lower, upper = random.integers(len(order), size=count), random.integers(level, size=count)
+    below = np.arange(level) >= upper[:, None]
+    ancestor = np.stack([np.where(below, side[lower], 0.0).sum(axis=1) for side in lengths], axis=1)
+    if len(order) < 2:
+        return ancestor
+    return np.stack([same_level, ancestor], axis=1).reshape(-1, 2)

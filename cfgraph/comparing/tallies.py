@@ -1,0 +1,362 @@
+"""Tallies: what a comparison finds in one window, in a form that adds up over windows.
+
+A :class:`Candidate` is what is compared with the truth: the prediction itself, or a rule (a baseline, another seed) that is
+grown from the true prefix in the places of the same true cells. A :class:`Look` takes all measures of one candidate in one
+window; a :class:`Tour` goes through all windows of two hierarchies with all candidates at once.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from cfgraph.comparing.certificates import Certifier, StepErrors, longest
+from cfgraph.comparing.measures import Sample, TupleSums, lowest_rows
+from cfgraph.comparing.windows import Above, Cut, View, Window, climb, hash_cells, predict
+from cfgraph.model.address import parse_address
+from cfgraph.model.cells import Cells
+from cfgraph.model.growth import Rule
+
+Progress = Callable[[int, int], None]  # true cells compared, true cells in all
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """What is compared with the truth: the prediction itself (``grows`` is False), or a rule grown over the true cells."""
+
+    name: str
+    rule: Rule | None  # what teacher forcing asks; None: unknown
+    certifier: Certifier
+    grows: bool
+
+    def view(self, window: Window, *, above: Above) -> View:
+        """The candidate's values in the places of the true cells."""
+        if not self.grows:
+            return window.placed(above)
+        return window.grown(self.rule, above=above, scale_factor=self.certifier.true.scale_factor)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured: the unseen levels, and the sizes of the samples."""
+
+    arity: int
+    from_depth: int
+    levels: range  # the unseen levels that either side has
+    shared_depth: int  # the deepest level that both have: where sets of centers are compared
+    pairs: int
+    center_sample: int
+    seed: int
+
+    @property
+    def pairs_per_level(self) -> int:
+        """How many pairs of one kind are drawn on a level."""
+        return math.ceil(self.pairs / max(1, 2 * len(self.levels)))
+
+    @property
+    def path_sample(self) -> int:
+        """How many cells of a level are kept to draw pairs from."""
+        return 2 * self.pairs_per_level
+
+
+@dataclass(frozen=True, eq=False)
+class LevelTally:
+    """What was found on one level, or of the tuples of its parents; two of them add up."""
+
+    parents: int = 0
+    teacher: TupleSums = field(default_factory=TupleSums)
+    rolled: TupleSums = field(default_factory=TupleSums)
+    center_error: float | None = None
+    matched: int = 0
+    only_true: int = 0
+    only_predicted: int = 0
+
+    def __add__(self, other: "LevelTally") -> "LevelTally":
+        names = ("parents", "teacher", "rolled", "matched", "only_true", "only_predicted")
+        errors = [error for error in (self.center_error, other.center_error) if error is not None]
+        return type(self)(
+            **{name: getattr(self, name) + getattr(other, name) for name in names}, center_error=max(errors, default=None)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What was found of one candidate; two of them add up."""
+
+    plan: Plan
+    levels: Mapping[int, LevelTally] = field(default_factory=dict)
+    errors: StepErrors = field(default_factory=StepErrors)
+    centers: Sample | None = None
+    paths: Mapping[int, Sample] = field(default_factory=dict)
+
+    def __add__(self, other: "Tally") -> "Tally":
+        levels = {
+            level: self.levels.get(level, LevelTally()) + other.levels.get(level, LevelTally())
+            for level in self.levels.keys() | other.levels.keys()
+        }
+        paths = {
+            level: merge_samples(self.paths.get(level), other.paths.get(level), size=self.plan.path_sample)
+            for level in self.paths.keys() | other.paths.keys()
+        }
+        centers = merge_samples(self.centers, other.centers, size=self.plan.center_sample)
+        return replace(self, levels=levels, paths=paths, centers=centers, errors=self.errors.merge(other.errors))
+
+
+def merge_samples(first: Sample | None, second: Sample | None, *, size: int) -> Sample | None:
+    """The sample of both; None is an empty one."""
+    if first is None or second is None:
+        return first or second
+    return first.merge(second, size=size)
+
+
+@dataclass(frozen=True, eq=False)
+class TruthTally:
+    """What was found of the truth alone: its deepest centers and the box around all of its centers."""
+
+    plan: Plan
+    centers: Sample | None = None
+    low: Float[np.ndarray, " dim"] | None = None
+    high: Float[np.ndarray, " dim"] | None = None
+
+    def with_window(self, window: Window) -> "TruthTally":
+        """With one window more."""
+        cells = window.true.cells
+        low, high = cells.center.min(axis=0), cells.center.max(axis=0)
+        if self.low is not None:
+            low, high = np.minimum(low, self.low), np.maximum(high, self.high)
+        rows = deepest_rows(cells, depth=self.plan.shared_depth, cut=window.cut)
+        centers = center_sample(cells.center[rows], window.hashes[rows], plan=self.plan)
+        return replace(self, centers=merge_samples(self.centers, centers, size=self.plan.center_sample), low=low, high=high)
+
+    @property
+    def diameter(self) -> float:
+        """The diagonal of the box."""
+        return float(np.linalg.norm(self.high - self.low))
+
+
+def deepest_rows(cells: Cells, *, depth: int, cut: int | None) -> Int[np.ndarray, " rows"]:
+    """The cells of level ``depth`` and those above it that have no children; not those of a level that other windows have."""
+    deepest = (cells.level == depth) | ((cells.level < depth) & (cells.child_count == 0))
+    if cut is not None:
+        deepest &= cells.level < cut
+    return np.flatnonzero(deepest)
+
+
+def center_sample(center: np.ndarray, priority: np.ndarray, *, plan: Plan) -> Sample:
+    """Centers as a sample, no larger than a sample may be."""
+    return Sample(priority, {"center": center}, seen=len(priority)).lowest(plan.center_sample)
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One candidate in one window: where its measures are taken."""
+
+    plan: Plan
+    candidate: Candidate
+    window: Window
+    view: View
+
+    def tally(self) -> Tally:
+        """Everything that is measured here."""
+        levels = {level: self.level_cells(level) for level in self.new_levels}
+        errors = self.center_errors().merge(self.generator_errors())
+        if len(self.window.parents):
+            teacher, rolled = self.teacher_forced(), self.rolled_out()
+            errors = errors.merge(self.step_errors(teacher))
+            for level in self.parent_levels:
+                levels[level + 1] += self.level_tuples(level, teacher=teacher, rolled=rolled)
+        return Tally(self.plan, levels, errors, centers=self.centers(), paths=self.paths())
+
+    @property
+    def other(self) -> Cells | None:
+        """The prediction's own cells here; None where there are none, and for what is grown over the true cells."""
+        return None if self.candidate.grows else self.window.other
+
+    @property
+    def new_levels(self) -> range:
+        """The levels that no other window has these cells of: all but the top's, which is in the window above."""
+        true = self.window.true.cells
+        depth = true.depth if self.other is None else max(true.depth, self.other.depth)
+        return range(int(true.level[0]) + (1 if self.window.cut is None else 0), depth + 1)
+
+    @property
+    def parent_levels(self) -> range:
+        """The levels of unseen parents."""
+        true = self.window.true.cells
+        return range(max(self.plan.from_depth, int(true.level[0])), true.depth)
+
+    @cached_property
+    def true_tuples(self) -> Float[np.ndarray, "parents arity dim"]:
+        """The true tuples of the unseen parents."""
+        return self.window.true.cells.residual[self.window.children]
+
+    def teacher_forced(self) -> Float[np.ndarray, "parents arity dim"] | None:
+        """One step from every true parent; None where nobody knows the rule."""
+        return None if self.candidate.rule is None else predict(self.candidate.rule, self.window.frontier)
+
+    def rolled_out(self) -> Float[np.ndarray, "parents arity dim"]:
+        """The candidate's own tuples in the places of the true ones; they count where :attr:`whole`."""
+        return self.view.cells.residual[self.window.children]
+
+    @cached_property
+    def whole(self) -> Bool[np.ndarray, " parents"]:
+        """Which of the unseen parents have all their children in the candidate too."""
+        return self.view.present[self.window.children].all(axis=1)
+
+    def level_tuples(self, level: int, *, teacher: np.ndarray | None, rolled: np.ndarray) -> LevelTally:
+        """The tuples of the parents on one level against the true ones."""
+        part = self.window.level_part(level)
+        true, whole = self.true_tuples[part], self.whole[part]
+        return LevelTally(
+            parents=len(true),
+            teacher=TupleSums() if teacher is None else TupleSums.of(teacher[part], true),
+            rolled=TupleSums.of(rolled[part][whole], true[whole]),
+        )
+
+    def level_cells(self, level: int) -> LevelTally:
+        """The cells of one level that both sides have or one alone, and the largest distance of matched centers."""
+        true = self.window.true.cells
+        rows = true.level_rows(level)
+        present = self.view.present[rows]
+        matched = int(present.sum())
+        predicted = matched if self.other is None else rows_in(self.other.level_rows(level))
+        return LevelTally(
+            center_error=longest((self.view.cells.center[rows] - true.center[rows])[present]),
+            matched=matched,
+            only_true=len(present) - matched,
+            only_predicted=predicted - matched,
+        )
+
+    def step_errors(self, teacher: np.ndarray | None) -> StepErrors:
+        """How far the candidate's steps are from the true ones, in the terms of its certificates."""
+        certifier, whole = self.candidate.certifier, self.whole
+        at_true = None if teacher is None else longest(teacher - self.true_tuples)
+        errors = StepErrors(at_true=at_true, incomplete=self.window.incomplete)
+        if certifier.norm is None or not whole.any():
+            return errors
+        frontier = self.view.frontier(self.window.parents[whole], arity=self.plan.arity)
+        return errors.merge(certifier.tuple_errors(self.window, frontier=frontier, tuples=self.rolled_out()[whole]))
+
+    def generator_errors(self) -> StepErrors:
+        """How far the candidate's tuples are from the true rule: for the prediction at all of its cells, matched or not."""
+        if self.other is not None:
+            return generator_errors(self.other, plan=self.plan, certifier=self.candidate.certifier)
+        if not self.candidate.grows or not len(self.window.parents):
+            return StepErrors()
+        rows = self.window.parents[self.whole]
+        return self.candidate.certifier.generator_error(self.view.cells.center[rows], self.rolled_out()[self.whole])
+
+    def center_errors(self) -> StepErrors:
+        """How far centers are apart in the observed levels, and how far out they lie."""
+        true, view = self.window.true.cells, self.view
+        seen = view.present & (true.level <= self.plan.from_depth)
+        extents = [longest(true.center), longest(view.cells.center[view.present])]
+        return StepErrors(
+            in_prefix=longest((view.cells.center - true.center)[seen]),
+            extent=max(extent for extent in extents if extent is not None),
+        )
+
+    def centers(self) -> Sample | None:
+        """The candidate's deepest centers."""
+        window, plan = self.window, self.plan
+        if not self.candidate.grows:
+            return other_centers(window, plan=plan)
+        rows = deepest_rows(window.true.cells, depth=plan.shared_depth, cut=window.cut)
+        rows = rows[self.view.present[rows]]
+        return center_sample(self.view.cells.center[rows], window.hashes[rows], plan=plan)
+
+    def paths(self) -> dict[int, Sample]:
+        """For every unseen level a sample of matched cells, each with its slots and the lengths of its chain on both sides."""
+        levels = (level for level in self.new_levels if level in self.plan.levels)
+        samples = {level: self.level_paths(level) for level in levels}
+        return {level: sample for level, sample in samples.items() if sample.seen}
+
+    def level_paths(self, level: int) -> Sample:
+        """The sample of one level's matched cells."""
+        cells, hashes = self.window.true.cells, self.window.hashes
+        rows = cells.level_rows(level)
+        present = rows.start + np.flatnonzero(self.view.present[rows])
+        chosen = present[lowest_rows(hashes[present], size=self.plan.path_sample)]
+        above = np.array(parse_address(cells.top), dtype=cells.slot.dtype)
+        columns = {
+            "slots": climb(cells, chosen, column=cells.slot, above=above),
+            "true": self.window.true.chains(chosen),
+            "predicted": self.view.chains(chosen),
+        }
+        return Sample(hashes[chosen], columns, seen=len(present))
+
+
+def rows_in(rows: slice) -> int:
+    """How many rows a slice has."""
+    return rows.stop - rows.start
+
+
+def other_centers(window: Window, *, plan: Plan) -> Sample | None:
+    """The deepest centers of the other hierarchy in a window."""
+    if window.other is None:
+        return None
+    rows = deepest_rows(window.other, depth=plan.shared_depth, cut=window.cut)
+    return center_sample(window.other.center[rows], window.other_hashes[rows], plan=plan)
+
+
+def generator_errors(cells: Cells, *, plan: Plan, certifier: Certifier) -> StepErrors:
+    """How far the tuples of predicted cells are from the true rule at their centers."""
+    if certifier.generator is None:
+        return StepErrors()
+    rows, tuples = cells.expansions(plan.arity)
+    unseen = cells.level[rows] >= plan.from_depth
+    return certifier.generator_error(cells.center[rows[unseen]], tuples[unseen])
+
+
+def tally_alone(other: Cells, *, plan: Plan, certifier: Certifier) -> Tally:
+    """What is found under a cell that only the prediction has: that its cells are there, and their centers."""
+    top, rows = int(other.level[0]), deepest_rows(other, depth=plan.shared_depth, cut=None)
+    levels = {level: LevelTally(only_predicted=rows_in(other.level_rows(level))) for level in range(top + 1, other.depth + 1)}
+    centers = center_sample(other.center[rows], hash_cells(other, seed=plan.seed)[rows], plan=plan)
+    return Tally(plan, levels, generator_errors(other, plan=plan, certifier=certifier), centers=centers)
+
+
+@dataclass(frozen=True, eq=False)
+class Tour:
+    """The way through all windows of two hierarchies, with all candidates at once."""
+
+    cut: Cut
+    plan: Plan
+    candidates: tuple[Candidate, ...]
+
+    def tallies(self, *, progress: Progress) -> tuple[list[Tally], TruthTally]:
+        """What was found of each candidate, and of the truth."""
+        first = self.cut.first()
+        tops = self.cut.tops(first)
+        true_aboves = first.true.aboves(tops, arity=self.plan.arity)
+        tallies, aboves = zip(*(self.look_first(candidate, first, tops=tops) for candidate in self.candidates), strict=True)
+        tallies, truth = list(tallies), TruthTally(self.plan).with_window(first)
+        done, total = len(first.true.cells), self.cut.true.count
+        for index, row in enumerate(tops.tolist()):
+            progress(done, total)
+            address, matched = first.true.cells.addresses[row], bool(first.match[row] >= 0)
+            window = self.cut.below(address, above=true_aboves[index], matched=matched)
+            for place, candidate in enumerate(self.candidates):
+                tallies[place] += self.look(candidate, window, above=aboves[place][index])[0]
+            truth, done = truth.with_window(window), done + len(window.true.cells) - 1
+        progress(done, total)
+        tallies[0] = sum(self.alone(first), start=tallies[0])
+        return tallies, truth
+
+    def look_first(self, candidate: Candidate, first: Window, *, tops: np.ndarray) -> tuple[Tally, list[Above]]:
+        """What was found of a candidate in the first window, and what the windows below need of it."""
+        tally, view = self.look(candidate, first, above=first.true.above)
+        return tally, view.aboves(tops, arity=self.plan.arity)
+
+    def look(self, candidate: Candidate, window: Window, *, above: Above) -> tuple[Tally, View]:
+        """What was found of a candidate in a window, and the values that it has there."""
+        view = candidate.view(window, above=above)
+        return Look(self.plan, candidate, window, view).tally(), view
+
+    def alone(self, first: Window) -> Iterator[Tally]:
+        """What the prediction (the first candidate) has under cells that the truth lacks."""
+        for top in self.cut.tops_of_other(first):
+            yield tally_alone(self.cut.read_other(top), plan=self.plan, certifier=self.candidates[0].certifier)

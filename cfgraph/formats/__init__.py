@@ -1,0 +1,117 @@
+"""Exports: what is taken away, in the forms that other tools read. docs/formats.md says what each holds.
+
+    hierarchy    graphml, gexf, node-link, dot, newick, linkage, csv, parquet     (`json` is node-link)
+    predictor    maps                     (`json` is maps): the iterated function system that a recurrence has learned
+    folder       neo4j-admin              cfgraph/transfer/bulk.py streams from the store; ``neo4j_admin.py`` here writes
+    Python       to_networkx, to_arrow, to_pandas, to_linkage
+
+The format is asked for by name or told by the file's suffix. Every file is written whole or not at all. parquet and csv
+stream from the store by cfgraph/transfer/backup.py.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cfgraph.errors import InputError
+from cfgraph.files.whole import check_place, whole_file
+from cfgraph.formats.graphml import read_graphml, write_graphml
+from cfgraph.formats.networkx import to_networkx
+from cfgraph.formats.node_link import read_node_link, write_node_link
+
+if TYPE_CHECKING:
+    from cfgraph.learning.train import TrainedPredictor
+    from cfgraph.model.hierarchy import Hierarchy
+
+_LATE = {  # loaded when they are first used
+    "read_gexf": "gexf",
+    "to_arrow": "tables",
+    "to_linkage": "linkage_of",
+    "to_pandas": "tables",
+    "write_csv": "csv",
+    "write_dot": "dot",
+    "write_gexf": "gexf",
+    "write_linkage": "linkage_of",
+    "write_newick": "newick_of",
+    "write_parquet": "parquet_out",
+}
+
+__all__ = [
+    "FORMATS",
+    "check_place",
+    "choose_format",
+    "export_hierarchy",
+    "export_predictor",
+    "read_gexf",
+    "read_graphml",
+    "read_node_link",
+    "to_arrow",
+    "to_linkage",
+    "to_networkx",
+    "to_pandas",
+    "whole_file",
+    "write_csv",
+    "write_dot",
+    "write_gexf",
+    "write_graphml",
+    "write_linkage",
+    "write_newick",
+    "write_node_link",
+    "write_parquet",
+]
+
+SUFFIXES = {
+    **{"graphml": "graphml", "gexf": "gexf", "json": "json", "dot": "dot", "gv": "dot", "csv": "csv", "parquet": "parquet"},
+    **dict.fromkeys(("nwk", "newick", "tre", "tree"), "newick"),
+    **{"npy": "linkage", "linkage": "linkage"},
+}
+FORMATS = ("graphml", "gexf", "node-link", "dot", "newick", "linkage", "csv", "parquet", "maps", "json")
+_OF_GRAPHS = {"graphml": "graphml", "gexf": "gexf", "node-link": "node_link", "json": "node_link"}  # made from networkx's
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+
+
+def choose_format(path: str | Path, *, asked: str | None = None) -> str:
+    """The format that was asked for, else the one that the file's suffix tells."""
+    if asked in FORMATS:
+        return asked
+    chosen = None if asked else SUFFIXES.get(Path(path).suffix.lower().removeprefix("."))
+    if chosen is None:
+        came = f"format {asked!r}" if asked else f"a file named {Path(path).name!r}"
+        raise InputError(
+            f"expected a file that ends in {', '.join(f'.{suffix}' for suffix in SUFFIXES)}, or one of the formats "
+            f"{', '.join(FORMATS)}, neo4j-admin; got {came}"
+        )
+    return chosen
+
+
+def export_hierarchy(hierarchy: "Hierarchy", path: str | Path, *, format: str | None = None) -> None:
+    """Write a hierarchy that holds its cells to a file, in any format but ``maps``."""
+    chosen = choose_format(path, asked=format)
+    if chosen == "maps":
+        raise InputError(f"{hierarchy.id!r} is a hierarchy, which has no maps (a predictor has); use graphml or node-link")
+    hierarchy.require_cells()  # before a file is begun
+    _writer(chosen)(hierarchy, path)
+
+
+def _writer(chosen: str) -> Callable[["Hierarchy", str | Path], None]:
+    name = f"write_{_OF_GRAPHS.get(chosen, chosen)}"
+    write = getattr(import_module(__name__), name)
+    if chosen not in _OF_GRAPHS:
+        return write
+    return lambda hierarchy, path: write(to_networkx(hierarchy), path)
+
+
+def export_predictor(trained: "TrainedPredictor", path: str | Path, *, format: str | None = None) -> None:
+    """Write what a predictor learned to a file, as ``maps``: an iterated function system that ``cfgraph ingest ifs`` reads."""
+    chosen = choose_format(path, asked=format)
+    if chosen not in ("maps", "json"):
+        raise InputError(f"{trained.id!r} is a predictor, which has no {chosen} (a hierarchy has); use maps")
+    from cfgraph.formats.maps_of import write_maps
+
+    write_maps(trained, path)

@@ -1,0 +1,49 @@
+"""A hierarchy as a dag: what :func:`cfgraph.sources.imported.imported` made it of, or could have."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cfgraph.model.dag import Dag
+
+if TYPE_CHECKING:
+    from cfgraph.model.hierarchy import Hierarchy
+
+
+def hierarchy_dag(hierarchy: "Hierarchy") -> Dag:
+    """The dag of a hierarchy that holds its cells: nodes in breadth-first order, without a virtual root.
+
+    Lengths that the source gave are those of the edges, also where embeddings gave the cells other ones since.
+    """
+    cells, virtual = hierarchy.cells, int(hierarchy.virtual_root)
+    parent, child, slot, length = _edges(hierarchy)
+    order = np.lexsort((slot, parent))
+    order = order[parent[order] >= virtual]
+    own = {name: column[virtual:] for name, column in cells.own.items() if name != "name"}
+    known = not np.isnan(length[order]).all()
+    return Dag(
+        count=len(cells) - virtual,
+        parent=parent[order] - virtual,
+        child=child[order] - virtual,
+        length=length[order] if known else None,
+        lengths=hierarchy.lengths if known else "unit",
+        names=cells.names[virtual:] if cells.names else None,
+        columns=own if cells.size is None else {**own, "size": cells.size[virtual:]},
+        node_of_point=None if hierarchy.cell_of_point is None else np.maximum(hierarchy.cell_of_point - virtual, -1),
+        notes=hierarchy.notes,
+    )
+
+
+def _edges(hierarchy: "Hierarchy") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Parent, child, slot and length (NaN for none) of each edge."""
+    cells, links = hierarchy.cells, hierarchy.cells.links
+    below = slice(1, None)
+    length = np.full(len(cells), np.nan) if hierarchy.lengths == "unit" else cells.length
+    branch = cells.own.get("branch_length")
+    if branch is not None and not np.isnan(branch[below]).all():  # else it is the root's alone
+        length = branch
+    columns = [cells.parent[below], np.arange(1, len(cells)), cells.slot[below], length[below]]
+    if links is not None:
+        second = np.full(len(links), np.nan) if hierarchy.lengths == "unit" else links.length
+        columns = [np.concatenate(both) for both in zip(columns, (links.parent, links.child, links.slot, second), strict=True)]
+    return tuple(columns)

@@ -1,0 +1,346 @@
+"""A folder that `neo4j-admin database import full` takes: one hierarchy as CSV files, with the command that reads them.
+
+    hierarchy.csv  root.csv                     the Hierarchy node and its ROOT
+    cells-header.csv  cells.csv  frontier.csv  leaves.csv        Cell nodes, a file for each combination of labels
+    edges-header.csv  edges.csv                 CHILD relationships
+    points-header.csv  points.csv  in-header.csv  in.csv         Point nodes, and the IN to their cells, where there are any
+    predictor-1.csv  grown-1-1.csv  trained-1.csv  ...           what grew it
+
+Floats are written in their shortest form that reads back as the same number. Nodes are told apart by their keys, or by
+whole numbers that are not kept: smaller, and faster to import.
+"""
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from cfgraph.errors import InputError
+from cfgraph.model.cells import STATE_NAMES
+from cfgraph.model.slabs import Slab
+
+DATABASE = "neo4j"
+FILES = ("cells.csv", "frontier.csv", "leaves.csv")  # by the cells' state
+# Between the values of a list; the first that no text in a list holds is taken.
+DELIMITERS = (";", "|", "~", "^", *map(chr, range(0xE000, 0xE100)))
+FIELD_BYTES = 4 << 20  # the longest value that neo4j-admin reads without being told
+HIERARCHY_NODE = 0  # where nodes are numbered: cells follow
+Types = {bool: "boolean", int: "long", float: "double", str: "string", datetime: "datetime"}
+
+
+OWN_TYPES = {"INTEGER": "long", "FLOAT": "double", "STRING": "string", "BOOLEAN": "boolean"}  # of properties of a source's own
+ARROW_TYPES = {"long": pa.int64(), "double": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
+POINT_HEADER = ["key:ID(Point)", "hierarchy", "row:long"]  # their keys look like those of cells
+IN_HEADER = [":START_ID(Point)", ":END_ID"]
+
+
+def cell_header(ids: Literal["key", "actual"]) -> list[str]:
+    """The header of the cells' files, without their source's own properties."""
+    first = ["key:ID"] if ids == "key" else [":ID", "key"]
+    numbers = ["level:long", "center:double[]", "scale:double", "root_distance:double"]
+    return [*first, "hierarchy", "address", *numbers, "predicted:boolean", "radius:double", "size:long"]
+
+
+def own_header(own: Mapping[str, str | None]) -> list[str]:
+    """The header of the properties of a source's own."""
+    return [f"{name}:{kind}" for name, kind in own.items() if kind is not None]
+
+
+EDGE_HEADER = [":START_ID", ":END_ID", "slot:long", "residual:double[]", "length:double", "primary:boolean"]
+
+
+def join_numbers(values: np.ndarray, *, delimiter: str) -> pa.Array:
+    """Rows of floats as text, a row each."""
+    columns = [pc.cast(pa.array(column), pa.string()) for column in np.ascontiguousarray(values.T)]
+    return pc.binary_join_element_wise(*columns, delimiter)
+
+
+def as_text(values: np.ndarray) -> pa.Array:
+    """Numbers as text. Where all are the same, as scales in a level of a field are, one is made into text for all."""
+    if (values == values[0]).all():
+        return pa.repeat(pc.cast(pa.array(values[:1]), pa.string())[0], len(values))
+    return pc.cast(pa.array(values), pa.string())
+
+
+def cell_table(slab: Slab, *, identifier: str, delimiter: str) -> pa.Table:
+    """A slab's cells as the columns of ``cell_header("actual")``."""
+    count = len(slab)
+    columns = [
+        pa.array(slab.node),
+        pc.binary_join_element_wise(identifier, slab.address, ""),
+        pa.repeat(identifier, count),
+        slab.address,
+        as_text(slab.level),
+        join_numbers(slab.center, delimiter=delimiter),
+        as_text(slab.scale),
+        pa.array(slab.root_distance),
+        pc.if_else(pa.array(slab.predicted), True, None),
+        pa.nulls(count, pa.float64()) if slab.radius is None else pa.array(slab.radius, mask=np.isnan(slab.radius)),
+        pa.nulls(count, pa.int64()) if slab.size is None else pa.array(slab.size),
+    ]
+    return pa.table(columns, names=cell_header("actual"))
+
+
+def edge_table(slab: Slab, *, delimiter: str) -> pa.Table:
+    """The edges that lead to a slab's cells as the columns of ``EDGE_HEADER``; none leads to a root."""
+    below = slice(int(np.count_nonzero(slab.parent < 0)), None)  # a root stands first
+    columns = [
+        pa.array(slab.parent[below]),
+        pa.array(slab.node[below]),
+        pa.array(slab.slot[below]),
+        join_numbers(slab.residual[below], delimiter=delimiter),
+        pa.array(slab.length[below]),
+        pa.nulls(len(slab) - below.start, pa.bool_()),
+    ]
+    return pa.table(columns, names=EDGE_HEADER)
+
+
+def page_tables(
+    page: Mapping[str, list], *, identifier: str, delimiter: str, own: Mapping[str, str | None]
+) -> tuple[pa.Table, np.ndarray, pa.Table]:
+    """A page of the store, cells by their keys, as a table of cells, their states, and a table of edges."""
+    radius, size = np.array(page["radius"], dtype=np.float64), np.array(page["size"], dtype=np.int64)
+    cells = [
+        pa.array(page["key"], pa.string()),
+        pa.repeat(identifier, len(page["key"])),
+        pa.array(page["address"], pa.string()),
+        pa.array(page["level"], pa.int64()),
+        _join_lists(page["center"], delimiter=delimiter),
+        pa.array(page["scale"], pa.float64()),
+        pa.array(page["root_distance"], pa.float64()),
+        pc.if_else(pa.array(page["predicted"], pa.bool_()), True, None),
+        pa.array(radius, mask=np.isnan(radius)),
+        pa.array(size, mask=size < 0),
+        *_own_columns(page, own),
+    ]
+    edges = [[parent, key, *edge] for key, found in zip(page["key"], page["edges"], strict=True) for parent, *edge in found]
+    start, end, slot, residual, length, primary = zip(*edges, strict=True) if edges else [()] * 6
+    columns = [
+        pa.array(start, pa.string()),
+        pa.array(end, pa.string()),
+        pa.array(slot, pa.int64()),
+        _join_lists(residual, delimiter=delimiter),
+        pa.array(length, pa.float64()),
+        pa.array(primary, pa.bool_()),
+    ]
+    state = np.array(page["state"], dtype=np.uint8)
+    names = [*cell_header("key"), *own_header(own)]
+    return pa.table(cells, names=names), state, pa.table(columns, names=EDGE_HEADER)
+
+
+def _own_columns(page: Mapping[str, list], own: Mapping[str, str | None]) -> list[pa.Array]:
+    """The properties of a source's own, each of its type; Java writes infinities out."""
+    if not own:
+        return []
+    values = zip(own.values(), zip(*page["own"], strict=True), strict=True)
+    columns = [pa.array(column, ARROW_TYPES[kind]) for kind, column in values if kind is not None]
+    return [_with_infinities(column) if column.type == pa.float64() else column for column in columns]
+
+
+def _with_infinities(column: pa.Array) -> pa.Array:
+    if not pc.any(pc.is_inf(column)).as_py():
+        return column
+    return pc.replace_substring(pc.cast(column, pa.string()), "inf", "Infinity")
+
+
+def point_tables(page: Mapping[str, list], *, identifier: str) -> tuple[pa.Table, pa.Table]:
+    """The data points in a page's cells, and the relationships that lead to the cells."""
+    placed = [(row, key) for key, rows in zip(page["key"], page["points"], strict=True) for row in rows]
+    row = pa.array([row for row, _ in placed], pa.int64())
+    key = pc.binary_join_element_wise(f"{identifier}/", pc.cast(row, pa.string()), "")
+    points = pa.table([key, pa.repeat(identifier, len(placed)), row], names=POINT_HEADER)
+    return points, pa.table([key, pa.array([key for _, key in placed], pa.string())], names=IN_HEADER)
+
+
+def _join_lists(values: Sequence[Sequence[float]], *, delimiter: str) -> pa.Array:
+    """Lists as text; null for an empty one, which CSV for neo4j-admin cannot hold."""
+    lists = pa.array(values, pa.list_(pa.float64()))
+    text = pc.cast(lists.flatten(), pa.string())
+    joined = pc.binary_join(pa.ListArray.from_arrays(lists.offsets, text), delimiter)
+    return pc.if_else(pc.equal(joined, ""), None, joined)
+
+
+@dataclass(frozen=True)
+class Grower:
+    """A predictor that grew the hierarchy, as properties: its own, of each GROWN_BY, and of TRAINED_ON if it was on this."""
+
+    properties: Mapping[str, Any]
+    growths: tuple[Mapping[str, Any], ...]
+    trained_on: Mapping[str, Any] | None
+
+
+@dataclass
+class ImportFolder:
+    """Writes the files of one hierarchy into a folder that is there; use it in a ``with``, then ask for the command.
+
+    Args:
+        folder: where the files go.
+        identifier: the hierarchy's id.
+        ids: whether nodes are told apart by their keys or by whole numbers.
+        texts: all texts that stand in lists, so that no delimiter is one of their characters.
+        own: the properties of the source's own in the order of the pages, and the types of their columns; None for no column.
+    """
+
+    folder: Path
+    identifier: str
+    ids: Literal["key", "actual"]
+    texts: Iterable[str] = ()
+    own: Mapping[str, str | None] = field(default_factory=dict)
+    cells: int = 0
+    _arguments: list[str] = field(default_factory=list)
+    _options: dict[str, str] = field(default_factory=dict)
+    _writers: dict[str, arrow_csv.CSVWriter] = field(default_factory=dict)
+    _pending: list[Future] = field(default_factory=list)
+    _open: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        inside = set().union(*self.texts)
+        self.delimiter = next(sign for sign in DELIMITERS if sign not in inside)
+        # Without any quotes where none is needed, which is faster to write and to read.
+        style = "needed" if set(self.identifier) & set(',"') or "string" in self.own.values() else "none"
+        self._style = arrow_csv.WriteOptions(include_header=False, quoting_style=style)
+
+    def __enter__(self) -> Self:
+        self._pool = self._open.enter_context(ThreadPoolExecutor(2, thread_name_prefix="cfgraph-csv"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wait(self._pending)  # what is being written ends, whatever becomes of it, before its file is closed
+        self._open.close()
+
+    def add_slab(self, slab: Slab) -> None:
+        """Write a slab, while the caller makes the next one."""
+        self._wait()
+        self._pending = [
+            self._pool.submit(self._write_cells_of, slab),
+            self._pool.submit(lambda: self._write("edges.csv", edge_table(slab, delimiter=self.delimiter))),
+        ]
+        self.cells += len(slab)
+
+    def add_page(self, page: Mapping[str, list]) -> None:
+        """Write a page of the store."""
+        cells, state, edges = page_tables(page, identifier=self.identifier, delimiter=self.delimiter, own=self.own)
+        self._write_cells(cells, state=state)
+        self._write("edges.csv", edges)
+        if page["points"]:
+            for name, table in zip(("points.csv", "in.csv"), point_tables(page, identifier=self.identifier), strict=True):
+                self._write(name, table)
+        self.cells += len(cells)
+
+    def _write_cells_of(self, slab: Slab) -> None:
+        self._write_cells(cell_table(slab, identifier=self.identifier, delimiter=self.delimiter), state=slab.state)
+
+    def _write_cells(self, table: pa.Table, *, state: np.ndarray) -> None:
+        for kind in np.unique(state).tolist():
+            rows = state == kind
+            self._write(FILES[kind], table if rows.all() else table.filter(pa.array(rows)))
+
+    def _write(self, name: str, table: pa.Table) -> None:
+        if len(table) == 0:
+            return
+        if name not in self._writers:
+            file: BinaryIO = self._open.enter_context((self.folder / name).open("wb"))
+            self._writers[name] = self._open.enter_context(arrow_csv.CSVWriter(file, table.schema, write_options=self._style))
+        self._writers[name].write_table(table)
+
+    def _wait(self) -> None:
+        for future in self._pending:
+            future.result()
+        self._pending = []
+
+    def finish(self, hierarchy: Mapping[str, Any], *, growers: Iterable[Grower] = ()) -> list[str]:
+        """Write what is left, the hierarchy's own node last; the arguments of neo4j-admin, to be run in the folder."""
+        self._wait()
+        self._open.close()
+        own, root = (self.identifier, self.identifier + "/") if self.ids == "key" else (HIERARCHY_NODE, HIERARCHY_NODE + 1)
+        self._add_node("Hierarchy", "hierarchy.csv", hierarchy, node=own)
+        self._add_edge("ROOT", "root.csv", own, root, {})
+        for number, grower in enumerate(growers, start=1):
+            name = grower.properties["id"]
+            self._add_node("Predictor", f"predictor-{number}.csv", grower.properties, node=name)
+            for turn, growth in enumerate(grower.growths, start=1):
+                self._add_edge("GROWN_BY", f"grown-{number}-{turn}.csv", own, name, growth)
+            if grower.trained_on is not None:
+                self._add_edge("TRAINED_ON", f"trained-{number}.csv", name, own, grower.trained_on)
+        self._add_cells()
+        return self.command()
+
+    def _add_cells(self) -> None:
+        if "string" in self.own.values():
+            self._options["--multiline-fields"] = "true"
+        self._write_header("cells-header.csv", [*cell_header(self.ids), *own_header(self.own)])
+        for name, state in zip(FILES, STATE_NAMES, strict=True):
+            if name in self._writers:
+                labels = "Cell" if name == FILES[0] else f"Cell:{state}"
+                self._arguments.append(f"--nodes={labels}=./cells-header.csv,./{name}")
+        if "edges.csv" in self._writers:
+            self._write_header("edges-header.csv", EDGE_HEADER)
+            self._arguments.append("--relationships=CHILD=./edges-header.csv,./edges.csv")
+        if "points.csv" in self._writers:
+            self._write_header("points-header.csv", POINT_HEADER)
+            self._write_header("in-header.csv", IN_HEADER)
+            self._arguments += ["--nodes=Point=./points-header.csv,./points.csv", "--relationships=IN=./in-header.csv,./in.csv"]
+
+    def _write_header(self, name: str, columns: Sequence[str]) -> None:
+        with (self.folder / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, quoting=csv.QUOTE_MINIMAL, lineterminator="\n").writerow(columns)
+
+    def _add_node(self, label: str, name: str, properties: Mapping[str, Any], *, node: str | int) -> None:
+        self._write_record(name, {":ID": node}, properties)
+        self._arguments.append(f"--nodes={label}=./{name}")
+
+    def _add_edge(self, kind: str, name: str, start: str | int, end: str | int, properties: Mapping[str, Any]) -> None:
+        self._write_record(name, {":START_ID": start, ":END_ID": end}, properties)
+        self._arguments.append(f"--relationships={kind}=./{name}")
+
+    def _write_record(self, name: str, ids: Mapping[str, str | int], properties: Mapping[str, Any]) -> None:
+        """A file of one row."""
+        kept = {key: value for key, value in properties.items() if value is not None and value not in ([], ())}
+        header = [*ids, *(f"{key}:{type_of(value)}" for key, value in kept.items())]
+        values = [*map(str, ids.values()), *(text_of(value, delimiter=self.delimiter) for value in kept.values())]
+        if any("\n" in value or "\r" in value for value in values):
+            self._options["--multiline-fields"] = "true"
+        longest = max(len(value.encode()) for value in values)
+        if longest * 2 > FIELD_BYTES:
+            self._options["--read-buffer-size"] = str(longest * 4)
+        with (self.folder / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, quoting=csv.QUOTE_MINIMAL, lineterminator="\n").writerow(header)
+            csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(values)
+
+    def command(self) -> list[str]:
+        """The arguments of neo4j-admin; only such as every version from 5.26 on knows."""
+        sign = self.delimiter if self.delimiter.isascii() else f"U+{ord(self.delimiter):04X}"
+        ids = "string" if self.ids == "key" else "actual"
+        options = {"--id-type": ids, "--array-delimiter": sign, "--bad-tolerance": "0", **self._options}
+        told = [f"{name}={value}" for name, value in options.items()]
+        return ["database", "import", "full", DATABASE, "--overwrite-destination", *told, *self._arguments]
+
+
+def type_of(value: Any) -> str:
+    """The type of a property's column."""
+    if isinstance(value, list | tuple):
+        return type_of(value[0]) + "[]"
+    return "byte[]" if isinstance(value, bytes | bytearray) else Types[type(value)]
+
+
+def text_of(value: Any, *, delimiter: str) -> str:
+    """A property as text."""
+    if isinstance(value, list | tuple):
+        return delimiter.join(text_of(inner, delimiter=delimiter) for inner in value)
+    if isinstance(value, bytes | bytearray):
+        return delimiter.join(map(str, np.frombuffer(value, dtype=np.int8).tolist()))  # Java's bytes have a sign
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"expected finite numbers as properties, got {value}; `cfgraph verify` names what is wrong")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value).lower() if isinstance(value, bool) else str(value)

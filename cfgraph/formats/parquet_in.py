@@ -1,0 +1,343 @@
+"""Parquet: the way back of the lossless export: the hierarchy as it was, with what grew it.
+
+Nothing in the file is believed: its form, its columns, every address and every number are checked before anything is
+written, and then that the digest of it all is the one that it was exported with. A file that tells no digest, an earlier
+one or one that was edited on purpose, is read by its invariants alone. A field comes back as a field, and can be trained on
+and grown further.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from jaxtyping import Int
+from pydantic import BaseModel, ValidationError
+
+from cfgraph.errors import AddressError, InputError
+from cfgraph.formats.parquet_out import DIGEST, METADATA, VERSION, ContentDigest
+from cfgraph.formats.tables import JSON, Layout
+from cfgraph.model.address import parse_address
+from cfgraph.model.cells import STATE_NAMES, Cells, Links, own_column
+from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.invariants import check_sound
+from cfgraph.model.order import breadth_first, place_addresses
+
+PLAIN = ("center", "scale", "root_distance", "residual", "predicted")
+NEEDED = ("address", "level", "state", "predicted", "center", "scale", "root_distance", "residual")
+
+
+@dataclass(frozen=True, eq=False)
+class Backup:
+    """What a Parquet file holds: the hierarchy with its cells, what grew it, and the id of the hierarchy that it predicts.
+
+    ``growers`` are the fields of each predictor, and the properties of each GROWN_BY that leads to it;
+    :mod:`cfgraph.transfer.backup` makes predictors of them. ``digest`` is None where the file tells none, so nothing says
+    whether it is as it was exported.
+    """
+
+    path: Path
+    hierarchy: Hierarchy
+    growers: tuple[tuple[dict[str, Any], list[dict[str, Any]]], ...] = ()
+    predicts: str | None = None
+    digest: str | None = None
+
+
+class Grower(BaseModel):
+    """The metadata's entry of a predictor."""
+
+    predictor: dict[str, Any]
+    growths: list[dict[str, Any]]
+
+
+class Told(BaseModel):
+    """The form of the metadata's JSON object (cfgraph/formats/parquet_out.py)."""
+
+    cells: int
+    hierarchy: dict[str, Any]
+    own: list[tuple[str, str, str]]
+    growers: list[Grower]
+    predicts: str | None = None
+
+
+def parquet(path: str | Path, *, id: str | None = None) -> Backup:
+    """The hierarchy in a file that ``cfgraph export`` wrote, under another ``id`` where one is given.
+
+    Memory holds the whole file, uncompressed, some three times over.
+
+    Raises:
+        InputError: for a file that is missing, damaged, of another form, or was changed since it was exported, and for
+            cells that break an invariant.
+    """
+    path = Path(path)
+    file = _open(path)
+    metadata = _metadata(file, path=path)
+    with _explained(path):
+        told = Told.model_validate(metadata)
+        hierarchy = Hierarchy(**{**told.hierarchy, **({} if id is None else {"id": id})})
+        growers = tuple((_predictor(grower.predictor), grower.growths) for grower in told.growers)
+        layout = Layout(hierarchy.dimension, tuple(told.own), links=hierarchy.links > 0, points=hierarchy.point_nodes)
+        schema = layout.schema
+    _check_columns(file.schema_arrow, schema, path=path)
+    table = _read(file, path=path)
+    if len(table) != told.cells or len(table) == 0:
+        raise _damaged(path, f"it should have {told.cells} rows, and has {len(table)}")
+    with _explained(path):
+        whole = _assemble(hierarchy, table, layout, path=path)
+        check_sound(whole, grown=bool(growers))
+    _check_unchanged(table.select(schema.names), metadata, whole, path=path)
+    return Backup(path, whole, growers, told.predicts, metadata.get(DIGEST))
+
+
+# -- the file
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    if not path.is_file():
+        raise InputError(f"expected a Parquet file that `cfgraph export` wrote, and there is no file {str(path)!r}")
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{str(path)!r} is no whole Parquet file: {_first_line(error)}; export it again") from error
+
+
+def _metadata(file: pq.ParquetFile, *, path: Path) -> dict[str, Any]:
+    found = (file.metadata.metadata or {}).get(METADATA.encode())
+    if found is None:
+        raise InputError(
+            f"{str(path)!r} is a Parquet file, but none that `cfgraph export` wrote; `cfgraph ingest points` takes points"
+        )
+    try:
+        told = json.loads(found)
+        version = told["version"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise _damaged(path, "its metadata is no JSON object with a version") from error
+    if version != VERSION:
+        raise InputError(f"{str(path)!r} has the form {version!r}, and this cfgraph knows {VERSION}; upgrade cfgraph")
+    return told
+
+
+def _predictor(record: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return {**record, "weights": base64.b64decode(record["weights"], validate=True)}
+    except (ValueError, TypeError):
+        raise InputError("the weights of a predictor are no text in base64") from None
+
+
+def _check_columns(found: pa.Schema, wanted: pa.Schema, *, path: Path) -> None:
+    for field in wanted:
+        if found.get_field_index(field.name) < 0:
+            raise _damaged(path, f"it has no column {field.name!r}, or several")
+        kind = found.field(field.name).type
+        if not kind.equals(field.type) and not _same_lists(kind, field.type):
+            raise _damaged(path, f"its column {field.name!r} should be of type {field.type}, and is {kind}")
+    if unknown := set(found.names) - set(wanted.names):
+        raise _damaged(path, f"it has columns that nothing tells of: {', '.join(sorted(unknown))}")
+
+
+def _same_lists(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether two list types differ in the name of their items alone, which other writers change."""
+    return str(found).replace("element:", "item:") == str(wanted).replace("element:", "item:")
+
+
+def _read(file: pq.ParquetFile, *, path: Path) -> pa.Table:
+    try:
+        return file.read()
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, _first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+def _damaged(path: Path, told: str) -> InputError:
+    return InputError(f"{str(path)!r} is damaged, or was changed: {told}; export it again")
+
+
+def faults_in(error: ValidationError) -> str:
+    """What is wrong with the first few fields, in one line."""
+    return "; ".join(map(_fault, error.errors()[:3]))
+
+
+def _fault(found: Mapping[str, Any]) -> str:
+    place = ".".join(map(str, found["loc"]))
+    return f"it lacks {place!r}" if found["type"] == "missing" else f"{place}: {found['msg']}"
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Whatever is wrong with the values of a file is told as its damage."""
+    try:
+        yield
+    except ValidationError as error:
+        raise _damaged(path, faults_in(error)) from error
+    except (OverflowError, MemoryError) as error:
+        raise _damaged(path, "a number in its metadata is too large") from error
+    except KeyError as error:
+        raise _damaged(path, f"it lacks {error.args[0]!r}") from error
+    except (InputError, ValueError, TypeError, AttributeError, pa.ArrowException) as error:
+        raise _damaged(path, _first_line(error)) from error
+
+
+# -- as it was exported
+
+
+def _check_unchanged(table: pa.Table, metadata: Mapping[str, Any], hierarchy: Hierarchy, *, path: Path) -> None:
+    """Refuse a file with another content than its digest says; one without a digest has to say what grew its cells."""
+    wanted, found = metadata.get(DIGEST), _digest(table, metadata)
+    if wanted == found:
+        return
+    if hierarchy.cells.predicted.any() and not metadata["growers"] and not hierarchy.former_predictors:
+        raise _damaged(path, "it has predicted cells, and neither growers nor former_predictors tells what grew them")
+    if wanted is not None:
+        raise InputError(
+            f"{str(path)!r} was changed since it was exported: expected a content with the SHA-256 "
+            f"{str(wanted)[:12]}..., got {found[:12]}...; export it again (or, to have the change read by its "
+            f"invariants alone, take {DIGEST!r} out of the JSON under {METADATA!r} in its metadata)"
+        )
+
+
+def _digest(table: pa.Table, metadata: Mapping[str, Any]) -> str:
+    order, digest = pc.sort_indices(table.column("address")), ContentDigest()
+    for name in table.column_names:  # one after another: memory holds one of them twice
+        digest.add(name, table.column(name).take(order))
+    return digest.of({name: value for name, value in metadata.items() if name != DIGEST})
+
+
+# -- the cells
+
+
+def _assemble(hierarchy: Hierarchy, table: pa.Table, layout: Layout, *, path: Path) -> Hierarchy:
+    lacking = [name for name in NEEDED if name in table.column_names and table.column(name).null_count]
+    if lacking:
+        raise InputError(f"some rows have no {' and no '.join(lacking)}")
+    addresses = _addresses(table)
+    try:
+        parent, slot, level = place_addresses(addresses)
+    except KeyError as missing:
+        raise InputError(f"the cell {missing.args[0] or '/'} is missing, and has children") from None
+    _check_edges(table, addresses, parent, slot, level)
+    order, parent = breadth_first(parent, slot, level)
+    table = table.take(pa.array(order))
+    addresses = [addresses[row] for row in order.tolist()]
+    cells = Cells(
+        parent=parent,
+        slot=slot[order],
+        level=level[order],
+        length=_numbers(table, "length", otherwise=0.0),
+        state=_states(table),
+        radius=_optional(table, "radius", otherwise=np.nan),
+        size=_optional(table, "size", otherwise=-1),
+        **{name: _values(table, name, layout.dimension) for name in PLAIN},
+        links=_links(table, addresses, layout),
+        own={name: _own(table, column, kind) for name, column, kind in layout.own},
+    )
+    cells.__dict__["addresses"] = addresses  # known already: spare making them again
+    placed = _cell_of_point(hierarchy, table) if layout.points else None
+    return hierarchy.model_copy(update={"cells": cells, "cell_of_point": placed})
+
+
+def _addresses(table: pa.Table) -> list[str]:
+    column = table.column("address")
+    if pc.count_distinct(column).as_py() < len(column):
+        raise InputError("an address comes twice")
+    wrong = pc.invert(pc.match_substring_regex(column, r"^(/|(/(0|[1-9][0-9]{0,8}))+)$"))
+    if pc.any(wrong).as_py():
+        try:
+            parse_address(column.filter(wrong)[0].as_py())
+        except AddressError as error:
+            raise InputError(str(error)) from None
+    addresses = column.to_pylist()
+    if "/" not in set(addresses):
+        raise InputError("the root, the cell /, is missing")
+    return addresses
+
+
+def _check_edges(table: pa.Table, addresses: list[str], parent: np.ndarray, slot: np.ndarray, level: np.ndarray) -> None:
+    """The columns that repeat what the address says: they are there for readers, and should agree."""
+    root = parent < 0
+    names = pa.array(addresses).take(pa.array(np.maximum(parent, 0), mask=root))
+    wanted = {"parent": names, "slot": pa.array(slot, pa.int32(), mask=root), "level": pa.array(level, pa.int32())}
+    for name, values in wanted.items():
+        if not table.column(name).equals(pa.chunked_array([values])):
+            raise InputError(f"the column {name} says other than the addresses")
+
+
+def _values(table: pa.Table, name: str, dimension: int) -> np.ndarray:
+    if name not in table.column_names:  # vectors without a dimension
+        return np.zeros((len(table), dimension))
+    column = table.column(name).combine_chunks()
+    if pa.types.is_fixed_size_list(column.type):
+        return _flat(column, len(table), dimension)
+    return np.array(column.to_numpy(zero_copy_only=False))
+
+
+def _flat(column: pa.Array, count: int, dimension: int) -> np.ndarray:
+    flat = column.flatten()
+    if flat.null_count:
+        raise InputError("a vector lacks a number")
+    return np.array(flat.to_numpy(zero_copy_only=False)).reshape(count, dimension)
+
+
+def _numbers(table: pa.Table, name: str, *, otherwise: float) -> np.ndarray:
+    return np.array(pc.fill_null(table.column(name), otherwise).to_numpy())
+
+
+def _optional(table: pa.Table, name: str, *, otherwise: float) -> np.ndarray | None:
+    return None if table.column(name).null_count == len(table) else _numbers(table, name, otherwise=otherwise)
+
+
+def _states(table: pa.Table) -> np.ndarray:
+    found = pc.index_in(table.column("state"), pa.array(STATE_NAMES))
+    if found.null_count:
+        raise InputError(f"a state is none of {', '.join(STATE_NAMES)}")
+    return np.array(found.to_numpy()).astype(np.uint8)
+
+
+def _own(table: pa.Table, column: str, kind: str) -> np.ndarray:
+    values = table.column(column).to_pylist()
+    return own_column([None if value is None else json.loads(value) for value in values] if kind == JSON else values)
+
+
+def _links(table: pa.Table, addresses: list[str], layout: Layout) -> Links | None:
+    """The links, sorted by child, then by parent."""
+    if not layout.links:
+        return None
+    column = table.column("links").combine_chunks()
+    rows = column.flatten()
+    names = pc.struct_field(rows, "parent")
+    parent = pc.index_in(names, pa.array(addresses))
+    if parent.null_count:
+        raise InputError("an edge from a second parent comes from a cell that is missing")
+    child = np.array(pc.list_parent_indices(column).to_numpy())
+    residual = pc.struct_field(rows, "residual")
+    if (np.array(pc.list_value_length(residual).to_numpy(zero_copy_only=False)) != layout.dimension).any():
+        raise InputError(f"the residual of an edge from a second parent has not {layout.dimension} numbers")
+    columns = [pc.struct_field(rows, name) for name in ("slot", "length")]
+    if any(column.null_count for column in columns):
+        raise InputError("an edge from a second parent lacks its slot or its length")
+    slot, length = (np.array(column.to_numpy()) for column in columns)
+    parent = np.array(parent.to_numpy()).astype(np.int64)
+    order = np.lexsort((parent, child))
+    columns = (parent, child, slot, _flat(residual, len(child), layout.dimension), length)
+    return Links(*(column[order] for column in columns))
+
+
+def _cell_of_point(hierarchy: Hierarchy, table: pa.Table) -> Int[np.ndarray, " points"]:
+    column = table.column("points").combine_chunks()
+    row = np.array(column.flatten().to_numpy(zero_copy_only=False))
+    cell = np.array(pc.list_parent_indices(column).to_numpy())
+    count = hierarchy.points or 0
+    if len(row) and (row.dtype.kind != "i" or row.min() < 0 or row.max() >= count or len(np.unique(row)) < len(row)):
+        raise InputError(f"the data points are not numbers from 0 to {count - 1}, each in one cell")
+    placed = np.full(count, -1, dtype=np.int64)
+    placed[row.astype(np.int64)] = cell
+    return placed

@@ -1,0 +1,288 @@
+"""Rollout: grow the frontier of a hierarchy with a predictor, with one worker or many, here and elsewhere.
+
+The verb plans the growth, pins the plan in the graph, or joins the one that is pinned, and sets workers to it:
+``worker.py`` says how each goes about it, ``crew.py`` how several become processes.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cfgraph.errors import InputError
+from cfgraph.growing.crew import WORKERS_MAX, Crew
+from cfgraph.growing.outage import DRIVER_SECONDS
+from cfgraph.growing.status import Status, Watch
+from cfgraph.growing.worker import LEASE_SECONDS, OUTAGE_SECONDS, Worker
+from cfgraph.metric.distances import depth_for_precision
+from cfgraph.model.address import deepest_level
+from cfgraph.model.blocks import block_height
+from cfgraph.model.cells import FRONTIER, Cells
+from cfgraph.model.growth import CELLS_MAX, check_growth, count_growth
+from cfgraph.model.hierarchy import Hierarchy, recipe_digest
+from cfgraph.store.growing import GrownBy
+
+if TYPE_CHECKING:
+    from cfgraph.learning.train import TrainedPredictor
+    from cfgraph.store import Store
+
+LEASE_SECONDS_RANGE = (0.1, 86_400.0)
+TIMED_LAYERS = 8  # a growth that only time stops is cut for this many layers of blocks
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where a rollout ends: exactly one of a depth, a precision, a number of cells in all, or a time."""
+
+    depth: int | None = None
+    precision: float | None = None
+    cells: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        given = self.asked
+        if len(given) != 1:
+            raise InputError(f"expected exactly one of depth, precision, cells and seconds, got {', '.join(given) or 'none'}")
+        name, value = next(iter(given.items()))
+        if not 0 <= value < math.inf or (value == 0 and name != "depth"):
+            wanted = "of at least 0" if name == "depth" else "above 0"
+            raise InputError(f"expected {name} {wanted} as the stop, got {value}")
+        if name == "cells" and value > CELLS_MAX:
+            raise InputError(f"expected at most {CELLS_MAX:,} cells in one go, got {value:,}")
+
+    @property
+    def asked(self) -> dict[str, float]:
+        """The one that was given, by name: what is pinned in the graph."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class RolloutReport:
+    """What a rollout did: ``grown`` cells by this call, down to level ``to_depth`` by now, and whether it reached its stop."""
+
+    id: str
+    predictor: str
+    from_depth: int
+    to_depth: int
+    grown: int
+    finished: bool
+    taken_over: int
+    warnings: tuple[str, ...] = ()
+
+
+def rollout(
+    store: "Store",
+    identifier: str,
+    *,
+    predictor: str,
+    stop: Stop,
+    from_depth: int | None = None,
+    copy_as: str | None = None,
+    device: str = "cpu",
+    workers: int = 1,
+    lease_seconds: float = LEASE_SECONDS,
+    outage_seconds: float = OUTAGE_SECONDS,
+    show: Callable[[Status], None] | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> RolloutReport:
+    """Grow a hierarchy with a predictor until a stop: in place, or (``from_depth``, ``copy_as``) as a copy of its prefix.
+
+    The same call again goes on where an interrupted one stopped, joins one that is under way, here or on another machine,
+    and finds a finished one done. One worker works in this process, several in processes of their own. ``show`` gets the
+    status now and then; ``interrupted`` is asked between blocks. Raises ``InputError`` for a predictor that does not fit
+    and an absurd depth, ``NotFoundError`` for unknown ids, ``VanishedError`` where the hierarchy or the predictor is removed
+    under the rollout, ``StoreUnavailableError`` where the store is away for longer than ``outage_seconds``.
+    """
+    _check_numbers(workers=workers, lease_seconds=lease_seconds, outage_seconds=outage_seconds)
+    trained = store.predictor(predictor)
+    source = store.hierarchy(identifier)
+    source.check_field("rollout")
+    check_fit(trained, source)
+    if (from_depth is None) != (copy_as is None):
+        raise InputError(
+            "a copy needs both the depth of its prefix (--from-depth) and an id (--as); growing in place needs neither"
+        )
+    warnings = _warnings(trained, source)
+    rule = trained.load(device=device).predict  # before anything is written: the device may not be there
+    target = (
+        source if copy_as is None else copy_prefix(store, source, trained, stop=stop, from_depth=from_depth, copy_as=copy_as)
+    )
+    growth = _pin(store, target, trained, stop=stop, copied=copy_as is not None)
+    if growth is None:
+        depth = store.counts(target.id).depth
+        return RolloutReport(target.id, predictor, depth, depth, grown=0, finished=True, taken_over=0, warnings=warnings)
+    watch = Watch(store, target, growth, show=show)
+    options = {"lease_seconds": lease_seconds, "outage_seconds": outage_seconds, "observe": watch.note}
+    if workers == 1:
+        with _own_store(store) as own:
+            finished = Worker(own, target, rule, growth, halted=interrupted, **options).run()
+    else:
+        crew = Crew(store, target.id, growth, workers=workers, device=device, **options)
+        finished, warnings = _work(crew, interrupted=interrupted, warnings=warnings)
+    return RolloutReport(
+        id=target.id,
+        predictor=predictor,
+        from_depth=growth.from_depth,
+        to_depth=growth.to_depth if finished and growth.is_exact else store.growing.depth(target.id),
+        grown=watch.grown,
+        finished=finished,
+        taken_over=watch.taken_over,
+        warnings=warnings,
+    )
+
+
+@contextmanager
+def _own_store(store: "Store") -> Iterator["Store"]:
+    """The store over a connection of a worker's own, where it is the worker that waits for a server that is away."""
+    from cfgraph.store import Store
+    from cfgraph.store.graph import Graph
+
+    access = store.graph.access
+    if access is None:  # the caller's own driver
+        yield store
+        return
+    with Store(Graph.connect(**access.reveal(), retry_seconds=DRIVER_SECONDS)) as own:
+        yield own
+
+
+def _work(crew: Crew, *, interrupted: Callable[[], bool], warnings: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+    """Whether a crew reached the stop, and what went wrong on the way; the first error where it did not reach it."""
+    with crew:
+        outcome = crew.work(interrupted=interrupted)
+    if outcome.failures and not outcome.finished:
+        raise outcome.failures[0]
+    return outcome.finished, (*warnings, *(f"a worker gave up: {failure}" for failure in outcome.failures))
+
+
+def _check_numbers(*, workers: int, lease_seconds: float, outage_seconds: float) -> None:
+    if not 1 <= workers <= WORKERS_MAX:
+        raise InputError(f"expected 1 to {WORKERS_MAX} workers (--workers), got {workers}")
+    low, high = LEASE_SECONDS_RANGE
+    if not low <= lease_seconds <= high:
+        raise InputError(f"expected a lease of {low:g} to {high:,.0f} seconds (--lease-seconds), got {lease_seconds:g}")
+    if not 0 <= outage_seconds < math.inf:
+        raise InputError(f"expected a time of at least 0 to wait for the store (--outage-seconds), got {outage_seconds:g}")
+
+
+def check_fit(trained: "TrainedPredictor", hierarchy: Hierarchy) -> None:
+    """Raise an ``InputError`` where a predictor is of another arity or dimension than a hierarchy."""
+    for name in ("arity", "dimension"):
+        mine, its = getattr(trained, name), getattr(hierarchy, name)
+        if mine != its:
+            raise InputError(
+                f"predictor {trained.id!r} was trained for {name} {mine}, and hierarchy {hierarchy.id!r} has {name} {its}; "
+                f"train one on {hierarchy.id!r}"
+            )
+
+
+def _warnings(trained: "TrainedPredictor", hierarchy: Hierarchy) -> tuple[str, ...]:
+    found = []
+    if trained.flagged:
+        found.append(f"predictor {trained.id!r} is FLAGGED: on held-out parents it is no better than the best baseline")
+    if not math.isclose(trained.scale_factor, hierarchy.scale_factor, rel_tol=1e-9):
+        found.append(
+            f"predictor {trained.id!r} learned at scale factor {trained.scale_factor:.6g}, {hierarchy.id!r} has "
+            f"{hierarchy.scale_factor:.6g}: the residuals are carried over as they are"
+        )
+    return tuple(found)
+
+
+def copy_prefix(
+    store: "Store", truth: Hierarchy, trained: "TrainedPredictor", *, stop: Stop, from_depth: int, copy_as: str
+) -> Hierarchy:
+    """Write the prefix of a hierarchy under another id, ready to grow; found again where it is there already."""
+    if from_depth < 0:
+        raise InputError(f"a depth is not negative, got --from-depth {from_depth}")
+    if stop.depth is not None and stop.depth < from_depth:
+        raise InputError(f"expected a target depth of at least the prefix's {from_depth}, got {stop.depth}")
+    cells = store.read(truth.id, depth=from_depth)
+    if cells.depth < from_depth:
+        raise InputError(f"{truth.id!r} has levels 0 to {cells.depth}, so no prefix of depth {from_depth}")
+    frontier = {from_depth: int((cells.state == FRONTIER).sum())}
+    copy = _copy_of(truth, trained, cells=cells, stop=stop, copy_as=copy_as)
+    plan_growth(copy, trained, stop=stop, frontier=frontier, cells=len(cells), root_scale=float(cells.scale[0]))  # or refuse
+    written = store.write(copy, then="growing")
+    store.link_truth(copy_as, truth.id)
+    return written
+
+
+def _copy_of(truth: Hierarchy, trained: "TrainedPredictor", *, cells: Cells, stop: Stop, copy_as: str) -> Hierarchy:
+    recipe = {
+        "source": "rollout",
+        "of": truth.id,
+        "of_recipe": truth.recipe_digest,
+        "from_depth": cells.depth,
+        "predictor": trained.id,
+        "predictor_recipe": recipe_digest(trained.recipe),
+        "stop": stop.asked,
+    }
+    return Hierarchy(
+        id=copy_as,
+        origin="rollout",
+        recipe=recipe,
+        residual_bound=max(truth.residual_bound, trained.residual_bound),
+        cells=cells,
+        **{name: getattr(truth, name) for name in ("dimension", "arity", "scale_factor", "data_built", "scale_depth")},
+    )
+
+
+def plan_growth(
+    hierarchy: Hierarchy,
+    trained: "TrainedPredictor",
+    *,
+    stop: Stop,
+    frontier: dict[int, int],
+    cells: int,
+    root_scale: float,
+) -> GrownBy:
+    """What a rollout will do, from the frontier (cells by level) that there is; an ``InputError`` where it is absurd."""
+    first, height = min(frontier, default=0), block_height(arity=hierarchy.arity, dimension=hierarchy.dimension)
+    deepest = deepest_level(hierarchy.id, arity=hierarchy.arity)
+    if stop.depth is not None:
+        depth = stop.depth
+    elif stop.precision is not None:
+        bound = max(hierarchy.residual_bound, trained.residual_bound)
+        depth = depth_for_precision(
+            stop.precision, residual_bound=bound, scale_factor=hierarchy.scale_factor, root_scale=root_scale
+        )
+    elif stop.cells is not None:
+        room = int(stop.cells) - cells
+        depth = _depth_of_cells(room, frontier=frontier, arity=hierarchy.arity, deepest=deepest - 1) + 1
+    else:
+        depth = min(first + TIMED_LAYERS * height, deepest)
+    if stop.depth is not None or stop.precision is not None:
+        for level, count in frontier.items():
+            check_growth(count, arity=hierarchy.arity, levels=max(0, depth - level))
+        if depth > deepest:
+            raise InputError(
+                f"the key of a cell on level {depth} would be too long for the database's index, which ends at level {deepest} "
+                f"for arity {hierarchy.arity} and the id {hierarchy.id!r}; ask for a smaller depth"
+            )
+    return GrownBy(predictor=trained.id, from_depth=first, to_depth=depth, block_height=height, stop=stop.asked)
+
+
+def _depth_of_cells(room: int, *, frontier: dict[int, int], arity: int, deepest: int) -> int:
+    """The deepest level that the whole frontier can be grown to within ``room`` more cells."""
+    depth = min(frontier, default=0)
+    while frontier and depth < deepest and count_growth(frontier, arity=arity, depth=depth + 1) <= room:
+        depth += 1
+    return depth
+
+
+def _pin(store: "Store", hierarchy: Hierarchy, trained: "TrainedPredictor", *, stop: Stop, copied: bool) -> GrownBy | None:
+    """Plan the growth and pin the plan, or join the one that is pinned; None where nothing is left to grow."""
+    if hierarchy.state == "complete" and copied:
+        return None
+    frontier = store.growing.count_frontier(hierarchy.id)
+    plan = plan_growth(
+        hierarchy,
+        trained,
+        stop=stop,
+        frontier=frontier,
+        cells=store.counts(hierarchy.id).cells if stop.cells is not None else 0,
+        root_scale=float(store.read(hierarchy.id, depth=0).scale[0]),
+    )
+    if hierarchy.state == "complete" and not any(level < plan.to_depth for level in frontier):
+        return None
+    return store.growing.begin(hierarchy.id, plan)

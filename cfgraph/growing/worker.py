@@ -1,0 +1,264 @@
+"""A worker: leases blocks of the frontier, grows them with a predictor, writes them under the fence, until none is left.
+
+Any number of workers grow one hierarchy, on any machines, without knowing of each other: the graph holds what is grown,
+how far, and who works on which block. All cut the hierarchy into the same blocks and evaluate each in the same batches,
+so that who grew what, and how often it was interrupted, leaves no trace in the graph.
+"""
+
+import math
+import random
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cfgraph.growing.events import Event, Observer
+from cfgraph.growing.lease_owner import is_dead, own_name
+from cfgraph.growing.leases import LeaseKeeper
+from cfgraph.growing.outage import Patience
+from cfgraph.model.address import ancestor_address, stem_of, subtree_range
+from cfgraph.model.blocks import Block, BlockLevel, block_boundaries, level_of_growth
+from cfgraph.model.cells import EXPANDED, FRONTIER
+from cfgraph.model.growth import Rule, count_growth, expand_levels
+from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.store.growing import Claim, GrownBy, Pending, Seeds
+from cfgraph.store.writing import SESSIONS, BlockWriter, Lease, Written
+
+if TYPE_CHECKING:
+    from cfgraph.store import Store
+
+LEASE_SECONDS = 20.0
+OUTAGE_SECONDS = 120.0  # how long a worker waits for a store that does not answer
+LEASE_SECONDS_MAX = 60.0  # up to which a lease grows that turned out too short to be renewed in time
+TRANSACTION_SECONDS_MIN = 10.0  # the server ends no transaction before, however short a lease is
+POLL_SECONDS = 0.25  # how often a worker that ran dry looks again
+PAGE_CELLS = 256  # frontier cells that are looked up at once
+LOOK_BLOCKS = 4  # blocks that a claim asks about at once
+CLAIM_BLOCKS = 2  # and leases at once, where there are more of them: half as many claims
+RATE_BLOCKS = 20  # the last blocks tell the cells a second
+
+
+@dataclass
+class Worker:
+    """One process that grows one hierarchy by a pinned plan."""
+
+    store: "Store"
+    hierarchy: Hierarchy
+    rule: Rule
+    growth: GrownBy
+    lease_seconds: float = LEASE_SECONDS
+    outage_seconds: float = OUTAGE_SECONDS
+    sessions: int = SESSIONS
+    observe: Observer = lambda event: None
+    halted: Callable[[], bool] = lambda: False
+    owner: str = field(default_factory=own_name)
+    grown: int = 0
+
+    def __post_init__(self) -> None:
+        self._deadline = time.monotonic() + self.growth.stop.get("seconds", math.inf)
+        self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=RATE_BLOCKS)
+        self._left: dict[str, Pending] = {}  # blocks of this layer that others held, or that were lost
+        self._dead: set[str] = set()  # owners known to run no more
+        self._heal = Patience(self.outage_seconds, halted=self.halted, tell=self._tell).heal
+        self._over = False  # another worker has recorded that the stop is reached
+
+    def run(self) -> bool:
+        """Grow until the stop, which is recorded, or until halted; whether the stop was reached."""
+        frontier = self._heal(lambda: self.store.growing.count_frontier(self.hierarchy.id))
+        total = count_growth(frontier, arity=self.hierarchy.arity, depth=self.growth.whole_depth)
+        self._tell("begin", total=total, frontier=sum(frontier.values()))
+        keeper = LeaseKeeper(
+            self.store.growing,
+            self.hierarchy.id,
+            lease_seconds=lambda: self.lease_seconds,
+            rate=lambda: self.rate,
+            outlasted=lambda lease: self._tell("outlast_lease", block=lease.root, lease_seconds=self.lease_seconds),
+        )
+        with keeper:
+            whole = all(self._grow_layer(first, last, keeper=keeper) for first, last in self._layers())
+        finished = self._over or whole or (time.monotonic() >= self._deadline and not self.halted())
+        if finished and not self._over:
+            self._heal(lambda: self.store.growing.finish(self.hierarchy.id, self.growth))
+        self._tell("end", grown=self.grown, finished=finished)
+        return finished
+
+    @property
+    def rate(self) -> float:
+        """Cells a second, over the last blocks."""
+        seconds = time.monotonic() - self._recent[0][0]
+        return sum(cells for _, cells in list(self._recent)[1:]) / seconds if seconds > 0 else 0.0
+
+    def _tell(self, action: str, **facts: object) -> None:
+        self.observe(Event(action, self.owner, facts))
+
+    def _is_to_stop(self) -> bool:
+        return self._over or self.halted() or time.monotonic() >= self._deadline
+
+    # -- which blocks there are
+
+    def _layers(self) -> Iterator[tuple[int, int]]:
+        height, depth = self.growth.block_height, self.growth.whole_depth
+        yield from block_boundaries(from_level=self.growth.from_depth, depth=depth, height=height)
+        if depth < self.growth.to_depth:
+            self._pin_last_block(depth + 1)
+            yield from block_boundaries(from_level=depth, depth=depth + 1, height=height)
+
+    def _pin_last_block(self, depth: int) -> None:
+        """Find the last block, in address order, that still fits into the number of cells, and pin it once."""
+        if self.growth.last_block is not None:
+            return
+        identifier, arity = self.hierarchy.id, self.hierarchy.arity
+        room = int(self.growth.stop["cells"]) - self._heal(lambda: self.store.counts(identifier).cells)
+        (first, last) = block_boundaries(from_level=depth - 1, depth=depth, height=self.growth.block_height)[-1]
+        chosen = ""
+        for block in (block for page in self._pages(first, last) for block in page):
+            seeds = self._heal(
+                lambda block=block: self.store.growing.read_block(identifier, block.root, depth=last, arity=arity)
+            )
+            room -= sum(len(part.addresses) for part in seeds) * arity
+            if room < 0:
+                break
+            chosen = block.root
+        self.growth = self._heal(lambda: self.store.growing.pin_end(identifier, self.growth, last_block=chosen))
+
+    def _pages(self, first: int, last: int) -> Iterator[list[Pending]]:
+        """The blocks of a layer that hold frontier cells, in address order, some at a time."""
+        identifier = self.hierarchy.id
+        start, _ = subtree_range(identifier)
+        bound = self.growth.last_block if last == self.growth.to_depth else None
+        while page := self._read_page(start, last):
+            blocks: dict[str, Pending] = {}
+            for address, level in page:
+                root = ancestor_address(address, min(level, first))
+                if bound is None or root <= bound:
+                    blocks.setdefault(root, Pending(root, seed=address))
+            if not blocks:
+                return
+            yield list(blocks.values())
+            if len(page) < PAGE_CELLS:
+                return
+            start = f"{identifier}{stem_of(next(reversed(blocks)))}/~"  # '~' sorts behind every digit: behind the subtree
+
+    def _read_page(self, start: str, last: int) -> list[tuple[str, int]]:
+        read = self.store.growing.frontier_page
+        return self._heal(lambda: read(self.hierarchy.id, start=start, depth=last, page=PAGE_CELLS))
+
+    def _read_seeds(self, root: str, last: int) -> list[Seeds]:
+        read = self.store.growing.read_block
+        return self._heal(lambda: read(self.hierarchy.id, root, depth=last, arity=self.hierarchy.arity))
+
+    def _rounds(self, first: int, last: int, *, writer: BlockWriter) -> Iterator[list[Pending]]:
+        """The blocks of a layer, page by page; then, again and again, those that others held or that were lost."""
+        yield from self._pages(first, last)
+        writer.drain()
+        while self._left:
+            before, grown = list(self._left.values()), self.grown
+            self._left = {}
+            yield before
+            writer.drain()
+            if self._left and self.grown == grown:
+                self._tell("await_block", blocks=len(self._left))
+                time.sleep(POLL_SECONDS)
+
+    # -- what becomes of them
+
+    def _grow_layer(self, first: int, last: int, *, keeper: LeaseKeeper) -> bool:
+        """Grow every block of a layer, waiting for those that others hold; False where stopped before the end."""
+
+        def note(written: Written) -> None:
+            self._note(written, keeper=keeper)
+
+        with BlockWriter(
+            self.store.graph,
+            identifier=self.hierarchy.id,
+            sessions=self.sessions,
+            done=note,
+            heal=self._heal,
+            transaction_seconds=max(self.lease_seconds, TRANSACTION_SECONDS_MIN),
+        ) as writer:
+            return all(
+                self._work_through(blocks, last, writer=writer, keeper=keeper)
+                for blocks in self._rounds(first, last, writer=writer)
+            )
+
+    def _work_through(self, blocks: list[Pending], last: int, *, writer: BlockWriter, keeper: LeaseKeeper) -> bool:
+        """Claim and grow what is free of some blocks, in an order of this worker's own; False where it is to stop."""
+        pending = {block.root: block for block in random.sample(blocks, len(blocks))}  # others are at the same page
+        while pending:
+            if self._is_to_stop():
+                return False
+            most = CLAIM_BLOCKS if len(pending) > LOOK_BLOCKS else 1  # the last ones are shared out singly
+            claim = self._claim(list(pending.values())[:LOOK_BLOCKS], most=most)
+            self._over = claim.over
+            for root in claim.done:
+                del pending[root]
+            for root, owner in claim.held.items():
+                if not self._knows_dead(owner):
+                    self._left[root] = pending.pop(root)
+            for lease in claim.leases:
+                del pending[lease.root]
+                keeper.hold(lease)
+            for lease in claim.leases:
+                if grown := self._grow_block(lease.root, last, lease=lease, keeper=keeper):
+                    writer.submit(grown, lease=lease)
+        return not self._over
+
+    def _claim(self, blocks: list[Pending], *, most: int) -> Claim:
+        token = secrets.token_hex(16)
+        claim = self._heal(
+            lambda: self.store.growing.claim_frontier(
+                self.hierarchy.id,
+                blocks,
+                owner=self.owner,
+                token=token,
+                lease_seconds=self.lease_seconds,
+                most=most,
+                rate=self.rate,
+                dead_owners=self._dead,
+                growth=self.growth,
+            )
+        )
+        for root, owner in claim.taken_from.items():
+            self._tell("take_over", block=root, owner=owner)
+        return claim
+
+    def _knows_dead(self, owner: str) -> bool:
+        """Whether an owner runs no more: its leases are free from the next claim on."""
+        if owner != self.owner and owner not in self._dead and is_dead(owner):
+            self._dead.add(owner)
+        return owner in self._dead
+
+    def _grow_block(self, root: str, last: int, *, lease: Lease, keeper: LeaseKeeper) -> Block | None:
+        """The block's new levels, predicted; None (and the lease given back) where somebody grew it meanwhile."""
+        parts = self._read_seeds(root, last)
+        if not parts:
+            self._heal(lambda: keeper.give_back(lease))
+            return None
+        levels = [level for part in parts for level in self._grow_seeds(part, last)]
+        return Block(root=root, seeds=[seed for part in parts for seed in part.addresses], levels=levels)
+
+    def _grow_seeds(self, seeds: Seeds, last: int) -> Iterator[BlockLevel]:
+        levels = last - int(seeds.frontier.level[0])
+        grown = expand_levels(seeds.frontier, rule=self.rule, scale_factor=self.hierarchy.scale_factor, levels=levels)
+        for generation, children in enumerate(grown, start=1):
+            state = FRONTIER if generation == levels else EXPANDED
+            yield level_of_growth(children, ancestors=seeds.addresses, generation=generation, state=state)
+
+    def _note(self, written: Written, *, keeper: LeaseKeeper) -> None:
+        """Take note of what became of a block."""
+        block = written.block
+        keeper.let_go(written.lease)
+        if written.lost:
+            self._left[block.root] = Pending(block.root, seed=block.seeds[0])
+            # Lost by being stopped, or because it was too short to be renewed in time: then the next ones last longer.
+            self.lease_seconds = max(self.lease_seconds, min(2 * self.lease_seconds, LEASE_SECONDS_MAX))
+            return self._tell("lose_lease", block=block.root, lease_seconds=self.lease_seconds)
+        cells = block.cells if written.new else 0
+        self.grown += cells
+        self._recent.append((time.monotonic(), cells))
+        frontier = sum(int((level.state == FRONTIER).sum()) for level in block.levels) - len(block.seeds)
+        self._tell(
+            "write_block", block=block.root, cells=cells, frontier=frontier, seconds=round(written.seconds, 4), new=written.new
+        )

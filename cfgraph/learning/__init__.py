@@ -1,0 +1,1 @@
+"""Learning: a predictor trained on the first levels of a field."""

@@ -1,0 +1,404 @@
+"""Train: a predictor learned from the prefix of a hierarchy, judged on its deepest parents, with what a reader must know.
+
+The parents of the deepest observed level are held out; every family that is asked about learns from the parents above
+them and is judged by its nMSE on them; the family that is taken then learns from all.
+
+``auto`` chooses with few held-out parents in mind, as a prefix of data has, where being ahead is often luck:
+
+* A learned family (recurrence, networks) has to *earn its place* by an error at most ``EARNS`` of the best baseline's;
+  of several the one of least error is taken. A recurrence that is exact to rounding is taken before anything else that
+  is, because it alone says what it learned, as maps.
+* Else a baseline is taken: of those that are within one standard error of the best (of the paired differences), the first
+  of ``PREFERRED``. Rules that follow the parent's tuple come first: in a field that varies smoothly they get better level
+  by level, while what was learned from the first levels stays as it is.
+
+A prefix whose held-out parents are children of the root (depth 2) leaves no pair to fit the recurrence on, and in-sample it
+fits anything. There ``auto`` takes it if and only if there are more slots than dimensions and the tuples of the root's
+children lie in the span of the root's (derived, docs/mathematics.md).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from pydantic import BaseModel, ConfigDict, Field
+
+from cfgraph.errors import InputError, MissingExtraError
+from cfgraph.model.address import ROOT, check_id
+from cfgraph.model.cells import Cells
+from cfgraph.model.growth import Frontier, observe
+from cfgraph.model.hierarchy import Hierarchy, Identifier
+from cfgraph.predictors import AUTO, BASELINES, DEVICE, FAMILIES, NETWORKS, SEED
+from cfgraph.predictors.network import check_device, has_torch
+from cfgraph.predictors.options import NetworkOptions
+from cfgraph.predictors.predictor import Predictor
+from cfgraph.predictors.recurrence import GROWTH_TOLERANCE, SPAN_TOLERANCE, Recurrence, span_residual
+from cfgraph.predictors.registry import dump_predictor, fit_predictor, load_predictor
+
+EARNS = 0.5  # a smooth generator's recurrence came no lower than 0.8 of the best baseline in 720 tries, an exact one is at 0
+PREFERRED = ("scaled-parent", "parent", "mean", "zero", "affine", "nearest")
+EXACT = 1e-24  # an nMSE that is rounding: relative errors of 1e-12
+NEGLIGIBLE = 1e-18  # an nMSE that no baseline needs to be beaten by: relative errors of 1e-9
+SEED_MAX = 2**63 - 1
+
+Validation = dict[str, float | None]
+
+
+class TrainedPredictor(BaseModel):
+    """A predictor as the graph keeps it: what it learned (``weights`` and ``config``), from what, and how well.
+
+    ``validation`` holds the nMSE of each judged family on held-out parents, None where it could not be judged. ``flagged``
+    says that the predictor's own is not below the best baseline's: do not believe it. ``recipe`` trains it again. A listed
+    predictor has no weights.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Identifier
+    family: str
+    hierarchy: Identifier
+    depth: int = Field(ge=1)
+    seed: int
+    arity: int = Field(ge=1)
+    dimension: int = Field(ge=1)
+    scale_factor: float = Field(gt=0, lt=1)
+    residual_bound: float = Field(ge=0)
+    config: dict[str, Any]
+    weights: bytes = Field(repr=False)
+    validation: Validation
+    flagged: bool = False
+    warnings: tuple[str, ...] = ()
+    recipe: dict[str, Any]
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def judged_by(self) -> str:
+        """What the family was judged by, in a phrase."""
+        error, residual = self.validation.get(self.family), self.config.get("span_residual")
+        if error is not None:
+            return f"its nMSE of {error:.3g} on held-out parents"
+        if residual is not None and self.arity > self.dimension:
+            verdict = "passed" if residual <= SPAN_TOLERANCE else "failed"
+            return f"the span test, which it {verdict} with {residual:.1e} (at most {SPAN_TOLERANCE:g} passes)"
+        return "nothing: no parents were left to hold out"
+
+    def load(self, device: str = DEVICE) -> Predictor:
+        """The predictor itself, on a device.
+
+        Raises:
+            InputError: for a device that is not there, and for a listed predictor, which has no weights.
+        """
+        if not self.weights:
+            raise InputError(f"predictor {self.id!r} was listed without its weights; read it with Store.predictor")
+        return load_predictor(self.weights, self.config, device=device)
+
+    def describe(self) -> dict[str, Any]:
+        """All there is to show, ready for JSON; ``learned`` is what the family says of itself, where the weights are there."""
+        told = self.model_dump(mode="json", exclude={"weights", "config"})
+        return {**told, "judged_by": self.judged_by, "learned": self.load().describe() if self.weights else {}}
+
+
+@dataclass(frozen=True, eq=False)
+class _Examples:
+    """Observed parents and their children's tuples, with the numbers of the field."""
+
+    parents: Frontier
+    tuples: Float[np.ndarray, "parents arity dim"]
+    scale_factor: float
+    residual_bound: float | None  # None where data gives it: then it is the longest residual learned from
+
+    @classmethod
+    def of(cls, cells: Cells, hierarchy: Hierarchy) -> "_Examples":
+        parents, tuples = observe(cells, arity=hierarchy.arity)
+        bound = None if hierarchy.data_built else hierarchy.residual_bound
+        return cls(parents=parents, tuples=tuples, scale_factor=hierarchy.scale_factor, residual_bound=bound)
+
+    @property
+    def deepest(self) -> Bool[np.ndarray, " parents"]:
+        """Which parents are of the deepest level: those to hold out."""
+        return self.parents.level == self.parents.level.max()
+
+    @property
+    def generations(self) -> int:
+        """How many levels of parents there are."""
+        return int(self.parents.level.max()) + 1
+
+    def take(self, chosen: Bool[np.ndarray, " parents"]) -> "_Examples":
+        rows = np.flatnonzero(chosen)
+        return _Examples(self.parents.take(rows), self.tuples[rows], self.scale_factor, self.residual_bound)
+
+    def fit(self, family: str, *, how: "_How") -> Predictor:
+        bound = self.residual_bound
+        return fit_predictor(
+            family,
+            observed=self.parents,
+            tuples=self.tuples,
+            scale_factor=self.scale_factor,
+            residual_bound=float(np.linalg.norm(self.tuples, axis=2).max()) if bound is None else bound,
+            seed=how.seed,
+            device=how.device,
+            options=how.options,
+        )
+
+
+@dataclass(frozen=True)
+class _How:
+    """The arguments of a training that every fit gets."""
+
+    seed: int
+    device: str
+    options: NetworkOptions | None
+
+
+def train(
+    hierarchy: Hierarchy,
+    *,
+    id: str,
+    depth: int,
+    family: str = AUTO,
+    seed: int = SEED,
+    device: str = DEVICE,
+    options: NetworkOptions | None = None,
+) -> TrainedPredictor:
+    """Learn a predictor from the cells of a hierarchy's levels up to ``depth``, and judge it.
+
+    Args:
+        hierarchy: with its cells, at least the prefix of that depth.
+        id: the predictor's id.
+        depth: L; the parents of levels below L and their children are learned from.
+        family: one of ``FAMILIES``, or ``auto``.
+        seed: of the networks.
+        device: where networks are trained.
+        options: the networks' size and training.
+
+    Raises:
+        InputError: for a depth that the hierarchy does not have or that holds no parent with all its children, and for
+            arguments out of their range.
+        MissingExtraError: for a network where torch is not installed (``auto`` leaves networks out and says so).
+    """
+    check_id(id)
+    hierarchy.check_field("train")
+    how = _check_arguments(family=family, seed=seed, device=device, options=options)
+    examples = _Examples.of(_prefix(hierarchy, depth=depth), hierarchy)
+    if len(examples.tuples) == 0:
+        raise InputError(f"no cell of levels 0 to {depth - 1} of {hierarchy.id!r} has all its {hierarchy.arity} children")
+    rivals, missing = _rivals(family)
+    trial = _try_out(examples, families=rivals, how=how)
+    chosen, remarks = _choose(examples, trial) if family == AUTO else (family, ())
+    predictor = examples.fit(chosen, how=how)
+    flagged, verdict = _judge(predictor, examples=examples, trial=trial)
+    weights, config = dump_predictor(predictor)
+    return TrainedPredictor(
+        id=id,
+        family=chosen,
+        hierarchy=hierarchy.id,
+        depth=depth,
+        seed=seed,
+        arity=hierarchy.arity,
+        dimension=hierarchy.dimension,
+        scale_factor=hierarchy.scale_factor,
+        residual_bound=predictor.residual_bound,
+        config=config,
+        weights=weights,
+        validation=trial.validation,
+        flagged=flagged,
+        warnings=(*_doubts(hierarchy, depth=depth), *missing, *remarks, *verdict),
+        recipe=_recipe(hierarchy, depth=depth, family=family, how=how),
+    )
+
+
+def _check_arguments(*, family: str, seed: int, device: str, options: NetworkOptions | None) -> _How:
+    if family != AUTO and family not in FAMILIES:
+        raise InputError(f"expected a family out of {AUTO}, {', '.join(FAMILIES)}, got {family!r}")
+    if family in NETWORKS and not has_torch():
+        raise MissingExtraError.of("torch", extra="torch", purpose=f"training {family}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
+        raise InputError(f"expected a whole number from 0 to {SEED_MAX} as the seed, got {seed!r}")
+    check_device(device)
+    return _How(seed=seed, device=device, options=options)
+
+
+def _prefix(hierarchy: Hierarchy, *, depth: int) -> Cells:
+    """The observed cells; an ``InputError`` where they cannot be learned from."""
+    cells = hierarchy.cells
+    if cells is None:
+        raise InputError(f"hierarchy {hierarchy.id!r} holds no cells; read them from the store first")
+    if cells.top != ROOT:
+        raise InputError(f"expected a prefix of {hierarchy.id!r} to learn from, got its subtree at {cells.top}")
+    if hierarchy.dimension == 0:
+        raise InputError(f"the cells of {hierarchy.id!r} have no centers (dimension 0): there are no residuals to learn")
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+        raise InputError(f"expected a depth of at least 1, the root's children, got {depth!r}")
+    if depth > cells.depth:
+        raise InputError(f"{hierarchy.id!r} is {cells.depth} levels deep, got --depth {depth}; train on at most {cells.depth}")
+    return cells.prefix(depth)
+
+
+def _rivals(family: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The families to judge, and a warning where some cannot be."""
+    if family != AUTO:
+        return (*BASELINES, *(() if family in BASELINES else (family,))), ()
+    if has_torch():
+        return FAMILIES, ()
+    reason = "networks were left out, because torch is not installed; install it with: pip install 'cfgraph[torch]'"
+    return tuple(name for name in FAMILIES if name not in NETWORKS), (reason,)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """How families did on the held-out parents: each one's squared error parent by parent, None where it was not judged."""
+
+    errors: Mapping[str, Float[np.ndarray, " parents"] | None]
+    size: float  # the held-out tuples' own squares, summed
+
+    def nmse(self, family: str) -> float | None:
+        """The summed error over the summed squares; None where that says nothing."""
+        errors = self.errors.get(family)
+        if errors is None or not (np.isfinite(errors).all() and np.isfinite(self.size) and self.size > 0):
+            return None
+        return float(errors.sum() / self.size)
+
+    @property
+    def validation(self) -> Validation:
+        return {family: self.nmse(family) for family in self.errors}
+
+    def judged(self, families: Sequence[str]) -> list[str]:
+        """Those of the families that were judged, the best first."""
+        judged = [family for family in families if self.nmse(family) is not None]
+        return sorted(judged, key=self.nmse)
+
+    def is_near(self, family: str, best: str) -> bool:
+        """Whether a family is within one standard error of the best one, by their differences parent by parent."""
+        if self.nmse(best) <= EXACT:
+            return self.nmse(family) <= EXACT
+        difference = self.errors[family] - self.errors[best]
+        deviation = difference.std(ddof=1) if len(difference) > 1 else 0.0
+        return bool(difference.mean() <= deviation / np.sqrt(len(difference)))
+
+
+def _try_out(examples: _Examples, *, families: Sequence[str], how: _How) -> _Trial:
+    """Each family learned from the parents above the deepest level, and tried on those."""
+    if examples.generations == 1:
+        return _Trial(errors=dict.fromkeys(families), size=0.0)
+    learned_from, held_out = examples.take(~examples.deepest), examples.take(examples.deepest)
+    errors = {family: _errors(family, learned_from, held_out, how=how) for family in families}
+    return _Trial(errors=errors, size=float((held_out.tuples**2).sum()))
+
+
+def _errors(family: str, learned_from: _Examples, held_out: _Examples, *, how: _How) -> Float[np.ndarray, " parents"] | None:
+    if family == Recurrence.family and learned_from.generations == 1:
+        return None  # it learns from pairs of a cell and its parent, and there is none
+    predictor = learned_from.fit(family, how=how)
+    return ((predictor.predict(held_out.parents) - held_out.tuples) ** 2).sum(axis=(1, 2))
+
+
+def _choose(examples: _Examples, trial: _Trial) -> tuple[str, tuple[str, ...]]:
+    """The family that ``auto`` takes, and what to say of the choice."""
+    if examples.generations == 1 or not trial.judged(BASELINES):
+        return "mean", ("there were no parents to hold out and compare with: auto took the mean tuple, unjudged; train deeper",)
+    if examples.generations == 2:
+        taken, remarks = _test_span(examples)
+        return (Recurrence.family if taken else _best_baseline(trial)), remarks
+    return _best_learned(trial) or _best_baseline(trial), ()
+
+
+def _best_learned(trial: _Trial) -> str | None:
+    """The best of the learned families that earn their place; None where none does."""
+    learned = trial.judged([family for family in FAMILIES if family not in BASELINES])
+    if Recurrence.family in learned and trial.nmse(Recurrence.family) <= EXACT:
+        return Recurrence.family
+    baseline = trial.nmse(trial.judged(BASELINES)[0])
+    earned = [family for family in learned if baseline > EXACT and trial.nmse(family) <= EARNS * baseline]
+    return earned[0] if earned else None
+
+
+def _best_baseline(trial: _Trial) -> str:
+    """The first preferred one of those that the held-out parents cannot tell from the best."""
+    best = trial.judged(BASELINES)[0]
+    return next(family for family in PREFERRED if family in trial.judged(BASELINES) and trial.is_near(family, best))
+
+
+def _test_span(examples: _Examples) -> tuple[bool, tuple[str, ...]]:
+    """Whether the recurrence may be taken with no pair to test it on, and why not."""
+    arity, dimension = examples.parents.arity, examples.parents.dimension
+    if arity <= dimension:
+        return False, (
+            f"two levels of parents cannot tell whether a recurrence fits where there are no more slots ({arity}) than "
+            f"dimensions ({dimension}): auto left it out; use a depth of 3, or --family recurrence",
+        )
+    residual = span_residual(examples.parents, examples.tuples)
+    if residual <= SPAN_TOLERANCE:
+        return True, ()
+    return False, (
+        f"the recurrence was left out because it fails the span test ({residual:.1e}, at most {SPAN_TOLERANCE:g} passes), and "
+        "the others were judged by what the root alone tells of its children; train deeper",
+    )
+
+
+def _judge(predictor: Predictor, *, examples: _Examples, trial: _Trial) -> tuple[bool, tuple[str, ...]]:
+    """Whether a predictor is flagged, and what to say of it."""
+    if predictor.family in BASELINES:
+        return False, ()
+    own, baselines = trial.nmse(predictor.family), trial.judged(BASELINES)
+    if own is None or not baselines:
+        return _judge_unseen(predictor, examples=examples)
+    best = trial.nmse(baselines[0])
+    if own <= NEGLIGIBLE or own < best:
+        return False, ()
+    return True, (
+        f"FLAGGED: {predictor.family} is no better than the baseline {baselines[0]} on held-out parents "
+        f"(nMSE {own:.3g} against {best:.3g}); do not trust what it grows",
+    )
+
+
+def _judge_unseen(predictor: Predictor, *, examples: _Examples) -> tuple[bool, tuple[str, ...]]:
+    """The verdict on a network or a recurrence that no held-out parent could judge."""
+    if not isinstance(predictor, Recurrence):
+        return False, (f"{predictor.family} could not be judged: no parents were left to hold out; train deeper",)
+    residual = span_residual(examples.parents, examples.tuples)
+    if predictor.arity > predictor.dimension and residual > SPAN_TOLERANCE:
+        return True, (
+            f"FLAGGED: the recurrence cannot be exact here: the tuples of the root's children leave the span of the root's by "
+            f"{residual:.2g} of their size; in-sample it fits anything, so do not trust what it grows",
+        )
+    if predictor.growth > 1 + GROWTH_TOLERANCE:
+        return True, (
+            f"FLAGGED: the recurrence stretches tuples by {predictor.growth:.4g}, and no contracting maps of this scale factor "
+            "do; in-sample it fits anything, so do not trust what it grows",
+        )
+    if predictor.arity > predictor.dimension:
+        return False, ()
+    return False, ("the recurrence could not be tested: no pair of levels was left for that; a depth of 3 would tell",)
+
+
+def _doubts(hierarchy: Hierarchy, *, depth: int) -> tuple[str, ...]:
+    """What makes the observed cells themselves doubtful as something to learn from."""
+    doubts = []
+    if hierarchy.scale_depth is not None and hierarchy.scale_depth > depth:
+        doubts.append(
+            f"the scale factor was estimated from levels that the training did not see (up to {hierarchy.scale_depth}, it "
+            f"learned from levels up to {depth})"
+        )
+    if hierarchy.state == "writing":
+        doubts.append(f"{hierarchy.id!r} is not written to its end: cells that are still missing were not learned from")
+    predicted = int(hierarchy.cells.prefix(depth).predicted.sum())
+    if predicted:
+        doubts.append(f"{predicted:,} of the cells learned from were not observed: a predictor put them there")
+    return tuple(doubts)
+
+
+def _recipe(hierarchy: Hierarchy, *, depth: int, family: str, how: _How) -> dict[str, Any]:
+    """What trains the same predictor again."""
+    return {
+        "source": "train",
+        "hierarchy": hierarchy.id,
+        "hierarchy_recipe": hierarchy.recipe_digest,
+        "depth": depth,
+        "family": family,
+        "seed": how.seed,
+        "device": how.device,
+        "options": None if how.options is None else asdict(how.options),
+    }

@@ -1,0 +1,140 @@
+"""Where points lie among cells: the greedy descent of the Voronoi cells, and the nearest cell, which is another question.
+
+A point belongs to the child with the nearest center, ties to the lowest slot, nested from the top down: ``locate`` is that
+descent. Where ``s < delta / (delta + 2 R)`` every center locates to its own address (derived, docs/mathematics.md); elsewhere
+cells touch, and a beam of b cells a level finds more. ``nearest`` is exact everywhere: it prunes by radius.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from cfgraph.errors import InputError
+from cfgraph.metric.distances import subtree_radii
+from cfgraph.model.cells import LEAF, Cells
+
+_BATCH_VALUES = 1 << 20  # floats of differences at once
+_SLACK = 1e-9  # of a radius and a distance: what rounding may take from the triangle inequality
+
+
+def locate(
+    cells: Cells, x: Float[np.ndarray, "points dim"], *, beam: int = 1, depth: int | None = None
+) -> Int[np.ndarray, " points"]:
+    """The row where each point's descent ends: a cell without children, or one at ``depth``.
+
+    At every level the ``beam`` cells with the nearest centers are kept, out of the children of those kept before and of
+    the kept ones that have none; ties go to the lowest address. The nearest of the last ones is the answer. A beam of 1 is
+    the definition of a Voronoi cell, O(K d) a level.
+
+    Raises:
+        InputError: for points of another dimension or that are not finite, a beam below 1, a depth above the top.
+    """
+    x = _check_query(cells, x)
+    if beam < 1:
+        raise InputError(f"expected a beam of at least 1 cell a level, got {beam}")
+    cells = _down_to(cells, depth)
+    found = np.empty(len(x), dtype=np.int64)
+    width = beam * max(1, int(cells.child_count.max()))
+    step = max(1, _BATCH_VALUES // (width * max(1, cells.dimension)))
+    for low in range(0, len(x), step):
+        found[low : low + step] = _descend(cells, x[low : low + step], beam=beam)
+    return found
+
+
+def nearest(cells: Cells, x: Float[np.ndarray, "points dim"], *, depth: int | None = None) -> Int[np.ndarray, " points"]:
+    """The row of the cell with the nearest center, among those where a descent can end; ties to the lowest row.
+
+    Exact, whatever the cells' overlap: a cell is left out, with all below it, only where ``|x - center| - radius`` is more
+    than the distance to some cell that is there.
+
+    Raises:
+        InputError: for points of another dimension or that are not finite, a depth above the top.
+    """
+    x = _check_query(cells, x)
+    cells = _down_to(cells, depth)
+    search = _Search(cells, subtree_radii(cells.with_columns(state=np.full(len(cells), LEAF, dtype=np.uint8))))
+    start = locate(cells, x)
+    found = np.empty(len(x), dtype=np.int64)
+    step = max(1, _BATCH_VALUES // (64 * max(1, cells.dimension)))
+    for low in range(0, len(x), step):
+        found[low : low + step] = search.prune(x[low : low + step], start=start[low : low + step])
+    return found
+
+
+def _check_query(cells: Cells, x: Float[np.ndarray, "points dim"]) -> Float[np.ndarray, "points dim"]:
+    x = np.asarray(x, dtype=np.float64)
+    if x.ndim != 2 or x.shape[1] != cells.dimension:
+        raise InputError(f"expected points as rows of {cells.dimension} coordinates, got an array of shape {x.shape}")
+    if not np.isfinite(x).all():
+        row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
+        raise InputError(f"expected points of finite coordinates, got {x[row].tolist()} in row {row}")
+    return x
+
+
+def _down_to(cells: Cells, depth: int | None) -> Cells:
+    """The cells of levels up to ``depth``: a prefix keeps its rows' numbers."""
+    if depth is None:
+        return cells
+    if depth < int(cells.level[0]):
+        raise InputError(f"expected a depth of at least {cells.level[0]}, the level of the top, got {depth}")
+    return cells.prefix(depth)
+
+
+def _children(cells: Cells, rows: Int[np.ndarray, "points beam"]) -> Int[np.ndarray, "points candidates"]:
+    """The children of each cell in slot order, or the cell itself where it has none; -1 fills up."""
+    count = np.where(rows >= 0, cells.child_count[rows], 0)
+    index = np.arange(max(1, int(count.max())))
+    children = np.where(index < count[..., None], cells.first_child[rows][..., None] + index, -1)
+    children[..., 0] = np.where(count == 0, rows, children[..., 0])
+    return children.reshape(len(rows), -1)
+
+
+def _descend(cells: Cells, x: Float[np.ndarray, "points dim"], *, beam: int) -> Int[np.ndarray, " points"]:
+    rows = np.zeros((len(x), 1), dtype=np.int64)
+    for _ in range(cells.depth - int(cells.level[0])):
+        candidates = np.sort(_children(cells, rows), axis=1)  # by row, which is by address within a level
+        distance = np.where(candidates >= 0, _squared(cells, x[:, None], rows=candidates), np.inf)
+        order = np.argsort(distance, axis=1, kind="stable")[:, :beam]
+        rows = np.take_along_axis(candidates, order, axis=1)
+    return rows[:, 0]
+
+
+def _squared(cells: Cells, x: np.ndarray, *, rows: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    difference = x - cells.center[rows]
+    return np.einsum("...d,...d->...", difference, difference)
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Cells with a radius each that every known descendant lies within."""
+
+    cells: Cells
+    radius: Float[np.ndarray, " cells"]
+
+    def prune(self, x: Float[np.ndarray, "points dim"], *, start: Int[np.ndarray, " points"]) -> Int[np.ndarray, " points"]:
+        """The nearest childless cell of each point, level by level over pairs of a point and a cell that may matter."""
+        best, found = np.sqrt(_squared(self.cells, x, rows=start)), start.copy()
+        point, row = np.arange(len(x)), np.zeros(len(x), dtype=np.int64)
+        while len(point):
+            distance = np.sqrt(_squared(self.cells, x[point], rows=row))
+            childless = self.cells.child_count[row] == 0
+            _take_better(best, found, point=point[childless], row=row[childless], distance=distance[childless])
+            near = distance - self.radius[row] <= best[point] + _SLACK * (distance + self.radius[row])
+            point, row = self._expand(point[near & ~childless], row[near & ~childless])
+        return found
+
+    def _expand(self, point, row) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+        """Each pair's point with every child of its cell."""
+        count = self.cells.child_count[row]
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return np.repeat(point, count), np.repeat(self.cells.first_child[row], count) + within
+
+
+def _take_better(best, found, *, point, row, distance) -> None:
+    """Lower each point's best distance, and at equal distance the row, by the pairs' ones."""
+    order = np.lexsort((row, distance, point))
+    first = order[np.r_[True, point[order][1:] != point[order][:-1]]] if len(order) else order
+    p, r, d = point[first], row[first], distance[first]
+    better = (d < best[p]) | ((d == best[p]) & (r < found[p]))
+    best[p[better]], found[p[better]] = d[better], r[better]

@@ -1,0 +1,117 @@
+"""Path: the metric between two cells of a hierarchy, with the way it takes.
+
+In a tree the way leads over the lowest common ancestor. Where any cell has several parents it is the shortest over the
+undirected graph (common descendants make shortcuts). No way uses a virtual root: cells below different roots have none.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from cfgraph.errors import AddressError
+from cfgraph.metric.distances import common_ancestors, path_distances
+from cfgraph.metric.shortest import Edges, pair_distances, shortest_ways
+from cfgraph.model.address import ROOT, ancestor_address, is_address, level_of, lowest_common_ancestor
+from cfgraph.model.hierarchy import Hierarchy
+
+if TYPE_CHECKING:
+    from cfgraph.store import Store
+
+
+@dataclass(frozen=True)
+class Path:
+    """The way between two cells: in a tree up from ``first`` to their lowest common ``ancestor``, and down to ``second``.
+
+    ``lengths[i]`` is the length of the edge between ``way[i]`` and ``way[i + 1]``. Where cells have several parents there is no
+    ``ancestor`` that counts (None), and where there is no way at all ``distance`` is None and the way empty.
+    """
+
+    first: str
+    second: str
+    ancestor: str | None
+    distance: float | None
+    way: tuple[str, ...]
+    lengths: tuple[float, ...]
+
+
+def find_path(store: "Store", identifier: str, *, first: str, second: str) -> Path:
+    """The path between two cells, by address or, what is none, by name (a name such as ``/0`` is taken for the address).
+
+    Raises ``AddressError`` for an address that is not in the graph, and for a name that no cell has, or several.
+    """
+    return find_paths(store, identifier, pairs=[(first, second)])[0]
+
+
+def find_paths(store: "Store", identifier: str, *, pairs: list[tuple[str, str]]) -> list[Path]:
+    """The paths of many pairs; the cells that they need are read in one go."""
+    hierarchy = store.hierarchy(identifier)
+    names = {end for pair in pairs for end in pair if not is_address(end)}
+    address_of = store.find_named(identifier, names) if names else {}
+    pairs = [(address_of.get(first, first), address_of.get(second, second)) for first, second in pairs]
+    return _paths_in_graph(store, hierarchy, pairs) if hierarchy.links else _paths_in_tree(store, hierarchy, pairs)
+
+
+def _paths_in_tree(store: "Store", hierarchy: Hierarchy, pairs: list[tuple[str, str]]) -> list[Path]:
+    cells = store.read_ways(hierarchy.id, [address for pair in pairs for address in pair])
+    for address in (address for pair in pairs for address in pair):
+        if address not in cells:
+            raise AddressError(_missing(address, cells, hierarchy.id))
+    lengths = {address: cell["length"] for address, cell in cells.items()}
+    return [_path_between(first, second, lengths, virtual_root=hierarchy.virtual_root) for first, second in pairs]
+
+
+def _missing(address: str, cells: dict, identifier: str) -> str:
+    there = max(
+        (ancestor_address(address, level) for level in range(level_of(address))), key=lambda a: (a in cells, level_of(a))
+    )
+    return f"there is no cell {address} in {identifier!r}: nothing is known below {there}"
+
+
+def _path_between(first: str, second: str, lengths: dict[str, float], *, virtual_root: bool) -> Path:
+    ancestor = lowest_common_ancestor(first, second)
+    if virtual_root and ancestor == ROOT and first != second:
+        return Path(first, second, None, None, (), ())
+    up = [ancestor_address(first, level) for level in range(level_of(first), level_of(ancestor), -1)]
+    down = [ancestor_address(second, level) for level in range(level_of(ancestor) + 1, level_of(second) + 1)]
+    steps = [lengths[address] for address in [*up, *down]]
+    return Path(first, second, ancestor, sum(steps), (*up, ancestor, *down), tuple(steps))
+
+
+def _paths_in_graph(store: "Store", hierarchy: Hierarchy, pairs: list[tuple[str, str]]) -> list[Path]:
+    whole = store.read_whole(hierarchy.id)
+    addresses = whole.cells.addresses
+    first, second = (whole.cells.rows([pair[end] for pair in pairs]) for end in (0, 1))
+    ways = shortest_ways(hierarchy_edges(whole), first, second)
+    found = []
+    for pair, way in zip(pairs, ways, strict=True):
+        if way is None:
+            found.append(Path(*pair, None, None, (), ()))
+        else:
+            found.append(Path(*pair, None, way.distance, tuple(addresses[row] for row in way.nodes), way.lengths))
+    return found
+
+
+def hierarchy_edges(hierarchy: Hierarchy) -> Edges:
+    """The edges of a hierarchy that holds its cells, by rows, without those of a virtual root."""
+    cells, links = hierarchy.cells, hierarchy.cells.links
+    ends = [(cells.parent[1:], np.arange(1, len(cells)), cells.length[1:])]
+    if links is not None:
+        ends.append((links.parent, links.child, links.length))
+    parent, child, length = (np.concatenate(columns) for columns in zip(*ends, strict=True))
+    real = parent != 0 if hierarchy.virtual_root else np.ones(len(parent), dtype=bool)
+    return Edges(len(cells), parent[real], child[real], length[real])
+
+
+def hierarchy_distances(
+    hierarchy: Hierarchy, first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"]
+) -> Float[np.ndarray, " pairs"]:
+    """The path metric of each pair of rows of a hierarchy that holds its cells; NaN where there is no way."""
+    if hierarchy.cells.links is not None:
+        return pair_distances(hierarchy_edges(hierarchy), first, second)
+    distance = path_distances(hierarchy.cells, first, second)
+    if hierarchy.virtual_root:
+        apart = (common_ancestors(hierarchy.cells, first, second) == 0) & (first != second)
+        distance[apart] = np.nan
+    return distance

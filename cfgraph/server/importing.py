@@ -1,0 +1,111 @@
+"""Importing: a database made from files beside the store, and put into its place in one step.
+
+::
+
+    .cfgraph/bulk/       a home of its own, there only while an import is under way
+      files/             what neo4j-admin reads
+      data/              what it makes
+      server.lock        held by neo4j-admin for as long as it lives
+      done               written when data/ is whole: from here on the import is finished, not undone
+
+neo4j-admin never touches the store's own data. Whoever starts the store's server next, after a crash too, settles what
+is there: with ``done``, the new database takes the old one's place; without, all of it is removed, and a neo4j-admin
+that goes on alone is ended first.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cfgraph.errors import LocalServerError
+from cfgraph.server.disk import FULL, write_private_file
+from cfgraph.server.home import Home
+from cfgraph.server.launcher import Launcher, last_words
+from cfgraph.server.lock import is_locked
+
+PARTS = ("databases", "transactions")  # a database's folders in data/, each below its name
+DATABASE = "neo4j"
+OFF_HEAP = "1g"  # for page cache and relationships in the making; with less than it wants it works in more rounds
+END_SECONDS = 10
+POLL_SECONDS = 0.05
+
+
+def staging_of(home: Home) -> Home:
+    """The home in which a database is made for another home."""
+    return Home(home.directory / "bulk")
+
+
+def has_database(home: Home) -> bool:
+    """Whether a home holds a database, or one that is to be settled."""
+    return (home.directory / "data" / PARTS[0] / DATABASE).exists() or staging_of(home).directory.exists()
+
+
+def prepare_staging(home: Home) -> Path:
+    """An empty folder for the files that are to be imported."""
+    staging = staging_of(home)
+    staging.make()
+    files = staging.directory / "files"
+    files.mkdir()
+    return files
+
+
+def import_files(launcher: Launcher, arguments: Sequence[str]) -> None:
+    """Run neo4j-admin on the files of a staging home until it ends; a ``LocalServerError`` with its reason if it fails."""
+    staging = staging_of(launcher.home)
+    admin = replace(launcher, home=staging)
+    process = admin.launch_admin([*arguments, f"--max-off-heap-memory={OFF_HEAP}"], folder=staging.directory / "files")
+    try:
+        code = process.wait()
+    except BaseException:
+        end_admin(staging)
+        process.wait()
+        raise
+    if code:
+        said = last_words(staging.console_log.read_text(encoding="utf-8", errors="replace"))
+        if "No space left on device" in said:
+            raise LocalServerError(FULL.format(launcher.home.directory))
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        raise LocalServerError(f"neo4j-admin {how} and nothing was imported into {launcher.home.directory}: {said}")
+    write_private_file(_mark_of(staging), "the database in data/ is whole\n")
+
+
+def settle_import(home: Home) -> None:
+    """Finish an import that is done, undo one that is not; nothing where there is none."""
+    staging = staging_of(home)
+    if not staging.directory.exists():
+        return
+    end_admin(staging)
+    if _mark_of(staging).exists():
+        for part in PARTS:
+            _move_database(staging.directory / "data" / part / DATABASE, home.directory / "data" / part / DATABASE)
+    shutil.rmtree(staging.directory)
+
+
+def _mark_of(staging: Home) -> Path:
+    return staging.directory / "done"
+
+
+def _move_database(made: Path, place: Path) -> None:
+    """Put a folder into its place, whatever was there; done already where it is gone from where it was made."""
+    if made.exists():
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made.replace(place)
+
+
+def end_admin(staging: Home) -> None:
+    """Kill a neo4j-admin that works in a staging home."""
+    deadline = time.monotonic() + END_SECONDS
+    while is_locked(staging.server_lock):
+        pid = staging.read_pid()
+        if pid is not None:  # as long as the lock is held, the process of that id is neo4j-admin
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            raise LocalServerError(f"process {pid}, neo4j-admin at work in {staging.directory}, cannot be killed")
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,357 @@
+"""Verify: every invariant of a hierarchy in the graph, checked cell by cell, each violation named.
+
+The invariants are those of docs/mathematics.md and docs/cypher.md; ``INVARIANTS`` says each in a sentence.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cfgraph.errors import AddressError, StoreError
+from cfgraph.model.address import level_of, parse_address, stem_of
+from cfgraph.model.hierarchy import Hierarchy
+
+if TYPE_CHECKING:
+    from cfgraph.store import Store
+
+TOLERANCE = 1e-9
+VIOLATIONS_MAX = 10_000  # kept in a report; all are counted
+
+INVARIANTS = {
+    "hierarchy": "the hierarchy's own numbers and recipe are there and make sense",
+    "root": "the hierarchy has one ROOT, the cell of its key, without a parent and at root distance 0",
+    "key": "a cell's key is its hierarchy's id followed by its address, once",
+    "property": "every property is there, of its type and dimension, and finite",
+    "level": "a cell's level is the number of its slots, and its parent's is one less",
+    "parent": "every cell but the root has exactly one primary parent, the cell one slot up, of lowest key one level up",
+    "slot": "the slots under an expanded cell are exactly 0..K-1 (imported: K its own), and an address ends in its slot",
+    "center": "center = parent center + parent scale * residual within 1e-9 max(norm(center), scale)",
+    "scale": "scale = scale factor * parent scale (imported: above 0)",
+    "length": "length = parent scale * norm(residual) (imported without embeddings: as in the source, not below 0)",
+    "root_distance": "root distance = parent root distance + length",
+    "bound": "no residual is longer than the hierarchy's residual bound",
+    "expansion": "an expanded cell has all its children, a frontier cell and a leaf none; no cell is both",
+    "radius": "a radius reaches every known descendant, and none stands above a frontier",
+    "size": "the data points below a cell are those below its children (imported: and those in itself)",
+    "predicted": "below a predicted cell every cell is predicted, and only a grown hierarchy has such cells",
+    "lease": "a complete hierarchy has no lease, and a lease's key is a cell's",
+}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken invariant: which, where, and what was expected and found."""
+
+    invariant: str
+    place: str
+    detail: str
+
+
+@dataclass
+class VerifyReport:
+    """What a verification found."""
+
+    id: str
+    cells: int = 0
+    grown: bool = False  # whether any predictor grew it
+    counts: dict[str, int] = field(default_factory=dict)
+    violations: list[Violation] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether every invariant holds."""
+        return not self.counts
+
+    def add(self, invariant: str, place: str, detail: str) -> None:
+        """Count a violation and keep it, while there is room."""
+        self.counts[invariant] = self.counts.get(invariant, 0) + 1
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.violations.append(Violation(invariant, place, detail))
+
+
+def verify(store: "Store", identifier: str, *, progress: Callable[[int, int], None] = lambda done, total: None) -> VerifyReport:
+    """Check every invariant of a hierarchy; memory is bounded by a page of cells. A ``NotFoundError`` for an unknown id."""
+    report = VerifyReport(id=identifier)
+    try:
+        hierarchy = store.hierarchy(identifier)
+    except StoreError as damage:
+        report.add("hierarchy", identifier, str(damage))
+        return report
+    _check_hierarchy(store, hierarchy, report)
+    total = store.counts(identifier).cells
+    before = ""
+    for page in store.verification_pages(identifier):
+        before = _check_page(page, hierarchy, report, before=before)
+        progress(report.cells, total)
+    return report
+
+
+# -- the hierarchy as a whole
+
+
+def _check_hierarchy(store: "Store", hierarchy: Hierarchy, report: VerifyReport) -> None:
+    identifier = hierarchy.id
+    if hierarchy.state == "removing":
+        report.add("hierarchy", identifier, f"it is half removed; `cfgraph rm {identifier}` finishes that")
+    roots = store.graph.read("read_roots", id=identifier)
+    if [(root["key"], root["is_cell"]) for root in roots] != [(f"{identifier}/", True)]:
+        report.add("root", identifier, f"expected one ROOT to the cell {identifier}/, found {[root['key'] for root in roots]}")
+    for stray in store.strays(identifier):
+        report.add("key", str(stray["address"]), f"a cell of this hierarchy has the key {stray['key']!r}, outside its range")
+    grown = store.growing.history(identifier)
+    if hierarchy.state == "complete" and any(not growth.done for growth in grown):
+        report.add("hierarchy", identifier, "its state is complete, but a growth of it is not done")
+    for lease in store.graph.read("read_leases", id=identifier):
+        _check_lease(lease, hierarchy, report)
+    # Its predictor may have been removed since.
+    report.grown = bool(grown or hierarchy.former_predictors) or hierarchy.origin == "rollout"
+
+
+def _check_lease(lease: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport) -> None:
+    key = lease["key"]
+    if hierarchy.state == "complete":
+        report.add("lease", str(key), f"the hierarchy is complete, but {lease['owner']!r} holds a lease on this block")
+    elif not (isinstance(key, str) and key.startswith(hierarchy.id + "/")):
+        report.add("lease", str(key), f"expected the key of a cell of {hierarchy.id!r}")
+
+
+# -- cells, page by page
+
+CELL = (
+    "key",
+    "hierarchy",
+    "address",
+    "level",
+    "center",
+    "scale",
+    "root_distance",
+    "radius",
+    "size",
+    "predicted",
+    "frontier",
+    "leaf",
+)
+PARENT = ("key", "is_cell", "level", "center", "scale", "root_distance", "predicted", "slot", "residual", "length", "primary")
+CHILD = ("key", "is_cell", "slot", "length", "radius", "size", "primary", "frontier")
+
+
+def _check_page(page: dict[str, list], hierarchy: Hierarchy, report: VerifyReport, *, before: str) -> str:
+    """Check one page's cells one by one for what they are, and the sound ones together for their numbers."""
+    sound = []
+    for cell, parents, children in zip(page["cells"], page["parents"], page["children"], strict=True):
+        cell = dict(zip(CELL, cell, strict=True))
+        if cell["key"] == before:
+            report.add("key", cell["key"], "two cells have this key")
+        before = cell["key"]
+        if not _check_cell(cell, hierarchy, report):
+            continue
+        _check_children(cell, children, hierarchy, report)
+        sound += [(cell, parent) for parent in _sound_parents(cell, parents, hierarchy, report)]
+    report.cells += len(page["cells"])
+    _check_numbers(sound, hierarchy, report)
+    return before
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float and math.isfinite(value)
+
+
+def _is_vector(value: Any, dimension: int) -> bool:
+    return isinstance(value, list) and len(value) == dimension and all(map(_is_number, value))
+
+
+def _check_cell(cell: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport) -> bool:
+    """Whether a cell's own properties are sound enough to compute with."""
+    place, identifier = cell["key"][len(hierarchy.id) :], hierarchy.id
+    try:
+        level = len(parse_address(place))
+    except AddressError as error:
+        report.add("key", cell["key"], str(error))
+        return False
+    if cell["hierarchy"] != identifier or cell["address"] != place:
+        told = f"it says hierarchy {cell['hierarchy']!r} and address {cell['address']!r}"
+        report.add("key", place, f"expected hierarchy {identifier!r} and address {place!r}, as its key has; {told}")
+    if cell["level"] != level:
+        report.add("level", place, f"expected level {level}, found {cell['level']!r}")
+    wrong = [name for name in ("scale", "root_distance") if not _is_number(cell[name])]
+    wrong += ["center"] * (not _is_vector(cell["center"], hierarchy.dimension))
+    wrong += ["radius"] * (cell["radius"] is not None and not _is_number(cell["radius"]))
+    wrong += ["size"] * (cell["size"] is not None and type(cell["size"]) is not int)
+    wrong += ["predicted"] * (cell["predicted"] not in (None, True, False))
+    for name in wrong:
+        report.add("property", place, f"{name} is missing, of another type or dimension, or not finite: {str(cell[name])[:80]}")
+    return not wrong
+
+
+def _check_children(cell: dict[str, Any], rows: list[list], hierarchy: Hierarchy, report: VerifyReport) -> None:
+    children = [dict(zip(CHILD, row, strict=True)) for row in rows]
+    place = cell["key"][len(hierarchy.id) :]
+    primary = [child for child in children if child["primary"] is not False]
+    for child in primary:
+        if not child["is_cell"] or child["key"] is None:
+            report.add("parent", place, f"a CHILD edge leads to a node that is no Cell with a key ({child['key']!r})")
+    if cell["frontier"] and cell["leaf"]:
+        report.add("expansion", place, "it is both Frontier and Leaf")
+    if (cell["frontier"] or cell["leaf"]) and children:
+        report.add("expansion", place, f"it is {'Frontier' if cell['frontier'] else 'Leaf'} but has {len(children)} children")
+    elif not (cell["frontier"] or cell["leaf"]):
+        _check_expanded(place, children if hierarchy.imported else primary, hierarchy, report)
+    _check_radius(cell, place, children if hierarchy.imported else primary, hierarchy, report)
+    _check_size(cell, place, primary, hierarchy, report)
+
+
+def _check_expanded(place: str, children: list[dict], hierarchy: Hierarchy, report: VerifyReport) -> None:
+    slots = sorted((child["slot"] for child in children if child["is_cell"]), key=str)
+    arity = hierarchy.arity or max(1, len(slots))
+    if len(slots) != arity and not (hierarchy.imported and hierarchy.state == "writing"):  # links come in the end
+        report.add("expansion", place, f"it is expanded and has {len(slots)} of {arity} children")
+    if slots != sorted(range(arity), key=str) and len(slots) == arity and hierarchy.state != "writing":
+        report.add("slot", place, f"expected the slots 0..{arity - 1} under it, found {_shortened(slots)}")
+
+
+def _shortened(slots: list) -> str:
+    return str(slots) if len(slots) <= 20 else f"{slots[:20]} and {len(slots) - 20} more"
+
+
+def _check_radius(cell: dict[str, Any], place: str, children: list[dict], hierarchy: Hierarchy, report: VerifyReport) -> None:
+    radius = cell["radius"]
+    if radius is None:
+        return
+    if cell["frontier"] or any(child["frontier"] or child["radius"] is None for child in children):
+        if hierarchy.state != "writing":  # while it is written, radii are those of the whole that is on its way
+            report.add("radius", place, f"it has the radius {radius}, but there is a frontier at or below it")
+        return
+    reach = max(((child["length"] or 0.0) + child["radius"] for child in children if _is_length(child["length"])), default=0.0)
+    if radius < reach - TOLERANCE * max(1.0, reach):
+        report.add("radius", place, f"its radius is {radius}, and a known descendant is as far as {reach}")
+
+
+def _is_length(value: Any) -> bool:
+    return value is None or _is_number(value)  # the edges of a virtual root have none
+
+
+def _check_size(cell: dict[str, Any], place: str, children: list[dict], hierarchy: Hierarchy, report: VerifyReport) -> None:
+    sizes = [child["size"] for child in children]
+    if cell["size"] is None or not sizes or None in sizes:
+        return
+    if not all(type(size) is int for size in sizes):
+        return
+    if sum(sizes) > cell["size"] if hierarchy.imported else sum(sizes) != cell["size"]:
+        report.add("size", place, f"{cell['size']} data points lie below it, and {sum(sizes)} below its children")
+
+
+def _sound_parents(cell: dict[str, Any], rows: list[list], hierarchy: Hierarchy, report: VerifyReport) -> list[dict[str, Any]]:
+    """The parents with the edges from them that are sound enough to compute with, the primary one first."""
+    place = cell["key"][len(hierarchy.id) :]
+    parents = [dict(zip(PARENT, row, strict=True)) for row in rows]
+    primary = [parent for parent in parents if parent["primary"] is not False]
+    if place == "/":
+        _check_root(cell, parents, report)
+        return []
+    above = hierarchy.id + (place[: place.rindex("/")] or "/")
+    if len(primary) != 1:
+        report.add("parent", place, f"expected one primary parent, found {[parent['key'] for parent in primary]}")
+        return []
+    if primary[0]["key"] != above or not primary[0]["is_cell"]:
+        report.add("parent", place, f"expected the cell {above} as its parent, found {primary[0]['key']!r}")
+        return []
+    second = [parent for parent in parents if parent["primary"] is False]
+    _check_edge(cell, primary[0], place, report)
+    _check_second(cell, second, place, above, hierarchy, report)
+    return [parent for parent in [*primary, *second] if _is_sound(parent, place, hierarchy, report)]
+
+
+def _is_sound(parent: dict[str, Any], place: str, hierarchy: Hierarchy, report: VerifyReport) -> bool:
+    """Whether a parent and the edge from it have the numbers that they should have."""
+    parent["virtual"] = hierarchy.virtual_root and parent["key"] == f"{hierarchy.id}/"
+    if parent["virtual"] and parent["length"] is None:
+        parent["length"] = 0.0
+    wrong = [name for name in ("scale", "root_distance", "length") if not _is_number(parent[name])]
+    wrong += [name for name in ("center", "residual") if not _is_vector(parent[name], hierarchy.dimension)]
+    for name in {"residual", "length"} & set(wrong):
+        report.add("property", place, f"{name} of the edge to it is missing, of another type or dimension, or not finite")
+    return not wrong
+
+
+def _check_second(
+    cell: dict[str, Any], second: list[dict], place: str, above: str, hierarchy: Hierarchy, report: VerifyReport
+) -> None:
+    """The parents beside the primary one: cells of the same hierarchy, none of which should be the primary one."""
+    for parent in second:
+        key, level = parent["key"], parent["level"]
+        if not (parent["is_cell"] and isinstance(key, str) and key.startswith(f"{hierarchy.id}/") and isinstance(level, int)):
+            report.add("parent", place, f"a second parent is no cell of this hierarchy: {key!r}")
+        elif level < level_of(place) - 1:
+            report.add("level", place, f"its second parent {key} at level {level} would make its level {level + 1}")
+        elif level == level_of(place) - 1 and key < above:
+            report.add("parent", place, f"its second parent {key} has a lower key than its primary one, {above}")
+
+
+def _check_root(cell: dict[str, Any], parents: list[dict], report: VerifyReport) -> None:
+    if parents:
+        report.add("root", "/", f"the root has a parent: {parents[0]['key']!r}")
+    if cell["root_distance"] != 0:
+        report.add("root_distance", "/", f"expected root distance 0 at the root, found {cell['root_distance']}")
+    if not cell["scale"] > 0:
+        report.add("scale", "/", f"expected a root scale above 0, found {cell['scale']}")
+    if cell["predicted"]:
+        report.add("predicted", "/", "the root is never predicted")
+
+
+def _check_edge(cell: dict[str, Any], parent: dict[str, Any], place: str, report: VerifyReport) -> None:
+    if parent["level"] != level_of(place) - 1:
+        report.add("level", place, f"expected its parent at level {level_of(place) - 1}, found {parent['level']!r}")
+    if str(parent["slot"]) != place[place.rindex("/") + 1 :] or type(parent["slot"]) is not int:
+        report.add("slot", place, f"the edge to it has slot {parent['slot']!r}")
+    if parent["predicted"] and not cell["predicted"]:
+        report.add("predicted", place, f"its parent {stem_of(parent['key'])} is predicted and it is not")
+    if cell["predicted"] and not report.grown:
+        report.add("predicted", place, "it is predicted, but no predictor ever grew this hierarchy")
+
+
+def _check_numbers(sound: list[tuple[dict, dict]], hierarchy: Hierarchy, report: VerifyReport) -> None:
+    """The numeric invariants of many cells at once."""
+    if not sound:
+        return
+    cells, parents = zip(*sound, strict=True)
+    column = {name: np.array([cell[name] for cell in cells]) for name in ("center", "scale", "root_distance")}
+    above = {name: np.array([p[name] for p in parents]) for name in ("center", "scale", "root_distance", "residual", "length")}
+    norm = np.linalg.norm(above["residual"], axis=1)
+    primary = np.array([parent["primary"] is not False for parent in parents])
+    virtual = np.array([parent["virtual"] for parent in parents])
+    size = np.maximum(np.linalg.norm(column["center"], axis=1), column["scale"])
+    gap = np.linalg.norm(column["center"] - above["center"] - above["scale"][:, None] * above["residual"], axis=1)
+    length = above["scale"] * norm
+    distance = above["root_distance"] + above["length"]
+    broken_distance = np.abs(column["root_distance"] - distance) > TOLERANCE * np.maximum(distance, column["scale"])
+    checks = {
+        "center": (gap > TOLERANCE * size, "off by {:.3g}", gap),
+        "scale": _scale_check(column["scale"], above["scale"], hierarchy),
+        "length": _length_check(above["length"], length, above["scale"], hierarchy, virtual=virtual),
+        "root_distance": (broken_distance & primary, "expected {:.17g}", distance),
+        "bound": (norm > hierarchy.residual_bound * (1 + TOLERANCE), "its residual has norm {:.6g}", norm),
+    }
+    for invariant, (broken, detail, values) in checks.items():
+        for row in np.flatnonzero(broken).tolist():
+            report.add(invariant, cells[row]["key"][len(hierarchy.id) :], detail.format(values[row]))
+
+
+_Check = tuple[np.ndarray, str, np.ndarray]  # where it is broken, what to say of it, the value to say
+
+
+def _scale_check(scale: np.ndarray, above: np.ndarray, hierarchy: Hierarchy) -> _Check:
+    if hierarchy.imported:
+        return ~(scale > 0), "expected a scale above 0, found {:.17g}", scale
+    wanted = hierarchy.scale_factor * above
+    return np.abs(scale - wanted) > TOLERANCE * wanted, "expected {:.17g}", wanted
+
+
+def _length_check(
+    found: np.ndarray, wanted: np.ndarray, scale: np.ndarray, hierarchy: Hierarchy, *, virtual: np.ndarray
+) -> _Check:
+    if hierarchy.lengths != "metric":
+        return ~(found >= 0), "expected a length of at least 0, found {:.17g}", found
+    return (np.abs(found - wanted) > TOLERANCE * np.maximum(wanted, scale)) & ~virtual, "expected {:.17g}", wanted

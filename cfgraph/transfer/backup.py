@@ -1,0 +1,116 @@
+"""Backup: hierarchies out of the store and back without loss, as Parquet files; and as CSV, the same way out.
+
+Both stream: memory is bounded by some pages of cells, and what a list in a cell holds. The way back holds the hierarchy
+in memory, checks it as a whole, and then writes it as every other is written.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from cfgraph.errors import InputError, NotFoundError, VanishedError
+from cfgraph.files.whole import check_place, whole_file
+from cfgraph.formats.csv import check_csv, write_csv_tables
+from cfgraph.formats.parquet_in import Backup, faults_in
+from cfgraph.formats.parquet_out import ParquetFile
+from cfgraph.formats.tables import Layout, page_table
+from cfgraph.learning.train import TrainedPredictor
+from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.store import Store
+from cfgraph.store.digest import digest_hierarchy
+
+Progress = Callable[[int, int], None]  # cells done, cells in all
+
+
+def export_parquet(
+    store: Store, identifier: str, path: str | Path, *, progress: Progress = lambda done, total: None
+) -> Hierarchy:
+    """Write all of a complete hierarchy to a Parquet file, with the predictors that grew it (cfgraph/formats/parquet_out.py).
+
+    Raises:
+        InputError: for a hierarchy that is not complete, and a place that cannot be written.
+        VanishedError: where the hierarchy changes meanwhile; nothing is written then.
+    """
+    check_place(path)
+    hierarchy = _complete(store, identifier)
+    growers, latest = store.growers(identifier), store.grown_by(identifier)
+    layout = Layout.of(hierarchy, kinds=store.own_kinds(hierarchy))
+    with whole_file(path) as file, ParquetFile(file, layout) as parquet:
+        for table in _tables(store, hierarchy, layout, progress=progress):
+            parquet.add(table)
+        parquet.finish(hierarchy, growers=growers, predicts=None if latest is None else latest.truth)
+    return hierarchy
+
+
+def export_csv(store: Store, identifier: str, path: str | Path, *, progress: Progress = lambda done, total: None) -> Hierarchy:
+    """Write a complete hierarchy as one CSV file, or as a folder of them where ``path`` does not end in ``.csv``.
+
+    Raises:
+        InputError: for a hierarchy that is not complete, one file that cannot hold all there is, and a place that cannot be
+            written.
+        VanishedError: where the hierarchy changes meanwhile; nothing is written then.
+    """
+    hierarchy = _complete(store, identifier)
+    check_csv(hierarchy, path)
+    layout = Layout.of(hierarchy, kinds=store.own_kinds(hierarchy))
+    write_csv_tables(_tables(store, hierarchy, layout, progress=progress), path, hierarchy=hierarchy)
+    return hierarchy
+
+
+def ingest_parquet(store: Store, backup: Backup, *, progress: Progress = lambda done, total: None) -> Hierarchy:
+    """Write what ``sources.parquet`` read into the store: the hierarchy, its cells, what grew it.
+
+    The same file again finishes what was interrupted, or finds it done. Where the hierarchy that it predicts is in the store,
+    that is linked again.
+
+    Raises:
+        InputError: where the id is taken by another hierarchy, or by one of the same recipe with other cells (grown since).
+    """
+    hierarchy, growers = backup.hierarchy, [(_predictor(backup, fields), growths) for fields, growths in backup.growers]
+    was_there = _is_there(store, hierarchy.id)
+    written = store.write(hierarchy, growers=growers, progress=progress)
+    if was_there and store.digest(hierarchy.id) != digest_hierarchy(hierarchy):
+        raise InputError(
+            f"the id {hierarchy.id!r} is taken by a hierarchy of the same recipe with other cells (one was grown, say); "
+            f"choose another id, or remove it with `cfgraph rm {hierarchy.id}`"
+        )
+    if backup.predicts is not None:
+        store.link_truth(hierarchy.id, backup.predicts)
+    return written
+
+
+def _predictor(backup: Backup, fields: dict[str, Any]) -> TrainedPredictor:
+    try:
+        return TrainedPredictor(**fields)
+    except (ValidationError, InputError) as error:
+        told = faults_in(error) if isinstance(error, ValidationError) else str(error)
+        raise InputError(f"{str(backup.path)!r} is damaged, or was changed: a predictor in it is none: {told}") from error
+
+
+def _complete(store: Store, identifier: str) -> Hierarchy:
+    hierarchy = store.hierarchy(identifier)
+    if hierarchy.state != "complete":
+        raise InputError(f"{identifier!r} is in state {hierarchy.state!r}; finish that first, by its own command")
+    return hierarchy
+
+
+def _is_there(store: Store, identifier: str) -> bool:
+    try:
+        store.hierarchy(identifier)
+    except NotFoundError:
+        return False
+    return True
+
+
+def _tables(store: Store, hierarchy: Hierarchy, layout: Layout, *, progress: Progress) -> Iterator[pa.Table]:
+    """Every cell of a hierarchy, page by page; a ``VanishedError`` at the end where some came or went meanwhile."""
+    total, done = store.counts(hierarchy.id).cells, 0
+    for page in store.import_pages(hierarchy.id):
+        yield page_table(page, identifier=hierarchy.id, layout=layout)
+        done += len(page["key"])
+        progress(done, total)
+    if done != total or store.hierarchy(hierarchy.id) != hierarchy:
+        raise VanishedError(f"{hierarchy.id!r} changed while it was read; export it again")

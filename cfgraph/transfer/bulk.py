@@ -1,0 +1,276 @@
+"""Bulk: hierarchies in and out of a database as the files that neo4j-admin imports while the server is down.
+
+In: cells are grown slab by slab, written as CSV, imported by neo4j-admin into a database beside the store's, and that takes
+the place of the store's empty one in a step that a crash cannot leave half done (cfgraph/server/importing.py). Out: the
+store's pages become the same kind of files, with the command that reads them.
+"""
+
+import json
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cfgraph.errors import InputError, NotFoundError, StoreError, VanishedError
+from cfgraph.files.whole import whole_folder
+from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, Grower, ImportFolder
+from cfgraph.formats.tables import JSON, kind_of
+from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.slabs import Slab, slabs_of_cells
+from cfgraph.server.importing import import_files, prepare_staging
+from cfgraph.server.local import Connection, LocalServer
+from cfgraph.settings import Settings
+from cfgraph.sources.field import Field, Spread
+from cfgraph.store import Store
+from cfgraph.store.graph import Graph
+from cfgraph.store.records import properties_of
+from cfgraph.store.store import connect_to
+
+if TYPE_CHECKING:
+    from cfgraph.learning.train import TrainedPredictor
+
+LEAVING_SECONDS = 2.0  # how long a connection that was closed may still be counted
+POLL_SECONDS = 0.1
+Progress = Callable[[int, int], None]  # cells written, cells in all
+
+
+@dataclass(frozen=True)
+class BulkReport:
+    """What a bulk ingest did: ``seconds`` by stage, in order. Nothing where the store held the hierarchy already."""
+
+    hierarchy: Hierarchy
+    cells: int
+    depth: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BulkExport:
+    """What an export wrote, and the arguments of neo4j-admin that import it, to be given in its folder."""
+
+    cells: int
+    arguments: tuple[str, ...]
+
+
+class _AlreadyThereError(Exception):
+    """The store holds the same hierarchy, whole."""
+
+
+def ingest_bulk(
+    url: str,
+    source: Field | Hierarchy,
+    *,
+    settings: Settings,
+    say: Callable[[str], None] = lambda line: None,
+    progress: Progress = lambda done, total: None,
+) -> BulkReport:
+    """Fill the empty local store behind ``url`` with one hierarchy, by neo4j-admin: a field, or cells in memory.
+
+    The server is stopped meanwhile. Interrupted or killed at any moment this leaves the store empty or whole, and the same
+    call again finishes, or finds it done. Raises an ``InputError`` for a store that is not local, holds anything else or is
+    in use; a ``LocalServerError`` where the disk is full or neo4j-admin fails.
+    """
+    server = LocalServer.of_url(url, settings=settings, say=say)
+    plan = _Plan.of(source)
+    clock = _Clock()
+    try:
+        with server.offline(check=lambda connection: _check_empty(connection, plan.hierarchy, place=url)) as launcher:
+            clock.note("stop")
+            files = prepare_staging(server.home)
+            say(f"writing {plan.cells:,} cells as files for neo4j-admin")
+            told, arguments = write_files(files, source, progress=progress)
+            clock.note("write")
+            say("neo4j-admin imports them")
+            import_files(launcher, arguments)
+            clock.note("import")
+        clock.note("start")
+    except _AlreadyThereError:
+        say(f"{plan.hierarchy.id}: the store holds it already, whole")
+        told = plan.hierarchy
+    with Store.open(url, settings=settings, say=say) as store:  # sets the schema up
+        clock.note("schema")
+        return BulkReport(store.hierarchy(told.id), plan.cells, plan.depth, clock.seconds)
+
+
+@dataclass
+class _Clock:
+    """Seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    last: float = field(default_factory=time.monotonic)
+
+    def note(self, stage: str) -> None:
+        """The stage ends now."""
+        now = time.monotonic()
+        self.seconds[stage], self.last = now - self.last, now
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What is to be written, of a field or of cells in memory."""
+
+    hierarchy: Hierarchy
+    cells: int
+    depth: int
+    slabs: Callable[[Spread], Iterator[Slab]]
+    told: Callable[[Spread], Hierarchy]
+
+    @classmethod
+    def of(cls, source: Field | Hierarchy) -> "_Plan":
+        first = HIERARCHY_NODE + 1
+        if isinstance(source, Field):
+            return cls(
+                source.hierarchy,
+                source.cells,
+                source.depth,
+                slabs=lambda spread: source.slabs(first=first, spread=spread),
+                told=lambda spread: source.told(spread).hierarchy,
+            )
+        if source.imported:
+            raise InputError(
+                f"--bulk fills a store with a field, and {source.id!r} was imported ({source.origin}): files for neo4j-admin "
+                "cannot hold the empty centers of cells without embeddings; leave --bulk out"
+            )
+        cells = source.cells
+        if cells is None:
+            raise InputError(f"hierarchy {source.id!r} has no cells to write")
+        return cls(source, len(cells), cells.depth, lambda _: slabs_of_cells(cells, first=first), lambda _: source)
+
+
+def write_files(
+    files: Path, source: Field | Hierarchy, *, progress: Progress = lambda done, total: None
+) -> tuple[Hierarchy, list[str]]:
+    """Write all files into a folder; the hierarchy with what was measured meanwhile, and neo4j-admin's arguments."""
+    plan = _Plan.of(source)
+    spread = Spread(plan.hierarchy.arity)
+    with ImportFolder(files, plan.hierarchy.id, ids="actual", texts=plan.hierarchy.notes) as folder:
+        for slab in plan.slabs(spread):
+            folder.add_slab(slab)
+            progress(folder.cells, plan.cells)
+        told = plan.told(spread)
+        return told, folder.finish(properties_of(told))
+
+
+def _check_empty(connection: Connection, hierarchy: Hierarchy, *, place: str) -> None:
+    """Refuse a store that holds or serves anybody; say so where it holds just this hierarchy."""
+    with closing(connect_to(connection)) as graph:
+        _check_unused(graph, place=place)
+        nodes = graph.read("count_nodes")[0]["nodes"]
+        if nodes == 0:
+            return
+        with_same_recipe = _find_same(Store(graph), hierarchy)
+    if with_same_recipe:
+        raise _AlreadyThereError
+    raise InputError(
+        f"--bulk fills an empty store, and the one at {place} holds {nodes:,} nodes; leave --bulk out, or name another: "
+        "--store local:DIR"
+    )
+
+
+def _find_same(store: Store, hierarchy: Hierarchy) -> bool:
+    try:
+        found = store.hierarchy(hierarchy.id)
+    except (NotFoundError, StoreError):
+        return False
+    return found.state == "complete" and found.recipe_digest == hierarchy.recipe_digest
+
+
+def _check_unused(graph: Graph, *, place: str) -> None:
+    """Refuse while others are connected: what they write now would be lost, and the server stops under them."""
+    deadline = time.monotonic() + LEAVING_SECONDS
+    while (others := graph.read("count_connections")[0]["connections"] - 1) > 0:
+        if time.monotonic() > deadline:
+            told = "another is" if others == 1 else f"{others} others are"
+            raise InputError(f"--bulk stops the server, and {told} connected to {place}; close that first")
+        time.sleep(POLL_SECONDS)
+
+
+# -- out
+
+
+def export_bulk(store: Store, identifier: str, directory: Path, *, progress: Progress = lambda done, total: None) -> BulkExport:
+    """Write a complete hierarchy as a folder that neo4j-admin imports, with a README that says how.
+
+    Besides its cells and edges: the predictors that grew it. Memory is bounded by a page of cells. Raises an ``InputError``
+    for a folder that is not empty or cannot be written, and for a hierarchy that is not complete.
+    """
+    hierarchy = store.hierarchy(identifier)
+    if hierarchy.state != "complete":
+        raise InputError(f"{identifier!r} is in state {hierarchy.state!r}; finish that first, by its own command")
+    growers = store.growers(identifier)
+    texts = [*hierarchy.notes, *(text for trained, _ in growers for text in trained.warnings)]
+    total = store.counts(identifier).cells
+    with whole_folder(directory) as part:
+        with ImportFolder(part, identifier, ids="key", texts=texts, own=_own_types(store, hierarchy)) as folder:
+            for page in store.import_pages(identifier):
+                _check_parents(page, identifier)
+                folder.add_page(page)
+                progress(folder.cells, total)
+            arguments = folder.finish(
+                properties_of(hierarchy), growers=[_grower(trained, growths, identifier) for trained, growths in growers]
+            )
+        if folder.cells != total:
+            raise VanishedError(f"{identifier!r} changed while it was read; export it again")
+        (part / "README.md").write_text(_readme(hierarchy, arguments, growers=growers), encoding="utf-8")
+    return BulkExport(folder.cells, tuple(arguments))
+
+
+def _own_types(store: Store, hierarchy: Hierarchy) -> dict[str, str | None]:
+    """The type of each property of the source's own, as a column of neo4j-admin's; None where no cell has it."""
+    kinds = {name: kind_of(found) for name, found in store.own_kinds(hierarchy).items()}
+    mixed = [name for name, kind in kinds.items() if kind == JSON]
+    if mixed:
+        raise InputError(
+            f"the cells of {hierarchy.id!r} have values of several types, or lists, in the property {', '.join(mixed)}, and a "
+            "column for neo4j-admin has one type; export as parquet"
+        )
+    strange = [name for name in kinds if ":" in name]
+    if strange:
+        raise InputError(f"a column for neo4j-admin cannot be called {', '.join(map(repr, strange))}; export as parquet")
+    return {name: OWN_TYPES.get(kind) for name, kind in kinds.items()}
+
+
+def _check_parents(page: dict[str, list], identifier: str) -> None:
+    strange = [edge[0] for edges in page["edges"] for edge in edges if not str(edge[0]).startswith(identifier + "/")]
+    if strange:
+        raise StoreError(f"cells of {identifier!r} have parents elsewhere, first {strange[0]!r}; run `cfgraph verify`")
+
+
+def _grower(trained: "TrainedPredictor", growths: list[dict], identifier: str) -> Grower:
+    trained_on = {"depth": trained.depth} if trained.hierarchy == identifier else None
+    return Grower(properties_of(trained), tuple(growths), trained_on)
+
+
+README = """\
+# The hierarchy {id}, for neo4j-admin
+
+In this folder, with the server stopped (Neo4j 5.26 or newer, any edition):
+
+    {command}
+
+It REPLACES the database `neo4j` by this hierarchy. Start the server; the first cfgraph command makes the indexes.
+{after}
+Here are the Hierarchy node, its ROOT, all cells with their labels and properties, all CHILD edges, {points}and {growers}.
+Left out: predictors that did not grow it, and relationships to other hierarchies (PREDICTS, and TRAINED_ON of theirs).
+"""
+
+RESTORE = """
+CSV has no empty lists, which the centers and residuals of dimension 0 are. So then:
+
+    {command}
+"""
+
+
+def _readme(hierarchy: Hierarchy, arguments: list[str], *, growers: list) -> str:
+    restore = ["query", "--write", "--name", "restore_empty_lists", "-p", f"id={json.dumps(hierarchy.id)}"]
+    names = ", ".join(trained.id for trained, _ in growers)
+    return README.format(
+        id=hierarchy.id,
+        command=shlex.join(["neo4j-admin", *arguments]),
+        after=RESTORE.format(command=shlex.join(["cfgraph", *restore])) if hierarchy.dimension == 0 else "",
+        points="all data points with their IN, " if hierarchy.point_nodes else "",
+        growers=f"the predictors that grew it ({names}), with their weights" if names else "no predictor, since none grew it",
+    )
