@@ -4,8 +4,8 @@ import numpy as np
 
 from benchmarks.finding import Finding, Wanted
 from benchmarks.rounds import Rival, Say, ratios, take_turns
+from cfgraph.formats.linkage import linkage_dag
 from cfgraph.sources.condense import condense, cut_levels
-from cfgraph.sources.linkage import linkage_dag
 
 MINIMUM, LEVELS = 25, 8
 

@@ -14,9 +14,9 @@ from benchmarks.finding import Finding, Wanted, rate
 from benchmarks.rounds import Rival, Say, ratios, take_turns
 from benchmarks.subject import PREFIX_DEPTH, forget_views, forgetting, learn_rule, make_subject, make_wide_subject
 from cfgraph.growing.rollout import Stop, rollout
-from cfgraph.learning.train import TrainedPredictor
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.predictors.trained import TrainedPredictor
 from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.store import Store

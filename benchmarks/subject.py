@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cfgraph import sources
-from cfgraph.learning.train import TrainedPredictor, train
+from cfgraph.learning.train import train
 from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.predictors.trained import TrainedPredictor
 
 PREFIX_DEPTH = 3  # of what is learned from, and of the copy that is grown
 

@@ -28,7 +28,7 @@ _PUBLIC = {
     "Hierarchy": "cfgraph.model.hierarchy",
     "Stop": "cfgraph.growing.rollout",
     "Store": "cfgraph.store",
-    "TrainedPredictor": "cfgraph.learning.train",
+    "TrainedPredictor": "cfgraph.predictors.trained",
     "compare": "cfgraph.comparing.compare",
     "evaluate": "cfgraph.judging.evaluate",
     "find_path": "cfgraph.metric.path",

@@ -105,3 +105,8 @@ class WorkersLostError(CfgraphError):
     """Every worker process was lost; the graph is valid, and the same command goes on from here."""
 
     exit_code = 137  # as a shell tells SIGKILL
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, without line breaks."""
+    return " ".join((getattr(error, "message", None) or str(error)).split()).removesuffix(" ()")

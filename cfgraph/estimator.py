@@ -14,15 +14,17 @@ from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cfgraph.checks import check_deepest_key, check_integer
+from cfgraph import defaults
+from cfgraph.checks import check_integer
 from cfgraph.errors import EstimatorError, InputError
-from cfgraph.learning.train import AUTO, TrainedPredictor, train
+from cfgraph.learning.train import train
 from cfgraph.metric.locate import locate
-from cfgraph.model.address import ROOT, check_id
+from cfgraph.model.address import ROOT, check_id, key_of
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import grow
 from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.sources import defaults
+from cfgraph.predictors import AUTO
+from cfgraph.predictors.trained import TrainedPredictor
 from cfgraph.sources.points import points
 
 DEPTH = 3
@@ -126,7 +128,7 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         cells = self.hierarchy_.cells
-        check_deepest_key(check_id(id), max(cells.addresses, key=len))
+        key_of(check_id(id), max(cells.addresses, key=len))
         return self.hierarchy_.model_copy(update={"id": id})
 
     @classmethod

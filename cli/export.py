@@ -9,8 +9,8 @@ from .context import Context, pass_context
 from .output import progress_bar
 
 if TYPE_CHECKING:
-    from cfgraph.learning.train import TrainedPredictor
     from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.predictors.trained import TrainedPredictor
     from cfgraph.store import Store
 
 

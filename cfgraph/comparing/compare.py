@@ -38,8 +38,8 @@ from cfgraph.model.growth import Frontier, Rule, frontier_of
 from cfgraph.model.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
-    from cfgraph.learning.train import TrainedPredictor
     from cfgraph.predictors import Predictor
+    from cfgraph.predictors.trained import TrainedPredictor
     from cfgraph.store import Store
 
 PAIRS = 10_000  # pairs of cells whose path distance is compared

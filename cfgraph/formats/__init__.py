@@ -21,20 +21,20 @@ from cfgraph.formats.networkx import to_networkx
 from cfgraph.formats.node_link import read_node_link, write_node_link
 
 if TYPE_CHECKING:
-    from cfgraph.learning.train import TrainedPredictor
     from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.predictors.trained import TrainedPredictor
 
 _LATE = {  # loaded when they are first used
     "read_gexf": "gexf",
     "to_arrow": "tables",
-    "to_linkage": "linkage_of",
+    "to_linkage": "linkage",
     "to_pandas": "tables",
     "write_csv": "csv",
     "write_dot": "dot",
     "write_gexf": "gexf",
-    "write_linkage": "linkage_of",
-    "write_newick": "newick_of",
-    "write_parquet": "parquet_out",
+    "write_linkage": "linkage",
+    "write_newick": "newick",
+    "write_parquet": "parquet",
 }
 
 __all__ = [
@@ -112,6 +112,6 @@ def export_predictor(trained: "TrainedPredictor", path: str | Path, *, format: s
     chosen = choose_format(path, asked=format)
     if chosen not in ("maps", "json"):
         raise InputError(f"{trained.id!r} is a predictor, which has no {chosen} (a hierarchy has); use maps")
-    from cfgraph.formats.maps_of import write_maps
+    from cfgraph.formats.maps import write_maps
 
     write_maps(trained, path)

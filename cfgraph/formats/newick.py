@@ -10,16 +10,24 @@ import math
 import re
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.errors import InputError
 from cfgraph.files.texts import place_of, read_text, shorten
+from cfgraph.files.whole import whole_file
+from cfgraph.formats.dag_of import hierarchy_dag
 from cfgraph.model.dag import Dag
 from cfgraph.model.trees import tree_parents
 
+if TYPE_CHECKING:
+    from cfgraph.model.hierarchy import Hierarchy
+
+OTHERS = "graphml, gexf, node-link, dot, csv and parquet"
 ROOT_LENGTH = "branch_length"  # the column that holds the root's length, where it has one
 _CHUNK = 1 << 16  # pieces of text that are handed out at once
 _BARE = r"[^\s()\[\]':;,]"
@@ -305,3 +313,38 @@ def _pieces(parent: Int[np.ndarray, " nodes"], *, slot: Int[np.ndarray, " nodes"
     if ended + len(pieces) < len(tails) + np.count_nonzero(np.diff(start[1:])):  # one piece a node, two where it has children
         raise InputError("Newick holds a tree, got nodes that hang under a cycle")
     yield "".join([*pieces, ";\n"])
+
+
+def write_newick(hierarchy: "Hierarchy", path: str | Path) -> None:
+    """Write a hierarchy that holds its cells; ``cfgraph ingest tree`` reads the same tree, names and lengths.
+
+    A cell without a name has none; where no cell of a field has one, addresses are the names. Lengths are those of the source
+    where it gave any, else those of the edges, none where each is 1.
+
+    Raises:
+        InputError: for cells with several parents, several roots, and a place that cannot be written.
+    """
+    dag = tree_of(hierarchy, purpose="Newick")
+    if not hierarchy.imported and dag.names is None:
+        dag = _by_address(dag, hierarchy)
+    with whole_file(path) as file:
+        for piece in dag_newick(dag):
+            file.write(piece.encode())
+
+
+def tree_of(hierarchy: "Hierarchy", *, purpose: str) -> Dag:
+    """The dag of a hierarchy, where it is a tree with one root."""
+    links = hierarchy.require_cells().links
+    if links is not None:
+        raise InputError(
+            f"{purpose} holds trees, and {len(np.unique(links.child)):,} of the {len(hierarchy.cells):,} cells of "
+            f"{hierarchy.id!r} have several parents; {OTHERS} hold them"
+        )
+    if hierarchy.virtual_root:
+        roots = int((hierarchy.cells.parent == 0).sum())
+        raise InputError(f"{purpose} holds a tree with one root, and {hierarchy.id!r} has {roots:,}; {OTHERS} hold them")
+    return hierarchy_dag(hierarchy)
+
+
+def _by_address(dag: Dag, hierarchy: "Hierarchy") -> Dag:
+    return replace(dag, names=list(hierarchy.cells.addresses))

@@ -27,8 +27,8 @@ from cfgraph.loading import leave_frames_out
 
 # The driver is imported where it is used: a worker process has something to say before it is loaded.
 if TYPE_CHECKING:
-    from cfgraph.learning.train import TrainedPredictor
     from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.predictors.trained import TrainedPredictor
     from cfgraph.store import Store
     from cfgraph.store.growing import GrownBy
 

@@ -24,7 +24,7 @@ from cfgraph.model.hierarchy import Hierarchy, recipe_digest
 from cfgraph.store.growing import GrownBy
 
 if TYPE_CHECKING:
-    from cfgraph.learning.train import TrainedPredictor
+    from cfgraph.predictors.trained import TrainedPredictor
     from cfgraph.store import Store
 
 LEASE_SECONDS_RANGE = (0.1, 86_400.0)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from cfgraph.checks import check_integer
 from cfgraph.errors import InputError
+from cfgraph.model.address import KEY_BYTES_MAX
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells
 
 CELLS_MAX = 200_000_000  # above this a depth is taken for a slip of the keyboard
@@ -240,3 +242,16 @@ def _grow_level(
         columns["parent"][where] = np.repeat(rows[low : low + batch], arity)
     grown = {name: columns[name][start:stop] for name in ("center", "scale", "root_distance", "length", "level", "slot")}
     return Frontier(**grown, tuples=columns["residual"][start:stop].reshape(-1, arity, dimension))
+
+
+def check_depth(depth: int, *, id: str, arity: int) -> int:
+    """A depth whose full tree is no absurd number of cells, and whose deepest cell's key fits in the database's index."""
+    depth = check_integer(depth, name="depth", low=0)
+    check_growth(1, arity=arity, levels=depth)
+    longest = len(id.encode()) + depth * (1 + len(str(arity - 1)))
+    if longest > KEY_BYTES_MAX:
+        raise InputError(
+            f"depth {depth} at arity {arity} would be {count_cells(1, arity=arity, levels=depth):,} cells below the root, the "
+            f"deepest with a key of {longest} bytes, and the database's index holds {KEY_BYTES_MAX}; ask for a smaller depth"
+        )
+    return depth

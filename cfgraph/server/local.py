@@ -408,6 +408,6 @@ def ask(uri: str, *, password: SecretStr) -> str | None:
             "in Neo4j, write the new one into the file 'password' there"
         ) from error
     except (DriverError, Neo4jError) as error:
-        from cfgraph.store.refusals import one_line
+        from cfgraph.errors import one_line
 
         return one_line(error)

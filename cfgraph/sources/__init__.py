@@ -9,13 +9,13 @@ They are bound here when the package is loaded, before anybody can load a module
 ``cfgraph.sources.ifs`` is the function whatever was imported first. Libraries are loaded when a source is used.
 """
 
-from cfgraph.formats.parquet_in import parquet
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.edges import edges
 from cfgraph.sources.graph import graph
 from cfgraph.sources.ifs import ifs
 from cfgraph.sources.linkage import linkage
 from cfgraph.sources.logits import logits
+from cfgraph.sources.parquet import parquet
 from cfgraph.sources.points import points
 from cfgraph.sources.tree import tree
 

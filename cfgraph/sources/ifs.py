@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from cfgraph.checks import check_depth, check_integer, check_number, check_scale_factor
+from cfgraph import defaults
+from cfgraph.checks import check_integer, check_number, check_scale_factor
 from cfgraph.errors import InputError
 from cfgraph.formats.maps import AffineMaps, check_contraction, read_maps
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
-from cfgraph.model.growth import Frontier
+from cfgraph.model.growth import Frontier, check_depth
 from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.sources import defaults
 from cfgraph.sources.field import Field
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.errors import InputError
+from cfgraph.formats.linkage import linkage_dag, merges_dag
 from cfgraph.model.dag import Dag
 from cfgraph.model.trees import height_lengths
 from cfgraph.sources.condense import condense
 from cfgraph.sources.graph import graph_dag
-from cfgraph.sources.linkage import linkage_dag, merges_dag
 
 
 def object_dag(thing: Any, *, names: Sequence[str | None] | None = None) -> Dag:

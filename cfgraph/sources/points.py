@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from cfgraph.checks import check_deepest_key, check_integer
+from cfgraph import defaults
+from cfgraph.checks import check_integer
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import check_points, read_points
 from cfgraph.metric.distances import subtree_radii
-from cfgraph.model.address import check_id, format_address
+from cfgraph.model.address import check_id, format_address, key_of
 from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
 from cfgraph.model.growth import Frontier, count_cells, expand
 from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.sources import defaults
 from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
 
 SCALE_FACTOR_RANGE = (0.05, 0.95)  # what an estimated scale factor is kept within, so that 1 / s and 1 / (1 - s) stay sane
@@ -97,7 +97,7 @@ def points(
     values, explained = (values, ()) if pca is None else _reduce(values, components=pca, seed=seed)
     _check_different(values, arity=arity)
     levels, cell = _build_tree(values, arity=arity, depth=depth, minimum_size=minimum_size, seed=seed)
-    check_deepest_key(id, levels[-1].longest)
+    key_of(id, levels[-1].longest)
     factor, used, scale_notes = _estimate_scale(levels, scale_depth=scale_depth, arity=arity)
     cells = _place_cells(levels, arity=arity, scale_factor=factor)
     return Hierarchy(

@@ -13,9 +13,9 @@ import neo4j
 from neo4j import exceptions
 from pydantic import SecretStr
 
-from cfgraph.errors import InputError, StoreRefusedError
+from cfgraph.errors import InputError, StoreRefusedError, one_line
 from cfgraph.store.queries import load_query
-from cfgraph.store.refusals import SERVER_VERSION_MIN, SERVER_WANTED, explained, is_passing, one_line
+from cfgraph.store.refusals import SERVER_VERSION_MIN, SERVER_WANTED, explained, is_passing
 
 log = logging.getLogger("cfgraph.store")
 logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what it warns of comes back as an error, once

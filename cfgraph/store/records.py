@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from cfgraph.errors import CfgraphError, StoreError
-from cfgraph.learning.train import TrainedPredictor
 from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.predictors.trained import TrainedPredictor
 
 IMPORTED_FIELDS = {"lengths": "metric", "virtual_root": False, "links": 0, "point_nodes": False}  # left out where they say this
 JSON_FIELDS = ("recipe", "config", "validation")  # Neo4j has no nested properties: these are JSON text

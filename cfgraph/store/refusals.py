@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from neo4j import exceptions
 
-from cfgraph.errors import CfgraphError, CypherError, InputError, StoreError, StoreRefusedError, StoreUnavailableError
+from cfgraph.errors import CfgraphError, CypherError, InputError, StoreError, StoreRefusedError, StoreUnavailableError, one_line
 
 SERVER_VERSION_MIN = (5, 26)
 SERVER_WANTED = ".".join(map(str, SERVER_VERSION_MIN))
@@ -73,11 +73,6 @@ def is_passing(error: BaseException) -> bool:
     """Whether a server answers, and says that its database will do so later."""
     codes = [cause.code or "" for cause in causes_of(error) if isinstance(cause, exceptions.Neo4jError)]
     return any(code.endswith(tuple(PASSING)) for code in codes)
-
-
-def one_line(error: BaseException) -> str:
-    """What an error says, without line breaks."""
-    return " ".join((getattr(error, "message", None) or str(error)).split()).removesuffix(" ()")
 
 
 def _translate_answer(error: exceptions.Neo4jError, *, place: str, asked: str | None) -> CfgraphError:

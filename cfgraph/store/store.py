@@ -14,11 +14,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.errors import AddressError, InputError, NotFoundError, StoreRefusedError, StoreUnavailableError, VanishedError
-from cfgraph.learning.train import TrainedPredictor
 from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
 from cfgraph.model.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, known_values
 from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.predictors.trained import TrainedPredictor
 from cfgraph.settings import Settings, load_settings
 from cfgraph.store import reading
 from cfgraph.store.digest import digest_hierarchy, digest_pages

@@ -14,11 +14,10 @@ from pydantic import ValidationError
 from cfgraph.errors import InputError, NotFoundError, VanishedError
 from cfgraph.files.whole import check_place, whole_file
 from cfgraph.formats.csv import check_csv, write_csv_tables
-from cfgraph.formats.parquet_in import Backup, faults_in
-from cfgraph.formats.parquet_out import ParquetFile
+from cfgraph.formats.parquet import Backup, ParquetFile, faults_in
 from cfgraph.formats.tables import Layout, page_table
-from cfgraph.learning.train import TrainedPredictor
 from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.predictors.trained import TrainedPredictor
 from cfgraph.store import Store
 from cfgraph.store.digest import digest_hierarchy
 
@@ -28,7 +27,7 @@ Progress = Callable[[int, int], None]  # cells done, cells in all
 def export_parquet(
     store: Store, identifier: str, path: str | Path, *, progress: Progress = lambda done, total: None
 ) -> Hierarchy:
-    """Write all of a complete hierarchy to a Parquet file, with the predictors that grew it (cfgraph/formats/parquet_out.py).
+    """Write all of a complete hierarchy to a Parquet file, with the predictors that grew it (cfgraph/formats/parquet.py).
 
     Raises:
         InputError: for a hierarchy that is not complete, and a place that cannot be written.

@@ -30,7 +30,7 @@ from cfgraph.store.records import properties_of
 from cfgraph.store.store import connect_to
 
 if TYPE_CHECKING:
-    from cfgraph.learning.train import TrainedPredictor
+    from cfgraph.predictors.trained import TrainedPredictor
 
 LEAVING_SECONDS = 2.0  # how long a connection that was closed may still be counted
 POLL_SECONDS = 0.1

@@ -12,11 +12,10 @@ from cfgraph.errors import InputError
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.formats import export_hierarchy, read_gexf, read_graphml, read_node_link, to_arrow, to_networkx, to_pandas
 from cfgraph.formats.newick import dag_newick, parse_newick
-from cfgraph.formats.parquet_in import parquet
 from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
 from cfgraph.model.dag import Dag
-from cfgraph.sources import graph, ifs, linkage, points, tree
+from cfgraph.sources import graph, ifs, linkage, parquet, points, tree
 from cfgraph.sources.edges import read_edges
 from cfgraph.sources.imported import imported
 from cfgraph.store.digest import digest_hierarchy
@@ -138,7 +137,7 @@ def test_many_pages_and_row_groups_have_one_digest(store, new_id, monkeypatch, t
     store.write(star)
     export_hierarchy(store.read_whole(star.id), tmp_path / "memory.parquet")
     monkeypatch.setattr("cfgraph.store.reading.PAGE_CELLS", 7)
-    monkeypatch.setattr("cfgraph.formats.parquet_out.GROUP_ROWS", 20)
+    monkeypatch.setattr("cfgraph.formats.parquet.GROUP_ROWS", 20)
     export_parquet(store, star.id, tmp_path / "store.parquet")
     assert pq.read_metadata(tmp_path / "store.parquet").num_row_groups == 8
     assert parquet(tmp_path / "store.parquet").digest == parquet(tmp_path / "memory.parquet").digest

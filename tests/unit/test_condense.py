@@ -5,10 +5,10 @@ import pytest
 from scipy.cluster.hierarchy import cut_tree, linkage
 
 from cfgraph.errors import InputError
+from cfgraph.formats.linkage import linkage_dag
 from cfgraph.formats.newick import parse_newick
 from cfgraph.model.dag import Dag
 from cfgraph.sources.condense import condense, cut_levels
-from cfgraph.sources.linkage import linkage_dag
 from cfgraph.sources.objects import condensed_dag
 
 

@@ -25,11 +25,10 @@ from cfgraph.formats import (
     write_parquet,
 )
 from cfgraph.formats.dot import quote
-from cfgraph.formats.parquet_in import parquet
-from cfgraph.formats.parquet_out import ContentDigest
+from cfgraph.formats.parquet import ContentDigest
 from cfgraph.formats.tables import Layout, cell_table, kinds_in
 from cfgraph.model.dag import Dag
-from cfgraph.sources import ifs
+from cfgraph.sources import ifs, parquet
 from cfgraph.sources.imported import imported
 from cfgraph.transfer.bulk import write_files
 from tests.grown import grown_hierarchy, ragged_hierarchy

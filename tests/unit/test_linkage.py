@@ -5,8 +5,8 @@ import pytest
 from scipy.cluster.hierarchy import is_valid_linkage, linkage
 
 from cfgraph.errors import InputError
+from cfgraph.formats.linkage import dag_linkage, linkage_dag, read_linkage
 from cfgraph.model.dag import check_names
-from cfgraph.sources.linkage import dag_linkage, linkage_dag, read_linkage
 
 METHODS = ("single", "complete", "average", "weighted", "centroid", "median", "ward")
 

@@ -12,10 +12,10 @@ from sklearn.datasets import make_blobs
 
 from cfgraph.errors import InputError
 from cfgraph.formats import to_networkx, write_graphml, write_node_link
+from cfgraph.formats.linkage import linkage_dag
 from cfgraph.model.dag import find_cycle
 from cfgraph.sources.condense import condense
 from cfgraph.sources.graph import graph_dag, read_graph
-from cfgraph.sources.linkage import linkage_dag
 from cfgraph.sources.objects import condensed_dag, object_dag
 from cfgraph.sources.points import points as ingest_points
 

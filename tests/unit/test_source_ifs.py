@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfgraph.errors import InputError
-from cfgraph.formats.maps import AffineMaps, read_maps
-from cfgraph.sources.defaults import BUILT_IN
+from cfgraph.formats.maps import BUILT_IN, AffineMaps, read_maps
 from cfgraph.sources.ifs import ifs
 
 FORM = {"maps": [[0.5, 0, 0, 0.5, 0, 0, 0.3], [0.5, 0.1, -0.1, 0.5, 1, 0, 0.7], [0.2, 0, 0, 0.3, 0, 1]]}

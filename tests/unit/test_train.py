@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from cfgraph.comparing.measures import measure_tuples
 from cfgraph.errors import InputError
-from cfgraph.formats.maps import AffineMaps, read_maps
-from cfgraph.formats.maps_of import write_maps
-from cfgraph.learning.train import TrainedPredictor, train
+from cfgraph.formats.maps import AffineMaps, read_maps, write_maps
+from cfgraph.learning.train import train
 from cfgraph.model.cells import FRONTIER
 from cfgraph.model.growth import frontier_of, grow, observe
 from cfgraph.predictors import BASELINES, FAMILIES, NetworkOptions, fit_predictor, load_predictor
+from cfgraph.predictors.trained import TrainedPredictor
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
 from cfgraph.sources.points import points

@@ -1,0 +1,69 @@
+"""TrainedPredictor: a predictor as the graph keeps it: its weights, what it was learned from, and how well it was judged."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cfgraph.errors import InputError
+from cfgraph.model.hierarchy import Identifier
+from cfgraph.predictors import DEVICE
+from cfgraph.predictors.predictor import Predictor
+from cfgraph.predictors.recurrence import SPAN_TOLERANCE
+from cfgraph.predictors.registry import load_predictor
+
+Validation = dict[str, float | None]
+
+
+class TrainedPredictor(BaseModel):
+    """A predictor as the graph keeps it: what it learned (``weights`` and ``config``), from what, and how well.
+
+    ``validation`` holds the nMSE of each judged family on held-out parents, None where it could not be judged. ``flagged``
+    says that the predictor's own is not below the best baseline's: do not believe it. ``recipe`` trains it again. A listed
+    predictor has no weights.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Identifier
+    family: str
+    hierarchy: Identifier
+    depth: int = Field(ge=1)
+    seed: int
+    arity: int = Field(ge=1)
+    dimension: int = Field(ge=1)
+    scale_factor: float = Field(gt=0, lt=1)
+    residual_bound: float = Field(ge=0)
+    config: dict[str, Any]
+    weights: bytes = Field(repr=False)
+    validation: Validation
+    flagged: bool = False
+    warnings: tuple[str, ...] = ()
+    recipe: dict[str, Any]
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def judged_by(self) -> str:
+        """What the family was judged by, in a phrase."""
+        error, residual = self.validation.get(self.family), self.config.get("span_residual")
+        if error is not None:
+            return f"its nMSE of {error:.3g} on held-out parents"
+        if residual is not None and self.arity > self.dimension:
+            verdict = "passed" if residual <= SPAN_TOLERANCE else "failed"
+            return f"the span test, which it {verdict} with {residual:.1e} (at most {SPAN_TOLERANCE:g} passes)"
+        return "nothing: no parents were left to hold out"
+
+    def load(self, device: str = DEVICE) -> Predictor:
+        """The predictor itself, on a device.
+
+        Raises:
+            InputError: for a device that is not there, and for a listed predictor, which has no weights.
+        """
+        if not self.weights:
+            raise InputError(f"predictor {self.id!r} was listed without its weights; read it with Store.predictor")
+        return load_predictor(self.weights, self.config, device=device)
+
+    def describe(self) -> dict[str, Any]:
+        """All there is to show, ready for JSON; ``learned`` is what the family says of itself, where the weights are there."""
+        told = self.model_dump(mode="json", exclude={"weights", "config"})
+        return {**told, "judged_by": self.judged_by, "learned": self.load().describe() if self.weights else {}}
