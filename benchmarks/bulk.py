@@ -17,7 +17,7 @@ from benchmarks.rounds import Say, ratios
 from cfgraph.server.importing import OFF_HEAP
 from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
-from cfgraph.sources import cfg
+from cfgraph.sources.cfg import field as cfg_field
 from cfgraph.store import Store
 from cfgraph.transfer.bulk import export_bulk, write_files
 
@@ -31,8 +31,8 @@ import json, resource, sys
 from pathlib import Path
 from cfgraph.transfer.bulk import ingest_bulk
 from cfgraph.settings import Settings
-from cfgraph.sources import cfg
-source = cfg.field(id=sys.argv[2], depth=int(sys.argv[3]))
+from cfgraph.sources.cfg import field as cfg_field
+source = cfg_field(id=sys.argv[2], depth=int(sys.argv[3]))
 report = ingest_bulk(sys.argv[1], source, settings=Settings(_env_file=None))
 status = Path("/proc/self/status")
 if status.exists():
@@ -60,7 +60,7 @@ class _Runs:
 
 def measure_bulk(*, depth: int, rounds: int, say: Say) -> list[Finding]:
     """``bulk``: in each round the whole of `--bulk`, and neo4j-admin on its files and on those of an export, ready all."""
-    source, runs = cfg.field(id=ID, depth=depth), _Runs()
+    source, runs = cfg_field(id=ID, depth=depth), _Runs()
     say(f"bulk: {source.cells:,} cells")
     with TemporaryDirectory(prefix="cfgraph-bench-") as name:
         folder = Path(name)

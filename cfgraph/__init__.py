@@ -17,6 +17,8 @@ costs nothing that is not needed.
 from importlib import import_module
 from typing import Any
 
+from cfgraph.moved import find_old_names
+
 __version__ = "0.1.0"
 
 _PUBLIC = {
@@ -47,6 +49,8 @@ _MODULES = {
     "predictors": "cfgraph.predictors",
     "sources": "cfgraph.sources",
 }
+
+find_old_names()
 
 __all__ = [*_PUBLIC, *_MODULES, "__version__"]
 

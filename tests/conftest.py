@@ -25,8 +25,7 @@ if os.environ.get("CFGRAPH_TYPECHECK", "1") == "1":
 
     import tests.shapes  # noqa: F401 - the hook finds the checker by its name
 
-    CHECKED = ("address", "blocks", "cells", "growth", "locate", "measures", "metric", "predictors", "shortest")
-    CHECKED += ("agreement", "cuts", "dendrogram", "judging", "pairs")
+    CHECKED = ("comparing.measures", "judging", "metric", "model", "predictors")
     install_import_hook([f"cfgraph.{name}" for name in CHECKED], "tests.shapes.check")  # shapes are checked
 
 SERVERS = ("CFGRAPH_HEAP", "CFGRAPH_JAVA", "CFGRAPH_MAVEN_URL", "CFGRAPH_NEO4J_VERSION")  # which local server is tested

@@ -7,7 +7,7 @@ made by column: a list of five million Python strings would be half a gigabyte.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ SLAB_BYTES = 1 << 26  # of one slab with all that is made of it, as text too
 GROWN = ("slot", "level", "center", "scale", "residual", "length", "root_distance")
 
 
+@runtime_checkable
 class SubtreeRule(Protocol):
     """A rule that can be asked about one subtree after another, rather than about whole levels."""
 

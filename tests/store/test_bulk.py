@@ -21,6 +21,8 @@ from cfgraph.server.importing import staging_of
 from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.sources import cfg, ifs, points
+from cfgraph.sources.cfg import field as cfg_field
+from cfgraph.sources.ifs import field as ifs_field
 from cfgraph.store import Store
 from cfgraph.store.verify import verify
 from cfgraph.transfer.bulk import export_bulk, ingest_bulk
@@ -97,10 +99,10 @@ def assert_equal(found: Store, expected: Store, identifier: str) -> None:
 
 
 SOURCES = {
-    "fern": lambda id: ifs.field(id=id, maps="fern", depth=5),
-    "cfg": lambda id: cfg.field(id=id, arity=3, dimension=3, depth=5),
+    "fern": lambda id: ifs_field(id=id, maps="fern", depth=5),
+    "cfg": lambda id: cfg_field(id=id, arity=3, dimension=3, depth=5),
     "points": make_points,
-    "root": lambda id: cfg.field(id=id, depth=0),
+    "root": lambda id: cfg_field(id=id, depth=0),
 }
 
 
@@ -151,10 +153,10 @@ def test_the_command_line(used, store, new_id):
 def test_a_store_that_holds_anything_or_serves_anybody_is_refused(used):
     with used.open() as store:
         with pytest.raises(InputError, match="another is connected"):
-            used.bulk(cfg.field(id="it", depth=1))
+            used.bulk(cfg_field(id="it", depth=1))
         store.query("CREATE (:Thing)", write=True)
     with pytest.raises(InputError, match="holds 1 nodes"):
-        used.bulk(cfg.field(id="it", depth=1))
+        used.bulk(cfg_field(id="it", depth=1))
     with used.open() as store:
         assert store.query("MATCH (n:Thing) DELETE n RETURN count(*)", write=True)[1] == [[1]]
 
@@ -219,7 +221,7 @@ def test_killed_at_any_moment_the_store_is_empty_or_whole(place, store, new_id):
 
 def test_done_and_killed_is_whole(place):
     """From the mark on, whoever starts the server finishes the import."""
-    source = cfg.field(id="it", depth=4)
+    source = cfg_field(id="it", depth=4)
     place.bulk(source)
     place.server.stop()
     home, staging = place.server.home, place.staging
@@ -399,7 +401,7 @@ def test_export_refuses(run, store, new_id, tmp_path):
 def test_a_java_that_cannot_import_leaves_nothing(used):
     """neo4j-admin fails by itself: its reason is told, and the next try works."""
     with pytest.raises(LocalServerError, match="neo4j-admin"):
-        ingest_bulk(used.url, cfg.field(id="it", depth=2), settings=replace_heap("2m"))
+        ingest_bulk(used.url, cfg_field(id="it", depth=2), settings=replace_heap("2m"))
     assert not used.staging.directory.exists()
     assert used.count() == 0
 

@@ -590,5 +590,5 @@ def test_what_several_predictors_grew_has_no_certificate_of_one_of_them():
 
 def test_comparing_loads_nothing_heavy():
     heavy = ("torch", "sklearn", "scipy", "networkx", "neo4j")
-    code = f"import sys, cfgraph.compare; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, cfgraph.comparing.compare; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

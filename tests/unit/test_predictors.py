@@ -415,7 +415,7 @@ def in_a_process(code):
 
 
 def test_predictors_load_neither_torch_nor_scipy():
-    code = "import sys, cfgraph.predictors; light = set(sys.modules)\nimport cfgraph.train\n"
+    code = "import sys, cfgraph.predictors; light = set(sys.modules)\nimport cfgraph.learning.train\n"
     code += "cfgraph.predictors.fit_predictor, cfgraph.predictors.NetworkOptions\n"
     code += "print([m for m in ('torch', 'scipy', 'sklearn', 'matplotlib', 'networkx') if m in sys.modules], 'numpy' in light)"
     assert in_a_process(code).stdout.strip() == "[] False"
@@ -427,7 +427,7 @@ sys.modules["torch"] = None  # what python makes of a library that is not there
 from pathlib import Path
 from cfgraph.errors import MissingExtraError
 from cfgraph.sources.ifs import ifs
-from cfgraph.train import train
+from cfgraph.learning.train import train
 koch = ifs(id="koch", maps="koch", depth=4)
 """
 

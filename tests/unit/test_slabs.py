@@ -7,8 +7,9 @@ from cfgraph.formats.maps import AffineMaps
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.model.slabs import grow_slabs, slabs_of_cells
-from cfgraph.sources import cfg, ifs
+from cfgraph.sources.cfg import field as cfg_field
 from cfgraph.sources.field import Spread
+from cfgraph.sources.ifs import field as ifs_field
 from tests.grown import ragged_hierarchy
 
 COLUMNS = ("slot", "level", "center", "scale", "residual", "length", "root_distance", "state", "predicted")
@@ -22,17 +23,17 @@ def some_maps(arity, dimension, seed=0):
 
 
 FIELDS = {
-    "cfg": lambda: cfg.field(id="it", depth=6),
-    "cfg-3d": lambda: cfg.field(id="it", depth=4, arity=3, dimension=3),
-    "cfg-wide": lambda: cfg.field(id="it", depth=2, arity=23, dimension=17),
-    "cfg-constant": lambda: cfg.field(id="it", depth=4, rule="constant"),
-    "chain": lambda: cfg.field(id="it", depth=40, arity=1, dimension=1),
-    "root": lambda: cfg.field(id="it", depth=0),
-    "koch": lambda: ifs.field(id="it", maps="koch", depth=6),
-    "fern": lambda: ifs.field(id="it", maps="fern", depth=6),
-    "dragon": lambda: ifs.field(id="it", maps="dragon", depth=9),
-    "affine-5d": lambda: ifs.field(id="it", maps=some_maps(3, 5), depth=6),
-    "one-map": lambda: ifs.field(id="it", maps=some_maps(1, 2), depth=9),
+    "cfg": lambda: cfg_field(id="it", depth=6),
+    "cfg-3d": lambda: cfg_field(id="it", depth=4, arity=3, dimension=3),
+    "cfg-wide": lambda: cfg_field(id="it", depth=2, arity=23, dimension=17),
+    "cfg-constant": lambda: cfg_field(id="it", depth=4, rule="constant"),
+    "chain": lambda: cfg_field(id="it", depth=40, arity=1, dimension=1),
+    "root": lambda: cfg_field(id="it", depth=0),
+    "koch": lambda: ifs_field(id="it", maps="koch", depth=6),
+    "fern": lambda: ifs_field(id="it", maps="fern", depth=6),
+    "dragon": lambda: ifs_field(id="it", maps="dragon", depth=9),
+    "affine-5d": lambda: ifs_field(id="it", maps=some_maps(3, 5), depth=6),
+    "one-map": lambda: ifs_field(id="it", maps=some_maps(1, 2), depth=9),
 }
 
 
@@ -71,14 +72,14 @@ def check_nodes(columns, whole: Hierarchy):
 
 def test_a_parent_comes_before_its_children():
     seen = {-1}
-    for slab in cfg.field(id="it", depth=5).slabs(first=7, spread=Spread(4)):
+    for slab in cfg_field(id="it", depth=5).slabs(first=7, spread=Spread(4)):
         seen |= set(slab.node.tolist())
         assert set(slab.parent.tolist()) <= seen
     assert min(seen - {-1}) == 7
 
 
 def test_many_small_subtrees():
-    field = cfg.field(id="it", depth=5)
+    field = cfg_field(id="it", depth=5)
     how = {"rule": field.make_rule(), "arity": 4, "scale_factor": 0.5, "depth": 5, "first": 0}
     sizes = [len(slab) for slab in grow_slabs(field.root, slab_cells=40, **how)]
     assert sum(sizes) == field.cells

@@ -1,5 +1,6 @@
 """Logits: the merges are those of the method's description, followed point by point; and what no logits can be."""
 
+import sys
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -12,9 +13,9 @@ from scipy.cluster.hierarchy import is_monotonic, is_valid_linkage
 from scipy.special import log_softmax, softmax
 
 from cfgraph.errors import InputError
-from cfgraph.sources import logits as module
 from cfgraph.sources.logits import Merges, check_logits, logits_dag, mean_probabilities, merge_logits, read_logits
 
+module = sys.modules[Merges.__module__]  # the package has the function under this name
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 TIE = 1e-12
 
