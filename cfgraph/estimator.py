@@ -22,7 +22,7 @@ from cfgraph.metric.locate import locate
 from cfgraph.model.address import ROOT, check_id, key_of
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import grow
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldWithCells, Hierarchy
 from cfgraph.predictors import AUTO
 from cfgraph.predictors.trained import TrainedPredictor
 from cfgraph.sources.points import points
@@ -129,7 +129,7 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         cells = self.hierarchy_.cells
         key_of(check_id(id), max(cells.addresses, key=len))
-        return self.hierarchy_.model_copy(update={"id": id})
+        return self.hierarchy_.replace(id=id)
 
     @classmethod
     def from_hierarchy(cls, hierarchy: Hierarchy) -> Self:
@@ -229,11 +229,7 @@ def _check_names(given: Sequence[str] | None, *, known: Sequence[str] | None, co
 
 
 def _check_hierarchy(hierarchy: Hierarchy) -> Cells:
-    cells = hierarchy.cells
-    if cells is None:
-        raise InputError(
-            f"hierarchy {hierarchy.id!r} holds no cells; read them first: hierarchy.with_cells(store.read({hierarchy.id!r}))"
-        )
+    cells = hierarchy.require_cells().cells
     if cells.top != ROOT:
         raise InputError(f"expected a whole hierarchy or a prefix of one, got the subtree of {hierarchy.id!r} at {cells.top}")
     if cells.dimension == 0:
@@ -253,7 +249,7 @@ def _grown(seen: Hierarchy, trained: TrainedPredictor, *, depth: int) -> Hierarc
         "predictor_recipe": trained.recipe,
         "stop": {"depth": depth},
     }
-    return Hierarchy(
+    return FieldWithCells(
         id=seen.id,
         origin="rollout",
         dimension=seen.dimension,

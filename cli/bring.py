@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 def bring(context: Context, source: "Field | Hierarchy", *, bulk: bool = False) -> None:
     """Write what a source gave, grown first where it is not, and say what it is."""
+    from cfgraph.model.hierarchy import FieldHierarchy
+
     write = _write_in_bulk if bulk else _write
     hierarchy, count, depth = write(context, source)
     for remark in _remarks(hierarchy):
         context.say(f"{hierarchy.id}: {remark}")
-    if hierarchy.imported:
+    if not isinstance(hierarchy, FieldHierarchy):
         click.echo(f"{hierarchy.id}: {count} cells, depth {depth}, dimension {hierarchy.dimension}{_describe(hierarchy)}")
     else:
         click.echo(
@@ -46,13 +48,15 @@ def _write_in_bulk(context: Context, source: "Field | Hierarchy") -> tuple["Hier
 
 def _remarks(hierarchy: "Hierarchy") -> list[str]:
     """What is worth saying besides: the notes, and the numbers that bound the field."""
+    from cfgraph.model.hierarchy import FieldHierarchy
+
+    if not isinstance(hierarchy, FieldHierarchy):
+        return list(hierarchy.notes)
     measured = {
         "bound R": hierarchy.residual_bound,
         "separation delta": hierarchy.separation,
         "Lipschitz constant Lambda": hierarchy.lipschitz,
     }
-    if hierarchy.imported:
-        return list(hierarchy.notes)
     known = ", ".join(f"{name} {value:.6g}" for name, value in measured.items() if value is not None)
     by_level = hierarchy.separation_by_level
     levels = [f"separation by level: {', '.join(f'{value:.3g}' for value in by_level)}"] if by_level else []

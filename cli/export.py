@@ -98,7 +98,7 @@ def _read(store: "Store", hierarchy: "Hierarchy", *, depth: int | None) -> "Hier
         return store.read_whole(hierarchy.id)
     cells = store.read(hierarchy.id, depth=depth)
     links = 0 if cells.links is None else len(cells.links)
-    return hierarchy.model_copy(update={"cells": cells, "links": links, "point_nodes": False})
+    return hierarchy.replace(cells=cells, cell_of_point=None, links=links, point_nodes=False)
 
 
 def _export_streamed(store: "Store", identifier: str, path: Path, *, chosen: str) -> None:

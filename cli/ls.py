@@ -13,10 +13,13 @@ HIERARCHY_COLUMNS = ("id", "kind", "state", "origin", "arity", "dimension", "sca
 @pass_context
 def command(context: Context, format: str) -> None:
     """List hierarchies and predictors."""
+    from cfgraph.model.hierarchy import FieldHierarchy
+
     with context.open_store() as store:
         rows = [
-            [h.id, "hierarchy", h.state, h.origin, h.arity, h.dimension, h.scale_factor, None, f"{h.created:%Y-%m-%d %H:%M:%S}"]
+            [h.id, "hierarchy", h.state, h.origin, arity, h.dimension, scale_factor, None, f"{h.created:%Y-%m-%d %H:%M:%S}"]
             for h in store.hierarchies()
+            for arity, scale_factor in [(h.arity, h.scale_factor) if isinstance(h, FieldHierarchy) else (None, None)]
         ]
         rows += [
             [

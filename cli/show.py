@@ -55,7 +55,7 @@ def _describe(store: Any, id: str, *, digest: bool) -> dict[str, Any]:
 def _describe_growth(store: Any, hierarchy: "Hierarchy", growth: "GrownBy") -> dict[str, Any]:
     from cfgraph.growing.status import growth_status
 
-    status = growth_status(store, hierarchy, growth)
+    status = growth_status(store, hierarchy.require_field("rollout"), growth)
     return {
         "left": status.left,
         "frontier": status.frontier,

@@ -56,7 +56,7 @@ def ragged_hierarchy(id, *, arity=2, depth=7, leaf_share=0.3, seed=0):
     ragged = Cells(**columns)
     ragged = ragged.with_columns(radius=subtree_radii(ragged))
     assert set(np.unique(ragged.state)) == {EXPANDED, FRONTIER, LEAF}
-    return whole.model_copy(update={"cells": ragged, "data_built": True})
+    return whole.replace(cells=ragged, data_built=True)
 
 
 def _sizes(columns):

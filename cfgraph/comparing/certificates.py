@@ -21,7 +21,7 @@ from cfgraph.comparing.report import Certificates
 from cfgraph.comparing.windows import Window
 from cfgraph.metric.distances import Certificate, RecurrenceCertificate
 from cfgraph.model.growth import Frontier
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy
 
 if TYPE_CHECKING:
     from cfgraph.predictors import Predictor
@@ -135,7 +135,7 @@ def tuple_map(predictor: "Predictor | None") -> tuple[np.ndarray, np.ndarray] | 
 class Certifier:
     """What may be proven about one prediction, known before anything is measured."""
 
-    true: Hierarchy
+    true: FieldHierarchy
     from_depth: int
     root_scale: float
     generator: Generator | None  # the true rule as a function of centers, where it is known
@@ -145,7 +145,7 @@ class Certifier:
     @classmethod
     def of(
         cls,
-        true: Hierarchy,
+        true: FieldHierarchy,
         predictor: "Predictor | None",
         *,
         from_depth: int,

@@ -35,7 +35,7 @@ from cfgraph.errors import InputError
 from cfgraph.model.address import ROOT, common_levels
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, Rule, frontier_of
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, HierarchyWithCells
 
 if TYPE_CHECKING:
     from cfgraph.predictors import Predictor
@@ -65,7 +65,7 @@ def compare(
     ``seeds`` above 0 trains the predictor's family again with seeds 0 to ``seeds - 1`` and adds mean and spread.
     Raises ``NotFoundError`` for an unknown id, ``InputError`` where the two are not comparable.
     """
-    truth, copy = store.hierarchy(true), store.hierarchy(predicted)
+    truth, copy = (store.hierarchy(id).require_field("compare by address") for id in (true, predicted))
     check_comparable(truth, copy)
     history = store.growing.history(predicted)
     trained = store.predictor(history[0].predictor) if history else None
@@ -91,7 +91,7 @@ def compare(
 
 
 def compare_cells(
-    true: Hierarchy,
+    true: HierarchyWithCells,
     predicted: Cells,
     *,
     predictor: "Predictor | None" = None,
@@ -122,20 +122,18 @@ def compare_cells(
     Raises:
         InputError: where the two are not comparable.
     """
-    true.check_field("compare by address")
-    if true.cells is None:
-        raise InputError(f"hierarchy {true.id!r} has no cells in memory; read them, or compare in the store")
+    truth = true.require_cells().require_field("compare by address")
     if predictor is None and trained is not None:
         predictor = trained.load(device=device)
     question = Question(
-        true=true.with_cells(None),
+        true=truth.without_cells(),
         predicted=predicted_id,
-        true_cells=CellsReader(true.cells),
+        true_cells=CellsReader(truth.cells),
         predicted_cells=CellsReader(predicted),
         from_depth=first_unseen(predicted) - 1 if from_depth is None else from_depth,
         predictor=predictor,
         trained=trained,
-        truth_observed=not true.cells.predicted.any(),
+        truth_observed=not truth.cells.predicted.any(),
         pairs=pairs,
         seed=seed,
         seeds=seeds,
@@ -150,10 +148,8 @@ def first_unseen(cells: Cells) -> int:
     return max(1, int(cells.level[cells.predicted].min())) if cells.predicted.any() else 1
 
 
-def check_comparable(true: Hierarchy, predicted: Hierarchy) -> None:
+def check_comparable(true: FieldHierarchy, predicted: FieldHierarchy) -> None:
     """Raise an ``InputError`` that says both values where two hierarchies differ in what a field is."""
-    for hierarchy in (true, predicted):
-        hierarchy.check_field("compare by address")
     for name in ("arity", "dimension", "scale_factor"):
         mine, its = getattr(true, name), getattr(predicted, name)
         if not math.isclose(mine, its, rel_tol=ROOT_TOLERANCE):
@@ -164,7 +160,7 @@ def check_comparable(true: Hierarchy, predicted: Hierarchy) -> None:
 class Question:
     """Two hierarchies to compare, what is known of how the prediction was made, and how much is asked."""
 
-    true: Hierarchy  # without cells
+    true: FieldHierarchy  # without cells
     predicted: str
     true_cells: Reader
     predicted_cells: Reader
@@ -396,7 +392,7 @@ def _refuse(what: str, names: tuple[str, str], values: tuple) -> NoReturn:
 class Summary:
     """From what was found to what is reported."""
 
-    true: Hierarchy
+    true: FieldHierarchy
     from_depth: int
     plan: Plan
     truth: TruthTally

@@ -21,7 +21,7 @@ from cfgraph.formats.networkx import to_networkx
 from cfgraph.formats.node_link import read_node_link, write_node_link
 
 if TYPE_CHECKING:
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import HierarchyWithCells
     from cfgraph.predictors.trained import TrainedPredictor
 
 _LATE = {  # loaded when they are first used
@@ -90,7 +90,7 @@ def choose_format(path: str | Path, *, asked: str | None = None) -> str:
     return chosen
 
 
-def export_hierarchy(hierarchy: "Hierarchy", path: str | Path, *, format: str | None = None) -> None:
+def export_hierarchy(hierarchy: "HierarchyWithCells", path: str | Path, *, format: str | None = None) -> None:
     """Write a hierarchy that holds its cells to a file, in any format but ``maps``."""
     chosen = choose_format(path, asked=format)
     if chosen == "maps":
@@ -99,7 +99,7 @@ def export_hierarchy(hierarchy: "Hierarchy", path: str | Path, *, format: str | 
     _writer(chosen)(hierarchy, path)
 
 
-def _writer(chosen: str) -> Callable[["Hierarchy", str | Path], None]:
+def _writer(chosen: str) -> Callable[["HierarchyWithCells", str | Path], None]:
     name = f"write_{_OF_GRAPHS.get(chosen, chosen)}"
     write = getattr(import_module(__name__), name)
     if chosen not in _OF_GRAPHS:

@@ -24,7 +24,7 @@ from cfgraph.files.whole import whole_file, whole_folder
 from cfgraph.formats.tables import Layout, cell_table, kinds_in, spread
 
 if TYPE_CHECKING:
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
 EDGE_COLUMNS = ("parent", "child", "slot", "length", "primary")
 
@@ -49,7 +49,7 @@ class CsvFile:
         self._writer.write_table(table)
 
 
-def write_csv(hierarchy: "Hierarchy", path: str | Path) -> None:
+def write_csv(hierarchy: "HierarchyWithCells", path: str | Path) -> None:
     """Write a hierarchy that holds its cells: as one file where ``path`` ends in ``.csv``, else as a folder."""
     layout = Layout.of(hierarchy, kinds=kinds_in(hierarchy))
     write_csv_tables([cell_table(hierarchy, layout=layout)], path, hierarchy=hierarchy)

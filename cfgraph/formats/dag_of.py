@@ -7,10 +7,10 @@ import numpy as np
 from cfgraph.model.dag import Dag
 
 if TYPE_CHECKING:
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import HierarchyWithCells
 
 
-def hierarchy_dag(hierarchy: "Hierarchy") -> Dag:
+def hierarchy_dag(hierarchy: "HierarchyWithCells") -> Dag:
     """The dag of a hierarchy that holds its cells: nodes in breadth-first order, without a virtual root.
 
     Lengths that the source gave are those of the edges, also where embeddings gave the cells other ones since.
@@ -34,7 +34,7 @@ def hierarchy_dag(hierarchy: "Hierarchy") -> Dag:
     )
 
 
-def _edges(hierarchy: "Hierarchy") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _edges(hierarchy: "HierarchyWithCells") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Parent, child, slot and length (NaN for none) of each edge."""
     cells, links = hierarchy.cells, hierarchy.cells.links
     below = slice(1, None)

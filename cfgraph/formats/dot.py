@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from cfgraph.files.whole import whole_file
 
 if TYPE_CHECKING:
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import HierarchyWithCells
 
 PIECE = 10_000  # lines that are written at once
 
 
-def write_dot(hierarchy: "Hierarchy", path: str | Path) -> None:
+def write_dot(hierarchy: "HierarchyWithCells", path: str | Path) -> None:
     """Write a hierarchy that holds its cells as a DOT digraph."""
     with whole_file(path) as file:
         lines = []
@@ -29,7 +29,7 @@ def write_dot(hierarchy: "Hierarchy", path: str | Path) -> None:
         file.write("\n".join([*lines, ""]).encode("utf-8", "replace"))
 
 
-def format_dot(hierarchy: "Hierarchy") -> Iterator[str]:
+def format_dot(hierarchy: "HierarchyWithCells") -> Iterator[str]:
     """The lines of the digraph."""
     cells = hierarchy.cells
     yield f"digraph {quote(hierarchy.id)} {{"
@@ -39,7 +39,7 @@ def format_dot(hierarchy: "Hierarchy") -> Iterator[str]:
     yield "}"
 
 
-def _nodes(hierarchy: "Hierarchy") -> Iterator[str]:
+def _nodes(hierarchy: "HierarchyWithCells") -> Iterator[str]:
     cells = hierarchy.cells
     names = cells.names or [None] * len(cells)
     places = cells.center.tolist() if cells.dimension == 2 else [None] * len(cells)
@@ -49,7 +49,7 @@ def _nodes(hierarchy: "Hierarchy") -> Iterator[str]:
         yield f"{quote(address)} [{', '.join(attributes)}];" if attributes else f"{quote(address)};"
 
 
-def _edges(hierarchy: "Hierarchy") -> Iterator[str]:
+def _edges(hierarchy: "HierarchyWithCells") -> Iterator[str]:
     cells, names = hierarchy.cells, [quote(address) for address in hierarchy.cells.addresses]
     rows = zip(cells.parent.tolist(), cells.length.tolist(), strict=True)
     for child, (parent, length) in enumerate(rows):

@@ -20,7 +20,7 @@ from cfgraph.model.dag import Dag
 from cfgraph.model.trees import height_lengths, preorder
 
 if TYPE_CHECKING:
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import HierarchyWithCells
 
 
 def read_linkage(path: Path | str, *, key: str | None = None, names: Sequence[str] | None = None) -> Dag:
@@ -211,7 +211,7 @@ def _fill_linkage(number, *, parent, slot, height, inner) -> Float[np.ndarray, "
     return Z
 
 
-def write_linkage(hierarchy: "Hierarchy", path: str | Path) -> None:
+def write_linkage(hierarchy: "HierarchyWithCells", path: str | Path) -> None:
     """Write a hierarchy's linkage matrix: as CSV with a header where ``path`` ends in ``.csv``, else as .npy."""
     Z = to_linkage(hierarchy)
     with whole_file(path) as file:
@@ -224,7 +224,7 @@ def write_linkage(hierarchy: "Hierarchy", path: str | Path) -> None:
             file.write(buffer.getbuffer())
 
 
-def to_linkage(hierarchy: "Hierarchy") -> Float[np.ndarray, "merges 4"]:
+def to_linkage(hierarchy: "HierarchyWithCells") -> Float[np.ndarray, "merges 4"]:
     """The linkage matrix of a binary hierarchy that holds its cells, and whose cells have the property ``height``.
 
     A hierarchy that came from a linkage gives the same one, bit for bit. Else, and of its upper levels alone, leaves are

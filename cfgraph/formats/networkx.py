@@ -35,7 +35,7 @@ def to_networkx(cells: "Cells | Hierarchy", *, hierarchy: "Hierarchy | None" = N
     import networkx as nx
 
     if not isinstance(cells, Cells):
-        cells, hierarchy = cells.require_cells(), cells
+        cells, hierarchy = cells.require_cells().cells, cells
     graph = nx.DiGraph(**_graph_attributes(hierarchy))
     graph.add_nodes_from(zip(cells.addresses, _node_attributes(cells), strict=True))
     if hierarchy is not None and hierarchy.point_nodes and hierarchy.cell_of_point is not None:

@@ -25,7 +25,7 @@ from cfgraph.model.dag import Dag
 from cfgraph.model.trees import tree_parents
 
 if TYPE_CHECKING:
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import HierarchyWithCells
 
 OTHERS = "graphml, gexf, node-link, dot, csv and parquet"
 ROOT_LENGTH = "branch_length"  # the column that holds the root's length, where it has one
@@ -315,7 +315,7 @@ def _pieces(parent: Int[np.ndarray, " nodes"], *, slot: Int[np.ndarray, " nodes"
     yield "".join([*pieces, ";\n"])
 
 
-def write_newick(hierarchy: "Hierarchy", path: str | Path) -> None:
+def write_newick(hierarchy: "HierarchyWithCells", path: str | Path) -> None:
     """Write a hierarchy that holds its cells; ``cfgraph ingest tree`` reads the same tree, names and lengths.
 
     A cell without a name has none; where no cell of a field has one, addresses are the names. Lengths are those of the source
@@ -332,9 +332,9 @@ def write_newick(hierarchy: "Hierarchy", path: str | Path) -> None:
             file.write(piece.encode())
 
 
-def tree_of(hierarchy: "Hierarchy", *, purpose: str) -> Dag:
+def tree_of(hierarchy: "HierarchyWithCells", *, purpose: str) -> Dag:
     """The dag of a hierarchy, where it is a tree with one root."""
-    links = hierarchy.require_cells().links
+    links = hierarchy.cells.links
     if links is not None:
         raise InputError(
             f"{purpose} holds trees, and {len(np.unique(links.child)):,} of the {len(hierarchy.cells):,} cells of "
@@ -346,5 +346,5 @@ def tree_of(hierarchy: "Hierarchy", *, purpose: str) -> Dag:
     return hierarchy_dag(hierarchy)
 
 
-def _by_address(dag: Dag, hierarchy: "Hierarchy") -> Dag:
+def _by_address(dag: Dag, hierarchy: "HierarchyWithCells") -> Dag:
     return replace(dag, names=list(hierarchy.cells.addresses))

@@ -401,7 +401,7 @@ def _assemble(hierarchy: Hierarchy, table: pa.Table, layout: Layout, *, path: Pa
     )
     cells.__dict__["addresses"] = addresses  # known already: spare making them again
     placed = _cell_of_point(hierarchy, table) if layout.points else None
-    return hierarchy.model_copy(update={"cells": cells, "cell_of_point": placed})
+    return hierarchy.with_cells(cells, cell_of_point=placed)
 
 
 def _addresses(table: pa.Table) -> list[str]:

@@ -27,7 +27,7 @@ from cfgraph.loading import leave_frames_out
 
 # The driver is imported where it is used: a worker process has something to say before it is loaded.
 if TYPE_CHECKING:
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import FieldHierarchy
     from cfgraph.predictors.trained import TrainedPredictor
     from cfgraph.store import Store
     from cfgraph.store.growing import GrownBy
@@ -230,9 +230,9 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
         return worker.run()
 
 
-def _read_task(store: "Store", identifier: str, growth: "GrownBy") -> "tuple[Hierarchy, TrainedPredictor]":
+def _read_task(store: "Store", identifier: str, growth: "GrownBy") -> "tuple[FieldHierarchy, TrainedPredictor]":
     try:
-        return store.hierarchy(identifier), store.predictor(growth.predictor)
+        return store.hierarchy(identifier).require_field("rollout"), store.predictor(growth.predictor)
     except NotFoundError as error:  # it was there when the command began
         told = f"the predictor that grows {identifier!r}, or the hierarchy itself, was removed meanwhile: {error}"
         raise VanishedError(told) from error

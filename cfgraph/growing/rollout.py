@@ -20,7 +20,7 @@ from cfgraph.model.address import deepest_level
 from cfgraph.model.blocks import block_height
 from cfgraph.model.cells import FRONTIER, Cells
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_growth
-from cfgraph.model.hierarchy import Hierarchy, recipe_digest
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, recipe_digest
 from cfgraph.store.growing import GrownBy
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ def rollout(
     """
     _check_numbers(workers=workers, lease_seconds=lease_seconds, outage_seconds=outage_seconds)
     trained = store.predictor(predictor)
-    source = store.hierarchy(identifier)
-    source.check_field("rollout")
+    source = store.hierarchy(identifier).require_field("rollout")
     check_fit(trained, source)
     if (from_depth is None) != (copy_as is None):
         raise InputError(
@@ -165,7 +164,7 @@ def _check_numbers(*, workers: int, lease_seconds: float, outage_seconds: float)
         raise InputError(f"expected a time of at least 0 to wait for the store (--outage-seconds), got {outage_seconds:g}")
 
 
-def check_fit(trained: "TrainedPredictor", hierarchy: Hierarchy) -> None:
+def check_fit(trained: "TrainedPredictor", hierarchy: FieldHierarchy) -> None:
     """Raise an ``InputError`` where a predictor is of another arity or dimension than a hierarchy."""
     for name in ("arity", "dimension"):
         mine, its = getattr(trained, name), getattr(hierarchy, name)
@@ -176,7 +175,7 @@ def check_fit(trained: "TrainedPredictor", hierarchy: Hierarchy) -> None:
             )
 
 
-def _warnings(trained: "TrainedPredictor", hierarchy: Hierarchy) -> tuple[str, ...]:
+def _warnings(trained: "TrainedPredictor", hierarchy: FieldHierarchy) -> tuple[str, ...]:
     found = []
     if trained.flagged:
         found.append(f"predictor {trained.id!r} is FLAGGED: on held-out parents it is no better than the best baseline")
@@ -189,8 +188,8 @@ def _warnings(trained: "TrainedPredictor", hierarchy: Hierarchy) -> tuple[str, .
 
 
 def copy_prefix(
-    store: "Store", truth: Hierarchy, trained: "TrainedPredictor", *, stop: Stop, from_depth: int, copy_as: str
-) -> Hierarchy:
+    store: "Store", truth: FieldHierarchy, trained: "TrainedPredictor", *, stop: Stop, from_depth: int, copy_as: str
+) -> FieldHierarchy:
     """Write the prefix of a hierarchy under another id, ready to grow; found again where it is there already."""
     if from_depth < 0:
         raise InputError(f"a depth is not negative, got --from-depth {from_depth}")
@@ -207,7 +206,7 @@ def copy_prefix(
     return written
 
 
-def _copy_of(truth: Hierarchy, trained: "TrainedPredictor", *, cells: Cells, stop: Stop, copy_as: str) -> Hierarchy:
+def _copy_of(truth: FieldHierarchy, trained: "TrainedPredictor", *, cells: Cells, stop: Stop, copy_as: str) -> FieldHierarchy:
     recipe = {
         "source": "rollout",
         "of": truth.id,
@@ -217,7 +216,7 @@ def _copy_of(truth: Hierarchy, trained: "TrainedPredictor", *, cells: Cells, sto
         "predictor_recipe": recipe_digest(trained.recipe),
         "stop": stop.asked,
     }
-    return Hierarchy(
+    return FieldWithCells(
         id=copy_as,
         origin="rollout",
         recipe=recipe,
@@ -228,7 +227,7 @@ def _copy_of(truth: Hierarchy, trained: "TrainedPredictor", *, cells: Cells, sto
 
 
 def plan_growth(
-    hierarchy: Hierarchy,
+    hierarchy: FieldHierarchy,
     trained: "TrainedPredictor",
     *,
     stop: Stop,
@@ -270,7 +269,7 @@ def _depth_of_cells(room: int, *, frontier: dict[int, int], arity: int, deepest:
     return depth
 
 
-def _pin(store: "Store", hierarchy: Hierarchy, trained: "TrainedPredictor", *, stop: Stop, copied: bool) -> GrownBy | None:
+def _pin(store: "Store", hierarchy: FieldHierarchy, trained: "TrainedPredictor", *, stop: Stop, copied: bool) -> GrownBy | None:
     """Plan the growth and pin the plan, or join the one that is pinned; None where nothing is left to grow."""
     if hierarchy.state == "complete" and copied:
         return None

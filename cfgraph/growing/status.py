@@ -13,7 +13,7 @@ from cfgraph.model.growth import count_growth
 from cfgraph.store.growing import GrownBy
 
 if TYPE_CHECKING:
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import FieldHierarchy
     from cfgraph.store import Store
 
 SHOW_SECONDS = 0.5  # how often the live line changes
@@ -46,7 +46,7 @@ class Status:
         return self.left / self.rate if self.rate > 0 else None
 
 
-def growth_status(store: "Store", hierarchy: "Hierarchy", growth: GrownBy) -> Status:
+def growth_status(store: "Store", hierarchy: "FieldHierarchy", growth: GrownBy) -> Status:
     """The status of a growth from the graph alone."""
     frontier = store.growing.count_frontier(hierarchy.id)
     left = count_growth(frontier, arity=hierarchy.arity, depth=growth.whole_depth)
@@ -65,7 +65,7 @@ class Watch:
     """Follows the growth that a command takes part in: events are logged, and ``show`` gets its status now and then."""
 
     def __init__(
-        self, store: "Store", hierarchy: "Hierarchy", growth: GrownBy, *, show: Callable[[Status], None] | None = None
+        self, store: "Store", hierarchy: "FieldHierarchy", growth: GrownBy, *, show: Callable[[Status], None] | None = None
     ):
         self._store, self._hierarchy, self._growth, self._show = store, hierarchy, growth, show
         self.grown = 0

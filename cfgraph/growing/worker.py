@@ -22,7 +22,7 @@ from cfgraph.model.address import ancestor_address, stem_of, subtree_range
 from cfgraph.model.blocks import Block, BlockLevel, block_boundaries, level_of_growth
 from cfgraph.model.cells import EXPANDED, FRONTIER
 from cfgraph.model.growth import Rule, count_growth, expand_levels
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy
 from cfgraph.store.growing import Claim, GrownBy, Pending, Seeds
 from cfgraph.store.writing import SESSIONS, BlockWriter, Lease, Written
 
@@ -45,7 +45,7 @@ class Worker:
     """One process that grows one hierarchy by a pinned plan."""
 
     store: "Store"
-    hierarchy: Hierarchy
+    hierarchy: FieldHierarchy
     rule: Rule
     growth: GrownBy
     lease_seconds: float = LEASE_SECONDS

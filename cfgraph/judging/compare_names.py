@@ -30,7 +30,7 @@ from cfgraph.judging.of_two_trees import (
 )
 from cfgraph.metric.path import hierarchy_distances
 from cfgraph.model.cells import Cells
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import HierarchyWithCells
 
 LEVELS_MAX = 64  # so many levels of deep trees are cut
 
@@ -80,8 +80,8 @@ class NameComparison:
 
 
 def compare_names(
-    first: Hierarchy,
-    second: Hierarchy,
+    first: HierarchyWithCells,
+    second: HierarchyWithCells,
     *,
     embeddings: Embeddings | None = None,
     pairs: int = 10_000,
@@ -104,7 +104,7 @@ def compare_names(
     """
     check_integer(pairs, name="number of pairs", low=1)
     check_integer(seed, name="seed", low=0)
-    remarks, both = [], (first, second)
+    remarks, both = [], (first.require_cells(), second.require_cells())
     named = all(hierarchy.cells.names is not None for hierarchy in both)
     rows = _common_rows(first, second) if named else None
     trees = None
@@ -148,7 +148,7 @@ def _named_edges(cells: Cells) -> set[tuple[str, str]]:
     return {(names[p], names[c]) for p, c in edges if names[p] is not None and names[c] is not None}
 
 
-def _common_rows(first: Hierarchy, second: Hierarchy) -> tuple[np.ndarray, np.ndarray]:
+def _common_rows(first: HierarchyWithCells, second: HierarchyWithCells) -> tuple[np.ndarray, np.ndarray]:
     """The rows, in either, of the names that both have."""
     row_of = {name: row for row, name in enumerate(second.cells.names) if name is not None}
     rows = [(row, row_of[name]) for row, name in enumerate(first.cells.names) if name in row_of]
@@ -166,7 +166,7 @@ def _told(names: list[str | None]) -> str:
 
 
 def _distortion(
-    both: tuple[Hierarchy, Hierarchy], rows: tuple[np.ndarray, np.ndarray], *, pairs: int, seed: int
+    both: tuple[HierarchyWithCells, HierarchyWithCells], rows: tuple[np.ndarray, np.ndarray], *, pairs: int, seed: int
 ) -> PathDistortion:
     """Path metric against path metric over pairs of common names; pairs without a way in either are left out."""
     random = np.random.default_rng(seed)

@@ -27,7 +27,7 @@ from cfgraph.judging.against_data import (
 from cfgraph.judging.dendrogram import Dendrogram
 from cfgraph.judging.flat import ClusterScores, cut_clusters, cut_height, cut_level, score_clusters
 from cfgraph.judging.leaves import Leaves
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import HierarchyWithCells
 
 SHARES = ("nmi", "ari", "accuracy", "fowlkes_mallows")
 
@@ -89,7 +89,7 @@ class Evaluation:
 
 
 def evaluate(
-    hierarchy: Hierarchy,
+    hierarchy: HierarchyWithCells,
     *,
     labels: Labels,
     embeddings: Embeddings | None = None,

@@ -14,7 +14,7 @@ from cfgraph.files.embeddings import Embeddings
 from cfgraph.judging.dendrogram import Dendrogram
 from cfgraph.model.cells import Cells
 from cfgraph.model.dag import show_names
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import HierarchyWithCells
 
 MERGE, HEIGHT = "merge", "height"  # properties that tell in which order, and how high, cells were merged
 
@@ -23,14 +23,14 @@ MERGE, HEIGHT = "merge", "height"  # properties that tell in which order, and ho
 class Leaves:
     """The points of a hierarchy with cells: the row of each one's cell, and its name where the cells have names."""
 
-    hierarchy: Hierarchy
+    hierarchy: HierarchyWithCells
     cell: Int[np.ndarray, " points"]
     by_row: bool  # whether point i is data point i, or the i-th leaf
 
     @classmethod
-    def of(cls, hierarchy: Hierarchy) -> "Leaves":
-        """The points of a hierarchy that holds its cells."""
-        cells = hierarchy.cells
+    def of(cls, hierarchy: HierarchyWithCells) -> "Leaves":
+        """The points of a hierarchy that holds its cells; an ``InputError`` where it holds none."""
+        cells = hierarchy.require_cells().cells
         if hierarchy.cell_of_point is not None:
             return cls(hierarchy, hierarchy.cell_of_point, by_row=True)
         if "row" in cells.own:

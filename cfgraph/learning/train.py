@@ -28,7 +28,7 @@ from cfgraph.errors import InputError, MissingExtraError
 from cfgraph.model.address import ROOT, check_id
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, observe
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, HierarchyWithCells
 from cfgraph.predictors import AUTO, BASELINES, DEVICE, FAMILIES, NETWORKS, SEED
 from cfgraph.predictors.network import check_device, has_torch
 from cfgraph.predictors.options import NetworkOptions
@@ -54,7 +54,7 @@ class _Examples:
     residual_bound: float | None  # None where data gives it: then it is the longest residual learned from
 
     @classmethod
-    def of(cls, cells: Cells, hierarchy: Hierarchy) -> "_Examples":
+    def of(cls, cells: Cells, hierarchy: FieldHierarchy) -> "_Examples":
         parents, tuples = observe(cells, arity=hierarchy.arity)
         bound = None if hierarchy.data_built else hierarchy.residual_bound
         return cls(parents=parents, tuples=tuples, scale_factor=hierarchy.scale_factor, residual_bound=bound)
@@ -97,7 +97,7 @@ class _How:
 
 
 def train(
-    hierarchy: Hierarchy,
+    hierarchy: HierarchyWithCells,
     *,
     id: str,
     depth: int,
@@ -123,11 +123,11 @@ def train(
         MissingExtraError: for a network where torch is not installed (``auto`` leaves networks out and says so).
     """
     check_id(id)
-    hierarchy.check_field("train")
+    field = hierarchy.require_field("train").require_cells()
     how = _check_arguments(family=family, seed=seed, device=device, options=options)
-    examples = _Examples.of(_prefix(hierarchy, depth=depth), hierarchy)
+    examples = _Examples.of(_prefix(field, depth=depth), field)
     if len(examples.tuples) == 0:
-        raise InputError(f"no cell of levels 0 to {depth - 1} of {hierarchy.id!r} has all its {hierarchy.arity} children")
+        raise InputError(f"no cell of levels 0 to {depth - 1} of {field.id!r} has all its {field.arity} children")
     rivals, missing = _rivals(family)
     trial = _try_out(examples, families=rivals, how=how)
     chosen, remarks = _choose(examples, trial) if family == AUTO else (family, ())
@@ -137,19 +137,19 @@ def train(
     return TrainedPredictor(
         id=id,
         family=chosen,
-        hierarchy=hierarchy.id,
+        hierarchy=field.id,
         depth=depth,
         seed=seed,
-        arity=hierarchy.arity,
-        dimension=hierarchy.dimension,
-        scale_factor=hierarchy.scale_factor,
+        arity=field.arity,
+        dimension=field.dimension,
+        scale_factor=field.scale_factor,
         residual_bound=predictor.residual_bound,
         config=config,
         weights=weights,
         validation=trial.validation,
         flagged=flagged,
-        warnings=(*_doubts(hierarchy, depth=depth), *missing, *remarks, *verdict),
-        recipe=_recipe(hierarchy, depth=depth, family=family, how=how),
+        warnings=(*_doubts(field, depth=depth), *missing, *remarks, *verdict),
+        recipe=_recipe(field, depth=depth, family=family, how=how),
     )
 
 
@@ -164,11 +164,9 @@ def _check_arguments(*, family: str, seed: int, device: str, options: NetworkOpt
     return _How(seed=seed, device=device, options=options)
 
 
-def _prefix(hierarchy: Hierarchy, *, depth: int) -> Cells:
+def _prefix(hierarchy: FieldWithCells, *, depth: int) -> Cells:
     """The observed cells; an ``InputError`` where they cannot be learned from."""
     cells = hierarchy.cells
-    if cells is None:
-        raise InputError(f"hierarchy {hierarchy.id!r} holds no cells; read them from the store first")
     if cells.top != ROOT:
         raise InputError(f"expected a prefix of {hierarchy.id!r} to learn from, got its subtree at {cells.top}")
     if hierarchy.dimension == 0:
@@ -317,7 +315,7 @@ def _judge_unseen(predictor: Predictor, *, examples: _Examples) -> tuple[bool, t
     return False, ("the recurrence could not be tested: no pair of levels was left for that; a depth of 3 would tell",)
 
 
-def _doubts(hierarchy: Hierarchy, *, depth: int) -> tuple[str, ...]:
+def _doubts(hierarchy: FieldWithCells, *, depth: int) -> tuple[str, ...]:
     """What makes the observed cells themselves doubtful as something to learn from."""
     doubts = []
     if hierarchy.scale_depth is not None and hierarchy.scale_depth > depth:
@@ -333,7 +331,7 @@ def _doubts(hierarchy: Hierarchy, *, depth: int) -> tuple[str, ...]:
     return tuple(doubts)
 
 
-def _recipe(hierarchy: Hierarchy, *, depth: int, family: str, how: _How) -> dict[str, Any]:
+def _recipe(hierarchy: FieldHierarchy, *, depth: int, family: str, how: _How) -> dict[str, Any]:
     """What trains the same predictor again."""
     return {
         "source": "train",

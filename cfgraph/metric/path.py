@@ -14,7 +14,7 @@ from cfgraph.errors import AddressError
 from cfgraph.metric.distances import common_ancestors, path_distances
 from cfgraph.metric.shortest import Edges, pair_distances, shortest_ways
 from cfgraph.model.address import ROOT, ancestor_address, is_address, level_of, lowest_common_ancestor
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -93,7 +93,7 @@ def _paths_in_graph(store: "Store", hierarchy: Hierarchy, pairs: list[tuple[str,
     return found
 
 
-def hierarchy_edges(hierarchy: Hierarchy) -> Edges:
+def hierarchy_edges(hierarchy: HierarchyWithCells) -> Edges:
     """The edges of a hierarchy that holds its cells, by rows, without those of a virtual root."""
     cells, links = hierarchy.cells, hierarchy.cells.links
     ends = [(cells.parent[1:], np.arange(1, len(cells)), cells.length[1:])]
@@ -105,7 +105,7 @@ def hierarchy_edges(hierarchy: Hierarchy) -> Edges:
 
 
 def hierarchy_distances(
-    hierarchy: Hierarchy, first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"]
+    hierarchy: HierarchyWithCells, first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"]
 ) -> Float[np.ndarray, " pairs"]:
     """The path metric of each pair of rows of a hierarchy that holds its cells; NaN where there is no way."""
     if hierarchy.cells.links is not None:

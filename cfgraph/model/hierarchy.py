@@ -1,7 +1,20 @@
-"""Hierarchy: what is known of one hierarchy, with its cells where they are in memory."""
+"""Hierarchy: what is known of one hierarchy: a field or an imported one, each a description alone or with its cells.
+
+    Hierarchy                  what every hierarchy says of itself
+    ├── FieldHierarchy         all cells have the same number of children and one scale factor
+    ├── ImportedHierarchy      ragged, with scales and perhaps several parents of its own
+    └── HierarchyWithCells     the same with its cells in memory
+        ├── FieldWithCells
+        └── ImportedWithCells
+
+``Hierarchy(...)`` gives the one whose fields it was given. All are frozen and always valid: what changes one makes another
+(:meth:`Hierarchy.replace`, :meth:`Hierarchy.with_cells`), which is checked like the first.
+"""
 
 import hashlib
 import json
+from abc import abstractmethod
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -17,20 +30,19 @@ State = Literal["writing", "growing", "complete", "removing"]
 Identifier = Annotated[str, AfterValidator(check_id)]
 
 
-def recipe_digest(recipe: dict[str, Any]) -> str:
+def recipe_digest(recipe: Mapping[str, Any]) -> str:
     """A short name for a recipe: SHA-256 of its canonical JSON, so that equal recipes are found equal."""
     return hashlib.sha256(json.dumps(recipe, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 class Hierarchy(BaseModel):
-    """One hierarchy: its field's numbers, where it comes from, and its cells if they are in memory.
+    """What is known of one hierarchy: where it comes from and what bounds it; a field or an imported one.
 
     ``recipe`` makes the same hierarchy again: source, parameters, seed, digest of the input. ``residual_bound`` is R,
-    the bound of the residuals' norms; ``separation`` is delta, the smallest distance of two residuals of one tuple;
-    ``lipschitz`` is Lambda of the true rule. The last two are None where the source does not know them.
+    the bound of the residuals' norms.
 
-    An *imported* hierarchy (a linkage, an ontology, ...) is no field: its cells have any number of children, scales and
-    properties of their own, and perhaps several parents; ``arity`` and ``scale_factor`` are None.
+    Raises:
+        InputError: for a field's numbers of which one is missing, and cells that do not fit.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="forbid")
@@ -39,14 +51,8 @@ class Hierarchy(BaseModel):
     state: State = "complete"
     origin: str  # the source: cfg, ifs, points, ...; rollout for a copy that a predictor grew
     dimension: int = Field(ge=0)
-    arity: int | None = Field(default=None, ge=1)
-    scale_factor: float | None = Field(default=None, gt=0, lt=1)
     residual_bound: float = Field(ge=0)
-    separation: float | None = None
-    separation_by_level: tuple[float, ...] | None = None  # where the separation is not the same at every level (ifs)
-    lipschitz: float | None = None
     data_built: bool = False  # centers come from data: radii are stored, and nothing bounds the unseen residuals
-    scale_depth: int | None = None  # data-built: the deepest level that the scale factor was estimated from
     former_predictors: tuple[str, ...] | None = None  # those that grew it and were removed since
     lengths: Lengths = "metric"  # what an edge's length is; but for imported hierarchies scale * norm(residual)
     virtual_root: bool = False  # the root holds several roots together: its edges have no length, and no path uses them
@@ -57,19 +63,20 @@ class Hierarchy(BaseModel):
     notes: tuple[str, ...] = ()  # what a reader should know: how x0 was chosen, what was left out
     recipe: dict[str, Any]
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
-    cells: Cells | None = Field(default=None, exclude=True, repr=False)
-    cell_of_point: np.ndarray | None = Field(default=None, exclude=True, repr=False)  # row of the cell that each point lies in
 
-    @model_validator(mode="after")
-    def _cells_fit(self) -> Self:
-        if (self.arity is None) != (self.scale_factor is None):
-            raise InputError(
-                f"hierarchy {self.id!r} has arity {self.arity} and scale factor {self.scale_factor}; a field has both, an "
-                "imported hierarchy has neither"
-            )
-        if self.cells is not None and self.cells.dimension != self.dimension:
-            raise InputError(f"hierarchy {self.id!r} has dimension {self.dimension}, its cells have {self.cells.dimension}")
-        return self
+    def __new__(cls, *_: Any, **fields: Any) -> Any:
+        """An instance of the class that the fields are of, where the class itself does not say."""
+        if cls in (Hierarchy, HierarchyWithCells):
+            cls = description_type(fields) if fields.get("cells") is None else with_cells_type(fields)
+        return super().__new__(cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_none(cls, fields: Any) -> Any:
+        """Another class's fields may be given as None: records of earlier versions have them so."""
+        if not isinstance(fields, dict):
+            return fields
+        return {name: value for name, value in fields.items() if name in cls.model_fields or value is not None}
 
     @property
     def recipe_digest(self) -> str:
@@ -79,24 +86,120 @@ class Hierarchy(BaseModel):
     @property
     def imported(self) -> bool:
         """Whether it is no field: ragged, with scales and perhaps parents of its own."""
-        return self.arity is None
+        return isinstance(self, ImportedHierarchy)
 
-    def check_field(self, verb: str) -> None:
-        """An InputError that names the verb, where this is no field and so has no rule to learn or to grow by."""
-        if self.imported:
-            raise InputError(
-                f"{verb} needs a field, whose cells all have the same number of children and one scale factor; {self.id!r} was "
-                f"imported ({self.origin}); `cfgraph ingest points` makes one of embeddings"
-            )
+    def require_field(self, verb: str) -> "FieldHierarchy":
+        """Itself as a field; an ``InputError`` that names the verb, where it has no rule to learn or to grow by."""
+        if isinstance(self, FieldHierarchy):
+            return self
+        raise InputError(
+            f"{verb} needs a field, whose cells all have the same number of children and one scale factor; {self.id!r} was "
+            f"imported ({self.origin}); `cfgraph ingest points` makes one of embeddings"
+        )
 
-    def require_cells(self) -> Cells:
-        """The cells; an ``InputError`` where the hierarchy holds none."""
-        if self.cells is None:
-            raise InputError(
-                f"hierarchy {self.id!r} holds no cells; read them from the store first: store.read_whole({self.id!r})"
-            )
-        return self.cells
+    def require_cells(self) -> "HierarchyWithCells":
+        """Itself with its cells; an ``InputError`` where it holds none."""
+        raise InputError(f"hierarchy {self.id!r} holds no cells; read them from the store first: store.read_whole({self.id!r})")
 
-    def with_cells(self, cells: Cells | None) -> Self:
-        """The same hierarchy holding these cells."""
-        return self.model_copy(update={"cells": cells})
+    def replace(self, **changes: Any) -> Self:
+        """The same with some fields changed, checked like any other."""
+        return type(self)(**{**_fields_of(self, type(self)), **changes})
+
+    @abstractmethod
+    def with_cells(self, cells: Cells, *, cell_of_point: np.ndarray | None = None) -> "HierarchyWithCells":
+        """The same holding these cells, and the row of the cell that each data point lies in."""
+
+    @abstractmethod
+    def without_cells(self) -> "Hierarchy":
+        """The description alone."""
+
+
+class FieldHierarchy(Hierarchy):
+    """A field: ``arity`` children under every expanded cell, and one scale factor: ``scale(child) = scale_factor * scale``.
+
+    ``separation`` is delta, the smallest distance of two residuals of one tuple; ``lipschitz`` is Lambda of the true rule;
+    both are None where the source does not know them.
+    """
+
+    arity: int = Field(ge=1)
+    scale_factor: float = Field(gt=0, lt=1)
+    separation: float | None = None
+    separation_by_level: tuple[float, ...] | None = None  # where the separation is not the same at every level (ifs)
+    lipschitz: float | None = None
+    scale_depth: int | None = None  # data-built: the deepest level that the scale factor was estimated from
+
+    def with_cells(self, cells: Cells, *, cell_of_point: np.ndarray | None = None) -> "FieldWithCells":
+        """The same holding these cells, and the row of the cell that each data point lies in."""
+        return FieldWithCells(**_fields_of(self, FieldHierarchy), cells=cells, cell_of_point=cell_of_point)
+
+    def without_cells(self) -> "FieldHierarchy":
+        """The description alone."""
+        return FieldHierarchy(**_fields_of(self, FieldHierarchy))
+
+
+class ImportedHierarchy(Hierarchy):
+    """A linkage, an ontology, ...: cells with any number of children, scales and properties of their own, several parents."""
+
+    def with_cells(self, cells: Cells, *, cell_of_point: np.ndarray | None = None) -> "ImportedWithCells":
+        """The same holding these cells, and the row of the cell that each data point lies in."""
+        return ImportedWithCells(**_fields_of(self, ImportedHierarchy), cells=cells, cell_of_point=cell_of_point)
+
+    def without_cells(self) -> "ImportedHierarchy":
+        """The description alone."""
+        return ImportedHierarchy(**_fields_of(self, ImportedHierarchy))
+
+
+class HierarchyWithCells(Hierarchy):
+    """A hierarchy with its cells in memory: all of them, a prefix, or a subtree.
+
+    ``cell_of_point`` is the row of the cell that each data point lies in, -1 for none; None where no data is known.
+    """
+
+    cells: Cells = Field(exclude=True, repr=False)
+    cell_of_point: np.ndarray | None = Field(default=None, exclude=True, repr=False)
+
+    @model_validator(mode="after")
+    def _cells_fit(self) -> Self:
+        if self.cells.dimension != self.dimension:
+            raise InputError(f"hierarchy {self.id!r} has dimension {self.dimension}, its cells have {self.cells.dimension}")
+        if self.cell_of_point is not None and (self.cell_of_point >= len(self.cells)).any():
+            raise InputError(f"hierarchy {self.id!r} has data points in cells behind its last one, row {len(self.cells) - 1}")
+        return self
+
+    def require_cells(self) -> Self:
+        """Itself."""
+        return self
+
+    def require_field(self, verb: str) -> "FieldWithCells":
+        """Itself as a field; an ``InputError`` that names the verb, where it has no rule to learn or to grow by."""
+        field = super().require_field(verb)
+        assert isinstance(field, FieldWithCells)
+        return field
+
+
+class FieldWithCells(HierarchyWithCells, FieldHierarchy):
+    """A field with its cells in memory."""
+
+
+class ImportedWithCells(HierarchyWithCells, ImportedHierarchy):
+    """An imported hierarchy with its cells in memory."""
+
+
+def description_type(fields: Mapping[str, Any]) -> type[FieldHierarchy] | type[ImportedHierarchy]:
+    """Which description some fields are of; an ``InputError`` where one of a field's two numbers is missing."""
+    arity, scale_factor = fields.get("arity"), fields.get("scale_factor")
+    if (arity is None) != (scale_factor is None):
+        raise InputError(
+            f"hierarchy {fields.get('id')!r} has arity {arity} and scale factor {scale_factor}; a field has both, an "
+            "imported hierarchy has neither"
+        )
+    return ImportedHierarchy if arity is None else FieldHierarchy
+
+
+def with_cells_type(fields: Mapping[str, Any]) -> type[FieldWithCells] | type[ImportedWithCells]:
+    """The same, of fields with cells."""
+    return FieldWithCells if description_type(fields) is FieldHierarchy else ImportedWithCells
+
+
+def _fields_of(hierarchy: Hierarchy, kind: type[Hierarchy]) -> dict[str, Any]:
+    return {name: getattr(hierarchy, name) for name in kind.model_fields}

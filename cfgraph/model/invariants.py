@@ -9,14 +9,14 @@ import numpy as np
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, Links
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldWithCells, HierarchyWithCells
 
 TOLERANCE = 1e-9
 
 Broken = tuple[np.ndarray, str]  # of each cell whether it breaks an invariant, and which
 
 
-def check_sound(hierarchy: Hierarchy, *, grown: bool) -> None:
+def check_sound(hierarchy: HierarchyWithCells, *, grown: bool) -> None:
     """An ``InputError`` that names the first invariant that cells break, with how many do and the first one's address.
 
     ``grown`` says whether a predictor is known that grew it.
@@ -29,7 +29,7 @@ def check_sound(hierarchy: Hierarchy, *, grown: bool) -> None:
             )
 
 
-def _checks(hierarchy: Hierarchy, *, grown: bool) -> Iterator[Broken]:
+def _checks(hierarchy: HierarchyWithCells, *, grown: bool) -> Iterator[Broken]:
     cells, edges = hierarchy.cells, _edges(hierarchy.cells)
     yield from _numbers(cells)
     if cells.links is not None:
@@ -89,11 +89,11 @@ def _link_places(cells: Cells, links: Links) -> Iterator[Broken]:
     yield _at(cells, links.child, (gap == 0) & (rank[links.parent] < first)), "a second parent should be the primary one"
 
 
-def _shape(hierarchy: Hierarchy, edges: Links) -> Iterator[Broken]:
+def _shape(hierarchy: HierarchyWithCells, edges: Links) -> Iterator[Broken]:
     cells = hierarchy.cells
     children = np.bincount(edges.parent, minlength=len(cells))
     yield (cells.state == EXPANDED) != (children > 0), "its state does not fit to whether it has children"
-    if hierarchy.arity is not None:
+    if isinstance(hierarchy, FieldWithCells):
         yield (children > 0) & (children != hierarchy.arity), f"it has another number of children than {hierarchy.arity}"
     order = np.lexsort((edges.slot, edges.parent))
     starts = np.concatenate([[0], np.cumsum(children)])[:-1]
@@ -101,14 +101,14 @@ def _shape(hierarchy: Hierarchy, edges: Links) -> Iterator[Broken]:
     yield _at(cells, edges.parent[order], edges.slot[order] != wanted), "the slots of its children are not 0, 1, 2, ..."
 
 
-def _geometry(hierarchy: Hierarchy, edges: Links) -> Iterator[Broken]:
+def _geometry(hierarchy: HierarchyWithCells, edges: Links) -> Iterator[Broken]:
     cells, child = hierarchy.cells, edges.child
     above = cells.scale[edges.parent]
     norm = np.linalg.norm(edges.residual, axis=1)
     gap = np.linalg.norm(cells.center[child] - cells.center[edges.parent] - above[:, None] * edges.residual, axis=1)
     size = np.maximum(np.linalg.norm(cells.center[child], axis=1), cells.scale[child])
     yield _at(cells, child, gap > TOLERANCE * size), "its center is not center + scale * residual of a parent's"
-    if hierarchy.scale_factor is not None:
+    if isinstance(hierarchy, FieldWithCells):
         wrong = np.abs(cells.scale[child] - hierarchy.scale_factor * above) > TOLERANCE * hierarchy.scale_factor * above
         yield _at(cells, child, wrong), "its scale is not the scale factor times its parent's"
     virtual = hierarchy.virtual_root & (edges.parent == 0)
@@ -121,7 +121,7 @@ def _geometry(hierarchy: Hierarchy, edges: Links) -> Iterator[Broken]:
     yield wrong & (cells.parent >= 0), "its root distance is not its parent's and the length of the edge"
 
 
-def _extras(hierarchy: Hierarchy, edges: Links) -> Iterator[Broken]:
+def _extras(hierarchy: HierarchyWithCells, edges: Links) -> Iterator[Broken]:
     cells, size = hierarchy.cells, hierarchy.cells.size
     if cells.radius is not None:
         reach = np.where(np.isnan(cells.radius), np.inf, cells.radius)[edges.child] + edges.length

@@ -23,7 +23,7 @@ from cfgraph.errors import InputError
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, check_depth
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
 from cfgraph.sources.field import Field
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
@@ -137,7 +137,7 @@ def field(
         "depth": check_depth(depth, id=check_id(id), arity=arity),
     }
     generator = rule_of(recipe)
-    hierarchy = Hierarchy(
+    hierarchy = FieldHierarchy(
         id=id,
         origin="cfg",
         dimension=recipe["dimension"],

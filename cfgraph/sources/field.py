@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_cells, grow
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells
 from cfgraph.model.slabs import Slab, SubtreeRule, grow_slabs
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
@@ -46,7 +46,7 @@ class Field:
     ``measured`` says that the bound and the separation of the residuals come from the cells, level by level.
     """
 
-    hierarchy: Hierarchy
+    hierarchy: FieldHierarchy
     root: Cells
     make_rule: Callable[[], SubtreeRule]  # a rule may remember how far it has come: each growth gets its own
     depth: int
@@ -58,7 +58,7 @@ class Field:
         """How many cells it has, the root among them."""
         return 1 + count_cells(1, arity=self.hierarchy.arity, levels=self.depth)
 
-    def grow(self) -> Hierarchy:
+    def grow(self) -> FieldWithCells:
         """The hierarchy with its cells in memory; an ``InputError`` where they would not fit."""
         arity, room = self.hierarchy.arity, _cells_in_memory(self.hierarchy.dimension, bytes_beside=self.bytes_beside)
         check_growth(1, arity=arity, levels=self.depth, cells_max=room)
@@ -89,7 +89,7 @@ class Field:
         numbers = {"residual_bound": max(known.residual_bound, spread.largest)}  # the same but for rounding
         if known.separation is None:
             numbers["separation_by_level"] = spread.by_level
-        return replace(self, hierarchy=known.model_copy(update=numbers))
+        return replace(self, hierarchy=known.replace(**numbers))
 
 
 def _cells_in_memory(dimension: int, *, bytes_beside: int) -> int:

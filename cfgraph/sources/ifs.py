@@ -19,7 +19,7 @@ from cfgraph.formats.maps import AffineMaps, check_contraction, read_maps
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, check_depth
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
 from cfgraph.sources.field import Field
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
@@ -97,7 +97,7 @@ def field(
     _check_reach(system)
     start = _start(system, root_center=root_center, seed=check_integer(seed, name="seed", low=0))
     similar = _all_similar(system, scale_factor=factor)
-    hierarchy = Hierarchy(
+    hierarchy = FieldHierarchy(
         id=id,
         origin="ifs",
         dimension=system.dimension,

@@ -25,7 +25,7 @@ from cfgraph.files.embeddings import Embeddings
 from cfgraph.model.address import KEY_BYTES_MAX, check_id
 from cfgraph.model.cells import EXPANDED, LEAF, Cells, Links
 from cfgraph.model.dag import SHOWN, Dag, check_cycles, check_names, check_texts, heights, ranges
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import Hierarchy, ImportedWithCells
 from cfgraph.sources.condense import condense, cut_levels
 
 SIZE_NOTE = "the attribute 'size' does not count the data at and below a cell, and was left out"
@@ -75,7 +75,7 @@ def imported(
     cells = tree.cells(None if embeddings is None else tree.centers(*embeddings.sums(dag), fill=fill))
     told = {**(recipe or {}), "embeddings_sha256": embeddings and embeddings.digest, "minimum": minimum, "levels": levels}
     told = {name: value for name, value in told.items() if value is not None} | ({"points": True} if point_nodes else {})
-    return Hierarchy(
+    return ImportedWithCells(
         id=id,
         origin=origin,
         dimension=cells.dimension,

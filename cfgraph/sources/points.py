@@ -22,7 +22,7 @@ from cfgraph.metric.distances import subtree_radii
 from cfgraph.model.address import check_id, format_address, key_of
 from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
 from cfgraph.model.growth import Frontier, count_cells, expand
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldWithCells, Hierarchy
 from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
 
 SCALE_FACTOR_RANGE = (0.05, 0.95)  # what an estimated scale factor is kept within, so that 1 / s and 1 / (1 - s) stay sane
@@ -100,7 +100,7 @@ def points(
     key_of(id, levels[-1].longest)
     factor, used, scale_notes = _estimate_scale(levels, scale_depth=scale_depth, arity=arity)
     cells = _place_cells(levels, arity=arity, scale_factor=factor)
-    return Hierarchy(
+    return FieldWithCells(
         id=id,
         origin="points",
         dimension=cells.dimension,

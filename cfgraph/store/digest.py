@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import HierarchyWithCells
 from cfgraph.store.reading import Columns
 
 EXACT = ("scale", "root_distance", "length")
@@ -31,7 +31,7 @@ def digest_pages(pages: Iterable[Columns]) -> str:
     return hashlib.sha256("".join(hashes[name].hexdigest() for name in names).encode()).hexdigest()
 
 
-def digest_hierarchy(hierarchy: Hierarchy) -> str:
+def digest_hierarchy(hierarchy: HierarchyWithCells) -> str:
     """The digest that a hierarchy in memory has in the graph."""
     cells = hierarchy.cells
     order = np.array(sorted(range(len(cells)), key=cells.addresses.__getitem__))
@@ -40,7 +40,7 @@ def digest_hierarchy(hierarchy: Hierarchy) -> str:
     return digest_imported(digest, hierarchy) if hierarchy.imported else digest
 
 
-def digest_imported(digest: str, hierarchy: Hierarchy) -> str:
+def digest_imported(digest: str, hierarchy: HierarchyWithCells) -> str:
     """The same, with what an imported hierarchy has besides: properties of its source's, links, the cells of data points."""
     whole, cells = hashlib.sha256(digest.encode()), hierarchy.cells
     for name in sorted(cells.own):

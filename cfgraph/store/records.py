@@ -6,11 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from cfgraph.errors import CfgraphError, StoreError
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, ImportedHierarchy
 from cfgraph.predictors.trained import TrainedPredictor
 
 IMPORTED_FIELDS = {"lengths": "metric", "virtual_root": False, "links": 0, "point_nodes": False}  # left out where they say this
+FIELD_NUMBERS = {"arity", "scale_factor"}
 JSON_FIELDS = ("recipe", "config", "validation")  # Neo4j has no nested properties: these are JSON text
+KINDS = {TrainedPredictor: "Predictor"}
 
 
 def properties_of(model: Hierarchy | TrainedPredictor) -> dict[str, Any]:
@@ -25,7 +27,8 @@ def properties_of(model: Hierarchy | TrainedPredictor) -> dict[str, Any]:
 
 def hierarchy_of(properties: dict[str, Any]) -> Hierarchy:
     """The hierarchy that a node's properties describe; properties that others added are passed over."""
-    return _made(Hierarchy, _fields(properties, Hierarchy))
+    kind = FieldHierarchy if FIELD_NUMBERS & properties.keys() else ImportedHierarchy
+    return _made(kind, _fields(properties, kind))
 
 
 def predictor_of(properties: dict[str, Any]) -> TrainedPredictor:
@@ -38,7 +41,7 @@ def _made(model: type, fields: dict[str, Any]) -> Any:
         return model(**fields)
     except (ValidationError, CfgraphError) as error:
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in getattr(error, "errors", list)()) or str(error)
-        kind, name = model.__name__.removeprefix("Trained"), fields.get("id")
+        kind, name = KINDS.get(model, "Hierarchy"), fields.get("id")
         raise StoreError(f"the {kind} node {name!r} is damaged ({told}); `cfgraph verify` and `cfgraph rm` may help") from error
 
 

@@ -17,7 +17,7 @@ from cfgraph.errors import AddressError, InputError, NotFoundError, StoreRefused
 from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
 from cfgraph.model.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, known_values
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
 from cfgraph.predictors.trained import TrainedPredictor
 from cfgraph.settings import Settings, load_settings
 from cfgraph.store import reading
@@ -102,7 +102,7 @@ class Store:
 
     def write(
         self,
-        hierarchy: Hierarchy,
+        hierarchy: HierarchyWithCells,
         *,
         progress: Progress = lambda done, total: None,
         sessions: int = SESSIONS,
@@ -124,7 +124,7 @@ class Store:
             self._write_links(hierarchy, cells)
             self._write_points(hierarchy, cells)
             state = self._end_writing(hierarchy.id, then=then)
-        return hierarchy.model_copy(update={"state": state})
+        return hierarchy.replace(state=state)
 
     def _check_growers(self, hierarchy: Hierarchy, growers: Sequence[Grown]) -> None:
         """Refuse what cannot be kept beside the hierarchy, before anything is written."""
@@ -178,7 +178,7 @@ class Store:
             frontier = {row["key"] for row in self.graph.read("read_frontier_keys", keys=keys)}
             yield from (make_block for (_, make_block), key in zip(part, keys, strict=True) if key in frontier)
 
-    def _write_links(self, hierarchy: Hierarchy, cells: Cells) -> None:
+    def _write_links(self, hierarchy: HierarchyWithCells, cells: Cells) -> None:
         """Write the edges from second parents, once all cells are there; those that are there already are found."""
         links = cells.links
         if links is None:
@@ -188,7 +188,7 @@ class Store:
         for page in key_pages([list(row) for row in zip(*ends, *values, strict=True)], size=LINK_ROWS):
             self._write_rows("create_links", "linked", page, identifier=hierarchy.id)
 
-    def _write_points(self, hierarchy: Hierarchy, cells: Cells) -> None:
+    def _write_points(self, hierarchy: HierarchyWithCells, cells: Cells) -> None:
         """Write the data points as nodes, where that was asked for."""
         if not hierarchy.point_nodes:
             return
@@ -237,12 +237,12 @@ class Store:
         cells = reading.read_cells(self.graph, identifier, depth=depth, top=top, extras=hierarchy.data_built)
         return reading.with_own(self.graph, cells, hierarchy) if hierarchy.imported else cells
 
-    def read_whole(self, identifier: str, *, depth: int | None = None) -> Hierarchy:
+    def read_whole(self, identifier: str, *, depth: int | None = None) -> HierarchyWithCells:
         """A hierarchy with its cells, and with the cells that its data points lie in where points are nodes of the graph."""
         hierarchy = self._readable(identifier)
         cells = self.read(identifier, depth=depth)
         placed = self._read_points(hierarchy, cells) if hierarchy.point_nodes and depth is None else None
-        return hierarchy.model_copy(update={"cells": cells, "cell_of_point": placed})
+        return hierarchy.with_cells(cells, cell_of_point=placed)
 
     def _read_points(self, hierarchy: Hierarchy, cells: Cells) -> Int[np.ndarray, " points"]:
         """The row of the cell that each data point lies in; -1 for none."""
@@ -443,7 +443,7 @@ _Layer = list[tuple[int, Callable[[], Block]]]  # of each block: the row of a se
 
 def _layers(hierarchy: Hierarchy, cells: Cells, *, last_state: np.ndarray) -> Iterator[_Layer]:
     """The blocks of a hierarchy in memory, in layers: those of one can be written side by side, after those before."""
-    if hierarchy.imported:
+    if not isinstance(hierarchy, FieldHierarchy):
         make = partial(block_of_run, cells, last_state=last_state, virtual_root=hierarchy.virtual_root)
         for wave in cut_runs(cells):
             yield [(int(cells.parent[run.children.start]), partial(make, run)) for run in wave]
@@ -515,10 +515,8 @@ def ensure_schema(graph: Graph) -> None:
         )
 
 
-def _writable(hierarchy: Hierarchy) -> Cells:
-    cells = hierarchy.cells
-    if cells is None:
-        raise InputError(f"hierarchy {hierarchy.id!r} has no cells to write")
+def _writable(hierarchy: HierarchyWithCells) -> Cells:
+    cells = hierarchy.require_cells().cells
     if cells.top != ROOT:
         raise InputError(f"expected a whole hierarchy or a prefix of one, got the subtree below {cells.top}")
     if not (np.isfinite(cells.center).all() and np.isfinite(cells.residual).all()):
@@ -540,7 +538,7 @@ def _claim_in(tx: Any, hierarchy: Hierarchy, cells: Cells) -> str | None:
         tx,
         "create_hierarchy",
         id=hierarchy.id,
-        properties=properties_of(hierarchy.model_copy(update={"state": "writing"})),
+        properties=properties_of(hierarchy.replace(state="writing")),
         center=cells.center[0].tolist(),
         scale=float(cells.scale[0]),
         radius=_present(cells.radius),

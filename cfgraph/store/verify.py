@@ -12,7 +12,7 @@ import numpy as np
 
 from cfgraph.errors import AddressError, StoreError
 from cfgraph.model.address import level_of, parse_address, stem_of
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -205,7 +205,7 @@ def _check_children(cell: dict[str, Any], rows: list[list], hierarchy: Hierarchy
 
 def _check_expanded(place: str, children: list[dict], hierarchy: Hierarchy, report: VerifyReport) -> None:
     slots = sorted((child["slot"] for child in children if child["is_cell"]), key=str)
-    arity = hierarchy.arity or max(1, len(slots))
+    arity = hierarchy.arity if isinstance(hierarchy, FieldHierarchy) else max(1, len(slots))
     if len(slots) != arity and not (hierarchy.imported and hierarchy.state == "writing"):  # links come in the end
         report.add("expansion", place, f"it is expanded and has {len(slots)} of {arity} children")
     if slots != sorted(range(arity), key=str) and len(slots) == arity and hierarchy.state != "writing":
@@ -343,7 +343,7 @@ _Check = tuple[np.ndarray, str, np.ndarray]  # where it is broken, what to say o
 
 
 def _scale_check(scale: np.ndarray, above: np.ndarray, hierarchy: Hierarchy) -> _Check:
-    if hierarchy.imported:
+    if not isinstance(hierarchy, FieldHierarchy):
         return ~(scale > 0), "expected a scale above 0, found {:.17g}", scale
     wanted = hierarchy.scale_factor * above
     return np.abs(scale - wanted) > TOLERANCE * wanted, "expected {:.17g}", wanted

@@ -300,7 +300,7 @@ def test_export_and_import_of_a_grown_hierarchy(run, store, new_id, place, tmp_p
 def test_export_and_import_of_strange_texts_leaves_and_second_parents(store, new_id, place, tmp_path):
     identifier = new_id("a, 'b' \"c\"; é\N{SNOWMAN} \\ $x")
     notes = ("one; two", 'a "quoted" | one', "two\nlines, \\n and all", "")
-    written = ragged_hierarchy(identifier).model_copy(update={"notes": notes})
+    written = ragged_hierarchy(identifier).replace(notes=notes)
     store.write(written)
     second = "MATCH (p:Cell {key: $id + '/0'}), (c:Cell {key: $id + '/1/0'}) CREATE (p)-[:CHILD {slot: 2, length: 1e-7, "
     store.query(second + "residual: [-0.0, 5e-324], primary: false}]->(c)", {"id": identifier}, write=True)
@@ -331,7 +331,7 @@ def flat_hierarchy(identifier: str) -> Hierarchy:
         predicted=np.zeros(3, dtype=bool),
     )
     source = grown_hierarchy(identifier, arity=2, depth=1)
-    return source.model_copy(update={"dimension": 0, "cells": cells, "residual_bound": 0.0})
+    return source.replace(dimension=0, cells=cells, residual_bound=0.0)
 
 
 def test_export_and_import_without_dimensions(store, new_id, place, tmp_path):

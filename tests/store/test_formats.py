@@ -232,7 +232,7 @@ def test_cells_predicted_outside_the_store_come_back(store, new_id, tmp_path):
     """As estimators grow them: no predictor of the store's did, and the digest vouches that it was so."""
     hierarchy = grown_hierarchy(new_id())
     cells = hierarchy.cells.with_columns(predicted=hierarchy.cells.level > 2)
-    store.write(hierarchy.model_copy(update={"cells": cells, "origin": "rollout"}))
+    store.write(hierarchy.replace(cells=cells, origin="rollout"))
     export_parquet(store, hierarchy.id, tmp_path / "h.parquet")
     assert parquet(tmp_path / "h.parquet").hierarchy.cells.predicted.any()
     edited(tmp_path / "h.parquet", lambda told: told.pop("digest"))

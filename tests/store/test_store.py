@@ -132,7 +132,7 @@ def test_same_recipe_is_done_another_is_refused(store, new_id):
 def test_write_refuses_what_is_no_whole_hierarchy(store, new_id):
     hierarchy = grown_hierarchy(new_id(), depth=2)
     with pytest.raises(InputError, match="no cells"):
-        store.write(hierarchy.with_cells(None))
+        store.write(hierarchy.without_cells())
     spoiled = hierarchy.cells.center.copy()
     spoiled[3] = np.nan
     with pytest.raises(InputError, match="finite"):
@@ -202,7 +202,7 @@ def test_ids_that_begin_alike_do_not_meet(store, new_id, ending):
     from cfgraph.store.verify import verify
 
     first = grown_hierarchy(new_id("a"), depth=2)
-    second = grown_hierarchy(new_id("a")[:-3] + "x", depth=2).model_copy(update={"id": first.id + ending})
+    second = grown_hierarchy(new_id("a")[:-3] + "x", depth=2).replace(id=first.id + ending)
     store.write(second)
     store.write(first)
     try:

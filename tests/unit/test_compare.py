@@ -280,7 +280,7 @@ def test_progress_counts_the_true_cells():
     truth, trained, predicted = exact_pair(depth=4)
     seen = []
     question = compare.Question(
-        true=truth.with_cells(None),
+        true=truth.without_cells(),
         predicted="grown",
         true_cells=CellsReader(truth.cells),
         predicted_cells=CellsReader(predicted),
@@ -451,7 +451,7 @@ def test_flagged_predictors_are_warned_of():
 def test_remarks():
     truth, trained, predicted = exact_pair(depth=4)
     assert compare_cells(truth, predicted, trained=trained).remarks == (DISTORTION_REMARK,)
-    data_built = truth.model_copy(update={"data_built": True})
+    data_built = truth.replace(data_built=True)
     assert SLOTS_REMARK in compare_cells(data_built, predicted, trained=trained).remarks
     elsewhere = trained.model_copy(update={"hierarchy": "other"})
     assert any("trained on 'other'" in remark for remark in compare_cells(truth, predicted, trained=elsewhere).remarks)
@@ -509,10 +509,10 @@ def test_hierarchies_that_do_not_belong_together():
     slower = predicted.with_columns(scale=0.9**predicted.level)
     with pytest.raises(InputError, match=r"scale factor, got 'koch' with 0.33.* and 'predicted' with 0.9"):
         compare_cells(truth, slower)
-    with pytest.raises(InputError, match="no cells in memory"):
-        compare_cells(truth.with_cells(None), predicted)
+    with pytest.raises(InputError, match="holds no cells"):
+        compare_cells(truth.without_cells(), predicted)
     for name, value in (("arity", 5), ("dimension", 3), ("scale_factor", 0.7)):
-        other = truth.model_copy(update={"id": "other", name: value, "cells": None})
+        other = truth.without_cells().replace(**{"id": "other", name: value})
         with pytest.raises(InputError, match=rf"{name.replace('_', ' ')}, got 'koch' with .* and 'other' with {value}"):
             check_comparable(truth, other)
     check_comparable(truth, truth)
@@ -572,7 +572,7 @@ def test_samples_are_bounded():
 def test_what_several_predictors_grew_has_no_certificate_of_one_of_them():
     truth, trained, predicted = exact_pair(depth=4)
     question = compare.Question(
-        true=truth.with_cells(None),
+        true=truth.without_cells(),
         predicted="mixed",
         true_cells=CellsReader(truth.cells),
         predicted_cells=CellsReader(predicted),

@@ -263,18 +263,19 @@ def test_any_hierarchy_with_centers_predicts():
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
-        (None, r"holds no cells; read them first: hierarchy.with_cells\(store.read\('koch'\)\)"),
+        (None, r"holds no cells; read them from the store first: store.read_whole\('koch'\)"),
         (replace(Cells.from_root(np.zeros(2)), top="/2"), "got the subtree of 'koch' at /2"),
     ],
 )
 def test_hierarchies_that_cannot_predict_are_refused(cells, told):
+    koch = ifs(id="koch", maps="koch", depth=1).without_cells()
     with pytest.raises(InputError, match=told):
-        ClassificationField.from_hierarchy(ifs(id="koch", maps="koch", depth=1).with_cells(cells))
+        ClassificationField.from_hierarchy(koch if cells is None else koch.with_cells(cells))
 
 
 def test_a_hierarchy_without_centers_is_refused():
     koch = ifs(id="koch", maps="koch", depth=1)
-    flat = koch.model_copy(update={"dimension": 0, "cells": Cells.from_root(np.zeros(0))})
+    flat = koch.replace(dimension=0, cells=Cells.from_root(np.zeros(0)))
     with pytest.raises(InputError, match="no centers"):
         ClassificationField.from_hierarchy(flat)
 

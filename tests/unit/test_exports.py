@@ -127,7 +127,7 @@ def test_export_hierarchy_refuses_maps_and_missing_cells(tmp_path):
     with pytest.raises(InputError, match="is a hierarchy"):
         export_hierarchy(hierarchy_of(smooth_cells(1)), tmp_path / "a.json", format="maps")
     with pytest.raises(InputError, match="no cells"):
-        export_hierarchy(hierarchy_of(smooth_cells(1)).with_cells(None), tmp_path / "a.json")
+        export_hierarchy(hierarchy_of(smooth_cells(1)).without_cells(), tmp_path / "a.json")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -56,7 +56,7 @@ def predicted_hierarchy(id):
     """As a rollout left it whose predictor was removed since."""
     hierarchy = grown_hierarchy(id)
     cells = hierarchy.cells.with_columns(predicted=hierarchy.cells.level > 2)
-    return hierarchy.model_copy(update={"cells": cells, "origin": "rollout", "former_predictors": ("rule",)})
+    return hierarchy.replace(cells=cells, origin="rollout", former_predictors=("rule",))
 
 
 # -- parquet
@@ -428,4 +428,4 @@ def test_to_linkage_and_to_pandas_want_cells():
     with pytest.raises(InputError, match="several parents"):
         to_linkage(make_dag())
     with pytest.raises(InputError, match="holds no cells"):
-        to_pandas(make_dag().with_cells(None))
+        to_pandas(make_dag().without_cells())

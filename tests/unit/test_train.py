@@ -227,7 +227,7 @@ def test_doubts_about_what_was_observed_are_said():
     koch = ifs(id="koch", maps="koch", depth=3)
     grown = koch.with_cells(roll_out(train(koch, id="rule", depth=2, family="parent"), koch))
     assert any("64 of the cells" in warning for warning in train(grown, id="rule", depth=3, family="mean").warnings)
-    unfinished = koch.model_copy(update={"state": "writing"})
+    unfinished = koch.replace(state="writing")
     assert any("not written" in warning for warning in train(unfinished, id="rule", depth=2, family="mean").warnings)
 
 
@@ -246,11 +246,11 @@ def test_what_cannot_be_trained_is_explained():
         with pytest.raises(InputError, match=reason):
             train(truth, **{"id": "rule", **arguments})
     with pytest.raises(InputError, match="holds no cells"):
-        train(truth.with_cells(None), id="rule", depth=2)
+        train(truth.without_cells(), id="rule", depth=2)
     with pytest.raises(InputError, match="subtree at /1"):
         train(truth.with_cells(_as_subtree(truth.cells)), id="rule", depth=2)
     with pytest.raises(InputError, match=r"no cell of levels 0 to 1 .* has all its 5 children"):
-        train(truth.model_copy(update={"arity": 5}), id="rule", depth=2)
+        train(truth.replace(arity=5), id="rule", depth=2)
     with pytest.raises(InputError, match="no maps"):
         write_maps(train(truth, id="rule", depth=2, family="mean"), "/nowhere/maps.json")
 
