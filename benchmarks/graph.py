@@ -35,7 +35,7 @@ class Bench:
     @property
     def server_version(self) -> str:
         """The version of Neo4j."""
-        return self.store.graph.read("read_server_version")[0]["version"]
+        return self.store._graph.read("read_server_version")[0]["version"]
 
 
 @contextmanager

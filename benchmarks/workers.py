@@ -17,7 +17,7 @@ from cfgraph.growing.events import Event
 from cfgraph.growing.rollout import Stop, copy_prefix, plan_growth, rollout
 from cfgraph.growing.worker import LEASE_SECONDS, OUTAGE_SECONDS, Worker
 from cfgraph.store import graph, writing
-from cfgraph.store.growing import GrownBy, Pending
+from cfgraph.store.growth import GrownBy, Pending
 
 WORKERS = 3
 LEASING = ("claim_frontier", "fence_block", "renew_leases", "release_leases")
@@ -73,8 +73,8 @@ def _begin(bench: Bench, *, depth: int) -> GrownBy:
     trained, prefix = write_prefix(bench)
     stop = Stop(depth=depth)
     copy = copy_prefix(bench.store, prefix, trained, stop=stop, from_depth=PREFIX_DEPTH, copy_as=COPY)
-    frontier = bench.store.growing.count_frontier(COPY)
-    return bench.store.growing.begin(COPY, plan_growth(copy, trained, stop=stop, frontier=frontier, cells=0, root_scale=1.0))
+    frontier = bench.store.count_frontier(COPY)
+    return bench.store.begin_growth(COPY, plan_growth(copy, trained, stop=stop, frontier=frontier, cells=0, root_scale=1.0))
 
 
 def _found_workers(written: list[float], seen: list[Seen], *, count: int) -> list[Finding]:
@@ -219,7 +219,7 @@ def measure_takeover(bench: Bench, *, say: Say) -> list[Finding]:
         growth = _begin(bench, depth=PREFIX_DEPTH + 3)  # one block
         trained, _ = write_prefix(bench)
         end = time.perf_counter() + STALLED_SECONDS  # or a little later, by what the claim takes
-        claimed = bench.store.growing.claim_frontier(
+        claimed = bench.store.claim_frontier(
             COPY, [Pending("/", "/0/0/0")], owner="stalled", token="stalled", lease_seconds=STALLED_SECONDS
         )
         assert claimed.leases

@@ -71,6 +71,7 @@ MOVED = {
     "sources.parameters": "checks",
     "sources.trees": "model.trees",
     "store.disk": "server.disk",
+    "store.growing": "store.growth",
     "store.home": "server.home",
     "store.importing": "server.importing",
     "store.jars": "server.jars",

@@ -12,7 +12,7 @@ from .output import cell_text, json_value, print_table
 
 if TYPE_CHECKING:
     from cfgraph.model.hierarchy import Hierarchy
-    from cfgraph.store.growing import GrownBy
+    from cfgraph.store.growth import GrownBy
 
 
 @click.command("show", epilog="Example: cfgraph show koch")
@@ -42,7 +42,7 @@ def _describe(store: Any, id: str, *, digest: bool) -> dict[str, Any]:
         hierarchy = store.hierarchy(id)
     except NotFoundError:
         return _describe_predictor(store, id)
-    counts, grown = store.counts(id), store.growing.history(id)
+    counts, grown = store.counts(id), store.read_growth(id)
     found = {name: value for name, value in hierarchy.model_dump(mode="json").items() if value not in (None, [])}
     found |= {"cells": counts.cells, "depth": counts.depth, "frontier": counts.frontier, "leaves": counts.leaves}
     found |= {"predicted": counts.predicted, "grown_by": [vars(growth) for growth in grown]}

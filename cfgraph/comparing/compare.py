@@ -30,12 +30,13 @@ from cfgraph.comparing.report import (
     SeedsReport,
 )
 from cfgraph.comparing.tallies import Candidate, LevelTally, Plan, Progress, Tally, Tour, TruthTally, deepest_rows
-from cfgraph.comparing.windows import CellsReader, Cut, Reader, StoreReader
+from cfgraph.comparing.windows import Cut
 from cfgraph.errors import InputError
 from cfgraph.model.address import ROOT, common_levels
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, Rule, frontier_of
 from cfgraph.model.hierarchy import FieldHierarchy, HierarchyWithCells
+from cfgraph.model.reader import CellsReader, Reader
 
 if TYPE_CHECKING:
     from cfgraph.predictors import Predictor
@@ -67,18 +68,18 @@ def compare(
     """
     truth, copy = (store.hierarchy(id).require_field("compare by address") for id in (true, predicted))
     check_comparable(truth, copy)
-    history = store.growing.history(predicted)
+    history = store.read_growth(predicted)
     trained = store.predictor(history[0].predictor) if history else None
     question = Question(
         true=truth,
         predicted=predicted,
-        true_cells=StoreReader.of(store, true),
-        predicted_cells=StoreReader.of(store, predicted),
+        true_cells=store.reader(true),
+        predicted_cells=store.reader(predicted),
         from_depth=min((growth.from_depth for growth in history), default=0),
         predictor=trained.load(device=device) if trained else None,
         trained=trained,
         grown_by_one=len({growth.predictor for growth in history}) <= 1,
-        truth_observed=not store.growing.history(true),
+        truth_observed=not store.read_growth(true),
         pairs=pairs,
         seed=seed,
         seeds=seeds,

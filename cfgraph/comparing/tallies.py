@@ -334,7 +334,7 @@ class Tour:
         true_aboves = first.true.aboves(tops, arity=self.plan.arity)
         tallies, aboves = zip(*(self.look_first(candidate, first, tops=tops) for candidate in self.candidates), strict=True)
         tallies, truth = list(tallies), TruthTally(self.plan).with_window(first)
-        done, total = len(first.true.cells), self.cut.true.count
+        done, total = len(first.true.cells), self.cut.true.count()
         for index, row in enumerate(tops.tolist()):
             progress(done, total)
             address, matched = first.true.cells.addresses[row], bool(first.match[row] >= 0)

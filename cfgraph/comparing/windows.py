@@ -8,7 +8,6 @@ holds at the same addresses, or what a predictor grows there from the true prefi
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
@@ -17,83 +16,12 @@ from cfgraph.comparing.measures import hash_address, hash_addresses
 from cfgraph.model.address import parse_address
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, Rule, count_cells, expand, frontier_of
-
-if TYPE_CHECKING:
-    from cfgraph.store import Store
+from cfgraph.model.reader import Reader
 
 WINDOW_CELLS = 200_000  # cells of one window of one side ...
 WINDOW_FLOATS = 4_000_000  # ... and fewer where their centers are long
 PREDICT_CELLS = 16_384  # cells predicted at once
 VALUES = ("center", "residual", "length", "root_distance")  # the columns in which two sides differ
-
-
-@runtime_checkable
-class Reader(Protocol):
-    """What a comparison needs of a hierarchy, wherever its cells are."""
-
-    depth: int  # the deepest level that holds a cell
-    count: int  # how many cells there are
-
-    def read(self, *, top: str, depth: int) -> Cells:
-        """The cells at and below ``top``, down to level ``depth``, with their true residuals."""
-
-
-@dataclass(frozen=True, eq=False)
-class CellsReader:
-    """Cells in memory, read subtree by subtree."""
-
-    cells: Cells
-
-    @property
-    def depth(self) -> int:
-        """The deepest level that holds a cell."""
-        return self.cells.depth
-
-    @property
-    def count(self) -> int:
-        """How many cells there are."""
-        return len(self.cells)
-
-    def read(self, *, top: str, depth: int) -> Cells:
-        """The cells at and below ``top``, down to level ``depth``."""
-        part = self.cells if top == self.cells.top else subtree(self.cells, top)
-        return part if depth >= part.depth else part.prefix(depth)
-
-
-@dataclass(frozen=True)
-class StoreReader:
-    """A hierarchy in the store."""
-
-    store: "Store"
-    identifier: str
-    depth: int
-    count: int
-
-    @classmethod
-    def of(cls, store: "Store", identifier: str) -> "StoreReader":
-        """A hierarchy in the store, as it is now."""
-        counts = store.counts(identifier)
-        return cls(store, identifier, depth=counts.depth, count=counts.cells)
-
-    def read(self, *, top: str, depth: int) -> Cells:
-        """The cells at and below ``top``, down to level ``depth``: by a range of keys where that is all of them."""
-        return self.store.read(self.identifier, top=top, depth=None if depth >= self.depth else depth)
-
-
-def subtree(cells: Cells, address: str) -> Cells:
-    """The cell at ``address`` and all its descendants, as cells of their own with that top.
-
-    In breadth-first order the parents' rows never fall, so that the descendants on each level are one slice.
-    """
-    low = cells.row(address)
-    high, slices, parents, start = low + 1, [], [np.array([-1])], 0
-    while high > low:
-        slices.append(np.arange(low, high))
-        below, beyond = np.searchsorted(cells.parent, [low, high])
-        parents.append(cells.parent[below:beyond] - low + start)
-        start, low, high = start + high - low, int(below), int(beyond)
-    columns = cells.take(np.concatenate(slices))
-    return Cells(**{**columns, "parent": np.concatenate(parents)}, top=address)
 
 
 def match_rows(true: Cells, other: Cells) -> Int[np.ndarray, " cells"]:

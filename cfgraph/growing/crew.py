@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cfgraph.model.hierarchy import FieldHierarchy
     from cfgraph.predictors.trained import TrainedPredictor
     from cfgraph.store import Store
-    from cfgraph.store.growing import GrownBy
+    from cfgraph.store.growth import GrownBy
 
 WORKERS_MAX = 256
 TICK_SECONDS = 0.2  # how soon a crew hears that it is to stop
@@ -82,7 +82,7 @@ class Crew:
     ):
         from cfgraph.store.writing import SESSIONS
 
-        access = store.graph.access
+        access = store.access
         if access is None:
             raise InputError("worker processes need a store that was opened by its URL; grow with one worker in this process")
         self._job = Job(
@@ -207,13 +207,11 @@ def main() -> int:
 def _work(job: Job, *, halted: threading.Event) -> bool:
     from cfgraph.growing.worker import Worker
     from cfgraph.store import Store
-    from cfgraph.store.graph import Graph
-    from cfgraph.store.growing import GrownBy
+    from cfgraph.store.growth import GrownBy
 
     growth = GrownBy(**job.growth)
     patience = Patience(job.outage_seconds, halted=halted.is_set, tell=_tell_action)
-    graph = patience.heal(lambda: Graph.connect(**job.access, retry_seconds=DRIVER_SECONDS))
-    with Store(graph) as store:
+    with patience.heal(lambda: Store.connect(**job.access, retry_seconds=DRIVER_SECONDS)) as store:
         hierarchy, trained = patience.heal(lambda: _read_task(store, job.identifier, growth))
         worker = Worker(
             store,

@@ -21,7 +21,7 @@ from cfgraph.model.blocks import block_height
 from cfgraph.model.cells import FRONTIER, Cells
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_growth
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, recipe_digest
-from cfgraph.store.growing import GrownBy
+from cfgraph.store.growth import GrownBy
 
 if TYPE_CHECKING:
     from cfgraph.predictors.trained import TrainedPredictor
@@ -123,7 +123,7 @@ def rollout(
         id=target.id,
         predictor=predictor,
         from_depth=growth.from_depth,
-        to_depth=growth.to_depth if finished and growth.is_exact else store.growing.depth(target.id),
+        to_depth=growth.to_depth if finished and growth.is_exact else store.frontier_depth(target.id),
         grown=watch.grown,
         finished=finished,
         taken_over=watch.taken_over,
@@ -135,13 +135,12 @@ def rollout(
 def _own_store(store: "Store") -> Iterator["Store"]:
     """The store over a connection of a worker's own, where it is the worker that waits for a server that is away."""
     from cfgraph.store import Store
-    from cfgraph.store.graph import Graph
 
-    access = store.graph.access
+    access = store.access
     if access is None:  # the caller's own driver
         yield store
         return
-    with Store(Graph.connect(**access.reveal(), retry_seconds=DRIVER_SECONDS)) as own:
+    with Store.connect(**access.reveal(), retry_seconds=DRIVER_SECONDS) as own:
         yield own
 
 
@@ -273,7 +272,7 @@ def _pin(store: "Store", hierarchy: FieldHierarchy, trained: "TrainedPredictor",
     """Plan the growth and pin the plan, or join the one that is pinned; None where nothing is left to grow."""
     if hierarchy.state == "complete" and copied:
         return None
-    frontier = store.growing.count_frontier(hierarchy.id)
+    frontier = store.count_frontier(hierarchy.id)
     plan = plan_growth(
         hierarchy,
         trained,
@@ -284,4 +283,4 @@ def _pin(store: "Store", hierarchy: FieldHierarchy, trained: "TrainedPredictor",
     )
     if hierarchy.state == "complete" and not any(level < plan.to_depth for level in frontier):
         return None
-    return store.growing.begin(hierarchy.id, plan)
+    return store.begin_growth(hierarchy.id, plan)

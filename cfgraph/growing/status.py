@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cfgraph.errors import StoreError
 from cfgraph.growing.events import Event, log_event
 from cfgraph.model.growth import count_growth
-from cfgraph.store.growing import GrownBy
+from cfgraph.store.growth import GrownBy
 
 if TYPE_CHECKING:
     from cfgraph.model.hierarchy import FieldHierarchy
@@ -48,9 +48,9 @@ class Status:
 
 def growth_status(store: "Store", hierarchy: "FieldHierarchy", growth: GrownBy) -> Status:
     """The status of a growth from the graph alone."""
-    frontier = store.growing.count_frontier(hierarchy.id)
+    frontier = store.count_frontier(hierarchy.id)
     left = count_growth(frontier, arity=hierarchy.arity, depth=growth.whole_depth)
-    at_work = store.growing.at_work(hierarchy.id)
+    at_work = store.read_workers(hierarchy.id)
     return Status(
         total=left,
         left=left,
@@ -108,7 +108,7 @@ class Watch:
     def _ask(self, now: float) -> None:
         if now - self._asked >= ASK_SECONDS:
             self._asked = now
-            at_work = self._store.growing.at_work(self._hierarchy.id)
+            at_work = self._store.read_workers(self._hierarchy.id)
             self._rate, self._workers = sum(worker.rate for worker in at_work), len(at_work)
         if now - self._counted >= COUNT_SECONDS:
             self._counted = now

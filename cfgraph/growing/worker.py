@@ -23,7 +23,7 @@ from cfgraph.model.blocks import Block, BlockLevel, block_boundaries, level_of_g
 from cfgraph.model.cells import EXPANDED, FRONTIER
 from cfgraph.model.growth import Rule, count_growth, expand_levels
 from cfgraph.model.hierarchy import FieldHierarchy
-from cfgraph.store.growing import Claim, GrownBy, Pending, Seeds
+from cfgraph.store.growth import Claim, GrownBy, Pending, Seeds
 from cfgraph.store.writing import SESSIONS, BlockWriter, Lease, Written
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ class Worker:
 
     def run(self) -> bool:
         """Grow until the stop, which is recorded, or until halted; whether the stop was reached."""
-        frontier = self._heal(lambda: self.store.growing.count_frontier(self.hierarchy.id))
+        frontier = self._heal(lambda: self.store.count_frontier(self.hierarchy.id))
         total = count_growth(frontier, arity=self.hierarchy.arity, depth=self.growth.whole_depth)
         self._tell("begin", total=total, frontier=sum(frontier.values()))
         keeper = LeaseKeeper(
-            self.store.growing,
+            self.store,
             self.hierarchy.id,
             lease_seconds=lambda: self.lease_seconds,
             rate=lambda: self.rate,
@@ -80,7 +80,7 @@ class Worker:
             whole = all(self._grow_layer(first, last, keeper=keeper) for first, last in self._layers())
         finished = self._over or whole or (time.monotonic() >= self._deadline and not self.halted())
         if finished and not self._over:
-            self._heal(lambda: self.store.growing.finish(self.hierarchy.id, self.growth))
+            self._heal(lambda: self.store.finish_growth(self.hierarchy.id, self.growth))
         self._tell("end", grown=self.grown, finished=finished)
         return finished
 
@@ -114,14 +114,12 @@ class Worker:
         (first, last) = block_boundaries(from_level=depth - 1, depth=depth, height=self.growth.block_height)[-1]
         chosen = ""
         for block in (block for page in self._pages(first, last) for block in page):
-            seeds = self._heal(
-                lambda block=block: self.store.growing.read_block(identifier, block.root, depth=last, arity=arity)
-            )
+            seeds = self._heal(lambda block=block: self.store.read_block(identifier, block.root, depth=last, arity=arity))
             room -= sum(len(part.addresses) for part in seeds) * arity
             if room < 0:
                 break
             chosen = block.root
-        self.growth = self._heal(lambda: self.store.growing.pin_end(identifier, self.growth, last_block=chosen))
+        self.growth = self._heal(lambda: self.store.pin_growth_end(identifier, self.growth, last_block=chosen))
 
     def _pages(self, first: int, last: int) -> Iterator[list[Pending]]:
         """The blocks of a layer that hold frontier cells, in address order, some at a time."""
@@ -142,11 +140,11 @@ class Worker:
             start = f"{identifier}{stem_of(next(reversed(blocks)))}/~"  # '~' sorts behind every digit: behind the subtree
 
     def _read_page(self, start: str, last: int) -> list[tuple[str, int]]:
-        read = self.store.growing.frontier_page
+        read = self.store.read_frontier
         return self._heal(lambda: read(self.hierarchy.id, start=start, depth=last, page=PAGE_CELLS))
 
     def _read_seeds(self, root: str, last: int) -> list[Seeds]:
-        read = self.store.growing.read_block
+        read = self.store.read_block
         return self._heal(lambda: read(self.hierarchy.id, root, depth=last, arity=self.hierarchy.arity))
 
     def _rounds(self, first: int, last: int, *, writer: BlockWriter) -> Iterator[list[Pending]]:
@@ -170,9 +168,8 @@ class Worker:
         def note(written: Written) -> None:
             self._note(written, keeper=keeper)
 
-        with BlockWriter(
-            self.store.graph,
-            identifier=self.hierarchy.id,
+        with self.store.block_writer(
+            self.hierarchy.id,
             sessions=self.sessions,
             done=note,
             heal=self._heal,
@@ -208,7 +205,7 @@ class Worker:
     def _claim(self, blocks: list[Pending], *, most: int) -> Claim:
         token = secrets.token_hex(16)
         claim = self._heal(
-            lambda: self.store.growing.claim_frontier(
+            lambda: self.store.claim_frontier(
                 self.hierarchy.id,
                 blocks,
                 owner=self.owner,

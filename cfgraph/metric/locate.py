@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from cfgraph.errors import InputError
 from cfgraph.metric.distances import subtree_radii
 from cfgraph.model.cells import LEAF, Cells
+from cfgraph.model.reader import Reader
 
 _BATCH_VALUES = 1 << 20  # floats of differences at once
 _SLACK = 1e-9  # of a radius and a distance: what rounding may take from the triangle inequality
@@ -30,9 +31,8 @@ def locate(
     Raises:
         InputError: for points of another dimension or that are not finite, a beam below 1, a depth above the top.
     """
-    x = _check_query(cells, x)
-    if beam < 1:
-        raise InputError(f"expected a beam of at least 1 cell a level, got {beam}")
+    x = _check_query(cells.dimension, x)
+    _check_beam(beam)
     cells = _down_to(cells, depth)
     found = np.empty(len(x), dtype=np.int64)
     width = beam * max(1, int(cells.child_count.max()))
@@ -40,6 +40,41 @@ def locate(
     for low in range(0, len(x), step):
         found[low : low + step] = _descend(cells, x[low : low + step], beam=beam)
     return found
+
+
+def locate_addresses(
+    reader: Reader, x: Float[np.ndarray, "points dim"], *, beam: int = 1, depth: int | None = None
+) -> list[str]:
+    """The same descent over cells wherever they are, a query for children a level: the address where each point's ends.
+
+    Equal to :func:`locate` on the same cells; it reads only the children of cells that some point is kept at.
+
+    Raises:
+        InputError: for points of another dimension or that are not finite, a beam below 1, a depth above the root.
+    """
+    top = reader.cells(["/"])
+    x = _check_query(top["center"].shape[1], x)
+    _check_beam(beam)
+    if depth is not None and depth < 0:
+        raise InputError(f"expected a depth of at least 0, the level of the root, got {depth}")
+    addresses, centers = top["address"], top["center"]
+    rows = np.zeros((len(x), 1), dtype=np.int64)
+    for _ in range(reader.depth if depth is None else min(depth, reader.depth)):
+        below = reader.children(addresses.tolist())
+        if len(below["address"]) == 0:
+            break
+        place = {address: row for row, address in enumerate(addresses.tolist())}
+        above = [place[address.rpartition("/")[0] or "/"] for address in below["address"].tolist()]
+        count = np.bincount(above, minlength=len(addresses))
+        first = len(addresses) + np.searchsorted(above, np.arange(len(addresses)))  # cells kept come before their children
+        addresses, centers = np.concatenate([addresses, below["address"]]), np.concatenate([centers, below["center"]])
+        rows = _nearest_children(rows, count=count, first=first, centers=centers, x=x, beam=beam)
+        kept, rows = np.unique(rows, return_inverse=True)
+        rows = rows.reshape(len(x), -1)
+        if kept[0] < 0:  # fewer candidates than the beam is wide
+            kept, rows = kept[1:], rows - 1
+        addresses, centers = addresses[kept], centers[kept]
+    return addresses[rows[:, 0]].tolist()
 
 
 def nearest(cells: Cells, x: Float[np.ndarray, "points dim"], *, depth: int | None = None) -> Int[np.ndarray, " points"]:
@@ -51,7 +86,7 @@ def nearest(cells: Cells, x: Float[np.ndarray, "points dim"], *, depth: int | No
     Raises:
         InputError: for points of another dimension or that are not finite, a depth above the top.
     """
-    x = _check_query(cells, x)
+    x = _check_query(cells.dimension, x)
     cells = _down_to(cells, depth)
     search = _Search(cells, subtree_radii(cells.with_columns(state=np.full(len(cells), LEAF, dtype=np.uint8))))
     start = locate(cells, x)
@@ -62,10 +97,15 @@ def nearest(cells: Cells, x: Float[np.ndarray, "points dim"], *, depth: int | No
     return found
 
 
-def _check_query(cells: Cells, x: Float[np.ndarray, "points dim"]) -> Float[np.ndarray, "points dim"]:
+def _check_beam(beam: int) -> None:
+    if beam < 1:
+        raise InputError(f"expected a beam of at least 1 cell a level, got {beam}")
+
+
+def _check_query(dimension: int, x: Float[np.ndarray, "points dim"]) -> Float[np.ndarray, "points dim"]:
     x = np.asarray(x, dtype=np.float64)
-    if x.ndim != 2 or x.shape[1] != cells.dimension:
-        raise InputError(f"expected points as rows of {cells.dimension} coordinates, got an array of shape {x.shape}")
+    if x.ndim != 2 or x.shape[1] != dimension:
+        raise InputError(f"expected points as rows of {dimension} coordinates, got an array of shape {x.shape}")
     if not np.isfinite(x).all():
         row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
         raise InputError(f"expected points of finite coordinates, got {x[row].tolist()} in row {row}")
@@ -81,27 +121,44 @@ def _down_to(cells: Cells, depth: int | None) -> Cells:
     return cells.prefix(depth)
 
 
-def _children(cells: Cells, rows: Int[np.ndarray, "points beam"]) -> Int[np.ndarray, "points candidates"]:
-    """The children of each cell in slot order, or the cell itself where it has none; -1 fills up."""
-    count = np.where(rows >= 0, cells.child_count[rows], 0)
-    index = np.arange(max(1, int(count.max())))
-    children = np.where(index < count[..., None], cells.first_child[rows][..., None] + index, -1)
-    children[..., 0] = np.where(count == 0, rows, children[..., 0])
-    return children.reshape(len(rows), -1)
-
-
 def _descend(cells: Cells, x: Float[np.ndarray, "points dim"], *, beam: int) -> Int[np.ndarray, " points"]:
     rows = np.zeros((len(x), 1), dtype=np.int64)
     for _ in range(cells.depth - int(cells.level[0])):
-        candidates = np.sort(_children(cells, rows), axis=1)  # by row, which is by address within a level
-        distance = np.where(candidates >= 0, _squared(cells, x[:, None], rows=candidates), np.inf)
-        order = np.argsort(distance, axis=1, kind="stable")[:, :beam]
-        rows = np.take_along_axis(candidates, order, axis=1)
+        rows = _nearest_children(rows, count=cells.child_count, first=cells.first_child, centers=cells.center, x=x, beam=beam)
     return rows[:, 0]
 
 
-def _squared(cells: Cells, x: np.ndarray, *, rows: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    difference = x - cells.center[rows]
+def _nearest_children(
+    rows: Int[np.ndarray, "points kept"],
+    *,
+    count: Int[np.ndarray, " cells"],
+    first: Int[np.ndarray, " cells"],
+    centers: Float[np.ndarray, "all dim"],
+    x: Float[np.ndarray, "points dim"],
+    beam: int,
+) -> Int[np.ndarray, "points beam"]:
+    """One level down: the ``beam`` nearest of the kept cells' children, and of kept cells without any; -1 fills up."""
+    candidates = np.sort(_children(rows, count=count, first=first), axis=1)  # by row, which is by address within a level
+    distance = np.where(candidates >= 0, _squared(centers, x[:, None], rows=candidates), np.inf)
+    order = np.argsort(distance, axis=1, kind="stable")[:, :beam]
+    return np.take_along_axis(candidates, order, axis=1)
+
+
+def _children(
+    rows: Int[np.ndarray, "points kept"], *, count: Int[np.ndarray, " cells"], first: Int[np.ndarray, " cells"]
+) -> Int[np.ndarray, "points candidates"]:
+    """The children of each cell in slot order, or the cell itself where it has none; -1 fills up."""
+    counts = np.where(rows >= 0, count[rows], 0)
+    index = np.arange(max(1, int(counts.max())))
+    children = np.where(index < counts[..., None], first[rows][..., None] + index, -1)
+    children[..., 0] = np.where(counts == 0, rows, children[..., 0])
+    return children.reshape(len(rows), -1)
+
+
+def _squared(
+    centers: Float[np.ndarray, "all dim"], x: np.ndarray, *, rows: Int[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    difference = x - centers[rows]
     return np.einsum("...d,...d->...", difference, difference)
 
 
@@ -114,10 +171,10 @@ class _Search:
 
     def prune(self, x: Float[np.ndarray, "points dim"], *, start: Int[np.ndarray, " points"]) -> Int[np.ndarray, " points"]:
         """The nearest childless cell of each point, level by level over pairs of a point and a cell that may matter."""
-        best, found = np.sqrt(_squared(self.cells, x, rows=start)), start.copy()
+        best, found = np.sqrt(_squared(self.cells.center, x, rows=start)), start.copy()
         point, row = np.arange(len(x)), np.zeros(len(x), dtype=np.int64)
         while len(point):
-            distance = np.sqrt(_squared(self.cells, x[point], rows=row))
+            distance = np.sqrt(_squared(self.cells.center, x[point], rows=row))
             childless = self.cells.child_count[row] == 0
             _take_better(best, found, point=point[childless], row=row[childless], distance=distance[childless])
             near = distance - self.radius[row] <= best[point] + _SLACK * (distance + self.radius[row])

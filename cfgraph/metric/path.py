@@ -15,6 +15,7 @@ from cfgraph.metric.distances import common_ancestors, path_distances
 from cfgraph.metric.shortest import Edges, pair_distances, shortest_ways
 from cfgraph.model.address import ROOT, ancestor_address, is_address, level_of, lowest_common_ancestor
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+from cfgraph.model.reader import Reader
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -50,15 +51,22 @@ def find_paths(store: "Store", identifier: str, *, pairs: list[tuple[str, str]])
     names = {end for pair in pairs for end in pair if not is_address(end)}
     address_of = store.find_named(identifier, names) if names else {}
     pairs = [(address_of.get(first, first), address_of.get(second, second)) for first, second in pairs]
-    return _paths_in_graph(store, hierarchy, pairs) if hierarchy.links else _paths_in_tree(store, hierarchy, pairs)
+    return (
+        _paths_in_graph(store, hierarchy, pairs)
+        if hierarchy.links
+        else paths_in_tree(store.reader(identifier), hierarchy, pairs)
+    )
 
 
-def _paths_in_tree(store: "Store", hierarchy: Hierarchy, pairs: list[tuple[str, str]]) -> list[Path]:
-    cells = store.read_ways(hierarchy.id, [address for pair in pairs for address in pair])
-    for address in (address for pair in pairs for address in pair):
-        if address not in cells:
-            raise AddressError(_missing(address, cells, hierarchy.id))
-    lengths = {address: cell["length"] for address, cell in cells.items()}
+def paths_in_tree(reader: Reader, hierarchy: Hierarchy, pairs: list[tuple[str, str]]) -> list[Path]:
+    """The paths of pairs of addresses in a hierarchy without second parents, wherever its cells are."""
+    ends = [address for pair in pairs for address in pair]
+    above = {ancestor_address(address, level) for address in ends for level in range(level_of(address) + 1)}
+    found = reader.cells(sorted(above))
+    lengths = dict(zip(found["address"].tolist(), found.get("length", np.empty(0)).tolist(), strict=True))
+    for address in ends:
+        if address not in lengths:
+            raise AddressError(_missing(address, lengths, hierarchy.id))
     return [_path_between(first, second, lengths, virtual_root=hierarchy.virtual_root) for first, second in pairs]
 
 
@@ -76,7 +84,7 @@ def _path_between(first: str, second: str, lengths: dict[str, float], *, virtual
     up = [ancestor_address(first, level) for level in range(level_of(first), level_of(ancestor), -1)]
     down = [ancestor_address(second, level) for level in range(level_of(ancestor) + 1, level_of(second) + 1)]
     steps = [lengths[address] for address in [*up, *down]]
-    return Path(first, second, ancestor, sum(steps), (*up, ancestor, *down), tuple(steps))
+    return Path(first, second, ancestor, float(sum(steps)), (*up, ancestor, *down), tuple(steps))
 
 
 def _paths_in_graph(store: "Store", hierarchy: Hierarchy, pairs: list[tuple[str, str]]) -> list[Path]:

@@ -6,7 +6,7 @@
 from importlib import import_module
 from typing import Any
 
-_PLACES = {"Counts": "store", "GrownBy": "growing", "Store": "store"}
+_PLACES = {"Counts": "store", "GrownBy": "growth", "Store": "store"}
 __all__ = list(_PLACES)
 
 

@@ -124,6 +124,14 @@ def _array(parts: list[Columns], name: str, *, count: int) -> np.ndarray | None:
     return None if blank is not None and blank(array).all() else array
 
 
+def joined_columns(parts: list[Columns]) -> dict[str, np.ndarray]:
+    """Pages as one: a column each, with ``address``; what no cell has is left out."""
+    addresses = _joined(parts, "addresses") if parts else []
+    columns = {} if not parts else {name: _array(parts, name, count=len(addresses)) for name in parts[0] if name != "addresses"}
+    found = {name: column for name, column in columns.items() if column is not None}
+    return {"address": np.array(addresses, dtype=object), **found}
+
+
 def with_own(graph: Graph, cells: Cells, hierarchy: Hierarchy) -> Cells:
     """Cells of an imported hierarchy with what they have besides: their source's properties, and links among them."""
     keys = [key_of(hierarchy.id, address) for address in cells.addresses]

@@ -96,15 +96,15 @@ def _check_hierarchy(store: "Store", hierarchy: Hierarchy, report: VerifyReport)
     identifier = hierarchy.id
     if hierarchy.state == "removing":
         report.add("hierarchy", identifier, f"it is half removed; `cfgraph rm {identifier}` finishes that")
-    roots = store.graph.read("read_roots", id=identifier)
+    roots = store._graph.read("read_roots", id=identifier)
     if [(root["key"], root["is_cell"]) for root in roots] != [(f"{identifier}/", True)]:
         report.add("root", identifier, f"expected one ROOT to the cell {identifier}/, found {[root['key'] for root in roots]}")
     for stray in store.strays(identifier):
         report.add("key", str(stray["address"]), f"a cell of this hierarchy has the key {stray['key']!r}, outside its range")
-    grown = store.growing.history(identifier)
+    grown = store.read_growth(identifier)
     if hierarchy.state == "complete" and any(not growth.done for growth in grown):
         report.add("hierarchy", identifier, "its state is complete, but a growth of it is not done")
-    for lease in store.graph.read("read_leases", id=identifier):
+    for lease in store._graph.read("read_leases", id=identifier):
         _check_lease(lease, hierarchy, report)
     # Its predictor may have been removed since.
     report.grown = bool(grown or hierarchy.former_predictors) or hierarchy.origin == "rollout"

@@ -9,7 +9,6 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +24,7 @@ from cfgraph.server.local import Connection, LocalServer
 from cfgraph.settings import Settings
 from cfgraph.sources.field import Field, Spread
 from cfgraph.store import Store
-from cfgraph.store.graph import Graph
 from cfgraph.store.records import properties_of
-from cfgraph.store.store import connect_to
 
 if TYPE_CHECKING:
     from cfgraph.predictors.trained import TrainedPredictor
@@ -156,12 +153,12 @@ def write_files(
 
 def _check_empty(connection: Connection, hierarchy: Hierarchy, *, place: str) -> None:
     """Refuse a store that holds or serves anybody; say so where it holds just this hierarchy."""
-    with closing(connect_to(connection)) as graph:
-        _check_unused(graph, place=place)
-        nodes = graph.read("count_nodes")[0]["nodes"]
+    with Store.of_server(connection) as store:
+        _check_unused(store, place=place)
+        nodes = store.count_nodes()
         if nodes == 0:
             return
-        with_same_recipe = _find_same(Store(graph), hierarchy)
+        with_same_recipe = _find_same(store, hierarchy)
     if with_same_recipe:
         raise _AlreadyThereError
     raise InputError(
@@ -178,10 +175,10 @@ def _find_same(store: Store, hierarchy: Hierarchy) -> bool:
     return found.state == "complete" and found.recipe_digest == hierarchy.recipe_digest
 
 
-def _check_unused(graph: Graph, *, place: str) -> None:
+def _check_unused(store: Store, *, place: str) -> None:
     """Refuse while others are connected: what they write now would be lost, and the server stops under them."""
     deadline = time.monotonic() + LEAVING_SECONDS
-    while (others := graph.read("count_connections")[0]["connections"] - 1) > 0:
+    while (others := store.count_connections() - 1) > 0:
         if time.monotonic() > deadline:
             told = "another is" if others == 1 else f"{others} others are"
             raise InputError(f"--bulk stops the server, and {told} connected to {place}; close that first")

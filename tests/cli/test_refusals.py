@@ -98,9 +98,9 @@ def test_a_store_that_is_not_there_is_exit_code_3(run):
 
 
 def test_a_wrong_password_is_refused_and_never_told(run, store):
-    if not store.graph.place.startswith("bolt://127.0.0.1"):
+    if not store.place.startswith("bolt://127.0.0.1"):
         pytest.skip("the tests' server is not the local one, whose password is sure to differ")
     options = {"env": {**run.environment, "NEO4J_PASSWORD": "not-to-be-told"}}
-    done = run("-v", "--store", store.graph.place, "ls", code=3, **options)
+    done = run("-v", "--store", store.place, "ls", code=3, **options)
     assert "refuses the user name or password" in done.stderr
     assert "not-to-be-told" not in done.stderr + done.stdout

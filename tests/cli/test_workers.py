@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from cfgraph.learning.train import train
-from cfgraph.store.growing import Pending
+from cfgraph.store.growth import Pending
 from tests.grown import grown_hierarchy
 from tests.processes import is_at_work
 
@@ -94,7 +94,7 @@ def start_crew(store, run, story, copy):
     """A rollout by two worker processes, both at work: the command, and the two."""
     process = run.start("-v", "--log-format", "json", *words(story, copy, to_depth=9), "--workers", 2)
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and len({lease.owner for lease in store.growing.at_work(copy)}) < 2:
+    while time.monotonic() < deadline and len({lease.owner for lease in store.read_workers(copy)}) < 2:
         time.sleep(0.05)
     return process, psutil.Process(process.pid).children()
 
@@ -164,7 +164,7 @@ def test_a_predictor_removed_under_a_rollout_ends_it(store, run, new_id, story):
     assert "the predictor that grows" in err.splitlines()[-1]
     run("verify", copy)
     assert store.hierarchy(copy).former_predictors == (rule,)
-    claim = store.growing.count_frontier(copy)
+    claim = store.count_frontier(copy)
     assert min(claim) < 9
     run("rollout", copy, "--predictor", story[1], "--to-depth", max(claim))  # another goes on
     run("verify", copy)
@@ -184,4 +184,4 @@ def test_a_block_that_another_holds_is_waited_for_without_spinning(store, run, n
     process = run.start("-v", "--log-format", "json", "rollout", copy, "--predictor", story[1], "--to-depth", 4)
     process.communicate(timeout=120)
     assert process.returncode == 0
-    assert store.growing.claim_frontier(copy, [Pending("/", "/0/0")], owner="x", token="x", lease_seconds=1).over
+    assert store.claim_frontier(copy, [Pending("/", "/0/0")], owner="x", token="x", lease_seconds=1).over

@@ -81,7 +81,7 @@ class Ground:
     @cached_property
     def environment(self) -> dict[str, str]:
         """What a command needs to reach the store; a developer's own settings are left out."""
-        access = self.store.graph.access.reveal()
+        access = self.store.access.reveal()
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CFGRAPH_", "NEO4J_"))}
         named = {
             "NEO4J_USERNAME": access["username"],

@@ -20,7 +20,7 @@ CUT_SECONDS = (0.3, 3)  # from one cut at a random moment to the next
 @pytest.fixture
 def server_address(store):
     """Host and port of the tests' server, where a proxy can stand before it."""
-    found = urlsplit(store.graph.access.uri)
+    found = urlsplit(store.access.uri)
     if found.scheme != "bolt":
         pytest.skip(f"a proxy needs a server at a bolt:// URL without TLS and routing, and this one is {found.scheme}://")
     return found.hostname, found.port or 7687

@@ -62,9 +62,9 @@ def started_worker(ground, copy):
 
 def claimed(store, copy, root):
     """A lease on a block."""
-    from cfgraph.store.growing import Pending
+    from cfgraph.store.growth import Pending
 
-    claim = store.growing.claim_frontier(copy, [Pending(root, seed=root)], owner="both", token=f"of {root}", lease_seconds=60)
+    claim = store.claim_frontier(copy, [Pending(root, seed=root)], owner="both", token=f"of {root}", lease_seconds=60)
     assert isinstance(claim.leases[0], Lease)
     return claim.leases[0]
 
@@ -72,7 +72,7 @@ def claimed(store, copy, root):
 def written_at_once(store, copy, block, lease):
     """What became of a block that two writers wrote at the same time."""
     seen = []
-    writers = [BlockWriter(store.graph, identifier=copy, done=seen.append) for _ in range(2)]
+    writers = [BlockWriter(store._graph, identifier=copy, done=seen.append) for _ in range(2)]
     with writers[0], writers[1]:
         for writer in writers:
             writer.submit(block, lease=lease)

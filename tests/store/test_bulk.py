@@ -51,7 +51,7 @@ class Place:
 
     def count(self) -> int:
         with self.open() as store:
-            return store.graph.read("count_nodes")[0]["nodes"]
+            return store._graph.read("count_nodes")[0]["nodes"]
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def make_points(id):
 
 def properties(store: Store, identifier: str) -> dict:
     """The Hierarchy node as it is in the graph, without the time."""
-    found = store.graph.read("read_hierarchy", id=identifier)[0]["hierarchy"]
+    found = store._graph.read("read_hierarchy", id=identifier)[0]["hierarchy"]
     assert type(found.pop("created")).__name__ == "DateTime"
     return found
 
@@ -292,7 +292,7 @@ def test_export_and_import_of_a_grown_hierarchy(run, store, new_id, place, tmp_p
         assert_equal(found, store, identifier)
         mine, its = found.predictor(rule), store.predictor(rule)
         assert mine == its
-        assert found.growing.history(identifier) == store.growing.history(identifier)
+        assert found.read_growth(identifier) == store.read_growth(identifier)
         assert found.query("MATCH (:Predictor)-[t:TRAINED_ON]->(h) RETURN t.depth, h.id")[1] == [[3, identifier]]
         assert rollout(found, identifier, predictor=rule, stop=Stop(depth=5)).grown == 4**5
 

@@ -182,7 +182,7 @@ class TestReachingOut:
 
     @pytest.fixture(autouse=True)
     def only_local(self, store):
-        if not store.graph.place.startswith("bolt://127.0.0.1"):
+        if not store.place.startswith("bolt://127.0.0.1"):
             pytest.skip("the tests' server is not cfgraph's own: what it may read is its owner's choice")
 
     @pytest.fixture

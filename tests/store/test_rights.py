@@ -146,7 +146,7 @@ def test_worker_may_not_do_more(store):
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: statement[:70])
 def test_the_server_can_read_them(store, statement):
     """Community has no roles, and says so of Cypher that it understands; of other Cypher it says that it does not."""
-    if store.graph.read("read_server_version")[0]["edition"] != "community":
+    if store._graph.read("read_server_version")[0]["edition"] != "community":
         pytest.skip("the tests' server has roles, which no test may change")
     with pytest.raises(Exception, match="Unsupported administration command"):
         store.query(statement, write=True)

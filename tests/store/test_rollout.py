@@ -20,7 +20,7 @@ from cfgraph.metric.distances import truncation_bound
 from cfgraph.model.cells import EXPANDED, FRONTIER
 from cfgraph.model.growth import grow
 from cfgraph.store import writing
-from cfgraph.store.growing import Pending
+from cfgraph.store.growth import Pending
 from cfgraph.store.verify import verify
 from tests.grown import assert_same_cells, grown_hierarchy, ragged_hierarchy
 
@@ -115,7 +115,7 @@ def test_rollout_ends_between_blocks_at_a_signal(store, new_id, run, number, cod
 def claim(store, id, *, owner, lease_seconds, token=None):
     """Claim the topmost block by force."""
     token = token or f"token of {owner}"
-    return store.growing.claim_frontier(id, [TOP], owner=owner, token=token, lease_seconds=lease_seconds)
+    return store.claim_frontier(id, [TOP], owner=owner, token=token, lease_seconds=lease_seconds)
 
 
 LEASE_SECONDS = 3.0  # long enough to be renewed in time on a busy machine
@@ -133,7 +133,7 @@ def test_a_late_write_is_refused(store, new_id, grown):
     time.sleep(0.2)
     assert write(store, report.id, block, first.leases[0]).lost
     assert store.digest(report.id) == before
-    assert store.growing.renew(report.id, [first.leases[0]], lease_seconds=60) == set()
+    assert store.renew_leases(report.id, [first.leases[0]], lease_seconds=60) == set()
     second = claim(store, report.id, owner="quick", lease_seconds=60)
     assert (second.taken_from, len(second.leases)) == ({"/": "slow"}, 1)
     third = claim(store, report.id, owner="third", lease_seconds=60)
@@ -141,7 +141,7 @@ def test_a_late_write_is_refused(store, new_id, grown):
     assert claim(store, report.id, owner="quick", lease_seconds=60).leases == second.leases  # the same token asks again
     assert write(store, report.id, block, first.leases[0]).lost
     assert store.digest(report.id) == before
-    assert store.growing.renew(report.id, [*second.leases, *first.leases], lease_seconds=60) == {*second.leases}
+    assert store.renew_leases(report.id, [*second.leases, *first.leases], lease_seconds=60) == {*second.leases}
     assert write(store, report.id, block, second.leases[0]).new
     assert len(store.read(report.id)) == 1 + 3 + 9 + 27 + 81 + 243 + 729
     assert claim(store, report.id, owner="late", lease_seconds=60).done == {"/"}
@@ -152,11 +152,11 @@ def test_a_block_that_takes_longer_than_its_lease_keeps_it_and_is_told_once(stor
     report = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
     (lease,) = claim(store, report.id, owner="patient", lease_seconds=LEASE_SECONDS).leases
     told = []
-    keeper = LeaseKeeper(store.growing, report.id, lease_seconds=lambda: LEASE_SECONDS, rate=lambda: 0.0, outlasted=told.append)
+    keeper = LeaseKeeper(store, report.id, lease_seconds=lambda: LEASE_SECONDS, rate=lambda: 0.0, outlasted=told.append)
     with keeper:
         keeper.hold(lease)
         time.sleep(2 * LEASE_SECONDS)
-        assert store.growing.renew(report.id, [lease], lease_seconds=LEASE_SECONDS) == {lease}
+        assert store.renew_leases(report.id, [lease], lease_seconds=LEASE_SECONDS) == {lease}
         assert told == [lease]
     assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": report.id})[1] == [[0]]  # given back
 
@@ -166,7 +166,7 @@ def test_a_write_that_waits_for_a_lock_past_its_time_is_tried_again(store, new_i
     worker = Worker(store, store.hierarchy(report.id), grown[1].load().predict, store.grown_by(report.id))
     block = worker._grow_block("/", 6, lease=None, keeper=None)
     lock = "MATCH (c:Cell {key: $key}) SET c.locked = true"
-    with store.graph.session() as session, session.begin_transaction() as tx, ThreadPoolExecutor(1) as pool:
+    with store._graph.session() as session, session.begin_transaction() as tx, ThreadPoolExecutor(1) as pool:
         tx.run(lock, {"key": f"{report.id}/0/0"}).consume()
         options = {"identifier": report.id, "transaction_seconds": 0.5}
         writing_it = pool.submit(lambda: write_alone(store, block, **options))
@@ -178,14 +178,14 @@ def test_a_write_that_waits_for_a_lock_past_its_time_is_tried_again(store, new_i
 
 def write_alone(store, block, **options):
     """Write one block in a session of its own; whether it was new."""
-    with store.graph.session() as session:
-        return writing.write_block(store.graph, session, block, **options)
+    with store._graph.session() as session:
+        return writing.write_block(store._graph, session, block, **options)
 
 
 def write(store, id, block, lease):
     """Write one block; what became of it."""
     seen = []
-    with writing.BlockWriter(store.graph, identifier=id, done=seen.append) as writer:
+    with writing.BlockWriter(store._graph, identifier=id, done=seen.append) as writer:
         writer.submit(block, lease=lease)
     return seen[0]
 
@@ -236,7 +236,7 @@ def test_rollout_stops_by_time(store, new_id, grown, small_blocks):
     assert verify(store, report.id).clean
     deeper = rollout(store, report.id, predictor=grown[1].id, stop=Stop(depth=store.counts(report.id).depth))
     assert deeper.finished
-    assert set(store.growing.count_frontier(report.id)) == {store.counts(report.id).depth}
+    assert set(store.count_frontier(report.id)) == {store.counts(report.id).depth}
     assert verify(store, report.id).clean
 
 
@@ -308,7 +308,7 @@ def test_a_worker_whose_growth_was_removed_takes_no_part_in_the_next(store, new_
     whole = copy_of(store, grown, new_id("whole"), stop=Stop(depth=5))
     assert store.digest(part.id) == store.digest(whole.id)
     with pytest.raises(VanishedError, match="was removed meanwhile"):
-        store.growing.finish(part.id, asleep.growth)
+        store.finish_growth(part.id, asleep.growth)
 
 
 def test_a_worker_does_not_complete_what_is_being_removed(store, new_id, grown):
@@ -316,7 +316,7 @@ def test_a_worker_does_not_complete_what_is_being_removed(store, new_id, grown):
     part = copy_of(store, grown, new_id("copy"), interrupted=lambda: True)
     worker = Worker(store, store.hierarchy(part.id), grown[1].load().predict, store.grown_by(part.id))
     store.set_state(part.id, state="removing", expected=("growing",))
-    store.graph.write("remove_cells", low=f"{part.id}/", high=f"{part.id}0", batch=1000)
+    store._graph.write("remove_cells", low=f"{part.id}/", high=f"{part.id}0", batch=1000)
     with pytest.raises(VanishedError, match="was removed meanwhile"):
         worker.run()
     assert store.hierarchy(part.id).state == "removing"

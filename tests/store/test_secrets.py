@@ -78,7 +78,7 @@ def story(tmp_path_factory, run_alone):
             say("--store", "bolt://127.0.0.1:1", "ls", code=3)
             with Store.open(local, settings=Settings(_env_file=None)) as store:
                 graph = repr(store.query("MATCH (n) OPTIONAL MATCH (n)-[r]->() RETURN labels(n), properties(n), properties(r)"))
-                shown = repr((store, store.graph, store.graph.access, server.connection(), server.status()))
+                shown = repr((store, store._graph, store.access, server.connection(), server.status()))
             say("--store", local, "down")
     finally:
         server.stop()

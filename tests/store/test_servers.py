@@ -339,7 +339,7 @@ class TestWhoseFault:
 
     def test_operation_of_cfgraphs_own(self, store: Store):
         with pytest.raises(StoreRefusedError, match=r"does not do what cfgraph asks of it") as caught:
-            store.graph.write("write_predictor", properties="no map", hierarchy="x", depth=1)
+            store._graph.write("write_predictor", properties="no map", hierarchy="x", depth=1)
         assert not isinstance(caught.value, InputError)
         with pytest.raises(StoreRefusedError):
-            store.graph.read("remove_leases", id="nothing")
+            store._graph.read("remove_leases", id="nothing")

@@ -5,8 +5,7 @@ import pytest
 
 from cfgraph.errors import AddressError, InputError, NotFoundError
 from cfgraph.model.cells import EXPANDED, FRONTIER
-from cfgraph.store import reading, writing
-from cfgraph.store import store as store_module
+from cfgraph.store import ingest, reading, removal, writing
 from tests.grown import assert_same_cells, grown_hierarchy, ragged_hierarchy
 
 
@@ -89,7 +88,7 @@ class StopError(Exception):
 
 @pytest.mark.parametrize("blocks", [0, 1, 20])
 def test_write_goes_on_where_it_stopped(store, new_id, blocks, monkeypatch):
-    monkeypatch.setattr(store_module, "block_height", lambda **_: 3)  # 1 + 8 + 64 small blocks
+    monkeypatch.setattr(ingest, "block_height", lambda **_: 3)  # 1 + 8 + 64 small blocks
     hierarchy = grown_hierarchy(new_id(), arity=2, depth=9)
     seen = []
 
@@ -115,8 +114,8 @@ def test_write_block_again_changes_nothing(store, new_id):
     store.write(hierarchy)
     cells = hierarchy.cells
     block = block_of_cells(cells, 0, last_level=2, last_state=cells.state)
-    with store.graph.session() as session:
-        assert writing.write_block(store.graph, session, block, identifier=hierarchy.id) is False
+    with store._graph.session() as session:
+        assert writing.write_block(store._graph, session, block, identifier=hierarchy.id) is False
     assert_same_cells(store.read(hierarchy.id), cells)
 
 
@@ -142,7 +141,7 @@ def test_write_refuses_what_is_no_whole_hierarchy(store, new_id):
 
 
 def test_remove_finishes_what_was_interrupted(store, new_id, monkeypatch):
-    monkeypatch.setattr(store_module, "REMOVE_BATCH", 50)
+    monkeypatch.setattr(removal, "REMOVE_BATCH", 50)
     hierarchy, neighbour = grown_hierarchy(new_id("x"), depth=5), grown_hierarchy(new_id("y"), depth=2)
     store.write(hierarchy)
     store.write(neighbour)
@@ -210,7 +209,7 @@ def test_ids_that_begin_alike_do_not_meet(store, new_id, ending):
             assert_same_cells(store.read(hierarchy.id), hierarchy.cells)
             report = verify(store, hierarchy.id)
             assert (report.clean, report.cells) == (True, 13)
-            page = store.growing.frontier_page(hierarchy.id, start=hierarchy.id + "/", depth=3, page=100)
+            page = store.read_frontier(hierarchy.id, start=hierarchy.id + "/", depth=3, page=100)
             assert page == [(address, 2) for address in sorted(hierarchy.cells.addresses[4:])]
         store.remove(first.id)
         assert_same_cells(store.read(second.id), second.cells)

@@ -64,8 +64,8 @@ def test_statements_come_from_the_files_or_from_the_user():
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("graph.query")
     ]
     assert [(name, call.partition(",")[0]) for name, call in asked] == [
-        ("cfgraph/store/store.py", "self.graph.query(cypher"),
-        ("cfgraph/store/store.py", "self.graph.query(operation.statement"),
+        ("cfgraph/store/asking.py", "self._graph.query(cypher"),
+        ("cfgraph/store/asking.py", "self._graph.query(operation.statement"),
     ]
 
 

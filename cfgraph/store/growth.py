@@ -11,7 +11,7 @@ import numpy as np
 from cfgraph.errors import InputError, StoreError, VanishedError
 from cfgraph.model.address import key_of, parse_address, stem_of, subtree_range
 from cfgraph.model.growth import Frontier
-from cfgraph.store.graph import Graph
+from cfgraph.store.part import Part
 from cfgraph.store.writing import Lease
 
 ASK_AGAIN_SECONDS = 0.2
@@ -101,13 +101,10 @@ class Seeds:
     frontier: Frontier
 
 
-class Growing:
-    """The operations of a growing hierarchy."""
+class Growth(Part):
+    """What a rollout and its workers ask."""
 
-    def __init__(self, graph: Graph):
-        self._graph = graph
-
-    def begin(self, identifier: str, growth: GrownBy) -> GrownBy:
+    def begin_growth(self, identifier: str, growth: GrownBy) -> GrownBy:
         """Pin a growth, or find the same one pinned; an ``InputError`` where another one is under way."""
         rows = self._graph.write("begin_growth", id=identifier, predictor=growth.predictor, growth=growth.properties())
         if not rows:
@@ -124,34 +121,38 @@ class Growing:
             )
         return pinned
 
-    def pin_end(self, identifier: str, growth: GrownBy, *, last_block: str) -> GrownBy:
+    def pin_growth_end(self, identifier: str, growth: GrownBy, *, last_block: str) -> GrownBy:
         """Pin the last block of a growth that is limited by a number of cells; the one pinned first counts."""
         rows = self._graph.write("pin_growth_end", id=identifier, since=growth.since, last_block=last_block)
         if not rows:
             raise VanishedError(f"hierarchy {identifier!r}, or the predictor that grows it, was removed meanwhile")
         return replace(growth, last_block=rows[0]["last_block"])
 
-    def finish(self, identifier: str, growth: GrownBy) -> None:
+    def finish_growth(self, identifier: str, growth: GrownBy) -> None:
         """Record that a growth has reached its stop, as another worker may have done; a ``VanishedError`` where it is gone."""
         rows = self._graph.write("finish_growth", id=identifier, since=growth.since)
         if not rows or rows[0]["state"] == "removing":
             raise VanishedError(f"hierarchy {identifier!r}, or the predictor that grows it, was removed meanwhile")
 
-    def history(self, identifier: str) -> list[GrownBy]:
+    def read_growth(self, identifier: str) -> list[GrownBy]:
         """What grew the hierarchy, the latest first."""
         rows = self._graph.read("read_growth", id=identifier)
         return [GrownBy.of(row["growth"], predictor=row["predictor"], truth=row["truth"]) for row in rows]
+
+    def grown_by(self, identifier: str) -> GrownBy | None:
+        """What grew a hierarchy last; None where no predictor did."""
+        return next(iter(self.read_growth(identifier)), None)
 
     def count_frontier(self, identifier: str) -> dict[int, int]:
         """The number of frontier cells by level."""
         low, high = subtree_range(identifier)
         return {row["level"]: row["cells"] for row in self._graph.read("count_frontier", low=low, high=high)}
 
-    def depth(self, identifier: str) -> int:
+    def frontier_depth(self, identifier: str) -> int:
         """The deepest level that still can grow; 0 where there is none."""
         return max(self.count_frontier(identifier), default=0)
 
-    def frontier_page(self, identifier: str, *, start: str, depth: int, page: int) -> list[tuple[str, int]]:
+    def read_frontier(self, identifier: str, *, start: str, depth: int, page: int) -> list[tuple[str, int]]:
         """Address and level of frontier cells from the key ``start`` on, above level ``depth``, in address order."""
         _, high = subtree_range(identifier)
         rows = self._graph.read("read_frontier", start=start, high=high, depth=depth, page=page)
@@ -202,19 +203,21 @@ class Growing:
             taken_from={root: before for root, before in claims.items() if before is not None},
         )
 
-    def renew(self, identifier: str, leases: Collection[Lease], *, lease_seconds: float, rate: float = 0.0) -> set[Lease]:
+    def renew_leases(
+        self, identifier: str, leases: Collection[Lease], *, lease_seconds: float, rate: float = 0.0
+    ) -> set[Lease]:
         """Move the end of leases; those that still held. One that ended is over, even if nobody took it yet."""
         rows = self._graph.write(
             "renew_leases", leases=_keyed(leases, identifier), milliseconds=int(lease_seconds * 1000), rate=rate
         )
         return {Lease(root=row["key"][len(identifier) :], token=row["token"]) for row in rows}
 
-    def release(self, identifier: str, leases: Collection[Lease]) -> None:
+    def release_leases(self, identifier: str, leases: Collection[Lease]) -> None:
         """Give leases back unfinished."""
         if leases:
             self._graph.write("release_leases", leases=_keyed(leases, identifier))
 
-    def at_work(self, identifier: str) -> list[AtWork]:
+    def read_workers(self, identifier: str) -> list[AtWork]:
         """The workers that hold leases on a hierarchy just now, by the server's clock."""
         return [AtWork(**row) for row in self._graph.read("read_workers", id=identifier)]
 

@@ -1,0 +1,202 @@
+"""Hierarchies: what the graph holds, and the cells of one, read in pages or whole."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from cfgraph.errors import AddressError, InputError, NotFoundError
+from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
+from cfgraph.model.cells import Cells
+from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+from cfgraph.model.reader import Columns
+from cfgraph.store import reading
+from cfgraph.store.digest import digest_hierarchy, digest_pages
+from cfgraph.store.part import Part
+from cfgraph.store.reader import StoreReader
+from cfgraph.store.records import hierarchy_of
+from cfgraph.store.writing import key_pages
+
+KEYS = 10_000  # cells that a query is asked for by key
+VERIFICATION_CELLS = 5_000  # a page of verify: each cell comes with its parents and children
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a hierarchy holds just now."""
+
+    cells: int
+    depth: int
+    frontier: int
+    leaves: int
+    predicted: int
+
+
+class Hierarchies(Part):
+    """Asking for hierarchies and their cells."""
+
+    def hierarchies(self) -> list[Hierarchy]:
+        """Every hierarchy, without cells, oldest first."""
+        return [hierarchy_of(row["hierarchy"]) for row in self._graph.read("list_hierarchies")]
+
+    def hierarchy(self, identifier: str) -> Hierarchy:
+        """One hierarchy, without cells; a ``NotFoundError`` where there is none of that id."""
+        rows = self._graph.read("read_hierarchy", id=check_id(identifier))
+        if not rows:
+            raise NotFoundError(f"there is no hierarchy {identifier!r} in this store; `cfgraph ls` lists what it holds")
+        return hierarchy_of(rows[0]["hierarchy"])
+
+    def counts(self, identifier: str) -> Counts:
+        """How many cells a hierarchy has by now, counted."""
+        low, high = subtree_range(check_id(identifier))
+        return Counts(**self._graph.read("count_cells", low=low, high=high)[0])
+
+    def read(self, identifier: str, *, depth: int | None = None, top: str = ROOT) -> Cells:
+        """The cells at and below ``top``, down to level ``depth`` where one is given, in breadth-first order.
+
+        A prefix costs what it holds, whatever lies below it. At its last level cells that go on count as frontier.
+        """
+        hierarchy = self._readable(identifier)
+        parse_address(top)
+        if depth is not None and depth < level_of(top):
+            raise InputError(f"expected a depth of at least {level_of(top)}, the level of {top}, got {depth}")
+        cells = reading.read_cells(self._graph, identifier, depth=depth, top=top, extras=hierarchy.data_built)
+        return reading.with_own(self._graph, cells, hierarchy) if hierarchy.imported else cells
+
+    def read_whole(self, identifier: str, *, depth: int | None = None) -> HierarchyWithCells:
+        """A hierarchy with its cells, and with the cells that its data points lie in where points are nodes of the graph."""
+        hierarchy = self._readable(identifier)
+        cells = self.read(identifier, depth=depth)
+        placed = self._read_points(hierarchy, cells) if hierarchy.point_nodes and depth is None else None
+        return hierarchy.with_cells(cells, cell_of_point=placed)
+
+    def _read_points(self, hierarchy: Hierarchy, cells: Cells) -> Int[np.ndarray, " points"]:
+        """The row of the cell that each data point lies in; -1 for none."""
+        row_of = {address: row for row, address in enumerate(cells.addresses)}
+        placed = np.full(hierarchy.points, -1, dtype=np.int64)
+        for page in reading.point_pages(self._graph, hierarchy.id):
+            placed[page["row"]] = [row_of[address] for address in page["address"]]
+        return placed
+
+    def reader(self, identifier: str) -> StoreReader:
+        """The hierarchy's cells by address, as compare and others ask for them."""
+        self._readable(identifier)
+        return StoreReader(self, identifier)
+
+    def read_at(self, identifier: str, addresses: Sequence[str]) -> Columns:
+        """The cells at some addresses: those that are there, in any order; ``address`` says which."""
+        return self._read_keyed("read_cells", identifier, addresses)
+
+    def read_children(self, identifier: str, addresses: Sequence[str]) -> Columns:
+        """The children of the cells at some addresses, in any order."""
+        return self._read_keyed("read_children", identifier, addresses)
+
+    def _read_keyed(self, operation: str, identifier: str, addresses: Sequence[str]) -> Columns:
+        hierarchy = self._readable(identifier)
+        asked = {"id_size": len(identifier), "extras": hierarchy.data_built}
+        keys = sorted({key_of(identifier, address) for address in addresses})
+        pages = [self._graph.read(operation, keys=page, **asked)[0] for page in key_pages(keys, size=KEYS)]
+        return reading.joined_columns([reading.checked(page, identifier) for page in pages])
+
+    def read_level(self, identifier: str, level: int) -> dict[str, np.ndarray]:
+        """The columns of one level's cells, in breadth-first order, with their ``address``."""
+        if level < 0:
+            raise InputError(f"expected a level of at least 0, got {level}")
+        cells = self.read(identifier, depth=level)
+        rows = cells.level_rows(level)
+        return {"address": np.array(cells.addresses[rows]), **cells.take(rows)}
+
+    def read_columns(self, identifier: str, columns: tuple[str, ...], *, top: str = ROOT) -> Iterator[dict[str, np.ndarray]]:
+        """Pages of chosen columns (``address`` always among them) of the cells below ``top``, in key order."""
+        hierarchy = self._readable(identifier)
+        known = ("center", "scale", "root_distance", "state", "predicted", "residual", "length", "radius", "size")
+        if unknown := set(columns) - set(known):
+            raise InputError(f"expected columns among {', '.join(known)}, got {', '.join(sorted(unknown))}")
+        edges, extras = (
+            bool({"residual", "length"} & set(columns)),
+            hierarchy.data_built and bool({"radius", "size"} & set(columns)),
+        )
+        for page in reading.read_pages(self._graph, identifier, top=top, edges=edges, extras=extras):
+            yield {"address": np.array(page["addresses"]), **{name: np.array(page[name]) for name in columns}}
+
+    def parent_tuple(self, identifier: str, address: str) -> Float[np.ndarray, "arity dim"] | None:
+        """The tuple of a cell's parent, in slot order; None for the root."""
+        parse_address(address)
+        return reading.parent_tuple(self._graph, check_id(identifier), address)
+
+    def digest(self, identifier: str) -> str:
+        """One name for everything that the hierarchy's cells hold: equal digests, equal cells."""
+        hierarchy = self._readable(identifier)
+        if hierarchy.imported:  # links and points speak of rows, so it is read whole
+            return digest_hierarchy(self.read_whole(identifier))
+        return digest_pages(reading.read_pages(self._graph, identifier))
+
+    def _readable(self, identifier: str) -> Hierarchy:
+        hierarchy = self.hierarchy(identifier)
+        if hierarchy.state == "removing":
+            raise InputError(f"{identifier!r} is half removed; run `cfgraph rm {identifier}` again to finish that")
+        return hierarchy
+
+    def find_named(self, identifier: str, names: Collection[str]) -> dict[str, str]:
+        """The addresses of the cells of some names; an ``AddressError`` for names that no cell, or several, have."""
+        self._readable(identifier)
+        low, high = subtree_range(identifier)
+        rows = self._graph.read("find_named", low=low, high=high, names=sorted(names), id_size=len(identifier))
+        found = {row["name"]: row["address"] for row in rows}
+        if missing := [name for name in sorted(names) if name not in found]:
+            raise AddressError(
+                f"expected an address such as '/' or '/2/0', or the name of a cell; none of {identifier!r} is called "
+                f"{missing[0]!r}"
+            )
+        if len(rows) > len(found):
+            name = Counter(row["name"] for row in rows).most_common(1)[0][0]
+            places = [row["address"] for row in rows if row["name"] == name]
+            raise AddressError(
+                f"{len(places)} cells of {identifier!r} are called {name!r}, at {', '.join(places[:3])}"
+                f"{', ...' if len(places) > 3 else ''}; say which by address"
+            )
+        return found
+
+    def verification_pages(self, identifier: str) -> Iterator[dict[str, list]]:
+        """Every cell with what the invariants speak of, in key order, a page at a time."""
+        start, high = subtree_range(identifier)
+        while True:
+            page = self._graph.read("read_verification", start=start, high=high, page=VERIFICATION_CELLS)[0]
+            if not page["cells"]:
+                return
+            start = reading.next_key(page["cells"][-1][0])
+            yield page
+
+    def import_pages(self, identifier: str) -> Iterator[dict[str, list]]:
+        """Every cell as it is, with every edge that leads to it, in key order, a page at a time.
+
+        Of an imported hierarchy with the values of its own properties (``own``), where points are nodes with the numbers
+        of those in the cell (``points``).
+        """
+        hierarchy = self._readable(identifier)
+        start, high = subtree_range(identifier)
+        asked = {"high": high, "page": reading.PAGE_CELLS, "names": list(hierarchy.own), "points": hierarchy.point_nodes}
+        while True:
+            page = self._graph.read("read_import", start=start, **asked)[0]
+            last = page.pop("last")
+            if last is None:
+                return
+            start = reading.next_key(last)
+            yield reading.checked(page, identifier)
+
+    def own_kinds(self, hierarchy: Hierarchy) -> dict[str, set[str]]:
+        """The types, as Neo4j calls them, of the values in each property of the source's own."""
+        if not hierarchy.own:
+            return {}
+        low, high = subtree_range(hierarchy.id)
+        rows = self._graph.read("read_own_kinds", low=low, high=high, names=list(hierarchy.own))
+        found = {row["name"]: {kind.removesuffix(" NOT NULL") for kind in row["kinds"]} - {"NULL"} for row in rows}
+        return {name: found.get(name, set()) for name in hierarchy.own}
+
+    def strays(self, identifier: str) -> list[dict[str, Any]]:
+        """Cells that say they are the hierarchy's but cannot be found by its keys."""
+        low, high = subtree_range(identifier)
+        return self._graph.read("read_strays", id=identifier, low=low, high=high)

@@ -1,0 +1,203 @@
+"""Ingest: a hierarchy with its cells into the graph, block by block; the same again goes on where it stopped."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from cfgraph.errors import InputError, VanishedError
+from cfgraph.model.address import ROOT, key_of
+from cfgraph.model.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
+from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, known_values
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
+from cfgraph.store.graph import run_operation
+from cfgraph.store.predictors import Grown, Predictors, check_predictor_in
+from cfgraph.store.records import hierarchy_of, properties_of
+from cfgraph.store.writing import SESSIONS, BlockWriter, Written, key_pages, label_list
+
+LINK_ROWS = 10_000  # links or points a transaction
+Progress = Callable[[int, int], None]  # cells done, cells in all
+
+
+class Ingest(Predictors):
+    """Writing hierarchies."""
+
+    def write(
+        self,
+        hierarchy: HierarchyWithCells,
+        *,
+        progress: Progress = lambda done, total: None,
+        sessions: int = SESSIONS,
+        then: Literal["complete", "growing"] = "complete",
+        growers: Sequence[Grown] = (),
+    ) -> Hierarchy:
+        """Write a hierarchy with its cells; the same recipe again goes on where it stopped, or finds it done.
+
+        The cells go in as canonical blocks, top-down, over several sessions side by side; between any two transactions
+        the graph holds a valid, shallower hierarchy of state ``writing``. ``growers`` are what grew it in another store.
+        Raises ``InputError`` where the id is taken by another recipe or a predictor.
+        """
+        cells = _writable(hierarchy)
+        self._check_growers(hierarchy, growers)
+        state = self._claim(hierarchy, cells)
+        if state == "writing":
+            self._write_growers(hierarchy, growers)
+            self._write_cells(hierarchy, cells, progress=progress, sessions=sessions)
+            self._write_links(hierarchy, cells)
+            self._write_points(hierarchy, cells)
+            state = self._end_writing(hierarchy.id, then=then)
+        return hierarchy.replace(state=state)
+
+    def _check_growers(self, hierarchy: Hierarchy, growers: Sequence[Grown]) -> None:
+        """Refuse what cannot be kept beside the hierarchy, before anything is written."""
+        for trained, _ in growers:
+            if trained.id == hierarchy.id:
+                raise InputError(f"the id {hierarchy.id!r} is that of the predictor that grew it; choose another")
+            self._graph.transact(lambda tx, trained=trained: check_predictor_in(tx, trained))
+
+    def _write_growers(self, hierarchy: Hierarchy, growers: Sequence[Grown]) -> None:
+        """Write what grew a hierarchy elsewhere, the earliest growth first."""
+        for trained, growths in growers:
+            self.write_predictor(trained)
+            for growth in growths:
+                if not self._graph.write("write_growth", id=hierarchy.id, predictor=trained.id, growth=growth)[0]["written"]:
+                    raise VanishedError(f"hierarchy {hierarchy.id!r} or predictor {trained.id!r} was removed meanwhile")
+
+    def _end_writing(self, identifier: str, *, then: str) -> str:
+        """Move on from ``writing``; the state that it is in by now, where somebody who wrote the same was faster."""
+        rows = self._graph.write("set_hierarchy_state", id=identifier, state=then, expected=["writing"])
+        rows = rows or [row["hierarchy"] for row in self._graph.read("read_hierarchy", id=identifier)]
+        if not rows or rows[0]["state"] == "removing":
+            raise VanishedError(f"hierarchy {identifier!r} was removed meanwhile")
+        return rows[0]["state"]
+
+    def _claim(self, hierarchy: Hierarchy, cells: Cells) -> str:
+        """Create the hierarchy with its root, or find it; the state that it is in."""
+        found = self._graph.transact(lambda tx: _claim_in(tx, hierarchy, cells))
+        return "writing" if found is None else found
+
+    def _write_cells(self, hierarchy: Hierarchy, cells: Cells, *, progress: Progress, sessions: int) -> None:
+        done = 1
+
+        def count(written: Written) -> None:
+            nonlocal done
+            done += written.cells
+            progress(done, len(cells))
+
+        # An expanded cell without children here has some by links alone, which come in the end.
+        to_expand = (cells.state == EXPANDED) & (cells.child_count > 0)
+        last_state = np.where(to_expand, FRONTIER, cells.state).astype(np.uint8)
+        with BlockWriter(self._graph, identifier=hierarchy.id, sessions=sessions, done=count) as writer:
+            for layer in _layers(hierarchy, cells, last_state=last_state):
+                for make_block in self._unwritten(hierarchy.id, cells, layer):
+                    writer.submit(make_block())
+                writer.drain()
+
+    def _unwritten(self, identifier: str, cells: Cells, layer: "_Layer") -> Iterator[Callable[[], Block]]:
+        """The blocks of a layer of which a seed is frontier still: all of them but after an interruption."""
+        for part in key_pages(layer, size=10_000):
+            keys = [key_of(identifier, cells.addresses[row]) for row, _ in part]
+            frontier = {row["key"] for row in self._graph.read("read_frontier_keys", keys=keys)}
+            yield from (make_block for (_, make_block), key in zip(part, keys, strict=True) if key in frontier)
+
+    def _write_links(self, hierarchy: HierarchyWithCells, cells: Cells) -> None:
+        """Write the edges from second parents, once all cells are there; those that are there already are found."""
+        links = cells.links
+        if links is None:
+            return
+        addresses, values = cells.addresses, (links.slot.tolist(), links.residual.tolist(), links.length.tolist())
+        ends = [[key_of(hierarchy.id, addresses[row]) for row in rows.tolist()] for rows in (links.parent, links.child)]
+        for page in key_pages([list(row) for row in zip(*ends, *values, strict=True)], size=LINK_ROWS):
+            self._write_rows("create_links", "linked", page, identifier=hierarchy.id)
+
+    def _write_points(self, hierarchy: HierarchyWithCells, cells: Cells) -> None:
+        """Write the data points as nodes, where that was asked for."""
+        if not hierarchy.point_nodes:
+            return
+        addresses = cells.addresses
+        placed = [[row, addresses[cell]] for row, cell in enumerate(hierarchy.cell_of_point.tolist()) if cell >= 0]
+        for page in key_pages(placed, size=LINK_ROWS):
+            self._write_rows("create_points", "placed", page, identifier=hierarchy.id, id=hierarchy.id)
+
+    def _write_rows(self, operation: str, column: str, rows: list, *, identifier: str, **parameters: str) -> None:
+        """Write rows of which each finds its cells; a ``VanishedError`` where some are gone."""
+        if self._graph.write(operation, rows=rows, **parameters)[0][column] != len(rows):
+            raise VanishedError(f"hierarchy {identifier!r} was removed, or lost cells, meanwhile; run cfgraph verify")
+
+    def block_writer(self, identifier: str, **options: Any) -> BlockWriter:
+        """A writer of blocks of one hierarchy, for a ``with``; see :class:`~cfgraph.store.writing.BlockWriter`."""
+        return BlockWriter(self._graph, identifier=identifier, **options)
+
+    def set_state(self, identifier: str, *, state: str, expected: tuple[str, ...]) -> str:
+        """Move a hierarchy on to ``state``; a ``VanishedError`` where it is in none of the ``expected`` ones."""
+        rows = self._graph.write("set_hierarchy_state", id=identifier, state=state, expected=list(expected))
+        if not rows:
+            raise VanishedError(f"hierarchy {identifier!r} was removed, or taken on by somebody else, meanwhile")
+        return rows[0]["state"]
+
+
+_Layer = list[tuple[int, Callable[[], Block]]]  # of each block: the row of a seed of its, and how it is made
+
+
+def _layers(hierarchy: Hierarchy, cells: Cells, *, last_state: np.ndarray) -> Iterator[_Layer]:
+    """The blocks of a hierarchy in memory, in layers: those of one can be written side by side, after those before."""
+    if not isinstance(hierarchy, FieldHierarchy):
+        make = partial(block_of_run, cells, last_state=last_state, virtual_root=hierarchy.virtual_root)
+        for wave in cut_runs(cells):
+            yield [(int(cells.parent[run.children.start]), partial(make, run)) for run in wave]
+        return
+    for layer in cut_cells(cells, height=block_height(arity=hierarchy.arity, dimension=hierarchy.dimension)):
+        make = partial(block_of_cells, cells, last_state=last_state)
+        yield [(row, partial(make, row, last_level=last)) for row, last in layer]
+
+
+def _writable(hierarchy: HierarchyWithCells) -> Cells:
+    cells = hierarchy.require_cells().cells
+    if cells.top != ROOT:
+        raise InputError(f"expected a whole hierarchy or a prefix of one, got the subtree below {cells.top}")
+    if not (np.isfinite(cells.center).all() and np.isfinite(cells.residual).all()):
+        raise InputError(f"hierarchy {hierarchy.id!r} has centers or residuals that are no finite numbers")
+    key_of(hierarchy.id, cells.addresses[int(np.argmax(cells.level))])
+    return cells
+
+
+def _claim_in(tx: Any, hierarchy: Hierarchy, cells: Cells) -> str | None:
+    found = run_operation(tx, "claim_id", id=hierarchy.id)[0]
+    if found["predictor"] is not None:
+        raise InputError(f"the id {hierarchy.id!r} is taken by a predictor; choose another")
+    if found["hierarchy"] is not None:
+        return _check_same(hierarchy, hierarchy_of(found["hierarchy"]))
+    state = FRONTIER if cells.state[0] == EXPANDED else int(cells.state[0])
+    run_operation(
+        tx,
+        "create_hierarchy",
+        id=hierarchy.id,
+        properties=properties_of(hierarchy.replace(state="writing")),
+        center=cells.center[0].tolist(),
+        scale=float(cells.scale[0]),
+        radius=_present(cells.radius),
+        size=_present(cells.size),
+        label=label_list(state)[0],
+        own={name: value for name, column in cells.own.items() if (value := known_values(column[:1])[0]) is not None},
+    )
+    return None
+
+
+def _present(column: np.ndarray | None) -> float | int | None:
+    value = None if column is None else column[0].item()
+    return None if value != value else value  # NaN is the absence of a radius
+
+
+def _check_same(asked: Hierarchy, found: Hierarchy) -> str:
+    if found.state == "removing":
+        raise InputError(f"{asked.id!r} is half removed; run `cfgraph rm {asked.id}` again to finish that")
+    if found.recipe_digest != asked.recipe_digest:
+        unlike = sorted(
+            key for key in asked.recipe.keys() | found.recipe.keys() if asked.recipe.get(key) != found.recipe.get(key)
+        )
+        raise InputError(
+            f"the id {asked.id!r} is taken by a hierarchy of another recipe (they differ in {', '.join(unlike)}); "
+            f"choose another id, or remove it with `cfgraph rm {asked.id}`"
+        )
+    return found.state

@@ -1,0 +1,89 @@
+"""Opening: the server behind a URL, and the schema that a database of cfgraph has."""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from cfgraph.errors import InputError, StoreRefusedError, StoreUnavailableError
+from cfgraph.settings import Settings
+from cfgraph.store.graph import Graph
+
+if TYPE_CHECKING:
+    from cfgraph.server.local import Connection
+
+
+SCHEMA_VERSION = 2  # 2: data points
+SCHEMA_OPERATIONS = (
+    "create_frontier_index",  # built in the background, beside the next one, where there are cells already
+    "create_cell_constraint",
+    "create_lease_constraint",
+    "create_point_constraint",
+    "create_schema_constraint",
+    "await_indexes",
+)
+SERVER_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
+HOST_AND_PORT = re.compile(r"(\[[^\s/?#\\]+\]|[^\s/?#\\\[\]:]+)(:[0-9]+)?/?")
+
+
+def connect(url: str, *, settings: Settings, say: Callable[[str], None]) -> Graph:
+    """A connection to the server behind a store URL; a local one is started where it does not run."""
+    if url == "local" or url.startswith("local:"):
+        from cfgraph.server.local import LocalServer
+
+        server = LocalServer.of_url(url, settings=settings, say=say)
+        try:
+            return connect_to(server.ensure())
+        except StoreUnavailableError:
+            if not server.await_end():
+                raise
+            return connect_to(server.ensure())  # the first was on its way out: killed, and not gone yet
+    _check_url(url)
+    if settings.password is None:
+        raise StoreRefusedError(f"{url} wants a password; set NEO4J_PASSWORD (and NEO4J_USERNAME, if it is not 'neo4j')")
+    return Graph.connect(
+        url, username=settings.username, password=settings.password.get_secret_value(), database=settings.database
+    )
+
+
+def connect_to(server: "Connection") -> Graph:
+    """A connection to a local server."""
+    password = server.password.get_secret_value()
+    return Graph.connect(server.uri, username=server.username, password=password, database=server.database)
+
+
+def _check_url(url: str) -> None:
+    """Refuse what is no server's URL, without repeating a password that it may hold."""
+    expected = "expected a store URL such as local, local:DIR, bolt://HOST:7687 or neo4j+s://HOST"
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme != scheme.lower():
+        raise InputError(f"{expected}, in small letters: {scheme.lower()}://{rest if '@' not in rest else '...'}")
+    if "@" in url:
+        raise InputError(f"{expected}; user name and password do not belong in it: use NEO4J_USERNAME and NEO4J_PASSWORD")
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in SERVER_SCHEMES and parts.hostname and (parts.port is None or parts.port):
+            if HOST_AND_PORT.fullmatch(url.removeprefix(f"{parts.scheme}://")):
+                return
+            expected += " with nothing behind host and port (NEO4J_DATABASE names a database)"
+    raise InputError(f"{expected}, got {url!r}")
+
+
+def ensure_schema(graph: Graph) -> None:
+    """Set up the schema where the database has none; refuse one that a newer cfgraph made."""
+    rows = graph.read("read_schema_version")
+    version = rows[0]["version"] if rows else 0
+    if isinstance(version, int) and version < SCHEMA_VERSION:
+        for operation in SCHEMA_OPERATIONS:
+            graph.create_schema(operation)
+        version = graph.write("write_schema_version", version=SCHEMA_VERSION)[0]["version"]
+    if not isinstance(version, int):
+        raise StoreRefusedError(
+            f"{graph.place} holds a Schema node named 'cfgraph' with version {version!r}, which cfgraph did not write; name "
+            "another database with NEO4J_DATABASE"
+        )
+    if version > SCHEMA_VERSION:
+        raise StoreRefusedError(
+            f"{graph.place} holds schema version {version}, and this cfgraph knows {SCHEMA_VERSION}; upgrade cfgraph"
+        )

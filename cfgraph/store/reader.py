@@ -1,0 +1,57 @@
+"""StoreReader: cells of a hierarchy in the graph, by address."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cfgraph.model.address import parse_address
+from cfgraph.model.cells import Cells
+from cfgraph.model.reader import Columns
+
+if TYPE_CHECKING:
+    from cfgraph.store.hierarchies import Counts, Hierarchies
+
+
+@dataclass(frozen=True)
+class StoreReader:
+    """A hierarchy in the graph; its depth and the number of its cells are counted once, when they are first asked for."""
+
+    store: "Hierarchies"
+    id: str
+
+    @cached_property
+    def _counts(self) -> "Counts":
+        return self.store.counts(self.id)
+
+    @property
+    def depth(self) -> int:
+        """The deepest level that holds a cell."""
+        return self._counts.depth
+
+    def count(self) -> int:
+        """How many cells there are."""
+        return self._counts.cells
+
+    def read(self, *, top: str, depth: int) -> Cells:
+        """The cells at and below ``top``, down to level ``depth``: by a range of keys where that is all of them."""
+        return self.store.read(self.id, top=top, depth=None if depth >= self.depth else depth)
+
+    def cells(self, addresses: Sequence[str]) -> Columns:
+        """The cells at some addresses: those that are there, in the order asked."""
+        found = self.store.read_at(self.id, addresses)
+        row_of = {address: row for row, address in enumerate(found["address"].tolist())}
+        order = [row_of[address] for address in addresses if address in row_of]
+        return {name: column[order] for name, column in found.items()}
+
+    def children(self, addresses: Sequence[str]) -> Columns:
+        """The children of the cells at some addresses, siblings in the order of their slots."""
+        found = self.store.read_children(self.id, addresses)
+        place = {address: row for row, address in enumerate(addresses)}
+        slots = [parse_address(address)[-1] for address in found["address"].tolist()]
+        above = [place[address.rpartition("/")[0] or "/"] for address in found["address"].tolist()]
+        order = np.lexsort((slots, above)) if above else np.empty(0, dtype=np.int64)
+        columns = {name: column[order] for name, column in found.items()}
+        return {**columns, "slot": np.array(slots, dtype=np.int32)[order]}

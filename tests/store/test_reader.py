@@ -1,0 +1,36 @@
+"""The reader of a hierarchy in the graph answers as that of the same cells in memory."""
+
+import numpy as np
+import pytest
+
+from cfgraph.metric.locate import locate_addresses
+from cfgraph.model.reader import CellsReader, Reader
+from cfgraph.sources import points
+
+
+@pytest.fixture
+def written(store, new_id):
+    hierarchy = points(id=new_id(), data=np.random.default_rng(5).normal(size=(70, 2)), arity=3, depth=4)
+    store.write(hierarchy)
+    return hierarchy
+
+
+def test_a_stores_reader_is_that_of_the_cells(store, written):
+    here, there = CellsReader(written.cells), store.reader(written.id)
+    assert isinstance(there, Reader)
+    assert (there.count(), there.depth) == (here.count(), here.depth)
+    addresses = [*written.cells.addresses[3:9], "/7/7", "/"]
+    for ask in ("cells", "children"):
+        mine, theirs = getattr(here, ask)(addresses), getattr(there, ask)(addresses)
+        for name in ("address", "center", "scale", "root_distance", "residual", "length", "state", "radius", "size"):
+            np.testing.assert_array_equal(theirs[name], mine[name], err_msg=f"{ask}, {name}")
+        assert len(getattr(there, ask)(["/7/7"])["address"]) == 0
+    whole = there.read(top="/1", depth=9)
+    np.testing.assert_array_equal(whole.center, here.read(top="/1", depth=9).center)
+
+
+def test_points_are_located_in_the_graph(store, written):
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    for beam in (1, 3):
+        expected = locate_addresses(CellsReader(written.cells), x, beam=beam)
+        assert locate_addresses(store.reader(written.id), x, beam=beam) == expected
