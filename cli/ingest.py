@@ -133,7 +133,7 @@ def parquet(context: Context, data: Path, id: str | None) -> None:
     Cells, links, points and the predictors that grew it come back, and `cfgraph show --digest` tells the same digest. The
     hierarchy that it predicts is linked where the store holds it. A field can be trained on and grown further.
     """
-    from cfgraph.formats.parquet import parquet as read
+    from cfgraph.formats.parquet import read_parquet as read
     from cfgraph.transfer.backup import ingest_parquet
 
     backup = read(data, id=id)
