@@ -1,0 +1,169 @@
+"""One small story in one process: every command once, and every operation of cypher/ once."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+import neo4j
+import networkx as nx
+import numpy as np
+import pytest
+from scipy.cluster.hierarchy import linkage
+
+from cfgraph import demo
+from cfgraph.cli import cfgraph
+from cfgraph.cli import run as run_here
+from cfgraph.sources.ifs import ifs
+from cfgraph.store.queries import load_queries
+
+# What a command does only where a worker is slow or given up, a database is new, or the store is another's.
+RARE = {
+    "claim_frontier": {
+        "id": "",
+        "since": None,
+        "blocks": [],
+        "most": 1,
+        "owner": "",
+        "token": "",
+        "milliseconds": 1,
+        "rate": 0,
+        "dead_owners": [],
+    },
+    "count_connections": {},
+    "count_nodes": {},
+    "create_cell_constraint": {},
+    "create_frontier_index": {},
+    "create_lease_constraint": {},
+    "create_point_constraint": {},
+    "create_schema_constraint": {},
+    "await_indexes": {},
+    "read_frontier_keys": {"keys": []},
+    "read_leases": {"id": ""},
+    "read_workers": {"id": ""},
+    "release_leases": {"leases": []},
+    "renew_leases": {"leases": [], "milliseconds": 1, "rate": 0},
+    "restore_empty_lists": {"id": ""},
+    "write_growth": {"id": "", "predictor": "", "growth": {}},
+    "write_schema_version": {"version": 0},
+}
+
+
+@pytest.fixture
+def operations(monkeypatch):
+    """The operations that this process runs from here on: the driver tells what passes through it."""
+    name_of = {query.statement: name for name, query in load_queries().items()}
+    seen = set()
+    for kind in (neo4j.Session, neo4j.ManagedTransaction):
+
+        def run(self, query, *arguments, pass_on=kind.run, **parameters):
+            seen.add(name_of.get(query))
+            return pass_on(self, query, *arguments, **parameters)
+
+        monkeypatch.setattr(kind, "run", run)
+    return seen
+
+
+@pytest.fixture
+def told(store_url, capfd, tmp_path, monkeypatch):
+    """Runs a command line in this process; what it printed on stdout. ``told.commands`` are the commands so far."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, code=0, store=store_url):
+        found = run_here(["--store", store, *map(str, words)])
+        out, err = capfd.readouterr()
+        assert found == code, err
+        run.commands.add(command_of(words))
+        return out
+
+    run.commands = set()
+    return run
+
+
+def command_of(words):
+    """The command that some words name: two words where the first is a group."""
+    commands = all_commands()
+    return next(name for name in (" ".join(map(str, words[:2])), words[0]) if name in commands)
+
+
+def all_commands():
+    """Every command by its words, those of groups too."""
+    context = click.Context(cfgraph)
+    found = {name: cfgraph.get_command(context, name) for name in cfgraph.list_commands(context)}
+    groups = {name: command for name, command in found.items() if isinstance(command, click.Group)}
+    return found.keys() - groups.keys() | {f"{name} {inner}" for name, group in groups.items() for inner in group.commands}
+
+
+def write_files():
+    """Small files of every kind that a source reads, in the folder that the test stands in."""
+    label = np.repeat([0, 1, 2], 4)
+    points = np.random.default_rng(0).normal(size=(12, 2)) + 10 * np.eye(3)[label, :2]
+    arrays = {"points": points, "labels": label, "Z": linkage(points, "ward"), "logits": 3 * np.eye(3)[label]}
+    for name, array in arrays.items():
+        np.save(f"{name}.npy", array)
+    Path("tree.nwk").write_text("((a:1,b:1):1,c:2);")
+    Path("edges.tsv").write_text("child\tparent\nb\ta\nc\ta\nd\tb\nd\tc\n")
+    nx.write_graphml(nx.DiGraph([("a", "b"), ("a", "c")]), "graph.graphml")
+
+
+def ingest_everything(told, new_id):
+    """A hierarchy from every source; their ids by source."""
+    write_files()
+    sources = {
+        "cfg": ["--depth", 2],
+        "ifs": ["koch", "--depth", 4],
+        "points": ["points.npy", "--depth", 2],
+        "logits": ["logits.npy", "--points"],
+        "linkage": ["Z.npy", "--points"],
+        "tree": ["tree.nwk"],
+        "edges": ["edges.tsv"],
+        "graph": ["graph.graphml"],
+    }
+    ids = {source: new_id(source) for source in [*sources, "parquet"]}
+    for source, words in sources.items():
+        told("ingest", source, *words, "--as", ids[source])
+    told("export", ids["edges"], "-o", "edges.parquet")
+    told("ingest", "parquet", "edges.parquet", "--as", ids["parquet"])
+    return ids
+
+
+def learn_and_grow(told, truth, rule, grown):
+    """Train, grow a copy, grow it on until it has so many cells, and look at all of it."""
+    told("train", truth, "--depth", 2, "--family", "recurrence", "--as", rule)
+    words = ["rollout", truth, "--predictor", rule, "--from-depth", 2, "--as", grown]
+    told(*words, "--cells", 200)
+    told("rollout", grown, "--predictor", rule, "--to-depth", 4)
+    assert json.loads(told("compare", truth, grown, "--format", "json"))["levels"][-1]["rolled_out"]["slot_accuracy"] == 1
+    told("verify", grown)
+    told("show", grown, "--digest")
+    told("show", rule)
+    told("plot", grown, "-o", "grown.png")
+
+
+def test_every_command_and_every_operation_runs(operations, told, new_id, store, store_url, tmp_path, monkeypatch):
+    local = store_url.startswith("local")
+    told("up", code=0 if local else 2)
+    told("status", code=0 if local else 2)
+    told("down", store=f"local:{tmp_path}/none")
+    ids = ingest_everything(told, new_id)
+    rule = new_id("rule")
+    learn_and_grow(told, ids["ifs"], rule, new_id("grown"))
+    told("evaluate", ids["linkage"], "--labels", "labels.npy")
+    told("compare", ids["linkage"], ids["logits"])
+    told("path", ids["edges"], "b", "d")
+    told("path", ids["ifs"], "/0/1", "/2")
+    told("export", ids["linkage"], "--format", "neo4j-admin", "-o", "admin")
+    told("ls")
+    told("query", "RETURN 1")
+    chapter = dataclasses.replace(
+        demo.CHAPTERS[0], id=new_id("demo"), depth=3, source=lambda id: ifs(id=id, maps="fern", depth=3)
+    )
+    monkeypatch.setattr(demo, "CHAPTERS", (chapter,))
+    told("demo", "--output", "pictures")
+    for id in (f"{chapter.id}-grown", f"{chapter.id}-rule", rule, ids["linkage"]):
+        told("rm", id)
+    for name, parameters in RARE.items():
+        given = [word for key, value in parameters.items() for word in ("-p", f"{key}={json.dumps(value)}")]
+        told("query", "--write", "--name", name, *given)
+    assert all_commands() - told.commands == set()
+    assert load_queries().keys() - operations == set()
