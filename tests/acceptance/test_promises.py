@@ -13,12 +13,13 @@ from cfgraph.predictors import BASELINES
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
 from cfgraph.sources.points import points
+from tests.trained import train_once
 
 
 def learn_and_compare(truth, *, depth, family="auto", seed=0):
     """Train on a prefix, roll out in memory to the truth's depth, compare."""
     prefix = truth.with_cells(truth.cells.prefix(depth))
-    trained = train(prefix, id="rule", depth=depth, family=family, seed=seed)
+    trained = train_once(truth, depth=depth, family=family, seed=seed)
     options = {"arity": truth.arity, "scale_factor": truth.scale_factor, "depth": truth.cells.depth}
     grown = grow(prefix.cells, rule=trained.load().predict, **options)
     return trained, compare_cells(truth, grown, trained=trained)

@@ -19,6 +19,7 @@ from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
 from cfgraph.sources.points import points
 from tests.grown import grown_hierarchy
+from tests.trained import train_once
 
 QUICK = NetworkOptions(width=8, hidden=2, steps=30, polish=10)  # for what does not depend on how well networks do
 
@@ -126,7 +127,7 @@ def test_recurrence_on_noisy_maps_is_taken_and_not_flagged():
 def test_koch_flags_the_network_that_sees_the_center_alone():
     pytest.importorskip("torch")
     truth = ifs(id="koch", maps="koch", depth=8)
-    trained = train(truth, id="rule", depth=5, family="mlp")
+    trained = train_once(truth, depth=5, family="mlp")
     assert trained.flagged
     assert any("FLAGGED: mlp is no better than the baseline" in warning for warning in trained.warnings)
     assert set(trained.validation) == {*BASELINES, "mlp"}
@@ -135,7 +136,7 @@ def test_koch_flags_the_network_that_sees_the_center_alone():
 def test_koch_slots_are_right_with_context():
     pytest.importorskip("torch")
     truth = ifs(id="koch", maps="koch", depth=8)
-    trained = train(truth, id="rule", depth=5, family="mlp-context", seed=1)
+    trained = train_once(truth, depth=5, family="mlp-context", seed=1)
     assert not trained.flagged
     predictor, grown = trained.load(), truth.with_cells(roll_out(trained, truth))
     for (parents, tuples), (_, own) in zip(unseen(truth, depth=5), unseen(grown, depth=5), strict=True):
@@ -146,7 +147,7 @@ def test_koch_slots_are_right_with_context():
 def test_on_a_smooth_generator_the_network_beats_nearest():
     pytest.importorskip("torch")
     truth = cfg(id="smooth", depth=8, seed=2)
-    trained = train(truth, id="rule", depth=5)
+    trained = train_once(truth, depth=5)
     assert (trained.family, trained.flagged) == ("mlp", False)
     nearest = train(truth, id="other", depth=5, family="nearest")
     pairs = zip(teacher_forced(trained.load(), truth, depth=5), teacher_forced(nearest.load(), truth, depth=5), strict=True)
