@@ -8,17 +8,20 @@ export CFGRAPH_ENV_FILE =
 LTS := $(patsubst cfgraph/server/jars/neo4j-%.txt,%,$(lastword $(wildcard cfgraph/server/jars/neo4j-5.26.*.txt)))
 LTS_TESTS := tests/store tests/cli tests/acceptance/test_promises.py
 
-.PHONY: demo test test-lts faults bench lint docs install clean
+.PHONY: help install demo test test-all test-lts faults bench lint docs clean
 .DEFAULT_GOAL := help
 
 help:
+	@echo "make install   cfgraph and what its tests need, into .venv"
 	@echo "make demo      the whole story on examples, with pictures in demo-output/"
-	@echo "make test      every test, against a real local Neo4j"
+	@echo "make test      the quick ring of the tests, against a real local Neo4j: minutes"
+	@echo "make test-all  every test: servers of their own, full-size networks, the faults in their short form; half an hour"
 	@echo "make test-lts  what touches the graph, against Neo4j $(LTS)"
 	@echo "make faults    workers, servers and connections killed, hundreds of times; writes docs/reliability.md (SEED=123 repeats)"
 	@echo "make bench     the benchmarks, as ratios; writes docs/benchmarks.md"
 	@echo "make lint      the linters"
 	@echo "make docs      write docs/cli.md anew from the commands"
+	@echo "make clean     remove what these made"
 
 install: .venv/.installed
 
@@ -37,6 +40,9 @@ demo: install
 	 $(BIN)/cfgraph --store local:.demo down > /dev/null; exit $$code
 
 test: install
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: install
 	@$(BIN)/python -m pytest
 
 test-lts: install .java21/.installed

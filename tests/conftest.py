@@ -29,6 +29,7 @@ if os.environ.get("CFGRAPH_TYPECHECK", "1") == "1":
     install_import_hook([f"cfgraph.{name}" for name in CHECKED], "tests.shapes.check")  # shapes are checked
 
 SERVERS = ("CFGRAPH_HEAP", "CFGRAPH_JAVA", "CFGRAPH_MAVEN_URL", "CFGRAPH_NEO4J_VERSION")  # which local server is tested
+SLOW_SECONDS = 1800  # the time limit of a slow test; pyproject.toml has that of the others
 PLACE = "CFGRAPH_TEST_PLACE"  # where the local server of this test run lives; worker processes inherit it
 
 
@@ -38,6 +39,16 @@ def pytest_configure(config):
         os.environ[PLACE] = tempfile.mkdtemp(prefix="cfgraph-tests-")
         os.environ.setdefault("CFGRAPH_FAULTS_SEED", str(random.SystemRandom().randrange(10**6)))
     os.environ["CFGRAPH_ENV_FILE"] = ""  # a developer's .env is none of the tests' business
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Slow tests have more time; files with slow tests come first, so that no long one is left over for one core alone."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(0 if os.environ.get("CFGRAPH_FAULTS") == "full" else SLOW_SECONDS))
+    heavy = {item.path for item in items if item.get_closest_marker("slow") or "store" in item.fixturenames}
+    items.sort(key=lambda item: item.path not in heavy)
 
 
 def pytest_report_header(config):

@@ -25,6 +25,7 @@ def learn_and_compare(truth, *, depth, family="auto", seed=0):
     return trained, compare_cells(truth, grown, trained=trained)
 
 
+@pytest.mark.slow("eight levels of five systems, through real commands")
 @pytest.mark.parametrize(("name", "depth"), [("koch", 8), ("levy", 8), ("dragon", 8), ("fern", 8), ("sierpinski", 8)])
 def test_an_affine_system_comes_back_from_two_levels_through_the_graph(run, store, new_id, tmp_path, name, depth):
     truth, rule, grown = new_id(name), new_id("rule"), new_id("grown")
@@ -61,6 +62,7 @@ def test_a_random_affine_system_comes_back_from_two_levels(seed):
     np.testing.assert_allclose([one["matrix"] for one in found], matrices, atol=1e-9)
 
 
+@pytest.mark.slow("trains full-size networks")
 @pytest.mark.parametrize(("name", "depth"), [("koch", 2), ("fern", 2), ("levy", 3), ("dragon", 3)])
 def test_auto_takes_the_recurrence_where_it_can_know(name, depth):
     truth = ifs(id=name, maps=name, depth=depth)
@@ -74,6 +76,7 @@ def test_auto_says_that_it_cannot_know(name):
     assert any("--family recurrence" in warning for warning in trained.warnings)
 
 
+@pytest.mark.slow("trains full-size networks")
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("depth", [2, 3, 4])
 def test_auto_never_takes_the_recurrence_for_a_smooth_generator(seed, depth):
@@ -81,6 +84,7 @@ def test_auto_never_takes_the_recurrence_for_a_smooth_generator(seed, depth):
     assert train(truth, id="rule", depth=depth).family != "recurrence"
 
 
+@pytest.mark.slow("trains full-size networks")
 @pytest.mark.parametrize("seed", range(3))
 def test_koch_from_five_levels_wants_context(seed):
     truth = ifs(id="koch", maps="koch", depth=8)
@@ -94,6 +98,7 @@ def test_koch_from_five_levels_wants_context(seed):
         assert level.teacher_forced.slot_accuracy >= 0.99
 
 
+@pytest.mark.slow("trains full-size networks")
 @pytest.mark.parametrize("seed", [0, 5])
 def test_the_network_beats_nearest_on_a_smooth_generator_and_keeps_below_its_certificate(seed):
     truth = cfg(id="smooth", arity=4, dimension=2, scale_factor=0.5, depth=9, seed=seed)
@@ -104,6 +109,7 @@ def test_the_network_beats_nearest_on_a_smooth_generator_and_keeps_below_its_cer
         assert level.rolled_out.max_center_error <= level.certificate
 
 
+@pytest.mark.slow("trains full-size networks")
 @pytest.mark.parametrize("seed", range(3))
 def test_auto_is_near_the_best_baseline_on_digits(seed):
     from sklearn.datasets import load_digits

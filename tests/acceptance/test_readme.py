@@ -43,6 +43,7 @@ def clean(store):
     clear()
 
 
+@pytest.mark.slow("some thirty commands, each a process of its own")
 def test_the_shell_commands_run(run, clean, tmp_path):
     np.save(tmp_path / "images.npy", np.random.default_rng(0).normal(size=(400, 12)))
     block = next(block for block in re.findall(r"^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL) if "pip install" in block)
@@ -54,6 +55,7 @@ def test_the_shell_commands_run(run, clean, tmp_path):
     assert {"koch.png", "koch.graphml"} <= {file.name for file in tmp_path.iterdir()}
 
 
+@pytest.mark.slow("some twenty commands, each a process of its own")
 def test_the_commands_for_what_people_have_run(run, clean, tmp_path):
     make_inputs(tmp_path)
     block = next(b for b in re.findall(r"^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL) if "ingest logits" in b)

@@ -82,6 +82,7 @@ def test_evaluate(run, clusters, tmp_path):
     assert "expected a label for each of the 30 data points" in wrong.stderr
 
 
+@pytest.mark.slow("a dozen commands, each a process of its own")
 def test_compare_by_name(run, clusters, ontology, new_id, tmp_path):
     words = ["compare", clusters, clusters, "--embeddings", tmp_path / "points.npy"]
     found = json.loads(run(*words, "--format", "json").stdout)
@@ -105,6 +106,7 @@ def test_what_needs_a_field_says_so(run, ontology):
         assert "was imported" in run(*words, code=2).stderr
 
 
+@pytest.mark.slow("a dozen commands, each a process of its own")
 def test_trees_logits_and_graphs(run, new_id, tmp_path):
     (tmp_path / "t.nwk").write_text("((a:1,b:2)ab:3,(c:1,d:1.5)cd:2)root;")
     run("ingest", "tree", tmp_path / "t.nwk", "--as", (tree := new_id()))

@@ -58,6 +58,7 @@ def test_depths_are_refused_with_the_number_of_cells(run):
     assert "10^24 cells" in refusal(run, "ingest", "ifs", "koch", "--depth", 40, "--as", "refused")
 
 
+@pytest.mark.slow("a command for every refusal, each a process of its own")
 def test_what_the_store_holds_is_kept(run, store, new_id):
     mine, other = grown_hierarchy(new_id("mine"), arity=3, depth=3), grown_hierarchy(new_id("other"), arity=2, depth=3)
     rule = new_id("rule")

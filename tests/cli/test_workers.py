@@ -53,6 +53,7 @@ def test_the_log_is_a_line_a_block(run, new_id, story):
     assert all("block=/" in line and "cells=" in line and "worker=" in line for line in lines)
 
 
+@pytest.mark.slow("a growth long enough to look at")
 def test_show_tells_who_works_and_how_fast(store, run, new_id, story):
     copy = new_id("copy")
     process = run.start(*words(story, copy, to_depth=9), "--workers", 2)
@@ -75,6 +76,7 @@ def test_show_tells_who_works_and_how_fast(store, run, new_id, story):
     run("verify", copy)
 
 
+@pytest.mark.slow("two growths of 87,381 cells")
 def test_a_worker_killed_in_a_crew_is_told_and_its_block_taken_over(store, run, new_id, story):
     alone, copy = new_id("alone"), new_id("copy")
     run(*words(story, alone, to_depth=8))
@@ -99,6 +101,7 @@ def start_crew(store, run, story, copy):
     return process, psutil.Process(process.pid).children()
 
 
+@pytest.mark.slow("waits until a stopped worker is given up")
 def test_a_worker_that_is_stopped_does_not_keep_its_command_from_ending(store, run, new_id, story):
     copy = new_id("copy")
     process, workers = start_crew(store, run, story, copy)
@@ -138,6 +141,7 @@ def test_absurd_numbers_are_refused(store, run, new_id, story, options, told):
     assert copy not in {hierarchy.id for hierarchy in store.hierarchies()}
 
 
+@pytest.mark.slow("a growth long enough for another to come")
 def test_a_worker_with_another_target_is_refused(run, new_id, story):
     copy = new_id("copy")
     process = run.start(*words(story, copy, to_depth=9))

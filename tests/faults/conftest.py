@@ -38,7 +38,7 @@ COUNTS = {
 
 @pytest.fixture(scope="session")
 def counts():
-    """How many faults: a few in ``make test``, many in ``make faults``."""
+    """How many faults: a few in ``make test-all``, many in ``make faults``."""
     return COUNTS[os.environ.get(FULL) == "full"]
 
 

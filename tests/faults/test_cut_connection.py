@@ -11,6 +11,8 @@ from tests.faults.gang import Gang
 from tests.faults.ground import MANY_BLOCKS
 from tests.faults.proxy import Proxy
 
+pytestmark = pytest.mark.slow("the faults in their short form")
+
 WORKERS = 4
 KINDS = ("at a random moment", "before commit", "after commit")
 COMMITS_CUT = 0.1  # of all commits: before the server gets them, and as many after it has answered

@@ -4,10 +4,13 @@ import signal
 import time
 
 import psutil
+import pytest
 
 from tests.faults.gang import Gang
 from tests.faults.ground import MANY_BLOCKS
 from tests.processes import await_ended
+
+pytestmark = pytest.mark.slow("the faults in their short form")
 
 WORKERS = 4
 ORPHAN_SECONDS = 60  # some seconds are usual: a worker ends when what it has in flight is written

@@ -3,8 +3,12 @@
 import os
 import signal
 
+import pytest
+
 from tests.faults.gang import Gang
 from tests.faults.ground import MANY_BLOCKS, Ground
+
+pytestmark = pytest.mark.slow("the faults in their short form")
 
 
 def test_server_killed(own_server, own_store, counts, chance, finding, tmp_path):

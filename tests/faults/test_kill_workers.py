@@ -3,9 +3,12 @@
 import signal
 
 import psutil
+import pytest
 
 from tests.faults.gang import Gang
 from tests.faults.ground import MANY_BLOCKS
+
+pytestmark = pytest.mark.slow("the faults in their short form")
 
 WORKERS = 4
 

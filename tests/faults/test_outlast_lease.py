@@ -1,7 +1,11 @@
 """A lease shorter than a block takes."""
 
+import pytest
+
 from tests.faults.gang import Gang
 from tests.faults.ground import LARGE_BLOCKS
+
+pytestmark = pytest.mark.slow("the faults in their short form")
 
 LEASE_SECONDS = 0.3
 

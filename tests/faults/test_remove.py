@@ -2,10 +2,14 @@
 
 import subprocess
 
+import pytest
+
 from cfgraph.learning.train import train
 from cfgraph.store.verify import verify
 from tests.faults.gang import Gang
 from tests.faults.ground import CELLS, LASTING, PROGRAM
+
+pytestmark = pytest.mark.slow("the faults in their short form")
 
 WORKERS = 4
 

@@ -7,6 +7,8 @@ from cfgraph.store.writing import BlockWriter, Lease
 from tests.faults.gang import Gang
 from tests.faults.ground import LARGE_BLOCKS, MANY_BLOCKS
 
+pytestmark = pytest.mark.slow("the faults in their short form")
+
 STEAL = """MATCH (l:Lease) WHERE l.key >= $low AND l.key < $high
 WITH l, rand() AS chance ORDER BY chance LIMIT 1
 SET l.token = $token, l.owner = 'a thief elsewhere', l.until = timestamp() + 300 RETURN l.key"""

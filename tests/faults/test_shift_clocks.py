@@ -8,6 +8,8 @@ from tests.faults.clocks import shifted
 from tests.faults.gang import Gang
 from tests.faults.ground import MANY_BLOCKS
 
+pytestmark = pytest.mark.slow("the faults in their short form")
+
 HOURS = (-7, 0, 5, 30)
 
 

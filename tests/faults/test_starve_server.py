@@ -11,6 +11,8 @@ from cfgraph.store.verify import verify
 from tests.faults.gang import Gang
 from tests.faults.ground import LARGE_BLOCKS, Ground
 
+pytestmark = pytest.mark.slow("the faults in their short form")
+
 TRANSACTION_MEMORY = "4m"  # a block takes more
 DISK_BYTES = 2_000_000  # how far a file of the server's may grow: not far enough for what is left
 

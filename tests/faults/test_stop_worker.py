@@ -3,8 +3,12 @@
 import signal
 from dataclasses import dataclass
 
+import pytest
+
 from tests.faults.gang import Gang
 from tests.faults.ground import LARGE_BLOCKS
+
+pytestmark = pytest.mark.slow("the faults in their short form")
 
 LEASE_SECONDS = 2.0
 TAKEN_OVER_SECONDS = 2.0  # after a lease's end, at most

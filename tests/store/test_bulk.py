@@ -135,6 +135,7 @@ def grow_further(store: Store, identifier: str) -> None:
     assert verify(store, identifier).clean
 
 
+@pytest.mark.slow("imports into a server of its own, again and again")
 def test_the_command_line(used, store, new_id):
     expected = new_id()
     store.write(ifs(id=expected, maps="koch", depth=4))
@@ -191,6 +192,7 @@ def admin_of(place: Place) -> psutil.Process | None:
         return None
 
 
+@pytest.mark.slow("four imports into a server of its own, three of them killed")
 def test_killed_at_any_moment_the_store_is_empty_or_whole(place, store, new_id):
     expected = new_id()
     store.write(cfg(id=expected, depth=DEPTH))
@@ -219,6 +221,7 @@ def test_killed_at_any_moment_the_store_is_empty_or_whole(place, store, new_id):
         assert verify(whole, "it").clean
 
 
+@pytest.mark.slow("a server of its own, started three times")
 def test_done_and_killed_is_whole(place):
     """From the mark on, whoever starts the server finishes the import."""
     source = cfg_field(id="it", depth=4)
@@ -237,6 +240,7 @@ def test_done_and_killed_is_whole(place):
     assert not staging.directory.exists()
 
 
+@pytest.mark.slow("two imports into a server of its own, both ended by force")
 def test_neo4j_admin_killed_and_a_signal_to_us(place):
     process = begin(place)
     wait_for(lambda: admin_of(place), process)
@@ -254,6 +258,7 @@ def test_neo4j_admin_killed_and_a_signal_to_us(place):
     assert place.count() == 0
 
 
+@pytest.mark.slow("larger imports, until a file is too large")
 @pytest.mark.parametrize(("depth", "kilobytes"), [(8, 1000), (7, 3000)])  # a file of ours, a file of neo4j-admin's
 def test_a_full_disk(place, depth, kilobytes):
     limited = ["bash", "-c", f'ulimit -f {kilobytes}; exec "$@"', "bash", place.run.program]
@@ -278,6 +283,7 @@ def import_as_told(folder: Path, place: Place) -> None:
     assert process.wait() == 0, launcher.home.console_log.read_text()
 
 
+@pytest.mark.slow("a server of its own")
 def test_export_and_import_of_a_grown_hierarchy(run, store, new_id, place, tmp_path):
     """Grown in place: with the predictor and its GROWN_BY it verifies clean, and grows on."""
     identifier, rule = new_id(), new_id("rule")
@@ -297,6 +303,7 @@ def test_export_and_import_of_a_grown_hierarchy(run, store, new_id, place, tmp_p
         assert rollout(found, identifier, predictor=rule, stop=Stop(depth=5)).grown == 4**5
 
 
+@pytest.mark.slow("a server of its own")
 def test_export_and_import_of_strange_texts_leaves_and_second_parents(store, new_id, place, tmp_path):
     identifier = new_id("a, 'b' \"c\"; é\N{SNOWMAN} \\ $x")
     notes = ("one; two", 'a "quoted" | one', "two\nlines, \\n and all", "")
@@ -334,6 +341,7 @@ def flat_hierarchy(identifier: str) -> Hierarchy:
     return source.replace(dimension=0, cells=cells, residual_bound=0.0)
 
 
+@pytest.mark.slow("a server of its own")
 def test_export_and_import_without_dimensions(store, new_id, place, tmp_path):
     identifier = new_id("7")
     store.write(flat_hierarchy(identifier))
@@ -347,6 +355,7 @@ def test_export_and_import_without_dimensions(store, new_id, place, tmp_path):
         assert kinds == [[[], []], [[], []]]
 
 
+@pytest.mark.slow("a server of its own")
 @pytest.mark.parametrize("make", [make_dag, make_metric_dag])
 def test_export_and_import_of_what_is_imported(make, store, new_id, place, tmp_path):
     """Properties of every kind, links, points, several roots; what is no one kind is refused."""
@@ -398,6 +407,7 @@ def test_export_refuses(run, store, new_id, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "full"]
 
 
+@pytest.mark.slow("stops and starts a server of its own")
 def test_a_java_that_cannot_import_leaves_nothing(used):
     """neo4j-admin fails by itself: its reason is told, and the next try works."""
     with pytest.raises(LocalServerError, match="neo4j-admin"):

@@ -98,12 +98,14 @@ def test_own_columns_of_every_kind(store, new_id):
     assert found.own == ("height", "kind", "name", "rank", "sure")
 
 
+@pytest.mark.slow("30,000 children of one parent")
 @pytest.mark.parametrize("count", [1, 2, 30_000])
 def test_a_star(store, new_id, count):
     parent, child = np.zeros(count, dtype=np.int64), np.arange(1, count + 1)
     back(store, make(new_id(), count=count + 1, parent=parent, child=child, names=None))
 
 
+@pytest.mark.slow("thousands of levels")
 def test_a_chain(store, new_id):
     hierarchy = make(new_id(), count=3_001, parent=np.arange(3_000), child=np.arange(1, 3_001), names=None)
     assert back(store, hierarchy).cells.depth == 3_000

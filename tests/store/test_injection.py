@@ -161,6 +161,7 @@ def test_names_in_files_are_kept_as_text_in_the_recipe(store, named, neighbours,
     assert neighbours() == before
 
 
+@pytest.mark.slow("a command for every text, each a process of its own")
 def test_the_command_line_hands_texts_on_as_they_are(run, store, named, neighbours):
     before, text = neighbours(), "'}) DETACH DELETE n \\' ` $x {y} é"
     found = run("query", "RETURN $x AS x", "-p", f"x={text}", "--format", "json").stdout

@@ -110,6 +110,7 @@ def processes_of(directory: Path) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.slow("a server of its own")
 class TestRunning:
     """What holds while a server runs."""
 
@@ -303,6 +304,7 @@ class TestWithoutServer:
         assert not processes_of(folder)
 
 
+@pytest.mark.slow("servers of their own, killed, cut short and started again")
 class TestRecovery:
     """Starts, ends and what may come between."""
 

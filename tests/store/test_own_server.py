@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.grown import grown_hierarchy
 from tests.servers import Server, serving
+
+pytestmark = pytest.mark.slow("a whole run of tests at a server of its own")
 
 HOUSE = Path(__file__).parents[2]
 

@@ -227,6 +227,7 @@ def test_rollout_stops_by_cells(store, new_id, grown, small_blocks, cells):
     assert store.digest(part.id) == store.digest(report.id)
 
 
+@pytest.mark.slow("waits until its time is over")
 def test_rollout_stops_by_time(store, new_id, grown, small_blocks):
     begin = time.monotonic()
     report = copy_of(store, grown, new_id("copy"), stop=Stop(seconds=1.0))

@@ -16,6 +16,8 @@ from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.store import Store
 
+pytestmark = pytest.mark.slow("a server of its own, and every command that starts, uses and stops it")
+
 
 class ProcessWatch:
     """Notes the command lines and environments of all processes; use it in a ``with``."""

@@ -17,7 +17,7 @@ from tests.grown import assert_same_cells, grown_hierarchy
 def test_a_write_survives_the_servers_death(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(graph_module, "RETRY_SECONDS", 1.0)
     server = LocalServer(tmp_path / "store", settings=load_settings())
-    hierarchy = grown_hierarchy("killed", arity=4, depth=8)
+    hierarchy = grown_hierarchy("killed", arity=4, depth=7)
     try:
         with Store.open(f"local:{tmp_path}/store") as store:
             process = server.status().pid
@@ -33,6 +33,7 @@ def test_a_write_survives_the_servers_death(tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow("a server of its own, killed and started twice")
 def test_a_server_that_was_killed_a_moment_ago_is_started_again(tmp_path):
     """Until the kernel has given its memory back it holds its lock and takes connections, and answers none."""
     server = LocalServer(tmp_path / "store", settings=load_settings())

@@ -20,6 +20,8 @@ from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
 from cfgraph.metric.path import find_path
 from cfgraph.server import home
+from cfgraph.server.local import LocalServer
+from cfgraph.settings import Settings
 from cfgraph.store import Store
 from cfgraph.store import graph as graph_module
 from cfgraph.store.verify import verify
@@ -63,12 +65,19 @@ def plain(seed, tmp_path_factory):
         yield server
 
 
+@pytest.mark.slow("a server of its own")
 def test_settings_of_compose_are_the_servers(plain: Server):
     with plain.open() as store:
         rows = dict(store.query("SHOW SETTINGS YIELD name, value")[1])
     wanted = {name: value for name, value in server_settings().items() if not name.startswith("internal.")}
     sizes = {"1g": "1.00GiB", "512m": "512.00MiB"}  # as the server prints them
     assert {name: rows[name] for name in wanted} == {name: sizes.get(value, value) for name, value in wanted.items()}
+
+
+@pytest.fixture
+def nobody(tmp_path) -> Server:
+    """What a user sets for a server that is not there: enough for what is refused before one is met."""
+    return Server(LocalServer(tmp_path / "store", settings=Settings(_env_file=None)), port=1, password="not-to-be-told")
 
 
 @pytest.fixture
@@ -84,6 +93,7 @@ def ids_at(server: Server, url: str, **others: object) -> list[str]:
         return [hierarchy.id for hierarchy in store.hierarchies()]
 
 
+@pytest.mark.slow("servers of their own")
 class TestCertificates:
     """What ``+s`` refuses, it refuses for a reason that is told; ``+ssc`` takes any certificate."""
 
@@ -127,6 +137,7 @@ class TestCertificates:
             plain.open(plain.url(scheme))
 
 
+@pytest.mark.slow("a server of its own, to lock users out of")
 class TestCredentials:
     """Every refusal is exit code 3, says which setting to look at, and repeats no password."""
 
@@ -162,6 +173,7 @@ class TestCredentials:
             )
 
 
+@pytest.mark.slow("servers of their own")
 class TestDatabases:
     """Databases that are not there, not ours, not writable, not online."""
 
@@ -255,42 +267,42 @@ class TestWhatIsNoServer:
     @pytest.mark.parametrize(
         "rest", ["/neo4j", "//", "?database=x", "/?x", "#x", "/#", "/neo4j?policy=eu#f", "/%2e", "\\x", " ", "\t"]
     )
-    def test_what_is_behind_the_host(self, plain, rest):
+    def test_what_is_behind_the_host(self, nobody, rest):
         for url in (f"bolt://127.0.0.1:1{rest}", f"neo4j+s://host{rest}"):
             with pytest.raises(InputError, match=r"expected a store URL .* got"):
-                plain.open(url)
+                nobody.open(url)
 
     @pytest.mark.parametrize("url", ["http://h", "bolt://", "bolt:h", "bolt://:1", "bolt://h:0", "bolt://h:99999", "nonsense"])
-    def test_what_is_no_url_of_a_server(self, plain, url):
+    def test_what_is_no_url_of_a_server(self, nobody, url):
         with pytest.raises(InputError, match=r"expected a store URL"):
-            plain.open(url)
+            nobody.open(url)
 
     @pytest.mark.parametrize("answer", [b"\0\0\0\0", b"\0\0\0\3", b"\0\0\4\4", b"SSH-2.0-OpenSSH_9.6\r\n"])
     @pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
-    def test_older_servers_and_other_protocols(self, plain, answer, scheme):
+    def test_older_servers_and_other_protocols(self, nobody, answer, scheme):
         with answering(answer) as port, pytest.raises(StoreRefusedError, match=r"does not speak as Neo4j 5\.26 or newer"):
-            plain.open(plain.url(scheme, port=port))
+            nobody.open(nobody.url(scheme, port=port))
 
-    def test_port_of_the_web(self, plain, monkeypatch):
+    def test_port_of_the_web(self, nobody, monkeypatch):
         monkeypatch.setattr(graph_module, "CONNECT_SECONDS", 1.0)
         web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
         threading.Thread(target=web.serve_forever, daemon=True).start()
         try:
             for scheme, told in (("bolt", "does not answer"), ("neo4j", "does not answer"), ("bolt+s", "does not speak TLS")):
                 with pytest.raises(StoreUnavailableError, match=told):
-                    plain.open(plain.url(scheme, port=web.server_port))
+                    nobody.open(nobody.url(scheme, port=web.server_port))
         finally:
             web.shutdown()
             web.server_close()
 
     @pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
-    def test_nobody_there(self, plain, scheme):
+    def test_nobody_there(self, nobody, scheme):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
             with pytest.raises(
                 StoreUnavailableError, match=r"refused.*; check that the server is up and the URL is right"
             ) as caught:
-                plain.open(plain.url(scheme, port=taken.getsockname()[1]))
+                nobody.open(nobody.url(scheme, port=taken.getsockname()[1]))
         assert ("bolt in place of neo4j" in str(caught.value)) == (scheme == "neo4j")
 
 

@@ -177,3 +177,22 @@ def test_commands_and_workers_load_no_data_frames():
     assert loaded(f"{left_out}\nimport cfgraph.store.graph, pandas, pyarrow") == "['pandas', 'pyarrow']"
     for file in ("cfgraph/growing/crew.py", "cli/__init__.py"):
         assert "leave_frames_out()" in (HOUSE / file).read_text()
+
+
+def test_slow_tests_say_why():
+    """Every use of the marker ``slow`` has one reason, in words."""
+    for file in (HOUSE / "tests").rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        uses = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node) == "pytest.mark.slow"]
+        calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        for use in uses:
+            reasons = calls[id(use)].args if id(use) in calls else []
+            told = [reason.value for reason in reasons if isinstance(reason, ast.Constant)]
+            assert [len(str(reason).split()) > 1 for reason in told] == [True], f"{file.name}:{use.lineno} gives no reason"
+
+
+def test_make_help_tells_every_target():
+    makefile = (HOUSE / "Makefile").read_text()
+    targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
+    assert set(re.findall(r'^\t@echo "make (\S+) ', makefile, re.MULTILINE)) == set(targets) - {"help"}
+    assert set(targets) <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))

@@ -124,6 +124,7 @@ def test_recurrence_on_noisy_maps_is_taken_and_not_flagged():
     assert 1e-6 < trained.validation["recurrence"] < 0.1
 
 
+@pytest.mark.slow("trains full-size networks")
 def test_koch_flags_the_network_that_sees_the_center_alone():
     pytest.importorskip("torch")
     truth = ifs(id="koch", maps="koch", depth=8)
@@ -133,6 +134,7 @@ def test_koch_flags_the_network_that_sees_the_center_alone():
     assert set(trained.validation) == {*BASELINES, "mlp"}
 
 
+@pytest.mark.slow("trains full-size networks")
 def test_koch_slots_are_right_with_context():
     pytest.importorskip("torch")
     truth = ifs(id="koch", maps="koch", depth=8)
@@ -144,6 +146,7 @@ def test_koch_slots_are_right_with_context():
         assert measure_tuples(own, tuples).slot_accuracy >= 0.99
 
 
+@pytest.mark.slow("trains full-size networks")
 def test_on_a_smooth_generator_the_network_beats_nearest():
     pytest.importorskip("torch")
     truth = cfg(id="smooth", depth=8, seed=2)

@@ -210,6 +210,7 @@ def test_every_shape_of_tree_can_be_drawn(tmp_path_factory, cells, form):
     assert picture(path).min() < 200
 
 
+@pytest.mark.slow("pictures of extremes")
 @pytest.mark.parametrize("form", DRAW)
 @pytest.mark.parametrize("parents", [[-1], CHAIN], ids=["root", "chain"])
 def test_extremes_can_be_drawn(form, parents, tmp_path):
