@@ -8,7 +8,7 @@ export CFGRAPH_ENV_FILE =
 LTS := $(patsubst cfgraph/server/jars/neo4j-%.txt,%,$(lastword $(wildcard cfgraph/server/jars/neo4j-5.26.*.txt)))
 LTS_TESTS := tests/store tests/cli tests/acceptance/test_promises.py
 
-.PHONY: help install demo test test-all test-lts faults bench lint docs clean
+.PHONY: help install demo test test-all test-lts faults bench lint coverage docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make faults    workers, servers and connections killed, hundreds of times; writes docs/reliability.md (SEED=123 repeats)"
 	@echo "make bench     the benchmarks, as ratios; writes docs/benchmarks.md"
 	@echo "make lint      the linters"
+	@echo "make coverage  how much the quick ring reaches of what every test reaches; 98 % are wanted (KEEP=slow: measured before)"
 	@echo "make docs      write docs/cli.md anew from the commands"
 	@echo "make clean     remove what these made"
 
@@ -64,8 +65,11 @@ lint: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
+coverage: install
+	@$(BIN)/python -m tests.coverage --folder .coverage-rings $(if $(KEEP),--keep $(KEEP))
+
 docs: install
 	@$(BIN)/python -m cfgraph.cli.reference > docs/cli.md
 
 clean:
-	rm -rf .venv .java21 .demo demo-output build dist *.egg-info
+	rm -rf .venv .java21 .demo .coverage-rings demo-output build dist *.egg-info
