@@ -46,7 +46,7 @@ class Cut:
             raise InputError(f"expected one of --clusters, --height and --level for a cut, got {given}")
 
     @property
-    def asked(self) -> dict[str, float]:
+    def asked(self) -> dict[str, int | float]:
         """The one that was given, by name."""
         return {name: value for name, value in vars(self).items() if value is not None}
 

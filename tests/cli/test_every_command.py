@@ -138,6 +138,10 @@ def learn_and_grow(told, truth, rule, grown):
     told("show", grown, "--digest")
     told("show", rule)
     told("plot", grown, "-o", "grown.png")
+    told("plot", grown, "--form", "tree", "--depth", 2, "-o", "tree.png")
+    told("export", rule, "-o", "maps.json")
+    for suffix in ("graphml", "gexf", "json", "dot", "nwk", "csv", "parquet"):
+        told("export", grown, "-o", f"grown.{suffix}")
 
 
 def test_every_command_and_every_operation_runs(operations, told, new_id, store, store_url, tmp_path, monkeypatch):
@@ -148,8 +152,11 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     ids = ingest_everything(told, new_id)
     rule = new_id("rule")
     learn_and_grow(told, ids["ifs"], rule, new_id("grown"))
-    told("evaluate", ids["linkage"], "--labels", "labels.npy")
-    told("compare", ids["linkage"], ids["logits"])
+    more = ["--embeddings", "points.npy", "--bootstrap", 2]
+    told("evaluate", ids["linkage"], "--labels", "labels.npy", *more, "--clusters", 3)
+    told("evaluate", ids["linkage"], "--labels", "labels.npy", *more, "--height", 5, "--format", "json")
+    told("compare", ids["linkage"], ids["linkage"], "--embeddings", "points.npy")
+    told("compare", ids["edges"], ids["parquet"])
     told("path", ids["edges"], "b", "d")
     told("path", ids["ifs"], "/0/1", "/2")
     told("export", ids["linkage"], "--format", "neo4j-admin", "-o", "admin")

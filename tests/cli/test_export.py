@@ -38,6 +38,7 @@ def test_export_depth_and_format(run, stored, tmp_path):
     assert list(graph) == stored.cells.prefix(1).addresses
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_path_is_networkx_shortest_path_on_the_export(run, store, stored, tmp_path):
     run("export", stored.id, "-o", tmp_path / "h.json")
     graph = nx.node_link_graph(json.loads((tmp_path / "h.json").read_text()), edges="edges").to_undirected()
@@ -48,6 +49,7 @@ def test_path_is_networkx_shortest_path_on_the_export(run, store, stored, tmp_pa
         assert out["distance"] == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_export_of_a_predictor_is_the_system_that_it_learned(run, store, new_id, tmp_path):
     """Levy's curve from three levels, written as maps, ingested again: the same cells."""
     true, rule, again = new_id("true"), new_id("rule"), new_id("again")
@@ -87,6 +89,7 @@ def test_export_refuses(run, stored, tmp_path, words, told):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow("a command for every suffix, each a process of its own")
 @pytest.mark.parametrize("words", [[], ["--depth", "2"]])
 @pytest.mark.parametrize("name", ["h.graphml", "h.gexf", "h.json", "h.dot", "h.gv", "h.nwk", "h.tre", "h.csv", "h.parquet"])
 def test_every_format_by_its_suffix(run, stored, tmp_path, name, words):
@@ -113,6 +116,7 @@ def test_a_folder_of_csv(run, stored, tmp_path):
     assert "is not empty" in done.stderr
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_parquet_and_back(run, store, stored, new_id, tmp_path):
     again = new_id("again")
     run("export", stored.id, "-o", tmp_path / "h.parquet")

@@ -30,6 +30,7 @@ def clusters(run, new_id, tmp_path):
     return name
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_an_ontology_is_verified_and_paths_go_by_name(run, ontology):
     run("verify", ontology)
     path = json.loads(run("path", ontology, "d", "e", "--format", "json").stdout)
@@ -68,6 +69,7 @@ def test_a_cycle_is_refused_and_shown(run, new_id, tmp_path):
     assert "holds no hierarchy" in run("show", name, code=2).stderr
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_evaluate(run, clusters, tmp_path):
     words = ["evaluate", clusters, "--labels", tmp_path / "label.npy", "--embeddings", tmp_path / "points.npy"]
     found = json.loads(run(*words, "--clusters", 3, "--bootstrap", 5, "--format", "json").stdout)

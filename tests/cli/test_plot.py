@@ -25,6 +25,7 @@ def test_plot_beside_another(run, stored, tmp_path):
     assert "the centers of" in (tmp_path / "h.svg").read_text()
 
 
+@pytest.mark.slow("several pictures, each by a process of its own")
 def test_plot_of_the_tree(run, stored, tmp_path):
     run("plot", stored, "--form", "tree", "--depth", 1, "-o", tmp_path / "h.svg")
     assert "Across: level." in (tmp_path / "h.svg").read_text()
@@ -32,6 +33,7 @@ def test_plot_of_the_tree(run, stored, tmp_path):
     assert "Downwards: level." in (tmp_path / "i.svg").read_text()
 
 
+@pytest.mark.slow("several pictures, each by a process of its own")
 def test_plot_of_an_ontology_tells_what_it_leaves_out(run, new_id, tmp_path):
     (tmp_path / "pets.tsv").write_text("child\tparent\ncat\tpet\ncat\tmammal\npet\tanimal\nmammal\tanimal\n")
     name = new_id()

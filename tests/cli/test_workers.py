@@ -154,6 +154,7 @@ def test_a_worker_with_another_target_is_refused(run, new_id, story):
     assert "is being grown by" in err
 
 
+@pytest.mark.slow("a growth long enough to lose its predictor")
 def test_a_predictor_removed_under_a_rollout_ends_it(store, run, new_id, story):
     truth, _ = story
     copy, rule = new_id("copy"), new_id("rule")
@@ -174,6 +175,7 @@ def test_a_predictor_removed_under_a_rollout_ends_it(store, run, new_id, story):
     run("verify", copy)
 
 
+@pytest.mark.slow("two growths of 21,840 cells")
 def test_a_lease_shorter_than_a_block_is_renewed(store, run, new_id, story):
     alone, copy = new_id("alone"), new_id("copy")
     run(*words(story, alone))

@@ -106,7 +106,12 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize("name", SOURCES)
+OTHERS = [
+    pytest.param(name, marks=pytest.mark.slow("another import into a server of its own")) for name in SOURCES if name != "cfg"
+]
+
+
+@pytest.mark.parametrize("name", ["cfg", *OTHERS])
 def test_bulk_is_an_ordinary_ingest(name, used, store, new_id):
     identifier = new_id('it, "quoted"')
     source = SOURCES[name](identifier)
@@ -382,6 +387,7 @@ def test_export_and_import_of_what_is_imported(make, store, new_id, place, tmp_p
         assert found.query(query, {"key": f"{identifier}/"})[1] == [[None]]
 
 
+@pytest.mark.slow("a command for every refusal, each a process of its own")
 def test_export_refuses(run, store, new_id, tmp_path):
     identifier = new_id()
     store.write(cfg(id=identifier, depth=2), then="growing")

@@ -75,6 +75,7 @@ def named(store, new_id):
             continue
 
 
+@pytest.mark.slow("a dozen ids, each written, grown, read and removed")
 @pytest.mark.parametrize("text", [text.replace("/", "∕") for text in EVIL])
 def test_ids_are_stored_letter_by_letter(store, named, neighbours, text):
     before = neighbours()

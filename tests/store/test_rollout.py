@@ -78,7 +78,10 @@ def test_rollout_in_place_grows_the_frontier(store, new_id, grown):
     assert verify(store, truth.id).clean
 
 
-@pytest.mark.parametrize("blocks", [0, 1, 2, 7, 30])
+MORE = [pytest.param(blocks, marks=pytest.mark.slow("the same at other blocks")) for blocks in (0, 1, 7, 30)]
+
+
+@pytest.mark.parametrize("blocks", [2, *MORE])
 def test_rollout_interrupted_between_blocks_goes_on(store, new_id, grown, small_blocks, blocks):
     whole = copy_of(store, grown, new_id("whole"))
     asked = iter(range(10**6))
