@@ -196,3 +196,22 @@ def test_make_help_tells_every_target():
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
     assert set(re.findall(r'^\t@echo "make (\S+) ', makefile, re.MULTILINE)) == set(targets) - {"help"}
     assert set(targets) <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+
+
+HANGING = """
+import threading
+
+def test_that_hangs():
+    threading.Thread(target=threading.Event().wait, args=[60], name="the other one", daemon=True).start()
+    threading.Event().wait(60)
+"""
+
+
+@pytest.mark.slow("a run of tests of its own, which waits for its end")
+def test_a_hang_names_itself(tmp_path):
+    (tmp_path / "test_hanging.py").write_text(HANGING)
+    words = ["-c", HOUSE / "pyproject.toml", "--rootdir", tmp_path, "-p", "no:cacheprovider", "-n0", "--timeout=1", tmp_path]
+    done = subprocess.run([sys.executable, "-m", "pytest", *map(str, words)], capture_output=True, text=True, timeout=120)
+    assert "Stack of the other one" in done.stdout
+    assert "Timeout (>1.0s)" in done.stdout
+    assert "1 failed" in done.stdout
