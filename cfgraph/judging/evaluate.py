@@ -76,7 +76,7 @@ class Evaluation:
     leaf_purity: float
     similarity: SimilarityCost | None
     cophenetic_correlation: float | None
-    cut: dict[str, float] | None
+    cut: dict[str, int | float] | None
     scores: ClusterScores | None
     intervals: dict[str, Interval]
 

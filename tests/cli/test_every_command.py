@@ -137,7 +137,7 @@ def learn_and_grow(told, truth, rule, grown):
     told("verify", grown)
     told("show", grown, "--digest")
     told("show", rule)
-    told("plot", grown, "-o", "grown.png")
+    told("plot", truth, "--beside", grown, "-o", "grown.png")
     told("plot", grown, "--form", "tree", "--depth", 2, "-o", "tree.png")
     told("export", rule, "-o", "maps.json")
     for suffix in ("graphml", "gexf", "json", "dot", "nwk", "csv", "parquet"):

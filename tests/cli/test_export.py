@@ -157,6 +157,7 @@ def test_places_that_cannot_be_written(run, stored, tmp_path):
     assert "make it first" in json.loads(told)["message"]
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_the_upper_levels_of_a_linkage_are_one(run, new_id, tmp_path):
     Z = linkage(np.random.default_rng(0).normal(size=(9, 2)), "ward")
     np.save(tmp_path / "Z.npy", Z)

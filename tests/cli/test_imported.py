@@ -40,6 +40,7 @@ def test_an_ontology_is_verified_and_paths_go_by_name(run, ontology):
     assert "is called 'nobody'" in run("path", ontology, "d", "nobody", code=2).stderr
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_names_may_begin_with_a_slash(run, new_id, tmp_path):
     (tmp_path / "o.tsv").write_text("child\tparent\n/m/1\t/m/0\n/m/2\t/m/0\n")
     run("ingest", "edges", tmp_path / "o.tsv", "--as", (name := new_id()))
@@ -47,6 +48,7 @@ def test_names_may_begin_with_a_slash(run, new_id, tmp_path):
     assert "is called '/m/3'" in run("path", name, "/m/1", "/m/3", code=2).stderr
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_a_name_of_several_cells_is_no_address(run, new_id, tmp_path):
     (tmp_path / "t.nwk").write_text("((a,b)95,(c,d)95)root;")
     run("ingest", "tree", tmp_path / "t.nwk", "--as", (name := new_id()))
@@ -103,6 +105,7 @@ def test_compare_by_name(run, clusters, ontology, new_id, tmp_path):
         assert told in run("compare", ontology, other, *words, code=2).stderr
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_what_needs_a_field_says_so(run, ontology):
     for words in (["train", ontology, "--depth", 1, "--as", "x"], ["compare", ontology, ontology, "--by", "address"]):
         assert "was imported" in run(*words, code=2).stderr
@@ -135,6 +138,7 @@ def test_trees_logits_and_graphs(run, new_id, tmp_path):
     assert "line 2, column 1" in run("ingest", "tree", tmp_path / "names.txt", "--as", new_id(), code=2).stderr
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_deep_trees_are_refused_with_what_helps(run, new_id, tmp_path):
     points = 4_500
     Z = np.array([[row + points - 1 if row else 0, row + 1, row + 1.0, row + 2] for row in range(points - 1)])

@@ -43,6 +43,7 @@ def test_ingest_cfg(run, store, new_id):
     check_stored(store, name, cfg(id=name, arity=3, dimension=3, scale_factor=0.4, depth=3, seed=7))
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_ingest_ifs_from_a_file_and_by_name(run, store, new_id, maps_file):
     from_file, by_name, by_option = new_id("file"), new_id("name"), new_id("option")
     told = run("ingest", "ifs", maps_file, "--as", from_file, "--depth", 4, "--root-center", "0.5,-1", "--scale-factor", 0.6)
@@ -54,6 +55,7 @@ def test_ingest_ifs_from_a_file_and_by_name(run, store, new_id, maps_file):
         check_stored(store, name, ifs(id=name, maps="koch", depth=3))
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_ingest_points(run, store, new_id, points_file):
     name = new_id()
     told = run("ingest", "points", points_file, "--key", "x", "--as", name, "--depth", 4, "--pca", 2, "--minimum-size", 5)
@@ -65,6 +67,7 @@ def test_ingest_points(run, store, new_id, points_file):
     np.testing.assert_array_equal(stored.radius, expected.cells.radius)
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_the_same_again_is_done_and_another_recipe_is_refused(run, new_id):
     name = new_id()
     run("ingest", "ifs", "koch", "--as", name, "--depth", 2)

@@ -20,6 +20,7 @@ def test_plot_draws_a_picture(run, stored, tmp_path):
     assert (tmp_path / "h.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow("several commands, each a process of its own")
 def test_plot_beside_another(run, stored, tmp_path):
     run("plot", stored, "--beside", stored, "--level", 1, "-o", tmp_path / "h.svg")
     assert "the centers of" in (tmp_path / "h.svg").read_text()
