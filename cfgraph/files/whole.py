@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,6 +97,12 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def spool_beside(path: str | Path) -> BinaryIO:
+    """A file without a name for what has to wait, on the disk that ``path`` will lie on; it is gone when it is closed."""
+    path = Path(path)
+    return tempfile.TemporaryFile(dir=None if _is_stream(path) else Path(os.path.realpath(path)).parent)
 
 
 def check_folder(path: str | Path) -> Path:

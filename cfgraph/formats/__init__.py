@@ -67,7 +67,6 @@ SUFFIXES = {
     **{"npy": "linkage", "linkage": "linkage"},
 }
 FORMATS = ("graphml", "gexf", "node-link", "dot", "newick", "linkage", "csv", "parquet", "maps", "json")
-_OF_GRAPHS = {"graphml": "graphml", "gexf": "gexf", "node-link": "node_link", "json": "node_link"}  # made from networkx's
 
 
 def __getattr__(name: str) -> Any:
@@ -100,11 +99,8 @@ def export_hierarchy(hierarchy: "HierarchyWithCells", path: str | Path, *, forma
 
 
 def _writer(chosen: str) -> Callable[["HierarchyWithCells", str | Path], None]:
-    name = f"write_{_OF_GRAPHS.get(chosen, chosen)}"
-    write = getattr(import_module(__name__), name)
-    if chosen not in _OF_GRAPHS:
-        return write
-    return lambda hierarchy, path: write(to_networkx(hierarchy), path)
+    name = "node_link" if chosen in ("json", "node-link") else chosen
+    return getattr(import_module(__name__), f"write_{name}")
 
 
 def export_predictor(trained: "TrainedPredictor", path: str | Path, *, format: str | None = None) -> None:

@@ -4,28 +4,79 @@ GraphML has numbers, booleans and text, but no lists. So what is a list or an ob
 ``residual``, ``recipe``, ...) is written as *JSON text* (cfgraph/formats/plain.py), and :func:`read_graphml` turns it back.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cfgraph.files.whole import whole_file
-from cfgraph.formats.plain import JSON_TEXT, plain_graph, restore_graph
+from cfgraph.formats.elements import KIND_OF_TYPE, Batch, Columns, Elements
+from cfgraph.formats.plain import JSON_TEXT, restore_graph, to_plain
+from cfgraph.formats.xml import DECLARATION, TYPES, element_texts, encoded, quoted, value_texts
 
 if TYPE_CHECKING:
     import networkx as nx
 
+    from cfgraph.model.hierarchy import Hierarchy
+
 __all__ = ["JSON_TEXT", "read_graphml", "restore_graphml", "write_graphml"]
 
 HIERARCHY = "hierarchy"  # GraphML keeps "id" for its own use, so the hierarchy's id gets this name
+_NAMESPACE = "http://graphml.graphdrawing.org/xmlns"
+_OPENING = (
+    f'<graphml xmlns="{_NAMESPACE}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+    f'xsi:schemaLocation="{_NAMESPACE} {_NAMESPACE}/1.0/graphml.xsd">\n'
+)
+Keys = Mapping[str, tuple[str, str]]  # of each attribute its key's id, and its kind
 
 
-def write_graphml(graph: "nx.DiGraph", path: str | Path) -> None:
-    """Write the graph as GraphML, its lists and objects as JSON text, which the attribute ``json_text`` lists."""
-    import networkx as nx
+def write_graphml(graph: "nx.DiGraph | Hierarchy | Elements", path: str | Path) -> None:
+    """Write a graph as GraphML, its lists and objects as JSON text, which the attribute ``json_text`` lists.
 
-    plain = plain_graph(graph)
-    plain.graph = {HIERARCHY if name == "id" else name: value for name, value in plain.graph.items()}
+    Batch by batch: memory does not grow with what :class:`~cfgraph.formats.elements.Elements` go through.
+    """
     with whole_file(path) as file:
-        nx.write_graphml_xml(plain, file)  # not write_graphml: its bytes depend on whether lxml is installed
+        for pieces in _pieces(to_plain(graph)):
+            file.write(encoded(pieces))
+
+
+def _pieces(elements: Elements) -> Iterator[Iterator[str] | list[str]]:
+    """The file, some lines at a time: first which attributes there are, then the graph's own, then nodes and edges."""
+    graph = {HIERARCHY if name == "id" else name: [value] for name, value in elements.graph.items()}
+    kinds = {
+        "graph": {name: KIND_OF_TYPE[type(value)] for name, (value,) in graph.items()},
+        "node": elements.node_kinds,
+        "edge": elements.edge_kinds,
+    }
+    keys, count = dict[str, Keys](), 0
+    for scope, names in kinds.items():
+        keys[scope] = {name: (f"d{count + place}", kind) for place, (name, kind) in enumerate(names.items())}
+        count += len(names)
+    yield [DECLARATION, _OPENING, *(line for scope in keys for line in _declarations(scope, keys[scope]))]
+    yield _filled(['  <graph edgedefault="directed">\n'], graph, keys=keys["graph"], closing="", indent="    ")
+    for batch in elements.batches:
+        yield from _batch_pieces(batch, keys)
+    yield ["  </graph>\n</graphml>\n"]
+
+
+def _declarations(scope: str, keys: Keys) -> Iterator[str]:
+    for name, (key, kind) in keys.items():
+        yield f'  <key id="{key}" for="{scope}" attr.name="{quoted(name)}" attr.type="{TYPES[kind]}" />\n'
+
+
+def _batch_pieces(batch: Batch, keys: Mapping[str, Keys]) -> Iterator[Iterator[str]]:
+    nodes = (f'    <node id="{quoted(node)}">\n' for node in batch.nodes)
+    yield _filled(nodes, batch.of_nodes, keys=keys["node"], closing="    </node>\n")
+    ends = zip(map(quoted, batch.sources), map(quoted, batch.targets), strict=True)
+    edges = (f'    <edge source="{source}" target="{target}">\n' for source, target in ends)
+    yield _filled(edges, batch.of_edges, keys=keys["edge"], closing="    </edge>\n")
+
+
+def _filled(
+    openings: Iterator[str] | list[str], columns: Columns, *, keys: Keys, closing: str, indent: str = "      "
+) -> Iterator[str]:
+    texts = {name: value_texts(column, kind=keys[name][1]) for name, column in columns.items()}
+    around = {name: (f'{indent}<data key="{keys[name][0]}">', "</data>\n") for name in columns}
+    return element_texts(openings, texts, around=around, closing=closing)
 
 
 def read_graphml(path: str | Path) -> "nx.DiGraph":

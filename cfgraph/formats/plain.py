@@ -7,10 +7,25 @@ was, is written as *JSON text*: ``"[0.5, -1.25]"``. The graph's attribute ``json
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cfgraph.errors import InputError
+from cfgraph.formats.elements import (
+    BATCH_CELLS,
+    JSON,
+    KIND_OF_TYPE,
+    STRING,
+    VECTOR,
+    Batch,
+    Columns,
+    Elements,
+    elements_of_cells,
+)
+from cfgraph.model.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -21,37 +36,74 @@ JSON_TEXT = "json_text"  # the graph attribute that names the attributes written
 _LOST = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]|^\\s|\\s$|^$")
 
 
-def plain_graph(graph: "nx.DiGraph") -> "nx.DiGraph":
-    """A copy of the graph with plain attributes, and ``json_text``."""
-    import networkx as nx
+def to_plain(graph: "nx.DiGraph | Hierarchy | Elements") -> Elements:
+    """The plain elements of a networkx graph, of a hierarchy that holds its cells, or of what goes through one."""
+    if isinstance(graph, Elements):
+        return plain_elements(graph)
+    if isinstance(graph, Hierarchy):
+        return plain_elements(elements_of_cells(graph.require_cells().cells, hierarchy=graph))
+    return elements_of_graph(graph)
 
+
+def plain_elements(elements: Elements) -> Elements:
+    """The same elements with plain attributes, and ``json_text`` among those of the graph."""
+    told = _told_in(elements)
+    node_kinds, edge_kinds = (
+        {name: STRING if name in told else kind for name, kind in kinds.items()}
+        for kinds in (elements.node_kinds, elements.edge_kinds)
+    )
+    plain = partial(_plain_batch, elements, told)
+    return Elements(
+        graph={**_plain(elements.graph, told), JSON_TEXT: json.dumps(sorted(told))},
+        node_kinds=node_kinds,
+        edge_kinds=edge_kinds,
+        batches=map(plain, elements.batches),
+    )
+
+
+def elements_of_graph(graph: "nx.DiGraph") -> Elements:
+    """The elements of a networkx graph, whatever attributes it has, as plain ones: there is no other way to tell None."""
     told = _told_as_json(graph)
-    plain = nx.DiGraph(**_plain(graph.graph, told), **{JSON_TEXT: json.dumps(sorted(told))})
-    plain.add_nodes_from((node, _plain(values, told)) for node, values in graph.nodes(data=True))
-    plain.add_edges_from((parent, child, _plain(values, told)) for parent, child, values in graph.edges(data=True))
-    return plain
+    node_kinds, edge_kinds = (
+        _kinds_in((values for *_, values in attributes), told)
+        for attributes in (graph.nodes(data=True), graph.edges(data=True))
+    )
+    return Elements(
+        graph={**_plain(graph.graph, told), JSON_TEXT: json.dumps(sorted(told))},
+        node_kinds=node_kinds,
+        edge_kinds=edge_kinds,
+        batches=_graph_batches(graph, told, node_names=list(node_kinds), edge_names=list(edge_kinds)),
+    )
 
 
 def restore_graph(graph: "nx.DiGraph") -> "nx.DiGraph":
-    """The graph itself, its attributes as they were before :func:`plain_graph`; as they are where there is no ``json_text``."""
+    """The graph itself, its attributes as before they were made plain; as they are where there is no ``json_text``."""
     told = set(json.loads(graph.graph.pop(JSON_TEXT, "[]")))
     for values in _attributes(graph):
         values |= {name: json.loads(values[name]) for name in told & values.keys()}
     return graph
 
 
-def rename_attributes(graph: "nx.DiGraph", special: Iterable[str]) -> dict[str, str]:
-    """Give the nodes' attributes that a format takes for something else an underscore: the new names, and the old ones."""
-    taken = {name for _, values in graph.nodes(data=True) for name in values}
-    renamed = {}
+def rename_attributes(names: Iterable[str], special: Iterable[str]) -> dict[str, str]:
+    """New names, with an underscore, for those attributes that a format takes for something else: the old ones by the new."""
+    taken, renamed = set(names), {}
     for name in sorted(taken.intersection(special)):
         new = f"{name}_"
         while new in taken:
             new += "_"
         taken.add(new)
         renamed[new] = name
-    restore_names(graph, {name: new for new, name in renamed.items()})
     return renamed
+
+
+def with_names(elements: Elements, renamed: Mapping[str, str]) -> Elements:
+    """The same elements, with the nodes' attributes under their new names."""
+    new = {old: name for name, old in renamed.items()}
+    return replace(
+        elements,
+        node_kinds=_named(elements.node_kinds, new),
+        batches=(replace(batch, of_nodes=_named(batch.of_nodes, new)) for batch in elements.batches),
+    )
 
 
 def restore_names(graph: "nx.DiGraph", renamed: Mapping[str, str]) -> None:
@@ -67,6 +119,69 @@ def json_text(value: Any) -> str:
         return json.dumps(value, allow_nan=False)
     except ValueError as error:
         raise InputError(f"JSON has no infinite numbers, and an attribute is one ({error}); use parquet or csv") from error
+
+
+def _named(columns: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, Any]:
+    return {new.get(name, name): column for name, column in columns.items()}
+
+
+def _told_in(elements: Elements) -> set[str]:
+    """The names of the attributes that are written as JSON text."""
+    told, kinds = set(), dict[str, set[str]]()
+    for name, value in elements.graph.items():
+        kinds.setdefault(name, set()).add(KIND_OF_TYPE.get(type(value), JSON))
+        told |= {name} if isinstance(value, str) and _LOST.search(value) else set()
+    for name, kind in [*elements.node_kinds.items(), *elements.edge_kinds.items()]:
+        kinds.setdefault(name, set()).add(kind)
+    for columns in elements.texts():
+        told |= {name for name, column in columns.items() if any(_LOST.search(value) for value in column if value is not None)}
+    return told | {name for name, found in kinds.items() if len(found) > 1 or found & {JSON, VECTOR}}
+
+
+def _plain_batch(elements: Elements, told: set[str], batch: Batch) -> Batch:
+    of_nodes = _plain_columns(batch.of_nodes, elements.node_kinds, told)
+    return replace(batch, of_nodes=of_nodes, of_edges=_plain_columns(batch.of_edges, elements.edge_kinds, told))
+
+
+def _plain_columns(columns: Columns, kinds: Mapping[str, str], told: set[str]) -> Columns:
+    """The columns that have a kind, those that are told as JSON as text."""
+    return {name: _plain_column(columns[name], kind, told=name in told) for name, kind in kinds.items() if name in columns}
+
+
+def _plain_column(column: Sequence[Any], kind: str, *, told: bool) -> Sequence[Any]:
+    if kind == VECTOR:
+        return _vector_texts(column)
+    return [None if value is None else json_text(value) for value in column] if told else column
+
+
+def _vector_texts(column: Sequence[list[float]]) -> list[str]:
+    """Each vector as JSON text: all at once, and then taken apart, which is several times as fast as one by one."""
+    return json_text(column)[1:-1].replace("], [", "]\n[").split("\n") if column else []
+
+
+def _kinds_in(rows: Iterable[Mapping[str, Any]], told: set[str]) -> dict[str, str]:
+    kinds = dict[str, str]()
+    for values in rows:
+        for name, value in values.items():
+            if name not in kinds:
+                kinds[name] = STRING if name in told else KIND_OF_TYPE[type(value)]
+    return kinds
+
+
+def _graph_batches(
+    graph: "nx.DiGraph", told: set[str], *, node_names: Sequence[str], edge_names: Sequence[str]
+) -> Iterator[Batch]:
+    nodes, edges = iter(graph.nodes(data=True)), iter(graph.edges(data=True))
+    while some := list(islice(nodes, BATCH_CELLS)):
+        yield Batch([node for node, _ in some], _columns([values for _, values in some], told, node_names), [], [], {})
+    while some := list(islice(edges, BATCH_CELLS)):
+        sources, targets, values = zip(*some, strict=True)
+        yield Batch([], {}, sources, targets, _columns(values, told, edge_names))
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], told: set[str], names: Sequence[str]) -> Columns:
+    plain = [_plain(values, told) for values in rows]
+    return {name: [values.get(name) for values in plain] for name in names}
 
 
 def _attributes(graph: "nx.DiGraph") -> Iterator[dict[str, Any]]:

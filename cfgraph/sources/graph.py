@@ -23,9 +23,9 @@ from jaxtyping import Float
 
 from cfgraph.errors import InputError
 from cfgraph.files.texts import read_text, shorten
+from cfgraph.formats.elements import own_name
 from cfgraph.formats.gexf import read_gexf
 from cfgraph.formats.graphml import JSON_TEXT, restore_graphml
-from cfgraph.formats.networkx import own_name
 from cfgraph.formats.plain import RENAMED, restore_names
 from cfgraph.model.address import ROOT
 from cfgraph.model.cells import own_column
