@@ -33,6 +33,7 @@ _PUBLIC = {
     "TrainedPredictor": "cfgraph.predictors.trained",
     "compare": "cfgraph.comparing.compare",
     "evaluate": "cfgraph.judging.evaluate",
+    "export": "cfgraph.transfer.export",
     "find_path": "cfgraph.metric.path",
     "grow": "cfgraph.model.growth",
     "rollout": "cfgraph.growing.rollout",

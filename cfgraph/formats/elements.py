@@ -188,7 +188,9 @@ def elements_of_pages(
     """
     own = {name: one_kind(kinds) for name, kinds in own_kinds.items() if kinds}
     stream = iter(pages())
-    first = next(stream)
+    first = next(stream, None)
+    if first is None:
+        raise StoreError(f"hierarchy {hierarchy.id!r} has no cells, not even a root; `cfgraph rm {hierarchy.id}` removes it")
     hidden = NAMING if hierarchy.data_built else (*NAMING, *DATA_BUILT)
     kinds = {name: _kind_of_values(name, column) for name, column in first.items() if name not in hidden}
     make = partial(_page_batch, hierarchy=hierarchy, kinds=kinds, own=own)

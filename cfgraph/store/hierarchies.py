@@ -179,13 +179,7 @@ class Hierarchies(Part):
         hierarchy = self._readable(identifier)
         start, high = subtree_range(identifier)
         asked = {"high": high, "page": reading.PAGE_CELLS, "names": list(hierarchy.own), "points": hierarchy.point_nodes}
-        while True:
-            page = self._graph.read("read_import", start=start, **asked)[0]
-            last = page.pop("last")
-            if last is None:
-                return
-            start = reading.next_key(last)
-            yield reading.checked(page, identifier)
+        yield from reading.pages_ahead(self._graph, "read_import", identifier, start=start, **asked)
 
     def own_kinds(self, hierarchy: Hierarchy) -> dict[str, set[str]]:
         """The types, as Neo4j calls them, of the values in each property of the source's own."""

@@ -24,21 +24,23 @@ Columns = dict[str, list]
 def read_pages(
     graph: Graph, identifier: str, *, top: str = ROOT, edges: bool = True, extras: bool = False
 ) -> Iterator[Columns]:
-    """The proper descendants of ``top`` (with the root itself where it is the top) in key order, a page of columns at a time.
-
-    The next page is asked for while the caller works on this one.
-    """
+    """The proper descendants of ``top`` (with the root where it is the top) in key order, a page of columns at a time."""
     low, high = subtree_range(identifier, top)
     start = low if top == ROOT else low + "0"  # the root's own key is `low` itself: it comes with its descendants
-    fixed = {"high": high, "page": PAGE_CELLS, "id_size": len(identifier), "edges": edges, "centers": True, "extras": extras}
+    asked = {"high": high, "page": PAGE_CELLS, "id_size": len(identifier), "edges": edges, "centers": True, "extras": extras}
+    yield from pages_ahead(graph, "read_subtree", identifier, start=start, **asked)
+
+
+def pages_ahead(graph: Graph, operation: str, identifier: str, *, start: str, **asked: Any) -> Iterator[Columns]:
+    """What a paged operation reads from a key on; the next page is asked for while the caller works on this one."""
     with ThreadPoolExecutor(1, thread_name_prefix="cfgraph-read") as ahead:
-        coming = ahead.submit(graph.read, "read_subtree", start=start, **fixed)
+        coming = ahead.submit(graph.read, operation, start=start, **asked)
         while True:
             page = coming.result()[0]
             last = page.pop("last")
             if last is None:
                 return
-            coming = ahead.submit(graph.read, "read_subtree", start=next_key(last), **fixed)
+            coming = ahead.submit(graph.read, operation, start=next_key(last), **asked)
             yield checked(page, identifier)
 
 

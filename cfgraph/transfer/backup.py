@@ -4,14 +4,14 @@ Both stream: memory is bounded by some pages of cells, and what a list in a cell
 in memory, checks it as a whole, and then writes it as every other is written.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pydantic import ValidationError
 
-from cfgraph.errors import InputError, NotFoundError, VanishedError
+from cfgraph.errors import InputError, NotFoundError
 from cfgraph.files.whole import check_place, whole_file
 from cfgraph.formats.csv import check_csv, write_csv_tables
 from cfgraph.formats.parquet import Backup, ParquetFile, faults_in
@@ -20,8 +20,7 @@ from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.predictors.trained import TrainedPredictor
 from cfgraph.store import Store
 from cfgraph.store.digest import digest_hierarchy
-
-Progress = Callable[[int, int], None]  # cells done, cells in all
+from cfgraph.transfer.pages import Progress, watched_pages
 
 
 def export_parquet(
@@ -105,11 +104,6 @@ def _is_there(store: Store, identifier: str) -> bool:
 
 
 def _tables(store: Store, hierarchy: Hierarchy, layout: Layout, *, progress: Progress) -> Iterator[pa.Table]:
-    """Every cell of a hierarchy, page by page; a ``VanishedError`` at the end where some came or went meanwhile."""
-    total, done = store.counts(hierarchy.id).cells, 0
-    for page in store.import_pages(hierarchy.id):
+    """Every cell of a hierarchy, page by page."""
+    for page in watched_pages(store, hierarchy, progress=progress):
         yield page_table(page, identifier=hierarchy.id, layout=layout)
-        done += len(page["key"])
-        progress(done, total)
-    if done != total or store.hierarchy(hierarchy.id) != hierarchy:
-        raise VanishedError(f"{hierarchy.id!r} changed while it was read; export it again")

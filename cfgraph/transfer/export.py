@@ -1,0 +1,158 @@
+"""Export: the one verb that takes a hierarchy, or what a predictor learned, away as a file. docs/formats.md has the formats.
+
+From a store, whole hierarchies go by in pages wherever a format allows it: memory does not grow with the number of cells.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cfgraph import formats
+from cfgraph.errors import InputError, NotFoundError
+from cfgraph.files.whole import check_folder, check_place
+from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+from cfgraph.store import Store
+from cfgraph.transfer.pages import Progress, watched_pages
+
+if TYPE_CHECKING:
+    from cfgraph.model.cells import Cells
+    from cfgraph.predictors.trained import TrainedPredictor
+
+FOLDER_FORMAT = "neo4j-admin"
+WHOLE = ("parquet", FOLDER_FORMAT)  # formats that leave nothing out
+_PAGED = {"graphml": "write_graphml", "gexf": "write_gexf", "json": "write_node_link", "node-link": "write_node_link"}
+
+
+def export(
+    source: "Store | Hierarchy | TrainedPredictor",
+    id: str | None = None,
+    *,
+    path: str | Path,
+    format: str | None = None,
+    depth: int | None = None,
+    progress: Progress = lambda done, total: None,
+) -> None:
+    """Write a hierarchy or what a predictor learned to a file: ``export(store, "koch", path="koch.graphml")``.
+
+    Args:
+        source: a store, a hierarchy with its cells, or a predictor.
+        id: of a store, the id of the hierarchy or the predictor.
+        path: the file, or for ``neo4j-admin`` and perhaps ``csv`` the new folder; it is there whole or not at all.
+        format: its name; else the suffix tells it.
+        depth: leaves deeper levels out.
+        progress: is told how many cells are done, and how many there are.
+
+    Raises:
+        InputError: for a place that cannot be written, a format that cannot hold what is asked for, and ``depth`` where a
+            format leaves nothing out or a predictor is exported.
+        NotFoundError: where the store has nothing of that id.
+        VanishedError: where the hierarchy changes meanwhile; nothing is written then.
+    """
+    chosen = check_export(path, format=format, depth=depth)
+    if isinstance(source, Store):
+        _export_stored(source, _required(id), Path(path), chosen=chosen, depth=depth, progress=progress)
+    elif isinstance(source, Hierarchy):
+        _export_hierarchy(source, path, chosen=chosen, depth=depth)
+    else:
+        _export_predictor(source, path, chosen=chosen, depth=depth)
+
+
+def check_export(path: str | Path, *, format: str | None = None, depth: int | None = None) -> str:
+    """The format that an export will have; an ``InputError`` for what can be refused before a store is opened."""
+    folder = format == FOLDER_FORMAT
+    chosen = FOLDER_FORMAT if folder else formats.choose_format(path, asked=format)
+    if folder and depth is not None:
+        raise _no_depth(chosen)
+    (check_folder if folder or (chosen == "csv" and not _is_one_csv(path)) else check_place)(path)
+    return chosen
+
+
+def _is_one_csv(path: str | Path) -> bool:
+    from cfgraph.formats.csv import is_one_file
+
+    return is_one_file(path)
+
+
+def _required(id: str | None) -> str:
+    if id is None:
+        raise InputError('expected the id of a hierarchy or a predictor in the store: export(store, "koch", path=...)')
+    return id
+
+
+def _export_stored(store: Store, id: str, path: Path, *, chosen: str, depth: int | None, progress: Progress) -> None:
+    if chosen == FOLDER_FORMAT:
+        from cfgraph.transfer.bulk import export_bulk
+
+        export_bulk(store, id, path, progress=progress)
+        return
+    try:
+        hierarchy = store.hierarchy(id)
+    except NotFoundError:
+        _export_predictor(_find_predictor(store, id), path, chosen=chosen, depth=depth)
+        return
+    if chosen in WHOLE and depth is not None:
+        raise _no_depth(chosen)
+    if depth is None and (write := _streaming(chosen)) is not None:
+        write(store, hierarchy, path, progress=progress)
+    else:
+        formats.export_hierarchy(_read(store, hierarchy, depth=depth), path, format=chosen)
+
+
+def _export_hierarchy(hierarchy: Hierarchy, path: str | Path, *, chosen: str, depth: int | None) -> None:
+    if chosen == FOLDER_FORMAT:
+        raise InputError(f"{FOLDER_FORMAT} is written from a store; write {hierarchy.id!r} into one first, by Store.write")
+    if chosen in WHOLE and depth is not None:
+        raise _no_depth(chosen)
+    if depth is not None:
+        hierarchy = _prefix_of(hierarchy, hierarchy.require_cells().cells.prefix(depth))
+    formats.export_hierarchy(hierarchy.require_cells(), path, format=chosen)
+
+
+def _export_predictor(trained: "TrainedPredictor", path: str | Path, *, chosen: str, depth: int | None) -> None:
+    if depth is not None:
+        raise InputError(f"--depth leaves out levels of a hierarchy, and {trained.id!r} is a predictor")
+    formats.export_predictor(trained, path, format=chosen)
+
+
+def _no_depth(chosen: str) -> InputError:
+    return InputError(f"--depth is for the other formats; {chosen} writes the whole hierarchy")
+
+
+def _find_predictor(store: Store, id: str) -> "TrainedPredictor":
+    try:
+        return store.predictor(id)
+    except NotFoundError:
+        message = f"there is no hierarchy and no predictor {id!r} in this store; `cfgraph ls` lists what it holds"
+        raise NotFoundError(message) from None
+
+
+def _read(store: Store, hierarchy: Hierarchy, *, depth: int | None) -> HierarchyWithCells:
+    if depth is None:
+        return store.read_whole(hierarchy.id)
+    return _prefix_of(hierarchy, store.read(hierarchy.id, depth=depth))
+
+
+def _prefix_of(hierarchy: Hierarchy, cells: "Cells") -> HierarchyWithCells:
+    """The hierarchy with the cells of a prefix, without the points and links that lie outside it."""
+    links = 0 if cells.links is None else len(cells.links)
+    return hierarchy.with_cells(cells).replace(links=links, point_nodes=False)
+
+
+def _streaming(chosen: str) -> Callable[..., object] | None:
+    """What writes a format from a store page by page; None for a format that wants the whole hierarchy at once."""
+    if chosen in _PAGED:
+        return partial(_export_elements, write=getattr(formats, _PAGED[chosen]))
+    if chosen not in ("csv", "parquet"):
+        return None
+    from cfgraph.transfer import backup
+
+    write = {"csv": backup.export_csv, "parquet": backup.export_parquet}[chosen]
+    return lambda store, hierarchy, path, *, progress: write(store, hierarchy.id, path, progress=progress)
+
+
+def _export_elements(store: Store, hierarchy: Hierarchy, path: Path, *, write: Callable[..., None], progress: Progress) -> None:
+    from cfgraph.formats.elements import elements_of_pages
+
+    pages = partial(watched_pages, store, hierarchy, progress=progress)
+    write(elements_of_pages(hierarchy, pages, own_kinds=store.own_kinds(hierarchy)), path)
