@@ -1,13 +1,12 @@
 """``cfgraph compare``"""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .context import Context, pass_context
-from .output import json_value, print_table, progress_bar
+from .output import print_table, progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,7 +100,9 @@ def _compare_names(store: "Store", true: str, predicted: str, *, embeddings: Pat
 def _print_names(found: "NameComparison", *, format: str) -> None:
     """What a comparison by name found, as tables or JSON on stdout."""
     if format == "json":
-        click.echo(json.dumps(json_value(found.to_dict()), indent=1))
+        from cfgraph.model.as_json import to_json
+
+        click.echo(to_json(found))
         return
     shared = [[what, s.both, s.only_first, s.only_second] for what in ("names", "edges") if (s := getattr(found, what))]
     if shared:

@@ -1,13 +1,12 @@
 """``cfgraph evaluate``: judge a hierarchy by labels and embeddings of its points."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .context import Context, pass_context
-from .output import json_value, print_table
+from .output import print_table
 
 if TYPE_CHECKING:
     from cfgraph.judging.evaluate import Evaluation
@@ -48,6 +47,7 @@ def command(
     from cfgraph.files.embeddings import Embeddings
     from cfgraph.files.labels import Labels
     from cfgraph.judging.evaluate import Cut, evaluate
+    from cfgraph.model.as_json import to_json
 
     cut = Cut.of(clusters=clusters, height=height, level=level)
     classes = Labels.read(labels, key=key)
@@ -56,7 +56,7 @@ def command(
         hierarchy = store.read_whole(id)
     found = evaluate(hierarchy, labels=classes, embeddings=vectors, cut=cut, samples=samples, seed=seed)
     if format == "json":
-        click.echo(json.dumps(json_value(found.to_dict()), indent=1, default=str))
+        click.echo(to_json(found))
         return
     _print(found)
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,9 @@ FORMAT = click.option(
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, format: str) -> None:
     """Print rows to stdout; JSON is a list of objects, not-a-number is null."""
     if format == "json":
-        click.echo(json.dumps([dict(zip(columns, map(json_value, row), strict=True)) for row in rows], indent=1, default=str))
+        from cfgraph.model.as_json import to_json
+
+        click.echo(to_json([dict(zip(columns, row, strict=True)) for row in rows]))
     elif format == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
@@ -49,15 +50,6 @@ def cell_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
-def json_value(value: Any) -> Any:
-    """A value as JSON holds it: not-a-number and infinities are null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, list | tuple):
-        return [json_value(inner) for inner in value]
-    return {name: json_value(inner) for name, inner in value.items()} if isinstance(value, dict) else value
 
 
 def _is_flat(value: Any) -> bool:

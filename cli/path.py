@@ -1,7 +1,5 @@
 """``cfgraph path``"""
 
-import json
-
 import click
 
 from .context import Context, pass_context
@@ -21,11 +19,12 @@ def command(context: Context, id: str, first: str, second: str, format: str) -> 
     several parents the way is the shortest one up and down; cells below different roots have none.
     """
     from cfgraph.metric.path import find_path
+    from cfgraph.model.as_json import to_json
 
     with context.open_store() as store:
         path = find_path(store, id, first=first, second=second)
     if format == "json":
-        click.echo(json.dumps(vars(path), indent=1))
+        click.echo(to_json(path))
         return
     if path.distance is None:
         click.echo("distance: none, no way leads from the one to the other")

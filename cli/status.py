@@ -1,15 +1,11 @@
 """``cfgraph status``; and how what is known of the local server is printed."""
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from .context import Context, pass_context
-
-if TYPE_CHECKING:
-    from cfgraph.server.local import ServerStatus
 
 FORMAT = click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print.")
 
@@ -25,12 +21,7 @@ def command(context: Context, format: str) -> None:
     from cfgraph.server.local import LocalServer
 
     server = LocalServer.of_url(context.store_url, settings=context.settings, say=context.say)
-    print_values(values_of(server.status()), format=format)
-
-
-def values_of(status: "ServerStatus") -> dict[str, Any]:
-    """The fields of a status as they are printed."""
-    return asdict(status) | {"directory": str(status.directory)}
+    print_values(server.status().to_dict(), format=format)
 
 
 def print_values(values: dict[str, Any], *, format: str) -> None:

@@ -3,7 +3,7 @@
 import click
 
 from .context import Context, pass_context
-from .status import FORMAT, print_values, values_of
+from .status import FORMAT, print_values
 
 
 @click.command("up", epilog="Example: cfgraph up")
@@ -19,4 +19,4 @@ def command(context: Context, format: str) -> None:
 
     server = LocalServer.of_url(context.store_url, settings=context.settings, say=context.say)
     server.ensure()
-    print_values(values_of(server.status()), format=format)
+    print_values(server.status().to_dict(), format=format)

@@ -1,7 +1,5 @@
 """``cfgraph verify``"""
 
-import json
-
 import click
 
 from .context import Context, pass_context
@@ -14,13 +12,13 @@ from .output import progress_bar
 @pass_context
 def command(context: Context, id: str, format: str) -> int:
     """Check every invariant of a hierarchy; exit code 1 where one is broken, each violation named."""
+    from cfgraph.model.as_json import to_json
     from cfgraph.store.verify import verify
 
     with context.open_store() as store, progress_bar(f"verify {id}") as progress:
         report = verify(store, id, progress=progress)
     if format == "json":
-        found = [vars(violation) for violation in report.violations]
-        click.echo(json.dumps({"id": report.id, "cells": report.cells, "counts": report.counts, "violations": found}, indent=1))
+        click.echo(to_json(report))
         return int(not report.clean)
     for violation in report.violations:
         click.echo(f"{violation.invariant} {violation.place}: {violation.detail}")

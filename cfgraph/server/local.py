@@ -13,10 +13,10 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -60,6 +60,10 @@ class ServerStatus:
     java: str | None = None
     started: str | None = None
     ready: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return asdict(self) | {"directory": str(self.directory)}
 
 
 class EndedError(LocalServerError):

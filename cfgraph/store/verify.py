@@ -5,7 +5,7 @@ The invariants are those of docs/mathematics.md and docs/cypher.md; ``INVARIANTS
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,6 +64,11 @@ class VerifyReport:
     def clean(self) -> bool:
         """Whether every invariant holds."""
         return not self.counts
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is told of it, as plain values."""
+        found = [asdict(violation) for violation in self.violations]
+        return {"id": self.id, "cells": self.cells, "counts": self.counts, "violations": found}
 
     def add(self, invariant: str, place: str, detail: str) -> None:
         """Count a violation and keep it, while there is room."""
