@@ -2,13 +2,14 @@
 
 import json
 
+import networkx as nx
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv as arrow_csv
 from scipy.cluster.hierarchy import linkage as hierarchy_linkage
 
-from cfgraph.errors import InputError
+from cfgraph.errors import InputError, StoreError, VanishedError
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.formats import export_hierarchy, read_gexf, read_graphml, read_node_link, to_arrow, to_networkx, to_pandas
 from cfgraph.formats.newick import dag_newick, parse_newick
@@ -21,6 +22,7 @@ from cfgraph.sources.imported import imported
 from cfgraph.store.digest import digest_hierarchy
 from cfgraph.store.verify import verify
 from cfgraph.transfer.backup import export_csv, export_parquet, ingest_parquet
+from cfgraph.transfer.export import export
 from tests.grown import grown_hierarchy, ragged_hierarchy
 
 NAMES = ["a", 'b "c", d', "line\nfeed", "ünï\x01code", "'); DROP", "", " blank ", None, "x", "y"]
@@ -288,9 +290,16 @@ def test_what_is_not_complete_is_refused(store, new_id, tmp_path, write):
 
 
 @pytest.mark.parametrize(("name", "read"), [("h.graphml", read_graphml), ("h.gexf", read_gexf), ("h.json", read_node_link)])
-def test_graph_formats_hold_what_networkx_does(store, stored, tmp_path, name, read):
+def test_graph_formats_hold_what_networkx_does(store, stored, tmp_path, monkeypatch, name, read):
+    """From memory and, page by page, from the store, in any order of nodes."""
     whole = store.read_whole(stored.id)
     export_hierarchy(whole, tmp_path / name)
+    monkeypatch.setattr("cfgraph.store.reading.PAGE_CELLS", 7)
+    export(store, stored.id, path=tmp_path / f"paged-{name}")
+    paged, again = read(tmp_path / f"paged-{name}"), read(tmp_path / name)
+    assert list(paged) == sorted(again, key=lambda address: address.encode())
+    assert paged.graph == again.graph
+    assert nx.utils.graphs_equal(paged, again)
     expected, again = to_networkx(whole.cells, hierarchy=whole), read(tmp_path / name)
     assert again.graph == expected.graph
     assert list(again) == list(expected)
@@ -302,12 +311,39 @@ def test_graph_formats_hold_what_networkx_does(store, stored, tmp_path, name, re
         assert {key: type(value) for key, value in values.items()} == {key: type(value) for key, value in wanted.items()}
 
 
+@pytest.mark.parametrize("name", ["h.graphml", "h.gexf", "h.json", "h.csv", "h.parquet"])
+def test_a_file_of_a_hierarchy_that_changes_meanwhile_is_not_written(store, new_id, tmp_path, name):
+    hierarchy = ifs(id=new_id(), maps="koch", depth=4)
+    store.write(hierarchy)
+
+    def remove(done, total):
+        store.query("MATCH (c:Cell {key: $key}) DETACH DELETE c", {"key": f"{hierarchy.id}/3/3/3/3"}, write=True)
+        store.set_state(hierarchy.id, state="growing", expected=("complete", "growing"))
+
+    with pytest.raises(VanishedError, match="changed while it was read"):
+        export(store, hierarchy.id, path=tmp_path / name, progress=remove)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["h.graphml", "h.gexf", "h.json"])
+def test_a_cell_without_its_parent_is_told(store, new_id, tmp_path, name):
+    hierarchy = ifs(id=new_id(), maps="koch", depth=2)
+    store.write(hierarchy)
+    store.query("MATCH (:Cell)-[e:CHILD]->(c:Cell {key: $key}) DELETE e", {"key": f"{hierarchy.id}/3/3"}, write=True)
+    with pytest.raises(StoreError, match=r"cell /3/3 has 0 primary parents.*verify"):
+        export(store, hierarchy.id, path=tmp_path / name)
+    store.query("MATCH (c:Cell) WHERE c.key STARTS WITH $key DETACH DELETE c", {"key": f"{hierarchy.id}/"}, write=True)
+    with pytest.raises(StoreError, match="has no cells, not even a root"):
+        export(store, hierarchy.id, path=tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["h.graphml", "h.gexf", "h.json"])
 @pytest.mark.parametrize("kind", ["dag", "tree", "root", "linkage"])
 def test_a_graph_comes_back_by_ingest_graph(store, new_id, tmp_path, name, kind):
     stored = {**SOURCES, "linkage": make_linkage}[kind](new_id(kind))
     store.write(stored)
-    export_hierarchy(store.read_whole(stored.id), tmp_path / name)
+    export(store, stored.id, path=tmp_path / name)
     again = graph(id=new_id("again"), data=tmp_path / name, point_nodes=stored.point_nodes)
     store.write(again)
     assert store.digest(again.id) == store.digest(stored.id)

@@ -1,11 +1,13 @@
 """Exports: read again they are what they were; a failure leaves what was there."""
 
+import itertools
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import networkx as nx
@@ -17,16 +19,20 @@ from cfgraph.errors import InputError
 from cfgraph.formats import (
     choose_format,
     export_hierarchy,
+    read_gexf,
     read_graphml,
     read_node_link,
     to_networkx,
     whole_file,
+    write_gexf,
     write_graphml,
     write_node_link,
 )
+from cfgraph.formats.elements import Elements, elements_of_cells
 from cfgraph.metric.distances import path_distances, subtree_radii
 from cfgraph.model.cells import LEAF
 from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.transfer.export import export
 from tests.trees import ragged_cells, smooth_cells
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -129,6 +135,71 @@ def test_export_hierarchy_refuses_maps_and_missing_cells(tmp_path):
     with pytest.raises(InputError, match="no cells"):
         export_hierarchy(hierarchy_of(smooth_cells(1)).without_cells(), tmp_path / "a.json")
     assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------- graphs of people's own, and streams
+
+OF_THEIR_OWN = {"nothing": None, "mixed": 1, "list": [1, [2.5, None]], "text": 'a "b" <c>\n\td', "true": True, "far": -1e308}
+
+
+@pytest.mark.parametrize(("name", "write", "read"), [
+    ("g.graphml", write_graphml, read_graphml), ("g.gexf", write_gexf, read_gexf), ("g.json", write_node_link, read_node_link),
+])  # fmt: skip
+def test_attributes_that_people_add_come_back(name, write, read, tmp_path):
+    graph = to_networkx(smooth_cells(2))
+    graph.graph |= OF_THEIR_OWN
+    graph.nodes["/1"].update(OF_THEIR_OWN, mixed="one", label="the label")
+    graph.edges["/", "/1"].update(OF_THEIR_OWN, mixed=[], label="an edge")
+    write(graph, tmp_path / name)
+    again = read(tmp_path / name)
+    assert again.graph == graph.graph
+    assert nx.utils.graphs_equal(again, graph)
+
+
+@pytest.mark.parametrize("write", [write_graphml, write_gexf, write_node_link])
+def test_what_is_written_in_batches_is_not_held(write, tmp_path):
+    """Ten times as many batches want less than twice the memory."""
+    batch = next(iter(elements_of_cells(smooth_cells(4)).batches))
+    kinds = elements_of_cells(smooth_cells(0))
+
+    def peak(count):
+        tracemalloc.start()
+        batches = itertools.repeat(batch, count)
+        write(Elements({}, kinds.node_kinds, kinds.edge_kinds, batches), tmp_path / "h")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(1)
+    assert peak(40) < 2 * peak(4)
+
+
+@pytest.mark.parametrize("write", [write_graphml, write_gexf, write_node_link])
+def test_a_failure_in_the_midst_leaves_nothing(write, tmp_path):
+    whole = elements_of_cells(smooth_cells(2))
+
+    def batches():
+        yield from whole.batches
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write(Elements({}, whole.node_kinds, whole.edge_kinds, batches()), tmp_path / "h")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_takes_a_hierarchy_with_its_cells(tmp_path):
+    hierarchy = hierarchy_of(smooth_cells(3))
+    export(hierarchy, path=tmp_path / "h.graphml", depth=1)
+    assert list(read_graphml(tmp_path / "h.graphml")) == hierarchy.cells.prefix(1).addresses
+    for words, told in [
+        ({"path": tmp_path / "h", "format": "neo4j-admin"}, "written from a store"),
+        ({"path": tmp_path / "h.parquet", "depth": 1}, "writes the whole hierarchy"),
+        ({"path": tmp_path / "h", "format": "maps"}, "is a hierarchy"),
+        ({"path": tmp_path / "h.graphml", "depth": -1}, "depth"),
+    ]:
+        with pytest.raises(InputError, match=told):
+            export(hierarchy, **words)
+    assert [path.name for path in tmp_path.iterdir()] == ["h.graphml"]
 
 
 # ---------------------------------------------------------------- files that are whole or not there
