@@ -29,16 +29,17 @@ NAMES = (
     "classes",
     "condense",
     "purity",
+    "exports",
     "help",
     "torch",
 )
-IN_GRAPH = set(NAMES) - {"bulk", "growth", "paths", "dag", "logits", "classes", "condense", "purity", "help"}
+IN_GRAPH = set(NAMES) - {"bulk", "growth", "paths", "dag", "logits", "classes", "condense", "purity", "exports", "help"}
 ROUNDS, ROUNDS_QUICK = 7, 2
 ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
-# 349,525, 21,845, 1,398,101, 22 million (of which 3.3 million are grown), 1,398,101, 21,845 and 5,592,405 cells
-DEPTHS = {"graph": 9, "wide": 7, "workers": 10, "cost": 12, "growth": 10, "paths": 7, "bulk": 11}
-DEPTHS_QUICK = {"graph": 6, "wide": 5, "workers": 8, "cost": 12, "growth": 7, "paths": 5, "bulk": 7}
+# 349,525, 21,845, 1,398,101, 22 million (of which 3.3 million are grown), 1,398,101, 21,845, 5,592,405 and 87,381 cells
+DEPTHS = {"graph": 9, "wide": 7, "workers": 10, "cost": 12, "growth": 10, "paths": 7, "bulk": 11, "exports": 8}
+DEPTHS_QUICK = {"graph": 6, "wide": 5, "workers": 8, "cost": 12, "growth": 7, "paths": 5, "bulk": 7, "exports": 5}
 CONDENSE_POINTS, CONDENSE_POINTS_QUICK = 20_000, 2_000
 LEAVES, LEAVES_QUICK = 60_000, 6_000
 COST_CELLS, COST_CELLS_QUICK = (300_000, 3_000_000), (30_000, 90_000)
@@ -70,6 +71,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
     from benchmarks.classes import measure_classes
     from benchmarks.condense import measure_condense
     from benchmarks.dag_paths import measure_dag_paths
+    from benchmarks.exports import measure_exports
     from benchmarks.logits import SHAPE, SHAPE_QUICK, measure_logits
     from benchmarks.memory import measure_growth, measure_paths
     from benchmarks.purity import measure_purity
@@ -86,6 +88,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
         "dag": lambda: measure_dag_paths(nodes=nodes, rounds=rounds, say=_say),
         "condense": lambda: measure_condense(points=points, rounds=rounds, say=_say),
         "purity": lambda: measure_purity(leaves=leaves, rounds=TIMES_IN_MEMORY * rounds, say=_say),
+        "exports": lambda: measure_exports(depth=depths["exports"], rounds=min(rounds, ROUNDS_LONG), say=_say),
         "logits": lambda: measure_logits(shape=SHAPE_QUICK if depths is DEPTHS_QUICK else SHAPE, rounds=rounds, say=_say),
         "classes": lambda: measure_classes(say=_say),
         "help": lambda: measure_help(say=_say),

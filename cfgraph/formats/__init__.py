@@ -5,8 +5,8 @@
     folder       neo4j-admin              cfgraph/transfer/bulk.py streams from the store; ``neo4j_admin.py`` here writes
     Python       to_networkx, to_arrow, to_pandas, to_linkage
 
-The format is asked for by name or told by the file's suffix. Every file is written whole or not at all. parquet and csv
-stream from the store by cfgraph/transfer/backup.py.
+The format is asked for by name or told by the file's suffix. Every file is written whole or not at all. The verb that takes
+all of them, from a store too, is cfgraph/transfer/export.py.
 """
 
 from collections.abc import Callable
