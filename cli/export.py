@@ -34,8 +34,8 @@ def command(context: Context, id: str, output: Path, format: str | None, depth: 
     maps         .json                of a predictor of the family recurrence: the iterated function system that it has
                                       learned, which `cfgraph ingest ifs` reads
 
-    parquet and neo4j-admin take complete hierarchies as a whole, with the predictors that grew them. They, csv and the
-    first three graph formats stream: memory does not grow with the number of cells.
+    parquet and neo4j-admin take complete hierarchies as a whole, with the predictors that grew them. They, csv,
+    graphml, gexf, node-link and dot stream: memory does not grow with the number of cells.
     """
     from cfgraph.transfer.export import FOLDER_FORMAT, check_export, export
 

@@ -1,4 +1,4 @@
-"""DOT: the language of Graphviz, to draw with; written piece by piece, in the breadth-first order of the cells.
+"""DOT: the language of Graphviz, to draw with; written piece by piece, in the order in which the cells come.
 
 A node is called by its address; its ``label`` is its name, where it has one. An edge's ``len`` is its length, which ``neato``
 and ``sfdp`` draw by; edges from second parents are dashed, and do not pull a cell's level in ``dot``. Centers in the plane
@@ -10,58 +10,50 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cfgraph.files.whole import whole_file
+from cfgraph.formats.elements import Batch, Elements, elements_of_cells
 
 if TYPE_CHECKING:
     from cfgraph.model.hierarchy import HierarchyWithCells
 
-PIECE = 10_000  # lines that are written at once
 
-
-def write_dot(hierarchy: "HierarchyWithCells", path: str | Path) -> None:
-    """Write a hierarchy that holds its cells as a DOT digraph."""
+def write_dot(hierarchy: "HierarchyWithCells | Elements", path: str | Path) -> None:
+    """Write a hierarchy that holds its cells, or the elements of one, as a DOT digraph."""
+    elements = hierarchy if isinstance(hierarchy, Elements) else _elements(hierarchy)
     with whole_file(path) as file:
-        lines = []
-        for line in format_dot(hierarchy):
-            lines.append(line)
-            if len(lines) == PIECE:
-                file.write("\n".join([*lines, ""]).encode("utf-8", "replace"))
-                lines = []
-        file.write("\n".join([*lines, ""]).encode("utf-8", "replace"))
+        for lines in _pieces(elements):
+            file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
 
-def format_dot(hierarchy: "HierarchyWithCells") -> Iterator[str]:
-    """The lines of the digraph."""
-    cells = hierarchy.cells
-    yield f"digraph {quote(hierarchy.id)} {{"
-    yield "node [shape=box];" if cells.names else "node [shape=point];"
-    yield from _nodes(hierarchy)
-    yield from _edges(hierarchy)
-    yield "}"
+def _elements(hierarchy: "HierarchyWithCells") -> Elements:
+    return elements_of_cells(hierarchy.cells, hierarchy=hierarchy)
 
 
-def _nodes(hierarchy: "HierarchyWithCells") -> Iterator[str]:
-    cells = hierarchy.cells
-    names = cells.names or [None] * len(cells)
-    places = cells.center.tolist() if cells.dimension == 2 else [None] * len(cells)
-    for address, name, place in zip(cells.addresses, names, places, strict=True):
+def _pieces(elements: Elements) -> Iterator[Iterator[str] | list[str]]:
+    """The lines of the digraph, those of a batch at a time."""
+    shape = "box" if "name" in elements.node_kinds else "point"
+    yield [f"digraph {quote(elements.graph['id'])} {{", f"node [shape={shape}];"]
+    for batch in elements.batches:
+        yield _nodes(batch, plane=elements.graph["dimension"] == 2)
+        yield _edges(batch)
+    yield ["}"]
+
+
+def _nodes(batch: Batch, *, plane: bool) -> Iterator[str]:
+    missing = [None] * len(batch.nodes)
+    names, places = batch.of_nodes.get("name", missing), batch.of_nodes["center"] if plane and batch.nodes else missing
+    for address, name, place in zip(batch.nodes, names, places, strict=True):
         attributes = [] if name is None else [f"label={quote(str(name))}"]
         attributes += [] if place is None else [f'pos="{place[0]!r},{place[1]!r}"']
         yield f"{quote(address)} [{', '.join(attributes)}];" if attributes else f"{quote(address)};"
 
 
-def _edges(hierarchy: "HierarchyWithCells") -> Iterator[str]:
-    cells, names = hierarchy.cells, [quote(address) for address in hierarchy.cells.addresses]
-    rows = zip(cells.parent.tolist(), cells.length.tolist(), strict=True)
-    for child, (parent, length) in enumerate(rows):
-        if parent >= 0:
-            told = "" if hierarchy.virtual_root and parent == 0 else f" [len={length!r}]"
-            yield f"{names[parent]} -> {names[child]}{told};"
-    if cells.links is None:
-        return
-    for parent, child, length in zip(
-        *(c.tolist() for c in (cells.links.parent, cells.links.child, cells.links.length)), strict=True
-    ):
-        yield f"{names[parent]} -> {names[child]} [len={length!r}, style=dashed, constraint=false];"
+def _edges(batch: Batch) -> Iterator[str]:
+    lengths = batch.of_edges.get("length", [None] * len(batch.sources))
+    primary = batch.of_edges.get("primary", [None] * len(batch.sources))
+    for source, target, length, first in zip(batch.sources, batch.targets, lengths, primary, strict=True):
+        attributes = [] if length is None else [f"len={length!r}"]
+        attributes += ["style=dashed", "constraint=false"] if first is False else []
+        yield f"{quote(source)} -> {quote(target)}" + (f" [{', '.join(attributes)}];" if attributes else ";")
 
 
 def quote(text: str) -> str:

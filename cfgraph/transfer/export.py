@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 FOLDER_FORMAT = "neo4j-admin"
 WHOLE = ("parquet", FOLDER_FORMAT)  # formats that leave nothing out
-_PAGED = {"graphml": "write_graphml", "gexf": "write_gexf", "json": "write_node_link", "node-link": "write_node_link"}
+_PAGED = {
+    **{"graphml": "write_graphml", "gexf": "write_gexf", "dot": "write_dot"},
+    **dict.fromkeys(("json", "node-link"), "write_node_link"),
+}
 
 
 def export(
