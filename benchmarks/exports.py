@@ -17,15 +17,17 @@ from cfgraph.model.hierarchy import Hierarchy
 OURS = {"graphml": write_graphml, "gexf": write_gexf}
 THEIRS = {"graphml": nx.write_graphml, "gexf": nx.write_gexf}
 READ = {"graphml": read_graphml, "gexf": read_gexf}
-# One export in a process of its own, which ends by telling the most memory that it held, in MB.
+# One export in a process of its own, which ends by telling the most memory that it held, in MB: by the kernel's status of it,
+# since ru_maxrss of a process that was started by a large one is never below what that one held.
 PROBE = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from benchmarks.exports import OURS, write_theirs
 from benchmarks.subject import make_subject
 whose, name, depth, path = sys.argv[1:]
 subject = make_subject("bench", depth=int(depth))
 (OURS[name] if whose == "ours" else write_theirs)(subject, path)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10))
+print(int(re.search("VmHWM:[^0-9]*([0-9]+)", Path("/proc/self/status").read_text())[1]) / (1 << 10))
 """
 
 
