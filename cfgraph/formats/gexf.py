@@ -24,7 +24,7 @@ from cfgraph.formats.xml import DECLARATION, TYPES, element_texts, encoded, quot
 if TYPE_CHECKING:
     import networkx as nx
 
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import HierarchyWithCells
 
 VERSION = "1.2draft"
 WEIGHT = "weight"
@@ -38,7 +38,7 @@ _INFINITE = {"inf": "INF", "-inf": "-INF", "nan": "NaN"}
 Keys = Mapping[str, tuple[int, str]]  # of each attribute its number, and its kind
 
 
-def write_gexf(graph: "nx.DiGraph | Hierarchy | Elements", path: str | Path) -> None:
+def write_gexf(graph: "nx.DiGraph | HierarchyWithCells | Elements", path: str | Path) -> None:
     """Write a graph as GEXF; :func:`read_gexf` reads the same graph.
 
     Batch by batch. GEXF wants all nodes before all edges, and these come together: edges wait in a file meanwhile.

@@ -16,7 +16,7 @@ from cfgraph.formats.xml import DECLARATION, TYPES, element_texts, encoded, quot
 if TYPE_CHECKING:
     import networkx as nx
 
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import HierarchyWithCells
 
 __all__ = ["JSON_TEXT", "read_graphml", "restore_graphml", "write_graphml"]
 
@@ -29,7 +29,7 @@ _OPENING = (
 Keys = Mapping[str, tuple[str, str]]  # of each attribute its key's id, and its kind
 
 
-def write_graphml(graph: "nx.DiGraph | Hierarchy | Elements", path: str | Path) -> None:
+def write_graphml(graph: "nx.DiGraph | HierarchyWithCells | Elements", path: str | Path) -> None:
     """Write a graph as GraphML, its lists and objects as JSON text, which the attribute ``json_text`` lists.
 
     Batch by batch: memory does not grow with what :class:`~cfgraph.formats.elements.Elements` go through.
