@@ -14,10 +14,36 @@ costs nothing that is not needed.
         print(compare(store, "koch", "grown").to_json())
 """
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
+from cfgraph.late import load_late
 from cfgraph.moved import find_old_names
+
+if TYPE_CHECKING:
+    from cfgraph import formats as formats
+    from cfgraph import metric as metric
+    from cfgraph import plots as plots
+    from cfgraph import predictors as predictors
+    from cfgraph import sources as sources
+    from cfgraph.comparing.compare import compare as compare
+    from cfgraph.errors import CfgraphError as CfgraphError
+    from cfgraph.estimator import ClassificationField as ClassificationField
+    from cfgraph.formats import to_networkx as to_networkx
+    from cfgraph.growing.rollout import Stop as Stop
+    from cfgraph.growing.rollout import rollout as rollout
+    from cfgraph.judging.evaluate import evaluate as evaluate
+    from cfgraph.learning.train import train as train
+    from cfgraph.metric import Certificate as Certificate
+    from cfgraph.metric.path import find_path as find_path
+    from cfgraph.model import address as address
+    from cfgraph.model import growth as growth
+    from cfgraph.model.cells import Cells as Cells
+    from cfgraph.model.growth import Frontier as Frontier
+    from cfgraph.model.growth import grow as grow
+    from cfgraph.model.hierarchy import Hierarchy as Hierarchy
+    from cfgraph.predictors.trained import TrainedPredictor as TrainedPredictor
+    from cfgraph.store import Store as Store
+    from cfgraph.store.verify import verify as verify
 
 __version__ = "0.1.0"
 
@@ -58,12 +84,7 @@ find_old_names()
 __all__ = [*_PUBLIC, *_MODULES, "__version__"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    if name in _MODULES:
-        return import_module(_MODULES[name])
-    raise AttributeError(f"module 'cfgraph' has no attribute {name!r}; it has {', '.join(__all__)}")
+__getattr__ = load_late(__name__, _PUBLIC, modules=_MODULES)
 
 
 def __dir__() -> list[str]:

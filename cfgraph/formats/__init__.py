@@ -12,29 +12,40 @@ all of them, from a store too, is cfgraph/transfer/export.py.
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cfgraph.errors import InputError
 from cfgraph.files.whole import check_place, whole_file
 from cfgraph.formats.graphml import read_graphml, write_graphml
 from cfgraph.formats.networkx import to_networkx
 from cfgraph.formats.node_link import read_node_link, write_node_link
+from cfgraph.late import load_late
 
 if TYPE_CHECKING:
+    from cfgraph.formats.csv import write_csv as write_csv
+    from cfgraph.formats.dot import write_dot as write_dot
+    from cfgraph.formats.gexf import read_gexf as read_gexf
+    from cfgraph.formats.gexf import write_gexf as write_gexf
+    from cfgraph.formats.linkage import to_linkage as to_linkage
+    from cfgraph.formats.linkage import write_linkage as write_linkage
+    from cfgraph.formats.newick import write_newick as write_newick
+    from cfgraph.formats.parquet import write_parquet as write_parquet
+    from cfgraph.formats.tables import to_arrow as to_arrow
+    from cfgraph.formats.tables import to_pandas as to_pandas
     from cfgraph.model.hierarchy import HierarchyWithCells
     from cfgraph.predictors.trained import TrainedPredictor
 
 _LATE = {  # loaded when they are first used
-    "read_gexf": "gexf",
-    "to_arrow": "tables",
-    "to_linkage": "linkage",
-    "to_pandas": "tables",
-    "write_csv": "csv",
-    "write_dot": "dot",
-    "write_gexf": "gexf",
-    "write_linkage": "linkage",
-    "write_newick": "newick",
-    "write_parquet": "parquet",
+    "read_gexf": "cfgraph.formats.gexf",
+    "to_arrow": "cfgraph.formats.tables",
+    "to_linkage": "cfgraph.formats.linkage",
+    "to_pandas": "cfgraph.formats.tables",
+    "write_csv": "cfgraph.formats.csv",
+    "write_dot": "cfgraph.formats.dot",
+    "write_gexf": "cfgraph.formats.gexf",
+    "write_linkage": "cfgraph.formats.linkage",
+    "write_newick": "cfgraph.formats.newick",
+    "write_parquet": "cfgraph.formats.parquet",
 }
 
 __all__ = [
@@ -69,10 +80,7 @@ SUFFIXES = {
 FORMATS = ("graphml", "gexf", "node-link", "dot", "newick", "linkage", "csv", "parquet", "maps", "json")
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+__getattr__ = load_late(__name__, _LATE)
 
 
 def choose_format(path: str | Path, *, asked: str | None = None) -> str:

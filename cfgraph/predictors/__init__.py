@@ -7,8 +7,16 @@
 Everything is loaded when it is first used: importing this package imports neither numpy nor torch.
 """
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+from cfgraph.late import load_late
+
+if TYPE_CHECKING:
+    from cfgraph.predictors.options import NetworkOptions as NetworkOptions
+    from cfgraph.predictors.predictor import Predictor as Predictor
+    from cfgraph.predictors.registry import dump_predictor as dump_predictor
+    from cfgraph.predictors.registry import fit_predictor as fit_predictor
+    from cfgraph.predictors.registry import load_predictor as load_predictor
 
 __all__ = [
     "AUTO",
@@ -33,15 +41,11 @@ SEED = 0
 DEVICE = "cpu"
 
 _HOMES = {
-    "NetworkOptions": "options",
-    "Predictor": "predictor",
-    "dump_predictor": "registry",
-    "fit_predictor": "registry",
-    "load_predictor": "registry",
+    "NetworkOptions": "cfgraph.predictors.options",
+    "Predictor": "cfgraph.predictors.predictor",
+    "dump_predictor": "cfgraph.predictors.registry",
+    "fit_predictor": "cfgraph.predictors.registry",
+    "load_predictor": "cfgraph.predictors.registry",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = load_late(__name__, _HOMES)

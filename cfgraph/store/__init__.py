@@ -3,14 +3,20 @@
 ``Store`` and what it returns are loaded when they are first used, so that `cfgraph up` on a running server costs nothing.
 """
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_PLACES = {"Counts": "store", "GrownBy": "growth", "Store": "store"}
+from cfgraph.late import load_late
+
+if TYPE_CHECKING:
+    from cfgraph.store.growth import GrownBy as GrownBy
+    from cfgraph.store.hierarchies import Counts as Counts
+    from cfgraph.store.store import Store as Store
+
+_PLACES = {
+    "Counts": "cfgraph.store.hierarchies",
+    "GrownBy": "cfgraph.store.growth",
+    "Store": "cfgraph.store.store",
+}
 __all__ = list(_PLACES)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+__getattr__ = load_late(__name__, _PLACES)

@@ -16,7 +16,7 @@ HOUSE = Path(__file__).parents[2]
 # A floor a line, the ground first. A room is a folder, or a module beside the folders; what it imports stands on a floor below.
 FLOORS = [
     ("errors",),
-    ("checks", "defaults", "loading", "moved", "settings"),
+    ("checks", "defaults", "late", "loading", "moved", "settings"),
     ("model",),
     ("files", "predictors", "server"),
     ("learning", "plots", "store"),
