@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cfgraph.errors import CfgraphError as CfgraphError
     from cfgraph.estimator import ClassificationField as ClassificationField
     from cfgraph.formats import to_networkx as to_networkx
+    from cfgraph.growing.describe import describe as describe
     from cfgraph.growing.rollout import Stop as Stop
     from cfgraph.growing.rollout import rollout as rollout
     from cfgraph.judging.evaluate import evaluate as evaluate
@@ -37,13 +38,16 @@ if TYPE_CHECKING:
     from cfgraph.metric.path import find_path as find_path
     from cfgraph.model import address as address
     from cfgraph.model import growth as growth
+    from cfgraph.model.as_json import to_json as to_json
     from cfgraph.model.cells import Cells as Cells
     from cfgraph.model.growth import Frontier as Frontier
     from cfgraph.model.growth import grow as grow
     from cfgraph.model.hierarchy import Hierarchy as Hierarchy
+    from cfgraph.model.hierarchy import HierarchyWithCells as HierarchyWithCells
     from cfgraph.predictors.trained import TrainedPredictor as TrainedPredictor
     from cfgraph.store import Store as Store
     from cfgraph.store.verify import verify as verify
+    from cfgraph.transfer.export import export as export
 
 __version__ = "0.1.0"
 
@@ -54,6 +58,7 @@ _PUBLIC = {
     "ClassificationField": "cfgraph.estimator",
     "Frontier": "cfgraph.model.growth",
     "Hierarchy": "cfgraph.model.hierarchy",
+    "HierarchyWithCells": "cfgraph.model.hierarchy",
     "Stop": "cfgraph.growing.rollout",
     "Store": "cfgraph.store",
     "TrainedPredictor": "cfgraph.predictors.trained",
