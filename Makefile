@@ -33,6 +33,7 @@ install: .venv/.installed
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "installing cfgraph and what it needs into .venv (torch is most of it) ..."
+	@VIRTUAL_ENV= $(BIN)/uv pip uninstall --quiet --python $(BIN)/python cfgraph 2> /dev/null  # our name until 0.1
 	@VIRTUAL_ENV= $(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[all]' --group dev
 	@touch $@
 

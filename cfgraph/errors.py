@@ -21,6 +21,8 @@ A message says what was expected, what came, where, and what to do: one line. Th
 when none is given. ``retryable`` says whether the same call may succeed later without anybody changing anything.
 """
 
+DISTRIBUTION = "classification-fields"  # what pip calls us
+
 
 class CfgraphError(Exception):
     """Something in cfgraph went wrong."""
@@ -59,12 +61,12 @@ class QueryFileError(InputError):
 
 
 class MissingExtraError(InputError):
-    """An optional library is not installed; install it with: pip install 'cfgraph[all]'."""
+    """An optional library is not installed; the message of each case names it and the command that installs it."""
 
     @classmethod
     def of(cls, library: str, *, extra: str, purpose: str) -> "MissingExtraError":
-        """The error for a missing ``library``, naming the command that installs the ``extra`` that brings it."""
-        return cls(f"{purpose} needs {library}, which is not installed; install it with: pip install 'cfgraph[{extra}]'")
+        """The error for a missing ``library``, naming the command that installs it and what else the ``extra`` lists."""
+        return cls(f"{purpose} needs {library}, which is not installed; install it with: {how_to_install(extra)}")
 
 
 class StoreError(CfgraphError):
@@ -105,6 +107,22 @@ class WorkersLostError(CfgraphError):
     """Every worker process was lost; the graph is valid, and the same command goes on from here."""
 
     exit_code = 137  # as a shell tells SIGKILL
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs what an extra of the distribution lists: ``pip install 'matplotlib>=3.9'``.
+
+    It names the packages and not the extra, because who installed a checkout or a wheel has it from no package index, and
+    ``cfgraph`` is another's there. Where cfgraph runs without having been installed, only the extra's name is known.
+    """
+    from importlib.metadata import PackageNotFoundError, requires  # here: a command that misses nothing does not pay for it
+
+    try:
+        listed = [line.partition(";") for line in requires(DISTRIBUTION) or ()]
+    except PackageNotFoundError:
+        listed = []
+    wanted = [packages.strip() for packages, _, marker in listed if marker.strip().endswith(f'extra == "{extra}"')]
+    return f"pip install {' '.join(map(repr, wanted))}" if wanted else f"pip install '.[{extra}]' in a checkout of cfgraph"
 
 
 def one_line(error: BaseException) -> str:

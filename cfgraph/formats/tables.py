@@ -283,7 +283,7 @@ def to_pandas(hierarchy: "Hierarchy") -> tuple["pd.DataFrame", "pd.DataFrame"]:
     try:
         import pandas as pd
     except ImportError:
-        raise MissingExtraError("to_pandas needs pandas, which is not installed; install it with: pip install pandas") from None
+        raise MissingExtraError.of("pandas", extra="pandas", purpose="to_pandas") from None
     kinds = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     cells, edges = to_arrow(hierarchy)
     points = {"points": cells.column("points").to_pandas()} if "points" in cells.column_names else {}

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from cfgraph.errors import InputError, MissingExtraError
+from cfgraph.errors import InputError, MissingExtraError, how_to_install
 from cfgraph.model.address import ROOT, check_id
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, observe
@@ -184,7 +184,7 @@ def _rivals(family: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (*BASELINES, *(() if family in BASELINES else (family,))), ()
     if has_torch():
         return FAMILIES, ()
-    reason = "networks were left out, because torch is not installed; install it with: pip install 'cfgraph[torch]'"
+    reason = f"networks were left out, because torch is not installed; install it with: {how_to_install('torch')}"
     return tuple(name for name in FAMILIES if name not in NETWORKS), (reason,)
 
 

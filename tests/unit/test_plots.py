@@ -224,7 +224,7 @@ def test_matplotlib_missing_is_explained(tmp_path):
         "except MissingExtraError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path / "h.png"], capture_output=True, text=True, check=True)
-    assert "pip install 'cfgraph[plot]'" in done.stdout
+    assert "pip install 'matplotlib>=3.9'" in done.stdout
 
 
 def test_importing_plots_and_exports_loads_nothing_heavy():

@@ -448,7 +448,7 @@ for family, device in (("mlp", "cpu"), ("mean", "cuda")):
     first, second, third = in_a_process(code).stdout.strip().splitlines()
     assert first.startswith(f"recurrence {sorted((*BASELINES, 'recurrence'))}")
     for line in (first, second, third):
-        assert "pip install 'cfgraph[torch]'" in line
+        assert "pip install 'torch>=2.3'" in line
 
 
 def test_a_network_that_was_trained_with_torch_predicts_without(tmp_path):
