@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from cfgraph.store.verify import verify as verify
     from cfgraph.transfer.export import export as export
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"  # the one place; pyproject.toml reads it
 
 _PUBLIC = {
     "Cells": "cfgraph.model.cells",

@@ -4,11 +4,14 @@ import ast
 import re
 import subprocess
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.version import Version
 
+import cfgraph
 from cfgraph import errors
 from cfgraph.errors import MissingExtraError, how_to_install
 
@@ -32,6 +35,11 @@ def test_the_distribution_is_named_once_more_where_it_must_be():
     (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
     assert everything.name == errors.DISTRIBUTION
     assert everything.extras == set(EXTRAS)
+
+
+def test_the_version_stands_in_one_place():
+    assert "version" in PROJECT["dynamic"]
+    assert Version(version(errors.DISTRIBUTION)) == Version(cfgraph.__version__), "make install was not run since it changed"
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
