@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from cfgraph import errors
 from cfgraph.errors import CfgraphError, InputError, NotFoundError, VanishedError, WorkersLostError
 from cfgraph.growing.events import Event, Observer
-from cfgraph.growing.outage import DRIVER_SECONDS, Patience
+from cfgraph.growing.outage import DRIVER_SECONDS, Retrier
 from cfgraph.loading import leave_frames_out
 
 # The driver is imported where it is used: a worker process has something to say before it is loaded.
@@ -210,9 +210,9 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
     from cfgraph.store.growth import GrownBy
 
     growth = GrownBy(**job.growth)
-    patience = Patience(job.outage_seconds, halted=halted.is_set, tell=_tell_action)
-    with patience.heal(lambda: Store.connect(**job.access, retry_seconds=DRIVER_SECONDS)) as store:
-        hierarchy, trained = patience.heal(lambda: _read_task(store, job.identifier, growth))
+    retrier = Retrier(job.outage_seconds, halted=halted.is_set, tell=_tell_action)
+    with retrier.retry(lambda: Store.connect(**job.access, retry_seconds=DRIVER_SECONDS)) as store:
+        hierarchy, trained = retrier.retry(lambda: _read_task(store, job.identifier, growth))
         worker = Worker(
             store,
             hierarchy,

@@ -27,7 +27,7 @@ class Event:
     await_store         the store does not answer                                     reason, outage_seconds
     lose_worker         a worker's process ended without a word                       reason
     end                 a worker has no more to do                                    grown, finished
-    fail                a worker met an error that it cannot heal                     error, message
+    fail                a worker met an error that waiting does not mend              error, message
     ==================  ============================================================  =================================
     """
 

@@ -1,4 +1,4 @@
-"""Patience: what is done with the store is done again while the store does not answer, for as long as an outage may last."""
+"""Retrying: what is done with the store is done again while the store does not answer, for as long as an outage may last."""
 
 import math
 import time
@@ -8,11 +8,11 @@ from typing import TypeVar
 from cfgraph.errors import StoreUnavailableError
 
 POLL_SECONDS = 0.25  # how often one whose store is away looks again
-DRIVER_SECONDS = 2.0  # how long the driver tries by itself, with longer and longer pauses; then patience does
+DRIVER_SECONDS = 2.0  # how long the driver tries by itself, with longer and longer pauses; then the retrier does
 Outcome = TypeVar("Outcome")
 
 
-class Patience:
+class Retrier:
     """One worker's; its threads share it, so that the store's answer to one begins the outage of another anew.
 
     Args:
@@ -25,7 +25,7 @@ class Patience:
         self._outage_seconds, self._halted, self._tell = outage_seconds, halted, tell
         self._answered = -math.inf  # when the store did last
 
-    def heal(self, work: Callable[[], Outcome]) -> Outcome:
+    def retry(self, work: Callable[[], Outcome]) -> Outcome:
         """Do something with the store; a ``StoreUnavailableError`` where it did not answer for too long."""
         since = None
         while True:

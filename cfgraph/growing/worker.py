@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from cfgraph.growing.events import Event, Observer
 from cfgraph.growing.lease_owner import is_dead, own_name
 from cfgraph.growing.leases import LeaseKeeper
-from cfgraph.growing.outage import Patience
+from cfgraph.growing.outage import Retrier
 from cfgraph.model.address import ancestor_address, stem_of, subtree_range
 from cfgraph.model.blocks import Block, BlockLevel, block_boundaries, level_of_growth
 from cfgraph.model.cells import EXPANDED, FRONTIER
@@ -61,12 +61,12 @@ class Worker:
         self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=RATE_BLOCKS)
         self._left: dict[str, Pending] = {}  # blocks of this layer that others held, or that were lost
         self._dead: set[str] = set()  # owners known to run no more
-        self._heal = Patience(self.outage_seconds, halted=self.halted, tell=self._tell).heal
+        self._retry = Retrier(self.outage_seconds, halted=self.halted, tell=self._tell).retry
         self._over = False  # another worker has recorded that the stop is reached
 
     def run(self) -> bool:
         """Grow until the stop, which is recorded, or until halted; whether the stop was reached."""
-        frontier = self._heal(lambda: self.store.count_frontier(self.hierarchy.id))
+        frontier = self._retry(lambda: self.store.count_frontier(self.hierarchy.id))
         total = count_growth(frontier, arity=self.hierarchy.arity, depth=self.growth.whole_depth)
         self._tell("begin", total=total, frontier=sum(frontier.values()))
         keeper = LeaseKeeper(
@@ -80,7 +80,7 @@ class Worker:
             whole = all(self._grow_layer(first, last, keeper=keeper) for first, last in self._layers())
         finished = self._over or whole or (time.monotonic() >= self._deadline and not self.halted())
         if finished and not self._over:
-            self._heal(lambda: self.store.finish_growth(self.hierarchy.id, self.growth))
+            self._retry(lambda: self.store.finish_growth(self.hierarchy.id, self.growth))
         self._tell("end", grown=self.grown, finished=finished)
         return finished
 
@@ -110,16 +110,16 @@ class Worker:
         if self.growth.last_block is not None:
             return
         identifier, arity = self.hierarchy.id, self.hierarchy.arity
-        room = int(self.growth.stop["cells"]) - self._heal(lambda: self.store.counts(identifier).cells)
+        room = int(self.growth.stop["cells"]) - self._retry(lambda: self.store.counts(identifier).cells)
         (first, last) = block_boundaries(from_level=depth - 1, depth=depth, height=self.growth.block_height)[-1]
         chosen = ""
         for block in (block for page in self._pages(first, last) for block in page):
-            seeds = self._heal(lambda block=block: self.store.read_block(identifier, block.root, depth=last, arity=arity))
+            seeds = self._retry(lambda block=block: self.store.read_block(identifier, block.root, depth=last, arity=arity))
             room -= sum(len(part.addresses) for part in seeds) * arity
             if room < 0:
                 break
             chosen = block.root
-        self.growth = self._heal(lambda: self.store.pin_growth_end(identifier, self.growth, last_block=chosen))
+        self.growth = self._retry(lambda: self.store.pin_growth_end(identifier, self.growth, last_block=chosen))
 
     def _pages(self, first: int, last: int) -> Iterator[list[Pending]]:
         """The blocks of a layer that hold frontier cells, in address order, some at a time."""
@@ -141,11 +141,11 @@ class Worker:
 
     def _read_page(self, start: str, last: int) -> list[tuple[str, int]]:
         read = self.store.read_frontier
-        return self._heal(lambda: read(self.hierarchy.id, start=start, depth=last, page=PAGE_CELLS))
+        return self._retry(lambda: read(self.hierarchy.id, start=start, depth=last, page=PAGE_CELLS))
 
     def _read_seeds(self, root: str, last: int) -> list[Seeds]:
         read = self.store.read_block
-        return self._heal(lambda: read(self.hierarchy.id, root, depth=last, arity=self.hierarchy.arity))
+        return self._retry(lambda: read(self.hierarchy.id, root, depth=last, arity=self.hierarchy.arity))
 
     def _rounds(self, first: int, last: int, *, writer: BlockWriter) -> Iterator[list[Pending]]:
         """The blocks of a layer, page by page; then, again and again, those that others held or that were lost."""
@@ -172,7 +172,7 @@ class Worker:
             self.hierarchy.id,
             sessions=self.sessions,
             done=note,
-            heal=self._heal,
+            retry=self._retry,
             transaction_seconds=max(self.lease_seconds, TRANSACTION_SECONDS_MIN),
         ) as writer:
             return all(
@@ -204,7 +204,7 @@ class Worker:
 
     def _claim(self, blocks: list[Pending], *, most: int) -> Claim:
         token = secrets.token_hex(16)
-        claim = self._heal(
+        claim = self._retry(
             lambda: self.store.claim_frontier(
                 self.hierarchy.id,
                 blocks,
@@ -231,7 +231,7 @@ class Worker:
         """The block's new levels, predicted; None (and the lease given back) where somebody grew it meanwhile."""
         parts = self._read_seeds(root, last)
         if not parts:
-            self._heal(lambda: keeper.give_back(lease))
+            self._retry(lambda: keeper.give_back(lease))
             return None
         levels = [level for part in parts for level in self._grow_seeds(part, last)]
         return Block(root=root, seeds=[seed for part in parts for seed in part.addresses], levels=levels)

@@ -56,7 +56,7 @@ class Written:
         return self.block.cells
 
 
-Heal = Callable[[Callable[[], bool]], bool]
+Retry = Callable[[Callable[[], bool]], bool]
 
 
 def label_list(state: int) -> list[str]:
@@ -126,7 +126,7 @@ def _statement(level: BlockLevel, kind: np.ndarray, rows: list, *, identifier: s
 class BlockWriter:
     """Writes blocks of one hierarchy over several sessions; use it in a ``with``, which waits for what is in flight.
 
-    ``done`` is told of each block in the thread that submits. ``heal`` runs the writing of a block, and may run it again
+    ``done`` is told of each block in the thread that submits. ``retry`` runs the writing of a block, and may run it again
     where the store was away. ``transaction_seconds`` is when the server ends a transaction whose client stalls.
     """
 
@@ -137,10 +137,10 @@ class BlockWriter:
         identifier: str,
         sessions: int = SESSIONS,
         done: Callable[[Written], None] = lambda _: None,
-        heal: Heal = lambda work: work(),
+        retry: Retry = lambda work: work(),
         transaction_seconds: float | None = None,
     ):
-        self._graph, self._identifier, self._done, self._heal = graph, identifier, done, heal
+        self._graph, self._identifier, self._done, self._retry = graph, identifier, done, retry
         self._transaction_seconds = transaction_seconds
         self._sessions, self._in_flight = sessions, set[Future]()
         self._pool = ThreadPoolExecutor(sessions, thread_name_prefix="cfgraph-write")
@@ -188,7 +188,7 @@ class BlockWriter:
     def _write(self, block: Block, lease: Lease | None) -> Written:
         begin = time.monotonic()
         try:
-            new = self._heal(lambda: self._try_to_write(block, lease))
+            new = self._retry(lambda: self._try_to_write(block, lease))
         except LeaseLostError:
             return Written(block, lease, new=False, lost=True, seconds=time.monotonic() - begin)
         except CfgraphError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.faults.ground import Ground
 
-PATIENCE_SECONDS = 300  # after which a gang that does not end hangs: a defect
+HANGING_SECONDS = 300  # after which a gang that does not end hangs: a defect
 TICK_SECONDS = 0.02
 
 
@@ -35,7 +35,7 @@ class Member:
 
     def wait(self) -> int:
         """The exit code, when it has ended."""
-        return self.process.wait(timeout=PATIENCE_SECONDS)
+        return self.process.wait(timeout=HANGING_SECONDS)
 
     @property
     def events(self) -> list[dict]:
@@ -115,7 +115,7 @@ class Gang:
 
     def await_that(self, condition: Callable[[], object]) -> None:
         """Wait until something is so, while no member ends with an error."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + HANGING_SECONDS
         while not condition():
             assert time.monotonic() < end, self.story()
             for member in self.members:
@@ -139,7 +139,7 @@ class Gang:
 
     def ticks(self) -> Iterator[float]:
         """Moments, until every member has ended with 0; the caller restarts those that end otherwise."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + HANGING_SECONDS
         while any(member.code != 0 for member in self.members):
             assert time.monotonic() < end, self.story()
             yield time.monotonic()
