@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from .bring import bring
 from .context import Context, pass_context
+from .source import ingest_source
 
 FILE = click.Path(path_type=Path)
 
@@ -55,7 +55,7 @@ def logits(context: Context, **arguments: Any) -> None:
     """
     from cfgraph.sources.logits import logits as make
 
-    bring(context, make(**arguments))
+    ingest_source(context, make(**arguments))
 
 
 @click.command("linkage", epilog="Example: cfgraph ingest linkage linkage.npy --names names.txt --as words")
@@ -72,7 +72,7 @@ def linkage(context: Context, **arguments: Any) -> None:
     """
     from cfgraph.sources.linkage import linkage as make
 
-    bring(context, make(**arguments))
+    ingest_source(context, make(**arguments))
 
 
 @click.command("tree", epilog="Example: cfgraph ingest tree species.nwk --as species")
@@ -88,7 +88,7 @@ def tree(context: Context, **arguments: Any) -> None:
     """
     from cfgraph.sources.tree import tree as make
 
-    bring(context, make(**arguments))
+    ingest_source(context, make(**arguments))
 
 
 @click.command("edges", epilog="Example: cfgraph ingest edges ontology.tsv --as ontology")
@@ -106,7 +106,7 @@ def edges(context: Context, **arguments: Any) -> None:
     """
     from cfgraph.sources.edges import edges as make
 
-    bring(context, make(**arguments))
+    ingest_source(context, make(**arguments))
 
 
 @click.command("graph", epilog="Example: cfgraph ingest graph taxonomy.graphml --as taxonomy")
@@ -123,7 +123,7 @@ def graph(context: Context, **arguments: Any) -> None:
     """
     from cfgraph.sources.graph import graph as make
 
-    bring(context, make(**arguments))
+    ingest_source(context, make(**arguments))
 
 
 SOURCES = (logits, linkage, tree, edges, graph)

@@ -8,10 +8,10 @@ import click
 
 from cfgraph import defaults
 
-from .bring import bring
 from .context import Context, pass_context
 from .imported import SOURCES
 from .output import progress_bar
+from .source import ingest_source
 
 
 @click.group("ingest", epilog="Example: cfgraph ingest ifs --map koch --depth 5 --as koch")
@@ -61,7 +61,7 @@ def cfg(context: Context, bulk: bool, **arguments: Any) -> None:
     """
     from cfgraph.sources.cfg import field
 
-    bring(context, field(**arguments), bulk=bulk)
+    ingest_source(context, field(**arguments), bulk=bulk)
 
 
 @command.command("ifs", epilog="Example: cfgraph ingest ifs maps.json --map barnsley_fern --depth 6 --as fern")
@@ -86,7 +86,7 @@ def ifs(
     if maps is None and map_name is None:
         raise InputError(f"expected a file of maps or a built-in system out of {', '.join(defaults.BUILT_IN)}; say which")
     center = None if root_center is None else root_center.split(",")
-    bring(context, field(maps=maps or map_name, map_name=map_name, root_center=center, **arguments), bulk=bulk)
+    ingest_source(context, field(maps=maps or map_name, map_name=map_name, root_center=center, **arguments), bulk=bulk)
 
 
 @command.command("points", epilog="Example: cfgraph ingest points data.npz --key x --arity 3 --pca 8 --depth 5 --as digits")
@@ -120,7 +120,7 @@ def points(context: Context, columns: str | None, bulk: bool, **arguments: Any) 
     """
     from cfgraph.sources.points import points as make
 
-    bring(context, make(columns=None if columns is None else columns.split(","), **arguments), bulk=bulk)
+    ingest_source(context, make(columns=None if columns is None else columns.split(","), **arguments), bulk=bulk)
 
 
 @command.command("parquet", epilog="Example: cfgraph ingest parquet koch.parquet --as koch")

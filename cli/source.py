@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cfgraph.sources.field import Field
 
 
-def bring(context: Context, source: "Field | Hierarchy", *, bulk: bool = False) -> None:
+def ingest_source(context: Context, source: "Field | Hierarchy", *, bulk: bool = False) -> None:
     """Write what a source gave, grown first where it is not, and say what it is."""
     from cfgraph.model.hierarchy import FieldHierarchy
 
