@@ -59,7 +59,7 @@ MOVED = {
     "report": "comparing.report",
     "rollout": "growing.rollout",
     "shortest": "metric.shortest",
-    "slabs": "model.slabs",
+    "slabs": "model.pieces",
     "soundness": "model.invariants",
     "sources.arrays": "files.arrays",
     "sources.defaults": "defaults",

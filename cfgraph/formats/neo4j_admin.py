@@ -27,7 +27,7 @@ from pyarrow import csv as arrow_csv
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import STATE_NAMES
-from cfgraph.model.slabs import Slab
+from cfgraph.model.pieces import Piece
 
 DATABASE = "neo4j"
 FILES = ("cells.csv", "frontier.csv", "leaves.csv")  # by the cells' state
@@ -72,35 +72,35 @@ def as_text(values: np.ndarray) -> pa.Array:
     return pc.cast(pa.array(values), pa.string())
 
 
-def cell_table(slab: Slab, *, identifier: str, delimiter: str) -> pa.Table:
-    """A slab's cells as the columns of ``cell_header("actual")``."""
-    count = len(slab)
+def cell_table(piece: Piece, *, identifier: str, delimiter: str) -> pa.Table:
+    """A piece's cells as the columns of ``cell_header("actual")``."""
+    count = len(piece)
     columns = [
-        pa.array(slab.node),
-        pc.binary_join_element_wise(identifier, slab.address, ""),
+        pa.array(piece.node),
+        pc.binary_join_element_wise(identifier, piece.address, ""),
         pa.repeat(identifier, count),
-        slab.address,
-        as_text(slab.level),
-        join_numbers(slab.center, delimiter=delimiter),
-        as_text(slab.scale),
-        pa.array(slab.root_distance),
-        pc.if_else(pa.array(slab.predicted), True, None),
-        pa.nulls(count, pa.float64()) if slab.radius is None else pa.array(slab.radius, mask=np.isnan(slab.radius)),
-        pa.nulls(count, pa.int64()) if slab.size is None else pa.array(slab.size),
+        piece.address,
+        as_text(piece.level),
+        join_numbers(piece.center, delimiter=delimiter),
+        as_text(piece.scale),
+        pa.array(piece.root_distance),
+        pc.if_else(pa.array(piece.predicted), True, None),
+        pa.nulls(count, pa.float64()) if piece.radius is None else pa.array(piece.radius, mask=np.isnan(piece.radius)),
+        pa.nulls(count, pa.int64()) if piece.size is None else pa.array(piece.size),
     ]
     return pa.table(columns, names=cell_header("actual"))
 
 
-def edge_table(slab: Slab, *, delimiter: str) -> pa.Table:
-    """The edges that lead to a slab's cells as the columns of ``EDGE_HEADER``; none leads to a root."""
-    below = slice(int(np.count_nonzero(slab.parent < 0)), None)  # a root stands first
+def edge_table(piece: Piece, *, delimiter: str) -> pa.Table:
+    """The edges that lead to a piece's cells as the columns of ``EDGE_HEADER``; none leads to a root."""
+    below = slice(int(np.count_nonzero(piece.parent < 0)), None)  # a root stands first
     columns = [
-        pa.array(slab.parent[below]),
-        pa.array(slab.node[below]),
-        pa.array(slab.slot[below]),
-        join_numbers(slab.residual[below], delimiter=delimiter),
-        pa.array(slab.length[below]),
-        pa.nulls(len(slab) - below.start, pa.bool_()),
+        pa.array(piece.parent[below]),
+        pa.array(piece.node[below]),
+        pa.array(piece.slot[below]),
+        join_numbers(piece.residual[below], delimiter=delimiter),
+        pa.array(piece.length[below]),
+        pa.nulls(len(piece) - below.start, pa.bool_()),
     ]
     return pa.table(columns, names=EDGE_HEADER)
 
@@ -218,14 +218,14 @@ class ImportFolder:
         wait(self._pending)  # what is being written ends, whatever becomes of it, before its file is closed
         self._open.close()
 
-    def add_slab(self, slab: Slab) -> None:
-        """Write a slab, while the caller makes the next one."""
+    def add_piece(self, piece: Piece) -> None:
+        """Write a piece, while the caller makes the next one."""
         self._wait()
         self._pending = [
-            self._pool.submit(self._write_cells_of, slab),
-            self._pool.submit(lambda: self._write("edges.csv", edge_table(slab, delimiter=self.delimiter))),
+            self._pool.submit(self._write_cells_of, piece),
+            self._pool.submit(lambda: self._write("edges.csv", edge_table(piece, delimiter=self.delimiter))),
         ]
-        self.cells += len(slab)
+        self.cells += len(piece)
 
     def add_page(self, page: Mapping[str, list]) -> None:
         """Write a page of the store."""
@@ -237,8 +237,8 @@ class ImportFolder:
                 self._write(name, table)
         self.cells += len(cells)
 
-    def _write_cells_of(self, slab: Slab) -> None:
-        self._write_cells(cell_table(slab, identifier=self.identifier, delimiter=self.delimiter), state=slab.state)
+    def _write_cells_of(self, piece: Piece) -> None:
+        self._write_cells(cell_table(piece, identifier=self.identifier, delimiter=self.delimiter), state=piece.state)
 
     def _write_cells(self, table: pa.Table, *, state: np.ndarray) -> None:
         for kind in np.unique(state).tolist():

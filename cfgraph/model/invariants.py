@@ -1,4 +1,4 @@
-"""Soundness: whether the cells of a hierarchy in memory keep the invariants, checked before cells from elsewhere are written.
+"""Invariants: whether the cells of a hierarchy in memory keep the invariants, checked before cells from elsewhere are written.
 
 The invariants are those of :mod:`cfgraph.verify`, which looks at the graph; here they are asked of columns.
 """

@@ -1,4 +1,4 @@
-"""Arrangement: cells known by their addresses, in any order, put into breadth-first order."""
+"""Order: cells known by their addresses, in any order, put into breadth-first order."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,6 +1,6 @@
 """Field: a root, a scale factor and a rule, down to a depth: what a source knows before anything of it is grown.
 
-The same field can be grown in memory or slab by slab; both give the same cells, bit for bit, and the same numbers.
+The same field can be grown in memory or piece by piece; both give the same cells, bit for bit, and the same numbers.
 """
 
 import os
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_cells, grow
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells
-from cfgraph.model.slabs import Slab, SubtreeRule, grow_slabs
+from cfgraph.model.pieces import Piece, SubtreeRule, grow_pieces
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
 
@@ -70,12 +70,12 @@ class Field:
             spread.add(level, grown.residual[grown.level_rows(level)])
         return self.told(spread).hierarchy.with_cells(grown)
 
-    def slabs(self, *, first: int, spread: Spread) -> Iterator[Slab]:
-        """The same cells in slabs, their nodes numbered from ``first`` on; ``spread`` is measured meanwhile."""
-        for slab in grow_slabs(self.root, rule=self.make_rule(), depth=self.depth, first=first, **self._how):
-            if self.measured and slab.level[0]:
-                spread.add(int(slab.level[0]), slab.residual)
-            yield slab
+    def pieces(self, *, first: int, spread: Spread) -> Iterator[Piece]:
+        """The same cells in pieces, their nodes numbered from ``first`` on; ``spread`` is measured meanwhile."""
+        for piece in grow_pieces(self.root, rule=self.make_rule(), depth=self.depth, first=first, **self._how):
+            if self.measured and piece.level[0]:
+                spread.add(int(piece.level[0]), piece.residual)
+            yield piece
 
     @property
     def _how(self) -> dict:

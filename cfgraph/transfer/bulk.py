@@ -1,6 +1,6 @@
 """Bulk: hierarchies in and out of a database as the files that neo4j-admin imports while the server is down.
 
-In: cells are grown slab by slab, written as CSV, imported by neo4j-admin into a database beside the store's, and that takes
+In: cells are grown piece by piece, written as CSV, imported by neo4j-admin into a database beside the store's, and that takes
 the place of the store's empty one in a step that a crash cannot leave half done (cfgraph/server/importing.py). Out: the
 store's pages become the same kind of files, with the command that reads them.
 """
@@ -18,7 +18,7 @@ from cfgraph.files.whole import whole_folder
 from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, Grower, ImportFolder
 from cfgraph.formats.tables import JSON, kind_of
 from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.model.slabs import Slab, slabs_of_cells
+from cfgraph.model.pieces import Piece, pieces_of_cells
 from cfgraph.server.importing import import_files, prepare_staging
 from cfgraph.server.local import Connection, LocalServer
 from cfgraph.settings import Settings
@@ -112,7 +112,7 @@ class _Plan:
     hierarchy: Hierarchy
     cells: int
     depth: int
-    slabs: Callable[[Spread], Iterator[Slab]]
+    pieces: Callable[[Spread], Iterator[Piece]]
     told: Callable[[Spread], Hierarchy]
 
     @classmethod
@@ -123,7 +123,7 @@ class _Plan:
                 source.hierarchy,
                 source.cells,
                 source.depth,
-                slabs=lambda spread: source.slabs(first=first, spread=spread),
+                pieces=lambda spread: source.pieces(first=first, spread=spread),
                 told=lambda spread: source.told(spread).hierarchy,
             )
         if source.imported:
@@ -134,7 +134,7 @@ class _Plan:
         cells = source.cells
         if cells is None:
             raise InputError(f"hierarchy {source.id!r} has no cells to write")
-        return cls(source, len(cells), cells.depth, lambda _: slabs_of_cells(cells, first=first), lambda _: source)
+        return cls(source, len(cells), cells.depth, lambda _: pieces_of_cells(cells, first=first), lambda _: source)
 
 
 def write_files(
@@ -144,8 +144,8 @@ def write_files(
     plan = _Plan.of(source)
     spread = Spread(plan.hierarchy.arity)
     with ImportFolder(files, plan.hierarchy.id, ids="actual", texts=plan.hierarchy.notes) as folder:
-        for slab in plan.slabs(spread):
-            folder.add_slab(slab)
+        for piece in plan.pieces(spread):
+            folder.add_piece(piece)
             progress(folder.cells, plan.cells)
         told = plan.told(spread)
         return told, folder.finish(properties_of(told))

@@ -1,7 +1,7 @@
-"""Slabs: cells in pieces of bounded size, as columns, each with its node's id: what is written to files without a graph.
+"""Pieces: cells in parts of bounded size, as columns, each with its node's id: what is written to files without a graph.
 
-A slab holds cells that stand side by side, with the edge that leads to each. Ids are whole numbers, unlike every other
-cell's; parents come in an earlier slab or in the same one, so a slab can be written as soon as it is made. Addresses are
+A piece holds cells that stand side by side, with the edge that leads to each. Ids are whole numbers, unlike every other
+cell's; parents come in an earlier piece or in the same one, so a piece can be written as soon as it is made. Addresses are
 made by column: a list of five million Python strings would be half a gigabyte.
 """
 
@@ -18,7 +18,7 @@ from cfgraph.model.address import ROOT
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells
 from cfgraph.model.growth import Frontier, Rule, count_cells, expand_levels, frontier_of, grow
 
-SLAB_BYTES = 1 << 26  # of one slab with all that is made of it, as text too
+PIECE_BYTES = 1 << 26  # of one piece with all that is made of it, as text too
 GROWN = ("slot", "level", "center", "scale", "residual", "length", "root_distance")
 
 
@@ -36,7 +36,7 @@ class SubtreeRule(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Slab:
+class Piece:
     """Cells as columns. ``parent`` is the node of each cell's parent, -1 for the root."""
 
     node: Int[np.ndarray, " cells"]
@@ -58,8 +58,8 @@ class Slab:
         return len(self.node)
 
 
-def slabs_of_cells(cells: Cells, *, first: int) -> Iterator[Slab]:
-    """A whole hierarchy that is in memory, a slab a level; nodes are numbered from ``first`` on, in row order."""
+def pieces_of_cells(cells: Cells, *, first: int) -> Iterator[Piece]:
+    """A whole hierarchy that is in memory, a piece a level; nodes are numbered from ``first`` on, in row order."""
     address, above = pa.array([ROOT]), 0
     for level in range(cells.depth + 1):
         rows = cells.level_rows(level)
@@ -68,7 +68,7 @@ def slabs_of_cells(cells: Cells, *, first: int) -> Iterator[Slab]:
         if level:
             address = child_addresses(address, family=parent - above, slot=columns["slot"])
         above = rows.start
-        yield Slab(
+        yield Piece(
             node=np.arange(rows.start, rows.stop) + first,
             parent=np.where(parent < 0, -1, parent + first),
             address=address,
@@ -82,7 +82,7 @@ def child_addresses(parents: pa.Array, *, family: Int[np.ndarray, " cells"], slo
     return pc.binary_join_element_wise(stems, pc.cast(pa.array(slot), pa.string()), "/")
 
 
-def grow_slabs(
+def grow_pieces(
     root: Cells,
     *,
     rule: SubtreeRule,
@@ -90,52 +90,52 @@ def grow_slabs(
     scale_factor: float,
     depth: int,
     first: int,
-    slab_cells: int | None = None,
-) -> Iterator[Slab]:
-    """What :func:`.growth.grow` makes of a root, bit for bit, in slabs: some levels whole, then subtree by subtree.
+    piece_cells: int | None = None,
+) -> Iterator[Piece]:
+    """What :func:`.growth.grow` makes of a root, bit for bit, in pieces: some levels whole, then subtree by subtree.
 
     The levels that are grown whole stay in memory; they are as many cells as there are subtrees. Equal bits need a rule
     and sums that do not depend on what else stands in a batch.
     """
-    slab_cells = slab_cells or max(1, SLAB_BYTES // (400 + 100 * root.dimension + 8 * root.dimension**2 // arity))
-    cut = _cut_level(arity=arity, depth=depth, slab_cells=slab_cells)
+    piece_cells = piece_cells or max(1, PIECE_BYTES // (400 + 100 * root.dimension + 8 * root.dimension**2 // arity))
+    cut = _cut_level(arity=arity, depth=depth, piece_cells=piece_cells)
     top = grow(root, rule=rule, arity=arity, scale_factor=scale_factor, depth=cut, predicted=False)
     last = top.level_rows(cut)
     if cut < depth:
         top = top.with_columns(state=np.zeros_like(top.state))  # everything here is expanded
     seeds = None
-    for seeds in slabs_of_cells(top, first=first):
+    for seeds in pieces_of_cells(top, first=first):
         yield seeds
     if seeds is None or cut == depth:
         return
-    step = max(1, slab_cells // count_cells(1, arity=arity, levels=depth - cut))
+    step = max(1, piece_cells // count_cells(1, arity=arity, levels=depth - cut))
     node = first + len(top)
     for low in range(0, len(seeds), step):
         rows = slice(low, min(low + step, len(seeds)))
         frontier = frontier_of(top, np.arange(last.start + rows.start, last.start + rows.stop), arity=arity)
         levels = expand_levels(frontier, rule=rule.below(rows, level=cut), scale_factor=scale_factor, levels=depth - cut)
-        for slab in _slabs_below(seeds.node[rows], seeds.address[rows], levels=levels, node=node, depth=depth):
-            node += len(slab)
-            yield slab
+        for piece in _pieces_below(seeds.node[rows], seeds.address[rows], levels=levels, node=node, depth=depth):
+            node += len(piece)
+            yield piece
 
 
-def _cut_level(*, arity: int, depth: int, slab_cells: int) -> int:
-    """The level whose subtrees fit into a slab; the last but one where none does."""
+def _cut_level(*, arity: int, depth: int, piece_cells: int) -> int:
+    """The level whose subtrees fit into a piece; the last but one where none does."""
     cut = 0
-    while cut < depth - 1 and count_cells(1, arity=arity, levels=depth - cut) > slab_cells:
+    while cut < depth - 1 and count_cells(1, arity=arity, levels=depth - cut) > piece_cells:
         cut += 1
     return cut
 
 
-def _slabs_below(
+def _pieces_below(
     parent: Int[np.ndarray, " cells"], address: pa.Array, *, levels: Iterator[Frontier], node: int, depth: int
-) -> Iterator[Slab]:
-    """The grown levels below some cells (their nodes and addresses) as slabs, their nodes numbered from ``node`` on."""
+) -> Iterator[Piece]:
+    """The grown levels below some cells (their nodes and addresses) as pieces, their nodes numbered from ``node`` on."""
     for grown in levels:
         family = np.repeat(np.arange(len(parent)), grown.arity)
         address = child_addresses(address, family=family, slot=grown.slot)
         state = FRONTIER if grown.level[0] == depth else EXPANDED
-        slab = Slab(
+        piece = Piece(
             node=np.arange(node, node + len(grown)),
             parent=parent[family],
             address=address,
@@ -143,5 +143,5 @@ def _slabs_below(
             predicted=np.zeros(len(grown), dtype=bool),
             **{name: getattr(grown, name) for name in GROWN},
         )
-        yield slab
-        parent, node = slab.node, node + len(grown)
+        yield piece
+        parent, node = piece.node, node + len(grown)

@@ -1,4 +1,4 @@
-"""Slabs hold what growing in memory gives, bit for bit, however small they are."""
+"""Pieces hold what growing in memory gives, bit for bit, however small they are."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from cfgraph.formats.maps import AffineMaps
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.model.slabs import grow_slabs, slabs_of_cells
+from cfgraph.model.pieces import grow_pieces, pieces_of_cells
 from cfgraph.sources.cfg import field as cfg_field
 from cfgraph.sources.field import Spread
 from cfgraph.sources.ifs import field as ifs_field
@@ -37,24 +37,24 @@ FIELDS = {
 }
 
 
-def joined(slabs):
-    """The slabs' columns in the order of their nodes' levels and addresses, as in memory."""
-    slabs = list(slabs)
-    columns = {name: np.concatenate([getattr(slab, name) for slab in slabs]) for name in ("node", "parent", *COLUMNS)}
-    addresses = [address for slab in slabs for address in slab.address.to_pylist()]
+def joined(pieces):
+    """The pieces' columns in the order of their nodes' levels and addresses, as in memory."""
+    pieces = list(pieces)
+    columns = {name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("node", "parent", *COLUMNS)}
+    addresses = [address for piece in pieces for address in piece.address.to_pylist()]
     slots = [tuple(map(int, address.split("/")[1:])) if address != "/" else () for address in addresses]
     order = sorted(range(len(slots)), key=lambda row: (len(slots[row]), slots[row]))
     return {name: column[order] for name, column in columns.items()}, [addresses[row] for row in order]
 
 
-@pytest.mark.parametrize("slab_cells", [1, 30, 400, 100_000])
+@pytest.mark.parametrize("piece_cells", [1, 30, 400, 100_000])
 @pytest.mark.parametrize("name", FIELDS)
-def test_slabs_are_the_cells_in_memory(name, slab_cells, monkeypatch):
+def test_pieces_are_the_cells_in_memory(name, piece_cells, monkeypatch):
     field = FIELDS[name]()
     whole = field.grow()
     spread = Spread(whole.arity)
-    monkeypatch.setattr("cfgraph.model.slabs.SLAB_BYTES", slab_cells * (400 + 100 * whole.dimension))
-    columns, addresses = joined(field.slabs(first=1, spread=spread))
+    monkeypatch.setattr("cfgraph.model.pieces.PIECE_BYTES", piece_cells * (400 + 100 * whole.dimension))
+    columns, addresses = joined(field.pieces(first=1, spread=spread))
     assert addresses == whole.cells.addresses
     assert field.cells == len(addresses)
     for column in COLUMNS:
@@ -72,29 +72,29 @@ def check_nodes(columns, whole: Hierarchy):
 
 def test_a_parent_comes_before_its_children():
     seen = {-1}
-    for slab in cfg_field(id="it", depth=5).slabs(first=7, spread=Spread(4)):
-        seen |= set(slab.node.tolist())
-        assert set(slab.parent.tolist()) <= seen
+    for piece in cfg_field(id="it", depth=5).pieces(first=7, spread=Spread(4)):
+        seen |= set(piece.node.tolist())
+        assert set(piece.parent.tolist()) <= seen
     assert min(seen - {-1}) == 7
 
 
 def test_many_small_subtrees():
     field = cfg_field(id="it", depth=5)
     how = {"rule": field.make_rule(), "arity": 4, "scale_factor": 0.5, "depth": 5, "first": 0}
-    sizes = [len(slab) for slab in grow_slabs(field.root, slab_cells=40, **how)]
+    sizes = [len(piece) for piece in grow_pieces(field.root, piece_cells=40, **how)]
     assert sum(sizes) == field.cells
     assert sizes == [1, 4, 16, 64, *[8, 32] * 32]
 
 
 def test_a_ragged_hierarchy_in_memory():
     hierarchy = ragged_hierarchy("it", arity=2, depth=6)
-    columns, addresses = joined(slabs_of_cells(hierarchy.cells, first=1))
+    columns, addresses = joined(pieces_of_cells(hierarchy.cells, first=1))
     assert addresses == hierarchy.cells.addresses
     check_nodes(columns, hierarchy)
-    for slab in slabs_of_cells(hierarchy.cells, first=1):
-        assert (slab.size == hierarchy.cells.size[slab.node - 1]).all()
+    for piece in pieces_of_cells(hierarchy.cells, first=1):
+        assert (piece.size == hierarchy.cells.size[piece.node - 1]).all()
 
 
 def test_a_lone_root():
-    (slab,) = slabs_of_cells(Cells.from_root(np.array([0.5])), first=3)
-    assert (slab.node.tolist(), slab.parent.tolist(), slab.address.to_pylist()) == ([3], [-1], ["/"])
+    (piece,) = pieces_of_cells(Cells.from_root(np.array([0.5])), first=3)
+    assert (piece.node.tolist(), piece.parent.tolist(), piece.address.to_pylist()) == ([3], [-1], ["/"])
