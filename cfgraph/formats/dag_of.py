@@ -36,14 +36,9 @@ def hierarchy_dag(hierarchy: "HierarchyWithCells") -> Dag:
 
 def _edges(hierarchy: "HierarchyWithCells") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Parent, child, slot and length (NaN for none) of each edge."""
-    cells, links = hierarchy.cells, hierarchy.cells.links
-    below = slice(1, None)
-    length = np.full(len(cells), np.nan) if hierarchy.lengths == "unit" else cells.length
+    cells, edges = hierarchy.cells, hierarchy.cells.edges()
+    length = np.full(len(edges), np.nan) if hierarchy.lengths == "unit" else edges.length
     branch = cells.own.get("branch_length")
-    if branch is not None and not np.isnan(branch[below]).all():  # else it is the root's alone
-        length = branch
-    columns = [cells.parent[below], np.arange(1, len(cells)), cells.slot[below], length[below]]
-    if links is not None:
-        second = np.full(len(links), np.nan) if hierarchy.lengths == "unit" else links.length
-        columns = [np.concatenate(both) for both in zip(columns, (links.parent, links.child, links.slot, second), strict=True)]
-    return tuple(columns)
+    if branch is not None and not np.isnan(branch[1:]).all():  # else it is the root's alone
+        length = np.where(edges.primary, branch[edges.child], length)
+    return edges.parent, edges.child, edges.slot, length

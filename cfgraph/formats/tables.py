@@ -202,19 +202,15 @@ def cell_table(hierarchy: "Hierarchy", *, layout: Layout) -> pa.Table:
 def edge_table(hierarchy: "Hierarchy") -> pa.Table:
     """All edges, those from primary parents in the order of their children, then those from second parents."""
     cells, addresses = hierarchy.cells, pa.array(hierarchy.cells.addresses)
-    below, links = slice(1, None), cells.links
-    primary = [cells.parent[below], np.arange(1, len(cells)), cells.slot[below], cells.residual[below], cells.length[below]]
-    second = [] if links is None else [links.parent, links.child, links.slot, links.residual, links.length]
-    columns = [np.concatenate(both) for both in zip(primary, second, strict=True)] if second else primary
-    parent, child, slot, residual, length = columns
+    edges = cells.edges()
     return pa.table(
         {
-            "parent": addresses.take(pa.array(parent)),
-            "child": addresses.take(pa.array(child)),
-            "slot": pa.array(slot, pa.int32()),
-            **({"residual": _vectors(residual)} if cells.dimension else {}),
-            "length": pa.array(length, mask=hierarchy.virtual_root & (parent == 0)),
-            "primary": np.arange(len(parent)) < len(cells) - 1,
+            "parent": addresses.take(pa.array(edges.parent)),
+            "child": addresses.take(pa.array(edges.child)),
+            "slot": pa.array(edges.slot, pa.int32()),
+            **({"residual": _vectors(edges.residual)} if cells.dimension else {}),
+            "length": pa.array(edges.length, mask=hierarchy.virtual_root & (edges.parent == 0)),
+            "primary": edges.primary,
         }
     )
 
@@ -240,9 +236,7 @@ def _links_of(hierarchy: "Hierarchy") -> list[list[dict[str, Any]]]:
     cells, addresses = hierarchy.cells, hierarchy.cells.addresses
     found: list[list[dict[str, Any]]] = [[] for _ in range(len(cells))]
     if cells.links is not None:
-        links = cells.links
-        columns = (links.child, links.parent, links.slot, links.residual, links.length)
-        for child, parent, slot, residual, length in zip(*(column.tolist() for column in columns), strict=True):
+        for parent, child, slot, residual, length in zip(*(column.tolist() for column in cells.links.columns), strict=True):
             found[child].append({"parent": addresses[parent], "slot": slot, "residual": residual, "length": length})
     return [sorted(rows, key=lambda row: row["parent"]) for rows in found]
 

@@ -40,7 +40,19 @@ class Links:
 
     def take(self, chosen: Shaped[np.ndarray, " chosen"]) -> "Links":
         """Some of the links, by number or by a mask."""
-        return Links(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+        return type(self)(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+
+    @property
+    def columns(self) -> list[np.ndarray]:
+        """The columns, in the order of the fields."""
+        return [getattr(self, column.name) for column in fields(self)]
+
+
+@dataclass(frozen=True, eq=False)
+class Edges(Links):
+    """All edges of some cells, as columns: those from primary parents in the order of their children, then the links."""
+
+    primary: Bool[np.ndarray, " links"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +120,15 @@ class Cells:
     def take_own(self, rows: slice | Int[np.ndarray, " rows"]) -> dict[str, np.ndarray]:
         """The source's own columns at some rows, by name."""
         return {name: column[rows] for name, column in self.own.items()}
+
+    def edges(self) -> Edges:
+        """All edges: of every cell but the top the one from its primary parent, then those from second parents."""
+        below = slice(1, None)
+        first = [self.parent[below], np.arange(1, len(self)), self.slot[below], self.residual[below], self.length[below]]
+        if self.links is None:
+            return Edges(*first, primary=np.ones(len(first[0]), dtype=bool))
+        columns = [np.concatenate(both) for both in zip(first, self.links.columns, strict=True)]
+        return Edges(*columns, primary=np.arange(len(columns[0])) < len(first[0]))
 
     def prefix(self, depth: int) -> "Cells":
         """The cells of levels up to ``depth``; those at ``depth`` that had children become frontier."""

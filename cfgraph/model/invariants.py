@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cfgraph.errors import InputError
-from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, Links
+from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, Edges, Links
 from cfgraph.model.hierarchy import FieldWithCells, HierarchyWithCells
 
 TOLERANCE = 1e-9
@@ -30,7 +30,7 @@ def check_sound(hierarchy: HierarchyWithCells, *, grown: bool) -> None:
 
 
 def _checks(hierarchy: HierarchyWithCells, *, grown: bool) -> Iterator[Broken]:
-    cells, edges = hierarchy.cells, _edges(hierarchy.cells)
+    cells, edges = hierarchy.cells, hierarchy.cells.edges()
     yield from _numbers(cells)
     if cells.links is not None:
         yield from _link_places(cells, cells.links)
@@ -42,17 +42,6 @@ def _checks(hierarchy: HierarchyWithCells, *, grown: bool) -> Iterator[Broken]:
     yield cells.predicted & ~grown, "it is predicted, and no predictor is known that grew it"
     yield above & ~cells.predicted, "its parent is predicted and it is not"
     yield cells.predicted & (cells.parent < 0), "the root is never predicted"
-
-
-def _edges(cells: Cells) -> Links:
-    """All edges."""
-    below = slice(1, None)
-    columns = [cells.parent[below], np.arange(1, len(cells)), cells.slot[below], cells.residual[below], cells.length[below]]
-    if cells.links is None:
-        return Links(*columns)
-    links = cells.links
-    second = (links.parent, links.child, links.slot, links.residual, links.length)
-    return Links(*(np.concatenate(both) for both in zip(columns, second, strict=True)))
 
 
 def _at(cells: Cells, rows: np.ndarray, broken: np.ndarray) -> np.ndarray:
@@ -89,7 +78,7 @@ def _link_places(cells: Cells, links: Links) -> Iterator[Broken]:
     yield _at(cells, links.child, (gap == 0) & (rank[links.parent] < first)), "a second parent should be the primary one"
 
 
-def _shape(hierarchy: HierarchyWithCells, edges: Links) -> Iterator[Broken]:
+def _shape(hierarchy: HierarchyWithCells, edges: Edges) -> Iterator[Broken]:
     cells = hierarchy.cells
     children = np.bincount(edges.parent, minlength=len(cells))
     yield (cells.state == EXPANDED) != (children > 0), "its state does not fit to whether it has children"
@@ -101,7 +90,7 @@ def _shape(hierarchy: HierarchyWithCells, edges: Links) -> Iterator[Broken]:
     yield _at(cells, edges.parent[order], edges.slot[order] != wanted), "the slots of its children are not 0, 1, 2, ..."
 
 
-def _geometry(hierarchy: HierarchyWithCells, edges: Links) -> Iterator[Broken]:
+def _geometry(hierarchy: HierarchyWithCells, edges: Edges) -> Iterator[Broken]:
     cells, child = hierarchy.cells, edges.child
     above = cells.scale[edges.parent]
     norm = np.linalg.norm(edges.residual, axis=1)
@@ -121,7 +110,7 @@ def _geometry(hierarchy: HierarchyWithCells, edges: Links) -> Iterator[Broken]:
     yield wrong & (cells.parent >= 0), "its root distance is not its parent's and the length of the edge"
 
 
-def _extras(hierarchy: HierarchyWithCells, edges: Links) -> Iterator[Broken]:
+def _extras(hierarchy: HierarchyWithCells, edges: Edges) -> Iterator[Broken]:
     cells, size = hierarchy.cells, hierarchy.cells.size
     if cells.radius is not None:
         reach = np.where(np.isnan(cells.radius), np.inf, cells.radius)[edges.child] + edges.length
