@@ -16,13 +16,14 @@ import numpy as np
 from cfgraph.errors import StoreError
 from cfgraph.model.address import ROOT
 from cfgraph.model.cells import STATE_NAMES, Cells, known_values
+from cfgraph.model.columns import CELL_COLUMNS, names_of
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
 BATCH_CELLS = 10_000
 EDGE_COLUMNS = ("parent", "slot", "residual", "length")  # of the edge that leads to a cell; the other columns are the cell's
 NAMING = ("key", "address", "edges", "own", "points")  # of a page of the store: what is no column of cells
 DATA_BUILT = ("radius", "size")  # what other hierarchies' cells do not have
-CELL_ATTRIBUTES = ("level", "center", "scale", "root_distance", "state", "predicted", "radius", "size", "points")
+CELL_ATTRIBUTES = (*names_of(column for column in CELL_COLUMNS if column.held in ("property", "label")), "points")
 INTEGER, FLOAT, STRING, BOOLEAN = "INTEGER", "FLOAT", "STRING", "BOOLEAN"  # as Neo4j calls them
 VECTOR = "VECTOR"  # a list of numbers
 JSON = "JSON"  # lists of another kind, or values of several kinds

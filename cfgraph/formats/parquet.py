@@ -39,6 +39,7 @@ from cfgraph.files.whole import whole_file
 from cfgraph.formats.tables import JSON, Layout, cell_table, kinds_in
 from cfgraph.model.address import parse_address
 from cfgraph.model.cells import STATE_NAMES, Cells, Links, own_column
+from cfgraph.model.columns import FLOATS
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.model.invariants import check_sound
 from cfgraph.model.order import breadth_first, place_addresses
@@ -52,8 +53,8 @@ VERSION = 1
 GROUP_BYTES = 1 << 26  # of a row group, in memory
 GROUP_ROWS = 1 << 20
 FRONT_CODED = ("address", "parent")  # in the order of the keys, neighbours begin alike
-PLAIN = ("center", "scale", "root_distance", "residual", "predicted")
-NEEDED = ("address", "level", "state", "predicted", "center", "scale", "root_distance", "residual")
+PLAIN = ("predicted", *(name for name in FLOATS if name != "length"))  # a root has no length
+NEEDED = ("address", "level", "state", *PLAIN)
 
 
 class ContentDigest:

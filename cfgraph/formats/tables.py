@@ -21,17 +21,14 @@ import pyarrow.compute as pc
 
 from cfgraph.errors import InputError, MissingExtraError, StoreError
 from cfgraph.model.cells import STATE_NAMES, known_values
+from cfgraph.model.columns import CELL_COLUMNS, VECTORS, names_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cfgraph.model.hierarchy import Hierarchy
 
-COLUMNS = (
-    *("address", "parent", "slot", "level", "state", "predicted", "center", "scale", "root_distance"),
-    *("residual", "length", "radius", "size", "links", "points"),
-)
-VECTORS = ("center", "residual")
+COLUMNS = ("address", *names_of(CELL_COLUMNS), "links", "points")
 JSON = "JSON"  # values of several types, as JSON text
 NOTHING = "NULL"
 KINDS = {"INTEGER": pa.int64(), "FLOAT": pa.float64(), "STRING": pa.string(), "BOOLEAN": pa.bool_(), JSON: pa.string()}
@@ -66,10 +63,8 @@ class Layout:
         vector = pa.list_(pa.float64(), self.dimension)
         link = [("parent", pa.string()), ("slot", pa.int32()), ("residual", pa.list_(pa.float64())), ("length", pa.float64())]
         types = {
-            **{"address": pa.string(), "parent": pa.string(), "slot": pa.int32(), "level": pa.int32()},
-            **{"state": pa.string(), "predicted": pa.bool_(), "center": vector, "scale": pa.float64()},
-            **{"root_distance": pa.float64(), "residual": vector, "length": pa.float64(), "radius": pa.float64()},
-            "size": pa.int64(),
+            "address": pa.string(),
+            **{c.name: vector if c.vector else pa.type_for_alias(c.arrow) for c in CELL_COLUMNS},
             **{column: KINDS[kind] for _, column, kind in self.own},
             **({"links": pa.list_(pa.struct(link))} if self.links else {}),
             **({"points": pa.list_(pa.int64())} if self.points else {}),

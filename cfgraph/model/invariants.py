@@ -9,6 +9,7 @@ import numpy as np
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, Edges, Links
+from cfgraph.model.columns import FLOATS
 from cfgraph.model.hierarchy import FieldWithCells, HierarchyWithCells
 
 TOLERANCE = 1e-9
@@ -52,7 +53,7 @@ def _at(cells: Cells, rows: np.ndarray, broken: np.ndarray) -> np.ndarray:
 
 
 def _numbers(cells: Cells) -> Iterator[Broken]:
-    for name in ("center", "scale", "root_distance", "residual", "length"):
+    for name in FLOATS:
         column = getattr(cells, name).reshape(len(cells), -1)
         yield ~np.isfinite(column).all(axis=1), f"its {name} is not finite"
     yield ~(cells.scale > 0), "its scale is not above 0"

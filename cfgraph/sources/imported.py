@@ -24,12 +24,12 @@ from cfgraph.errors import InputError
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.model.address import KEY_BYTES_MAX, check_id
 from cfgraph.model.cells import EXPANDED, LEAF, Cells, Links
+from cfgraph.model.columns import RESERVED
 from cfgraph.model.dag import SHOWN, Dag, check_cycles, check_names, check_texts, heights, ranges
 from cfgraph.model.hierarchy import Hierarchy, ImportedWithCells
 from cfgraph.sources.condense import condense, cut_levels
 
 SIZE_NOTE = "the attribute 'size' does not count the data at and below a cell, and was left out"
-RESERVED = ("key", "hierarchy", "address", "level", "center", "scale", "root_distance", "predicted", "radius", "size")
 Columns = dict[str, np.ndarray]
 
 

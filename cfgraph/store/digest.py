@@ -6,11 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from cfgraph.model.columns import DIGESTED, names_of
 from cfgraph.model.hierarchy import HierarchyWithCells
 from cfgraph.store.reading import Columns
-
-EXACT = ("scale", "root_distance", "length")
-VECTORS = ("center", "residual")
 
 
 def digest_pages(pages: Iterable[Columns]) -> str:
@@ -20,14 +18,14 @@ def digest_pages(pages: Iterable[Columns]) -> str:
     columns ``radius`` and ``size``, which follow from the rest and from the data. Each column has a hash of its own, so
     the sizes of the pages do not matter.
     """
-    names = ("addresses", "state", "predicted", *EXACT, *VECTORS)
+    names = ("addresses", *names_of(DIGESTED))
     hashes = {name: hashlib.sha256() for name in names}
     for page in pages:
         hashes["addresses"].update("\n".join([*page["addresses"], ""]).encode())
-        hashes["state"].update(bytes(page["state"]))
-        hashes["predicted"].update(bytes(page["predicted"]))
-        for name in EXACT + VECTORS:
-            hashes[name].update(np.array(page[name], dtype="<f8").tobytes())
+        for column in DIGESTED:
+            values = page[column.name]
+            plain = bytes(values) if column.digest == "bytes" else np.array(values, dtype="<f8").tobytes()
+            hashes[column.name].update(plain)
     return hashlib.sha256("".join(hashes[name].hexdigest() for name in names).encode()).hexdigest()
 
 
@@ -35,7 +33,7 @@ def digest_hierarchy(hierarchy: HierarchyWithCells) -> str:
     """The digest that a hierarchy in memory has in the graph."""
     cells = hierarchy.cells
     order = np.array(sorted(range(len(cells)), key=cells.addresses.__getitem__))
-    page = {name: getattr(cells, name)[order] for name in ("state", "predicted", *EXACT, *VECTORS)}
+    page = {name: getattr(cells, name)[order] for name in names_of(DIGESTED)}
     digest = digest_pages([{**page, "addresses": [cells.addresses[row] for row in order.tolist()]}])
     return digest_imported(digest, hierarchy) if hierarchy.imported else digest
 
@@ -48,7 +46,7 @@ def digest_imported(digest: str, hierarchy: HierarchyWithCells) -> str:
         plain = column.astype("<f8").tobytes() if column.dtype.kind == "f" else json.dumps(column.tolist()).encode()
         whole.update(name.encode() + b"\0" + plain)
     if cells.links is not None:
-        for column in (cells.links.parent, cells.links.child, cells.links.slot, cells.links.residual, cells.links.length):
+        for column in cells.links.columns:
             whole.update(column.astype("<f8").tobytes())
     if hierarchy.cell_of_point is not None and hierarchy.point_nodes:
         whole.update(hierarchy.cell_of_point.astype("<i8").tobytes())

@@ -10,6 +10,7 @@ import numpy as np
 from cfgraph.errors import AddressError, StoreError
 from cfgraph.model.address import ROOT, key_of, level_of, parent_address, subtree_range
 from cfgraph.model.cells import Cells, Links, own_column
+from cfgraph.model.columns import VECTORS
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.model.order import breadth_first, place_addresses
 from cfgraph.store.graph import Graph
@@ -114,7 +115,7 @@ def _array(parts: list[Columns], name: str, *, count: int) -> np.ndarray | None:
     values: list[Any] = _joined(parts, name)
     if not values:
         return None
-    if name in ("center", "residual"):
+    if name in VECTORS:
         width = len(values[0])
         flat = np.fromiter(chain.from_iterable(values), dtype=np.float64)
         if flat.size != count * width:

@@ -1,9 +1,16 @@
-"""A cell's columns: the edges of cells, all of them in one value."""
+"""A cell's columns: the table of them against what follows from it, and the edges of cells in one value."""
+
+from dataclasses import fields
 
 import numpy as np
+import pytest
 from hypothesis import given
 
-from cfgraph.model.cells import Cells, Links
+from cfgraph.formats.tables import to_arrow
+from cfgraph.model.cells import NO_COLUMNS, Cells, Links
+from cfgraph.model.columns import CELL_COLUMNS, RESERVED
+from cfgraph.store.digest import digest_hierarchy
+from tests.grown import grown_hierarchy
 from tests.trees import ragged_cells
 
 
@@ -37,4 +44,29 @@ def test_edges_with_links(cells):
     assert listed(linked) == slow_edges(linked)
     assert np.array_equal(linked.edges().residual, np.vstack([cells.residual[1:], links.residual]))
     chosen = linked.edges().take(~linked.edges().primary)
-    assert chosen.parent.tolist() == [0] and chosen.child.tolist() == last.tolist()
+    assert chosen.parent.tolist() == [0]
+    assert chosen.child.tolist() == last.tolist()
+
+
+def test_cells_have_the_columns_of_the_table():
+    assert {f.name for f in fields(Cells)} - set(NO_COLUMNS) == {column.name for column in CELL_COLUMNS}
+
+
+def test_a_table_has_the_columns_of_the_table_in_their_order():
+    names = to_arrow(grown_hierarchy("it", depth=2))[0].column_names
+    assert names == ["address", *(column.name for column in CELL_COLUMNS)]
+
+
+@pytest.mark.parametrize("column", [c for c in CELL_COLUMNS if c.held != "place" and not c.optional], ids=lambda c: c.name)
+def test_the_digest_hears_of_a_column_or_does_not(column):
+    hierarchy = grown_hierarchy("it", depth=2)
+    values = getattr(hierarchy.cells, column.name).copy()
+    values[-1] = ~values[-1] if values.dtype == bool else values[-1] + 1
+    other = hierarchy.with_cells(hierarchy.cells.with_columns(**{column.name: values}))
+    assert (digest_hierarchy(other) != digest_hierarchy(hierarchy)) == (column.digest is not None)
+
+
+def test_reserved_names():
+    assert set(RESERVED) == {
+        *("key", "hierarchy", "address", "level", "center", "scale", "root_distance", "predicted", "radius", "size")
+    }
