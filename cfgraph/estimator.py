@@ -24,7 +24,7 @@ from cfgraph.model.cells import Cells
 from cfgraph.model.growth import grow
 from cfgraph.model.hierarchy import FieldWithCells, Hierarchy
 from cfgraph.predictors import AUTO
-from cfgraph.predictors.trained import TrainedPredictor
+from cfgraph.predictors.trained import TrainedPredictor, grown_field
 from cfgraph.sources.points import points
 
 DEPTH = 3
@@ -237,26 +237,8 @@ def _check_hierarchy(hierarchy: Hierarchy) -> Cells:
     return cells
 
 
-def _grown(seen: Hierarchy, trained: TrainedPredictor, *, depth: int) -> Hierarchy:
+def _grown(seen: FieldWithCells, trained: TrainedPredictor, *, depth: int) -> FieldWithCells:
     """The hierarchy with the predictor's cells below the frontier, as a rollout that was asked for this depth names it."""
-    numbers_of = {"arity": seen.arity, "scale_factor": seen.scale_factor}
-    recipe = {
-        "source": "rollout",
-        "of": seen.id,
-        "of_recipe": seen.recipe_digest,
-        "from_depth": seen.cells.depth,
-        "predictor": trained.id,
-        "predictor_recipe": trained.recipe,
-        "stop": {"depth": depth},
-    }
-    return FieldWithCells(
-        id=seen.id,
-        origin="rollout",
-        dimension=seen.dimension,
-        residual_bound=max(seen.residual_bound, trained.residual_bound),
-        data_built=seen.data_built,
-        scale_depth=seen.scale_depth,
-        recipe=recipe,
-        cells=grow(seen.cells, rule=trained.load().predict, depth=depth, **numbers_of),
-        **numbers_of,
-    )
+    rule = trained.load().predict
+    cells = grow(seen.cells, rule=rule, depth=depth, arity=seen.arity, scale_factor=seen.scale_factor)
+    return grown_field(trained, seen, id=seen.id, cells=cells, from_depth=seen.cells.depth, stop={"depth": depth})

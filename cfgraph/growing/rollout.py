@@ -18,9 +18,9 @@ from cfgraph.growing.worker import LEASE_SECONDS, OUTAGE_SECONDS, Worker
 from cfgraph.metric.distances import depth_for_precision
 from cfgraph.model.address import deepest_level
 from cfgraph.model.blocks import block_height
-from cfgraph.model.cells import FRONTIER, Cells
+from cfgraph.model.cells import FRONTIER
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_growth
-from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, recipe_digest
+from cfgraph.model.hierarchy import FieldHierarchy
 from cfgraph.store.growth import GrownBy
 
 if TYPE_CHECKING:
@@ -198,31 +198,13 @@ def copy_prefix(
     if cells.depth < from_depth:
         raise InputError(f"{truth.id!r} has levels 0 to {cells.depth}, so no prefix of depth {from_depth}")
     frontier = {from_depth: int((cells.state == FRONTIER).sum())}
-    copy = _copy_of(truth, trained, cells=cells, stop=stop, copy_as=copy_as)
+    from cfgraph.predictors.trained import grown_field  # here: whoever grows in place needs no family's code
+
+    copy = grown_field(trained, truth, id=copy_as, cells=cells, from_depth=cells.depth, stop=stop.asked)
     plan_growth(copy, trained, stop=stop, frontier=frontier, cells=len(cells), root_scale=float(cells.scale[0]))  # or refuse
     written = store.write(copy, then="growing")
     store.link_truth(copy_as, truth.id)
     return written
-
-
-def _copy_of(truth: FieldHierarchy, trained: "TrainedPredictor", *, cells: Cells, stop: Stop, copy_as: str) -> FieldHierarchy:
-    recipe = {
-        "source": "rollout",
-        "of": truth.id,
-        "of_recipe": truth.recipe_digest,
-        "from_depth": cells.depth,
-        "predictor": trained.id,
-        "predictor_recipe": recipe_digest(trained.recipe),
-        "stop": stop.asked,
-    }
-    return FieldWithCells(
-        id=copy_as,
-        origin="rollout",
-        recipe=recipe,
-        residual_bound=max(truth.residual_bound, trained.residual_bound),
-        cells=cells,
-        **{name: getattr(truth, name) for name in ("dimension", "arity", "scale_factor", "data_built", "scale_depth")},
-    )
 
 
 def plan_growth(

@@ -35,6 +35,21 @@ def recipe_digest(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def same_recipe(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two recipes make the same hierarchy.
+
+    The first version's estimator wrote the recipe of a predictor out where a rollout wrote its digest.
+    """
+    return recipe_digest(_with_digest(one)) == recipe_digest(_with_digest(other))
+
+
+def _with_digest(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    of_predictor = recipe.get("predictor_recipe")
+    if not isinstance(of_predictor, Mapping):
+        return recipe
+    return {**recipe, "predictor_recipe": recipe_digest(of_predictor)}
+
+
 class Hierarchy(BaseModel):
     """What is known of one hierarchy: where it comes from and what bounds it; a field or an imported one.
 

@@ -1,12 +1,14 @@
 """TrainedPredictor: a predictor as the graph keeps it: its weights, what it was learned from, and how well it was judged."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cfgraph.errors import InputError
-from cfgraph.model.hierarchy import Identifier
+from cfgraph.model.cells import Cells
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Identifier, recipe_digest
 from cfgraph.predictors import DEVICE
 from cfgraph.predictors.predictor import Predictor
 from cfgraph.predictors.recurrence import SPAN_TOLERANCE
@@ -67,3 +69,38 @@ class TrainedPredictor(BaseModel):
         """All there is to show, ready for JSON; ``learned`` is what the family says of itself, where the weights are there."""
         told = self.model_dump(mode="json", exclude={"weights", "config"})
         return {**told, "judged_by": self.judged_by, "learned": self.load().describe() if self.weights else {}}
+
+
+def grown_field(
+    trained: TrainedPredictor, truth: FieldHierarchy, *, id: str, cells: Cells, from_depth: int, stop: Mapping[str, Any]
+) -> FieldWithCells:
+    """A copy of a field that a predictor grows, or grew, from a prefix: the one place where its recipe is written.
+
+    Args:
+        trained: the predictor.
+        truth: whose prefix it is.
+        id: of the copy.
+        cells: those that the copy begins with.
+        from_depth: the depth of the prefix.
+        stop: what was asked for, ``{"depth": 8}`` for example.
+    """
+    return FieldWithCells(
+        id=id,
+        origin="rollout",
+        dimension=truth.dimension,
+        arity=truth.arity,
+        scale_factor=truth.scale_factor,
+        residual_bound=max(truth.residual_bound, trained.residual_bound),
+        data_built=truth.data_built,
+        scale_depth=truth.scale_depth,
+        recipe={
+            "source": "rollout",
+            "of": truth.id,
+            "of_recipe": truth.recipe_digest,
+            "from_depth": from_depth,
+            "predictor": trained.id,
+            "predictor_recipe": recipe_digest(trained.recipe),
+            "stop": dict(stop),
+        },
+        cells=cells,
+    )

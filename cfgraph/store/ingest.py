@@ -10,7 +10,7 @@ from cfgraph.errors import InputError, VanishedError
 from cfgraph.model.address import ROOT, key_of
 from cfgraph.model.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, known_values
-from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells, same_recipe
 from cfgraph.store.graph import run_operation
 from cfgraph.store.predictors import Grown, Predictors, check_predictor_in
 from cfgraph.store.records import hierarchy_of, properties_of
@@ -192,7 +192,7 @@ def _present(column: np.ndarray | None) -> float | int | None:
 def _check_same(asked: Hierarchy, found: Hierarchy) -> str:
     if found.state == "removing":
         raise InputError(f"{asked.id!r} is half removed; run `cfgraph rm {asked.id}` again to finish that")
-    if found.recipe_digest != asked.recipe_digest:
+    if not same_recipe(found.recipe, asked.recipe):
         unlike = sorted(
             key for key in asked.recipe.keys() | found.recipe.keys() if asked.recipe.get(key) != found.recipe.get(key)
         )

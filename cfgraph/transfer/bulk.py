@@ -17,7 +17,7 @@ from cfgraph.errors import InputError, NotFoundError, StoreError, VanishedError
 from cfgraph.files.whole import whole_folder
 from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, Grower, ImportFolder
 from cfgraph.formats.tables import JSON, kind_of
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import Hierarchy, same_recipe
 from cfgraph.model.pieces import Piece, pieces_of_cells
 from cfgraph.server.importing import import_files, prepare_staging
 from cfgraph.server.local import Connection, LocalServer
@@ -172,7 +172,7 @@ def _find_same(store: Store, hierarchy: Hierarchy) -> bool:
         found = store.hierarchy(hierarchy.id)
     except (NotFoundError, StoreError):
         return False
-    return found.state == "complete" and found.recipe_digest == hierarchy.recipe_digest
+    return found.state == "complete" and same_recipe(found.recipe, hierarchy.recipe)
 
 
 def _check_unused(store: Store, *, place: str) -> None:

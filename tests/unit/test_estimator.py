@@ -26,6 +26,7 @@ from cfgraph.errors import EstimatorError, InputError
 from cfgraph.estimator import ClassificationField
 from cfgraph.metric.locate import locate
 from cfgraph.model.cells import LEAF, Cells
+from cfgraph.model.hierarchy import recipe_digest
 from cfgraph.sources import ifs, points
 
 X, BLOB = make_blobs(200, centers=9, n_features=3, random_state=3)
@@ -297,6 +298,7 @@ def test_grow_extends_below_what_was_seen():
     assert same.mean() > 0.95  # not all: Koch's cells touch, and there the last bit decides
     assert grown.hierarchy_.cells.predicted[deepest].all()
     assert grown.predictor_.family == "recurrence"
+    assert grown.hierarchy_.recipe["predictor_recipe"] == recipe_digest(grown.predictor_.recipe)  # as a rollout writes it
 
 
 def test_grow_of_data_keeps_what_was_observed():

@@ -12,6 +12,8 @@ from cfgraph.model.hierarchy import (
     HierarchyWithCells,
     ImportedHierarchy,
     ImportedWithCells,
+    recipe_digest,
+    same_recipe,
 )
 
 PLAIN = {"id": "it", "origin": "test", "dimension": 2, "residual_bound": 1.0, "recipe": {"source": "test"}}
@@ -78,3 +80,14 @@ def test_only_a_field_can_be_grown():
     for hierarchy in (imported, imported.with_cells(ROOT)):
         with pytest.raises(InputError, match=r"train needs a field, .* 'it' was imported"):
             hierarchy.require_field("train")
+
+
+def test_a_recipe_of_the_first_versions_estimator_is_that_of_the_rollout():
+    """It wrote the predictor's recipe out, where a rollout wrote the digest."""
+    rule = {"family": "recurrence", "seed": 0}
+    of_rollout = {"source": "rollout", "of": "it", "predictor_recipe": recipe_digest(rule)}
+    of_estimator = {**of_rollout, "predictor_recipe": rule}
+    assert same_recipe(of_rollout, of_estimator)
+    assert same_recipe(of_estimator, of_estimator)
+    assert not same_recipe(of_rollout, {**of_estimator, "predictor_recipe": {**rule, "seed": 1}})
+    assert not same_recipe(of_rollout, {**of_estimator, "of": "other"})
