@@ -23,21 +23,23 @@ def command(context: Context, id: str, digest: bool, format: str) -> None:
     """
     from cfgraph.growing.describe import describe
     from cfgraph.model.as_json import to_json
+    from cfgraph.predictors.trained import judgements
 
     with context.open_store() as store:
         found = describe(store, id, digest=digest)
     if format == "json":
         click.echo(to_json(found))
         return
-    learned = found.pop("learned", {})
+    learned, not_trained = found.pop("learned", {}), found.pop("not_trained", [])
     for name, value in {**found, **learned}.items():
-        _print_field(name, value)
+        if name == "validation":
+            print_table(["family", "nMSE on held-out parents"], judgements(value, not_trained))
+        else:
+            _print_field(name, value)
 
 
 def _print_field(name: str, value: Any) -> None:
-    if name == "validation" and isinstance(value, dict):
-        print_table(["family", "nMSE on held-out parents"], list(value.items()))
-    elif name == "maps" and value:
+    if name == "maps" and value:
         print_table(
             ["slot", "matrix", "offset"], [[slot, _rounded(m["matrix"]), _rounded(m["offset"])] for slot, m in enumerate(value)]
         )

@@ -20,9 +20,11 @@ def command(context: Context, id: str, depth: int, name: str, family: str, seed:
     """Learn a predictor from the first levels of a hierarchy, judge it, and keep it in the graph.
 
     The deepest observed parents are held out to judge by; `auto` takes the family that is best on them. The table shows
-    every judged family's error there, and a predictor that is no better than the best baseline is FLAGGED.
+    every judged family's error there; networks are trained only where no closed form is exact already. A predictor that is no
+    better than the best baseline, or a baseline that is worse than zero, is FLAGGED.
     """
     from cfgraph.learning.train import train
+    from cfgraph.predictors.trained import judgements
 
     with context.open_store() as store:
         observed = store.hierarchy(id).with_cells(store.read(id, depth=max(depth, 0)))
@@ -32,4 +34,4 @@ def command(context: Context, id: str, depth: int, name: str, family: str, seed:
         context.say(f"WARNING: {warning}")
     learned = f"{trained.family}, learned from levels 0 to {trained.depth} of {trained.hierarchy}"
     click.echo(f"{trained.id}: {learned}, judged by {trained.judged_by}")
-    print_table(["family", "nMSE on held-out parents"], list(trained.validation.items()))
+    print_table(["family", "nMSE on held-out parents"], judgements(trained.validation, trained.not_trained))

@@ -21,6 +21,7 @@ from cfgraph.model.blocks import block_height
 from cfgraph.model.cells import FRONTIER
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_growth
 from cfgraph.model.hierarchy import FieldHierarchy
+from cfgraph.predictors import BASELINES
 from cfgraph.store.growth import GrownBy
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ def check_fit(trained: "TrainedPredictor", hierarchy: FieldHierarchy) -> None:
 def _warnings(trained: "TrainedPredictor", hierarchy: FieldHierarchy) -> tuple[str, ...]:
     found = []
     if trained.flagged:
-        found.append(f"predictor {trained.id!r} is FLAGGED: on held-out parents it is no better than the best baseline")
+        worse = "worse than zero, which learns nothing" if trained.family in BASELINES else "no better than the best baseline"
+        found.append(f"predictor {trained.id!r} is FLAGGED: on held-out parents it is {worse}")
     if not math.isclose(trained.scale_factor, hierarchy.scale_factor, rel_tol=1e-9):
         found.append(
             f"predictor {trained.id!r} learned at scale factor {trained.scale_factor:.6g}, {hierarchy.id!r} has "

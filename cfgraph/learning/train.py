@@ -3,6 +3,8 @@
 The parents of the deepest observed level are held out; every family that is asked about learns from the parents above
 them and is judged by its nMSE on them; the family that is taken then learns from all.
 
+Networks are trained only where none of the closed forms (the baselines and the recurrence) is exact to rounding already.
+
 ``auto`` chooses with few held-out parents in mind, as a prefix of data has, where being ahead is often luck:
 
 * A learned family (recurrence, networks) has to *earn its place* by an error at most ``EARNS`` of the best baseline's;
@@ -39,6 +41,7 @@ from cfgraph.predictors.trained import TrainedPredictor, Validation
 
 EARNS = 0.5  # a smooth generator's recurrence came no lower than 0.8 of the best baseline in 720 tries, an exact one is at 0
 PREFERRED = ("scaled-parent", "parent", "mean", "zero", "affine", "nearest")
+SETTLED = 1e-20  # an nMSE of a closed form that no network needs to be trained beside: relative errors of 1e-10
 EXACT = 1e-24  # an nMSE that is rounding: relative errors of 1e-12
 NEGLIGIBLE = 1e-18  # an nMSE that no baseline needs to be beaten by: relative errors of 1e-9
 SEED_MAX = 2**63 - 1
@@ -129,7 +132,7 @@ def train(
     if len(examples.tuples) == 0:
         raise InputError(f"no cell of levels 0 to {depth - 1} of {field.id!r} has all its {field.arity} children")
     rivals, missing = _rivals(family)
-    trial = _try_out(examples, families=rivals, how=how)
+    trial, not_trained = _try_out(examples, families=rivals, how=how, spare=family == AUTO)
     chosen, remarks = _choose(examples, trial) if family == AUTO else (family, ())
     predictor = examples.fit(chosen, how=how)
     flagged, verdict = _judge(predictor, examples=examples, trial=trial)
@@ -147,6 +150,7 @@ def train(
         config=config,
         weights=weights,
         validation=trial.validation,
+        not_trained=not_trained,
         flagged=flagged,
         warnings=(*_doubts(field, depth=depth), *missing, *remarks, *verdict),
         recipe=_recipe(field, depth=depth, family=family, how=how),
@@ -220,13 +224,27 @@ class _Trial:
         return bool(difference.mean() <= deviation / np.sqrt(len(difference)))
 
 
-def _try_out(examples: _Examples, *, families: Sequence[str], how: _How) -> _Trial:
-    """Each family learned from the parents above the deepest level, and tried on those."""
+def _try_out(examples: _Examples, *, families: Sequence[str], how: _How, spare: bool) -> tuple[_Trial, tuple[str, ...]]:
+    """Each family learned from the parents above the deepest level, and tried on those; and the families left out.
+
+    To ``spare`` networks is to train none where a closed form is exact already: nothing that they learn could be taken.
+    """
     if examples.generations == 1:
-        return _Trial(errors=dict.fromkeys(families), size=0.0)
+        return _Trial(errors=dict.fromkeys(families), size=0.0), ()
     learned_from, held_out = examples.take(~examples.deepest), examples.take(examples.deepest)
-    errors = {family: _errors(family, learned_from, held_out, how=how) for family in families}
-    return _Trial(errors=errors, size=float((held_out.tuples**2).sum()))
+    size, closed = float((held_out.tuples**2).sum()), [family for family in families if family not in NETWORKS]
+    errors = {family: _errors(family, learned_from, held_out, how=how) for family in closed}
+    networks = tuple(family for family in families if family in NETWORKS)
+    if spare and networks and _is_settled(examples, _Trial(errors=errors, size=size)):
+        return _Trial(errors={**errors, **dict.fromkeys(networks)}, size=size), networks
+    errors |= {family: _errors(family, learned_from, held_out, how=how) for family in networks}
+    return _Trial(errors={family: errors[family] for family in families}, size=size), ()
+
+
+def _is_settled(examples: _Examples, closed: _Trial) -> bool:
+    """Whether a closed form is exact to rounding: on the held-out parents, or by the span test where it may be asked."""
+    exact = any(error is not None and error <= SETTLED for error in closed.validation.values())
+    return exact or (examples.generations == 2 and _test_span(examples)[0])
 
 
 def _errors(family: str, learned_from: _Examples, held_out: _Examples, *, how: _How) -> Float[np.ndarray, " parents"] | None:
@@ -281,9 +299,9 @@ def _test_span(examples: _Examples) -> tuple[bool, tuple[str, ...]]:
 
 def _judge(predictor: Predictor, *, examples: _Examples, trial: _Trial) -> tuple[bool, tuple[str, ...]]:
     """Whether a predictor is flagged, and what to say of it."""
-    if predictor.family in BASELINES:
-        return False, ()
     own, baselines = trial.nmse(predictor.family), trial.judged(BASELINES)
+    if predictor.family in BASELINES:
+        return _judge_baseline(predictor.family, trial=trial)
     if own is None or not baselines:
         return _judge_unseen(predictor, examples=examples)
     best = trial.nmse(baselines[0])
@@ -292,6 +310,17 @@ def _judge(predictor: Predictor, *, examples: _Examples, trial: _Trial) -> tuple
     return True, (
         f"FLAGGED: {predictor.family} is no better than the baseline {baselines[0]} on held-out parents "
         f"(nMSE {own:.3g} against {best:.3g}); do not trust what it grows",
+    )
+
+
+def _judge_baseline(family: str, *, trial: _Trial) -> tuple[bool, tuple[str, ...]]:
+    """The verdict on a baseline: flagged where it is worse than to predict that every child lies at its parent."""
+    own, zero = trial.nmse(family), trial.nmse("zero")
+    if own is None or zero is None or own <= zero:
+        return False, ()
+    return True, (
+        f"FLAGGED: {family} is worse than zero, which puts every child at its parent, on held-out parents (nMSE {own:.3g} "
+        f"against {zero:.3g}); do not trust what it grows",
     )
 
 

@@ -1,6 +1,6 @@
 """TrainedPredictor: a predictor as the graph keeps it: its weights, what it was learned from, and how well it was judged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,9 +20,10 @@ Validation = dict[str, float | None]
 class TrainedPredictor(BaseModel):
     """A predictor as the graph keeps it: what it learned (``weights`` and ``config``), from what, and how well.
 
-    ``validation`` holds the nMSE of each judged family on held-out parents, None where it could not be judged. ``flagged``
-    says that the predictor's own is not below the best baseline's: do not believe it. ``recipe`` trains it again. A listed
-    predictor has no weights.
+    ``validation`` holds the nMSE of each judged family on held-out parents, None where it could not be judged; those in
+    ``not_trained`` were left out, because a closed form is exact already. ``flagged`` says that the predictor's own is not
+    below the best baseline's, or, of a baseline, above that of ``zero``: do not believe it. ``recipe`` trains it again. A
+    listed predictor has no weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,7 @@ class TrainedPredictor(BaseModel):
     config: dict[str, Any]
     weights: bytes = Field(repr=False)
     validation: Validation
+    not_trained: tuple[str, ...] = ()
     flagged: bool = False
     warnings: tuple[str, ...] = ()
     recipe: dict[str, Any]
@@ -69,6 +71,12 @@ class TrainedPredictor(BaseModel):
         """All there is to show, ready for JSON; ``learned`` is what the family says of itself, where the weights are there."""
         told = self.model_dump(mode="json", exclude={"weights", "config"})
         return {**told, "judged_by": self.judged_by, "learned": self.load().describe() if self.weights else {}}
+
+
+def judgements(validation: Validation, not_trained: Sequence[str]) -> list[tuple[str, float | str | None]]:
+    """Each family with its nMSE on held-out parents, or with why it has none: the rows of a validation table."""
+    reasons = dict.fromkeys(not_trained, "not trained: exact already")
+    return [(family, reasons.get(family, error)) for family, error in validation.items()]
 
 
 def grown_field(
