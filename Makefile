@@ -19,7 +19,7 @@ help:
 	@echo "make test-lts  what touches the graph, against Neo4j $(LTS)"
 	@echo "make faults    workers, servers and connections killed, hundreds of times; writes docs/reliability.md (SEED=123 repeats)"
 	@echo "make bench     the benchmarks, as ratios; writes docs/benchmarks.md"
-	@echo "make lint      the linters"
+	@echo "make lint      the linters, and the types"
 	@echo "make coverage  how much the quick ring reaches of what every test reaches; 98 % are wanted (KEEP=slow: measured before)"
 	@echo "make docs      write docs/cli.md anew from the commands"
 	@echo "make clean     remove what these made"
@@ -65,6 +65,7 @@ bench: install
 lint: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 
 coverage: install
 	@$(BIN)/python -m tests.coverage --folder .coverage-rings $(if $(KEEP),--keep $(KEEP))
