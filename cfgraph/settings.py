@@ -39,6 +39,6 @@ def load_settings() -> Settings:
         raise InputError(f"CFGRAPH_ENV_FILE is {asked!r}, and there is no such file; correct it, or unset it for .env")
     env_file = ".env" if asked is None else asked
     try:
-        return Settings(_env_file=env_file or None)
+        return Settings(_env_file=env_file or None)  # type: ignore[call-arg]  # theirs; the fields alone are seen
     except (OSError, ValueError) as error:  # a file of another encoding is a ValueError
         raise InputError(f"{env_file} cannot be read: {error}; expected lines such as NEO4J_URI=bolt://HOST:7687") from error

@@ -140,4 +140,5 @@ def slot_matrix(addresses: Sequence[str]) -> Int[np.ndarray, "cells depth"]:
 def common_levels(first: Int[np.ndarray, "pairs depth"], second: Int[np.ndarray, "pairs depth"]) -> Int[np.ndarray, " pairs"]:
     """The level of the lowest common ancestor of each pair of rows of two slot matrices of equal shape."""
     same = (first == second) & (first >= 0)
-    return np.logical_and.accumulate(same, axis=1).sum(axis=1)
+    levels: Int[np.ndarray, " pairs"] = np.logical_and.accumulate(same, axis=1).sum(axis=1)
+    return levels

@@ -13,7 +13,8 @@ def to_json(found: Any, *, indent: int | None = 1) -> str:
     What has a ``to_json`` of its own, as the report of ``compare``, says how; of others it is ``to_dict()``, or the fields.
     """
     if hasattr(found, "to_json"):
-        return found.to_json()
+        text: str = found.to_json()
+        return text
     return json.dumps(json_value(fields_of(found)), indent=indent, default=str)
 
 

@@ -11,6 +11,7 @@ that follow one another in breadth-first order, as many as a transaction holds.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -94,7 +95,7 @@ def block_of_cells(cells: Cells, row: int, *, last_level: int, last_state: UInt8
         if len(parents) == 0:
             break
         rows = slice(int(cells.first_child[parents[0]]), int(cells.first_child[parents[-1]] + cells.child_count[parents[-1]]))
-        columns = cells.take(rows)
+        columns: dict[str, Any] = cells.take(rows)
         del columns["level"], columns["parent"]
         columns["state"] = last_state[rows] if level == last_level else columns["state"]
         levels.append(

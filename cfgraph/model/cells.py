@@ -52,7 +52,7 @@ class Links:
 class Edges(Links):
     """All edges of some cells, as columns: those from primary parents in the order of their children, then the links."""
 
-    primary: Bool[np.ndarray, " links"]
+    primary: Bool[np.ndarray, " links"] = field(kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ class Cells:
     @property
     def dimension(self) -> int:
         """The dimension d of the centers."""
-        return self.center.shape[1]
+        return int(self.center.shape[1])
 
     @property
     def depth(self) -> int:
@@ -228,7 +228,7 @@ class Cells:
         )
 
 
-def known_values(column: np.ndarray) -> list:
+def known_values(column: np.ndarray) -> list[Any]:
     """A column of a source's own as a list, with None where there is none: for NaN, and for -1 among whole numbers."""
     values = column.tolist()
     if column.dtype.kind == "f":
@@ -236,7 +236,7 @@ def known_values(column: np.ndarray) -> list:
     return [None if value == -1 else value for value in values] if column.dtype.kind == "i" else values
 
 
-def own_column(values: Sequence) -> np.ndarray:
+def own_column(values: Sequence[Any]) -> np.ndarray:
     """Values with None for "none" as a column: whole numbers with -1, floats with NaN, anything else as objects.
 
     :func:`known_values` undoes it.

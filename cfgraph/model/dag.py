@@ -5,6 +5,7 @@ hierarchy: it finds the roots, levels, primary parents and slots, and the center
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -116,12 +117,21 @@ def check_names(dag: Dag) -> None:
     """
     if dag.names is None:
         return
-    inner, seen = np.bincount(dag.parent, minlength=dag.count) > 0, set[str]()
+    inner = np.bincount(dag.parent, minlength=dag.count) > 0
     leaves = (name for name, inside in zip(dag.names, inner.tolist(), strict=True) if name is not None and not inside)
-    doubled = dict.fromkeys(name for name in leaves if name in seen or seen.add(name))
-    if doubled:
-        told = show_names(list(doubled))
+    if doubled := _repeated(leaves):
+        told = show_names(doubled)
         raise InputError(f"expected names that are of one leaf each, got {len(doubled)} that several have: {told}; rename them")
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    """The names that come again, each once, in the order in which they do."""
+    seen, repeated = set[str](), dict[str, None]()
+    for name in names:
+        if name in seen:
+            repeated[name] = None
+        seen.add(name)
+    return list(repeated)
 
 
 def show_names(names: list[str]) -> str:

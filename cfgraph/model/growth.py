@@ -44,12 +44,12 @@ class Frontier:
     @property
     def arity(self) -> int:
         """The number K of children of every expanded cell."""
-        return self.tuples.shape[1]
+        return int(self.tuples.shape[1])
 
     @property
     def dimension(self) -> int:
         """The dimension d of the centers."""
-        return self.tuples.shape[2]
+        return int(self.tuples.shape[2])
 
     @property
     def family_rows(self) -> Int[np.ndarray, " cells"]:
@@ -59,7 +59,7 @@ class Frontier:
     @property
     def parent_tuple(self) -> Float[np.ndarray, "cells arity dim"]:
         """The tuple T of each cell's parent; zeros for a root."""
-        return self.tuples[self.family_rows]
+        return self.tuples.take(self.family_rows, axis=0)
 
     @property
     def residual(self) -> Float[np.ndarray, "cells dim"]:
@@ -206,7 +206,7 @@ def grow(cells: Cells, *, rule: Rule, arity: int, scale_factor: float, depth: in
         rows = np.arange(start, start + len(frontier))
         start += len(frontier)
     columns["state"][rows] = FRONTIER
-    return Cells(**columns, top=cells.top)
+    return cells.with_columns(**columns, radius=None, size=None, links=None, own={})
 
 
 def _make_room(cells: Cells, *, frontier: int, arity: int, levels: int) -> dict[str, np.ndarray]:

@@ -41,7 +41,7 @@ class Piece:
 
     node: Int[np.ndarray, " cells"]
     parent: Int[np.ndarray, " cells"]
-    address: pa.Array
+    address: pa.StringArray
     slot: Int[np.ndarray, " cells"]
     level: Int[np.ndarray, " cells"]
     center: Float[np.ndarray, "cells dim"]
@@ -76,10 +76,13 @@ def pieces_of_cells(cells: Cells, *, first: int) -> Iterator[Piece]:
         )
 
 
-def child_addresses(parents: pa.Array, *, family: Int[np.ndarray, " cells"], slot: Int[np.ndarray, " cells"]) -> pa.Array:
+def child_addresses(
+    parents: pa.StringArray, *, family: Int[np.ndarray, " cells"], slot: Int[np.ndarray, " cells"]
+) -> pa.StringArray:
     """The addresses of the cells in some slots below ``parents[family]``."""
-    stems = pc.if_else(pc.equal(parents, ROOT), "", parents).take(pa.array(family))
-    return pc.binary_join_element_wise(stems, pc.cast(pa.array(slot), pa.string()), "/")
+    stems = pc.if_else(pc.equal(parents, pa.scalar(ROOT)), "", parents).take(pa.array(family))
+    addresses: pa.StringArray = pc.binary_join_element_wise(stems, pc.cast(pa.array(slot), pa.string()), "/")
+    return addresses
 
 
 def grow_pieces(
@@ -128,7 +131,7 @@ def _cut_level(*, arity: int, depth: int, piece_cells: int) -> int:
 
 
 def _pieces_below(
-    parent: Int[np.ndarray, " cells"], address: pa.Array, *, levels: Iterator[Frontier], node: int, depth: int
+    parent: Int[np.ndarray, " cells"], address: pa.StringArray, *, levels: Iterator[Frontier], node: int, depth: int
 ) -> Iterator[Piece]:
     """The grown levels below some cells (their nodes and addresses) as pieces, their nodes numbered from ``node`` on."""
     for grown in levels:

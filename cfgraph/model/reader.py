@@ -97,4 +97,5 @@ def subtree(cells: Cells, address: str) -> Cells:
         parents.append(cells.parent[below:beyond] - low + start)
         start, low, high = start + high - low, int(below), int(beyond)
     columns = cells.take(np.concatenate(slices))
-    return Cells(**{**columns, "parent": np.concatenate(parents)}, top=address)
+    columns["parent"] = np.concatenate(parents)
+    return cells.with_columns(**columns, links=None, own={}, top=address)
