@@ -47,7 +47,13 @@ def center_differences(
     return rise - fall
 
 
-def _climb(cells, first, second, *, weight):
+def _climb(
+    cells: Cells,
+    first: Int[np.ndarray, " pairs"],
+    second: Int[np.ndarray, " pairs"],
+    *,
+    weight: Float[np.ndarray, " cells"] | None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the lowest common ancestors and the summed weights on both sides below them, batch by batch."""
     meeting = np.empty(len(first), dtype=np.int64)
     total = np.zeros(len(first))
@@ -58,7 +64,9 @@ def _climb(cells, first, second, *, weight):
     return meeting, total
 
 
-def _climb_sides(cells, first, second, *, weight):
+def _climb_sides(
+    cells: Cells, first: np.ndarray, second: np.ndarray, *, weight: Float[np.ndarray, " cells"]
+) -> tuple[np.ndarray, np.ndarray]:
     up, down = np.zeros(len(first)), np.zeros(len(first))
     for low in range(0, len(first), PAIR_BATCH):
         part = slice(low, low + PAIR_BATCH)
@@ -66,7 +74,9 @@ def _climb_sides(cells, first, second, *, weight):
     return up, down
 
 
-def _climb_batch(cells, first, second, *, weight):
+def _climb_batch(
+    cells: Cells, first: np.ndarray, second: np.ndarray, *, weight: Float[np.ndarray, " cells"] | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Climb the row that comes later in breadth-first order, of each pair, until the two rows meet.
 
     In that order a parent's row is below its children's, so the larger row of a pair is never the common ancestor.

@@ -74,7 +74,8 @@ def locate_addresses(
         if kept[0] < 0:  # fewer candidates than the beam is wide
             kept, rows = kept[1:], rows - 1
         addresses, centers = addresses[kept], centers[kept]
-    return addresses[rows[:, 0]].tolist()
+    found: list[str] = addresses[rows[:, 0]].tolist()
+    return found
 
 
 def nearest(cells: Cells, x: Float[np.ndarray, "points dim"], *, depth: int | None = None) -> Int[np.ndarray, " points"]:
@@ -125,7 +126,8 @@ def _descend(cells: Cells, x: Float[np.ndarray, "points dim"], *, beam: int) -> 
     rows = np.zeros((len(x), 1), dtype=np.int64)
     for _ in range(cells.depth - int(cells.level[0])):
         rows = _nearest_children(rows, count=cells.child_count, first=cells.first_child, centers=cells.center, x=x, beam=beam)
-    return rows[:, 0]
+    ends: Int[np.ndarray, " points"] = rows[:, 0]
+    return ends
 
 
 def _nearest_children(
@@ -159,7 +161,8 @@ def _squared(
     centers: Float[np.ndarray, "all dim"], x: np.ndarray, *, rows: Int[np.ndarray, "*shape"]
 ) -> Float[np.ndarray, "*shape"]:
     difference = x - centers[rows]
-    return np.einsum("...d,...d->...", difference, difference)
+    squared: Float[np.ndarray, "*shape"] = np.einsum("...d,...d->...", difference, difference)
+    return squared
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,14 +184,23 @@ class _Search:
             point, row = self._expand(point[near & ~childless], row[near & ~childless])
         return found
 
-    def _expand(self, point, row) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    def _expand(
+        self, point: Int[np.ndarray, " near"], row: Int[np.ndarray, " near"]
+    ) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
         """Each pair's point with every child of its cell."""
         count = self.cells.child_count[row]
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         return np.repeat(point, count), np.repeat(self.cells.first_child[row], count) + within
 
 
-def _take_better(best, found, *, point, row, distance) -> None:
+def _take_better(
+    best: Float[np.ndarray, " points"],
+    found: Int[np.ndarray, " points"],
+    *,
+    point: Int[np.ndarray, " pairs"],
+    row: Int[np.ndarray, " pairs"],
+    distance: Float[np.ndarray, " pairs"],
+) -> None:
     """Lower each point's best distance, and at equal distance the row, by the pairs' ones."""
     order = np.lexsort((row, distance, point))
     first = order[np.r_[True, point[order][1:] != point[order][:-1]]] if len(order) else order

@@ -4,6 +4,7 @@ In a tree the way leads over the lowest common ancestor. Where any cell has seve
 undirected graph (common descendants make shortcuts). No way uses a virtual root: cells below different roots have none.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def paths_in_tree(reader: Reader, hierarchy: Hierarchy, pairs: list[tuple[str, s
     return [_path_between(first, second, lengths, virtual_root=hierarchy.virtual_root) for first, second in pairs]
 
 
-def _missing(address: str, cells: dict, identifier: str) -> str:
+def _missing(address: str, cells: Mapping[str, float], identifier: str) -> str:
     there = max(
         (ancestor_address(address, level) for level in range(level_of(address))), key=lambda a: (a in cells, level_of(a))
     )

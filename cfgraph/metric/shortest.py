@@ -43,12 +43,16 @@ class Edges:
     def __post_init__(self) -> None:
         for end, nodes in (("parent", self.parent), ("child", self.child)):
             _check_nodes(nodes, count=self.count, what=f"as the {end} of edge")
-        wrong = [] if self.length is None else np.flatnonzero(~((self.length >= 0) & np.isfinite(self.length)))
+        if self.length is not None:
+            self._check_lengths(self.length)
+
+    def _check_lengths(self, length: Float[np.ndarray, " edges"]) -> None:
+        wrong = np.flatnonzero(~((length >= 0) & np.isfinite(length)))
         if len(wrong):
             edge = int(wrong[0])
             raise InputError(
                 f"expected edges of finite length, 0 or more; edge {edge}, from node {self.parent[edge]} to node "
-                f"{self.child[edge]}, is {self.length[edge]:g} long ({len(wrong):,} such edges): correct it, or give no lengths"
+                f"{self.child[edge]}, is {length[edge]:g} long ({len(wrong):,} such edges): correct it, or give no lengths"
             )
 
     @cached_property
@@ -113,7 +117,7 @@ class Arcs:
         """The distances from one node up to a limit; infinite beyond it."""
         from scipy.sparse.csgraph import dijkstra
 
-        return dijkstra(self.matrix, indices=source, limit=limit)
+        return dijkstra(self.matrix, indices=[source], limit=limit).ravel()
 
     def search_nearest(self, sources: Int[np.ndarray, " sources"]) -> Float[np.ndarray, " nodes"]:
         """The distance from every node to the nearest of some."""
@@ -249,7 +253,7 @@ def _bound_lengths(arcs: Arcs, source: np.ndarray, target: np.ndarray, *, search
     ranked = np.argsort(-arcs.degree, kind="stable")
     best = ranked[np.unique(arcs.component[ranked], return_index=True)[1]]
     reach = arcs.search_nearest(best[np.unique(arcs.component[source])])
-    bound = reach[source] + reach[target]
+    bound: np.ndarray = reach[source] + reach[target]
     for landmark in ranked[1:count].tolist():  # the very first was among those
         reach = arcs.search(landmark)
         np.minimum(bound, reach[source] + reach[target], out=bound)
@@ -258,7 +262,7 @@ def _bound_lengths(arcs: Arcs, source: np.ndarray, target: np.ndarray, *, search
 
 def _search_one(arcs: Arcs, source: int, target: np.ndarray, *, bound: np.ndarray) -> np.ndarray:
     """One search from a source, as far as the farthest of its targets may be."""
-    return arcs.search(source, limit=float(bound.max()) * (1 + SLACK))[target]
+    return arcs.search(source, limit=float(bound.max()) * (1 + SLACK)).take(target)
 
 
 def _search_both(arcs: Arcs, source: int, target: np.ndarray, *, bound: np.ndarray) -> np.ndarray:
@@ -324,4 +328,4 @@ def _count_left(tight: Arcs, goal: int) -> np.ndarray:
     """How many arcs there are at least from every node to the goal. Edges of length 0 make circles: counting avoids them."""
     from scipy.sparse.csgraph import dijkstra
 
-    return dijkstra(tight.matrix.T.tocsr(), indices=goal, unweighted=True)
+    return dijkstra(tight.matrix.T.tocsr(), indices=[goal], unweighted=True).ravel()
