@@ -77,14 +77,14 @@ class Nearest(Predictor):
         return cKDTree(self.centers)
 
     def _tuples(self, frontier: Frontier) -> Float[np.ndarray, "cells arity dim"]:
-        return self.tuples[self._rows(frontier.center)]
+        return self.tuples.take(self._rows(frontier.center), axis=0)
 
     def _rows(self, center: Float[np.ndarray, "cells dim"]) -> Int[np.ndarray, " cells"]:
         """The lowest row among the observed centers that are equally near."""
         count = min(_TIES, len(self.centers))
-        distance, rows = self._tree.query(center, k=np.arange(1, count + 1))
+        distance, rows = map(np.asarray, self._tree.query(center, k=np.arange(1, count + 1)))
         tied = distance == distance[:, :1]
-        lowest = np.where(tied, rows, len(self.centers)).min(axis=1)
+        lowest: np.ndarray = np.where(tied, rows, len(self.centers)).min(axis=1)
         if count < len(self.centers):
             for cell in np.flatnonzero(tied[:, -1]):  # so many are equally near that more may be
                 lowest[cell] = np.linalg.norm(self.centers - center[cell], axis=1).argmin()
@@ -110,7 +110,8 @@ class Affine(Predictor):
     ridge: float  # lambda as a part of tr/d
 
     def _tuples(self, frontier: Frontier) -> Float[np.ndarray, "cells arity dim"]:
-        return self.offset + np.einsum("ce,ekd->ckd", frontier.center - self.origin, self.matrix)
+        tuples: np.ndarray = self.offset + np.einsum("ce,ekd->ckd", frontier.center - self.origin, self.matrix)
+        return tuples
 
     def lipschitz(self) -> float:
         """The largest operator norm of a slot's matrix."""

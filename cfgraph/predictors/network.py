@@ -11,7 +11,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -76,13 +76,17 @@ class Network(Predictor):
             part = slice(low, low + _ROWS)
             seen = self.see(frontier.take(np.arange(len(frontier))[part]))
             output[part] = self._evaluate((seen - self.input_mean) / self.input_scale)
-        return self.output_mean + self.output_scale * output.reshape(-1, self.arity, self.dimension)
+        tuples: np.ndarray = self.output_mean + self.output_scale * output.reshape(-1, self.arity, self.dimension)
+        return tuples
 
     def _evaluate(self, inputs: Float[np.ndarray, "cells inputs"]) -> Float[np.ndarray, "cells outputs"]:
+        outputs: np.ndarray
         if self.device == "cpu":
-            return forward(inputs, self.layers)
-        torch = _import_torch()
-        return forward(torch.from_numpy(inputs).to(self.device), self._device_layers).cpu().numpy()
+            outputs = forward(inputs, self.layers)
+        else:
+            torch = _import_torch()
+            outputs = forward(torch.from_numpy(inputs).to(self.device), self._device_layers).cpu().numpy()
+        return outputs
 
     @cached_property
     def _device_layers(self) -> Layers:
@@ -108,7 +112,7 @@ class Network(Predictor):
         """The network on a device, whichever one it was trained on."""
         count = sum(name.endswith(".bias") for name in weights)
         layers = tuple((weights[f"layer{index}.weight"], weights[f"layer{index}.bias"]) for index in range(count))
-        arrays = {item.name: weights[item.name] for item in fields(cls) if item.name in weights}
+        arrays: dict[str, Any] = {item.name: weights[item.name] for item in fields(cls) if item.name in weights}
         options = NetworkOptions(**config["options"])
         return cls(**{**config, "options": options}, **arrays, layers=layers, device=device)
 
@@ -127,7 +131,7 @@ class Network(Predictor):
         seen = cls.see(observed)
         mean, scale = cls._spread(seen, dimension=observed.dimension)
         target, normal = _normalise_tuples(tuples)
-        layers, loss = _train((seen - mean) / scale, target, how=replace(how, options=options))
+        layers, loss = _train((seen - mean) / scale, target, options=options, seed=how.seed, device=how.device)
         learned = {**normal, "layers": layers, "loss": loss, "options": options, "device": how.device}
         return {"input_mean": mean, "input_scale": scale, **learned}
 
@@ -216,16 +220,16 @@ def _import_torch(*, purpose: str = "training a network") -> Any:
     return torch
 
 
-def _train(inputs: np.ndarray, target: np.ndarray, *, how: Learning) -> tuple[Layers, float]:
+def _train(inputs: np.ndarray, target: np.ndarray, *, options: NetworkOptions, seed: int, device: str) -> tuple[Layers, float]:
     """The trained layers as numpy arrays, and their loss."""
     torch = _import_torch()
     with _one_thread(torch):
-        random = torch.Generator().manual_seed(how.seed)
-        layers = _first_layers(inputs.shape[1], target.shape[1], options=how.options, random=random, device=how.device)
-        examples = [torch.from_numpy(np.ascontiguousarray(part)).to(how.device) for part in (inputs, target)]
-        fit = _Fit(*examples, layers=layers, options=how.options)
-        _descend(fit, batches=_batches(len(inputs), options=how.options, random=random))
-        rows, witnesses = _two_batches(len(inputs), options=how.options, random=random)
+        random = torch.Generator().manual_seed(seed)
+        layers = _first_layers(inputs.shape[1], target.shape[1], options=options, random=random, device=device)
+        seen, wanted = (torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in (inputs, target))
+        fit = _Fit(seen, wanted, layers=layers, options=options)
+        _descend(fit, batches=_batches(len(inputs), options=options, random=random))
+        rows, witnesses = _two_batches(len(inputs), options=options, random=random)
         _polish(fit, rows=rows, witnesses=witnesses)
         loss = fit.error(witnesses).item()
         return tuple(tuple(part.detach().cpu().numpy() for part in layer) for layer in layers), loss
@@ -248,12 +252,12 @@ def _first_layers(inputs: int, outputs: int, *, options: NetworkOptions, random:
     import torch
 
     sizes = [inputs, *[options.width] * options.hidden, outputs]
-    layers = []
+    layers: list[tuple[torch.Tensor, torch.Tensor]] = []
     for fan_in, fan_out in pairwise(sizes):
         gain = math.sqrt(2 / fan_in) if len(layers) < options.hidden else 0.0
         weight = gain * torch.randn(fan_in, fan_out, dtype=torch.float64, generator=random)
         bias = torch.zeros(fan_out, dtype=torch.float64)
-        layers.append(tuple(part.to(device).requires_grad_() for part in (weight, bias)))
+        layers.append((weight.to(device).requires_grad_(), bias.to(device).requires_grad_()))
     return tuple(layers)
 
 
@@ -272,11 +276,13 @@ class _Fit:
 
     def error(self, rows: Any) -> "torch.Tensor":
         """The mean squared error over some examples."""
-        return ((forward(self.inputs[rows], self.layers) - self.target[rows]) ** 2).mean()
+        mean: torch.Tensor = ((forward(self.inputs[rows], self.layers) - self.target[rows]) ** 2).mean()
+        return mean
 
     def loss(self, rows: Any) -> "torch.Tensor":
         """The error and the penalty on the squared weights: what is made small."""
-        return self.error(rows) + self.options.decay * sum((weight**2).sum() for weight, _ in self.layers)
+        squares: torch.Tensor = sum((weight**2).sum() for weight, _ in self.layers)
+        return self.error(rows) + self.options.decay * squares
 
 
 def _batches(count: int, *, options: NetworkOptions, random: Any) -> Callable[[int], Any]:
@@ -289,7 +295,7 @@ def _batches(count: int, *, options: NetworkOptions, random: Any) -> Callable[[i
 
     def next_batch(step: int) -> Any:
         if not parts:
-            parts.extend(torch.randperm(count, generator=random).split(options.batch))
+            parts.extend(torch.split(torch.randperm(count, generator=random), options.batch))
         return parts.pop()
 
     return next_batch
@@ -317,7 +323,7 @@ def _descend(fit: _Fit, *, batches: Callable[[int], Any]) -> None:
         if step % _CHECK_EVERY == 0 and fit.error(rows).item() <= _SOLVED:
             return
         adam.zero_grad()
-        fit.loss(rows).backward()
+        torch.autograd.backward(fit.loss(rows))
         adam.step()
         cosine.step()
 
@@ -330,16 +336,22 @@ def _polish(fit: _Fit, *, rows: Any, witnesses: Any) -> None:
     before, start = fit.loss(witnesses).item(), [part.detach().clone() for part in fit.parameters]
     if options.polish == 0 or fit.error(rows).item() <= _SOLVED:
         return
-    steps = {"max_iter": options.polish, "history_size": _HISTORY, "line_search_fn": "strong_wolfe"}
-    method = torch.optim.LBFGS(fit.parameters, tolerance_grad=1e-10, tolerance_change=1e-13, **steps)
+    method = torch.optim.LBFGS(
+        fit.parameters,
+        max_iter=options.polish,
+        history_size=_HISTORY,
+        line_search_fn="strong_wolfe",
+        tolerance_grad=1e-10,
+        tolerance_change=1e-13,
+    )
 
     def closure() -> "torch.Tensor":
         method.zero_grad()
         loss = fit.loss(rows)
-        loss.backward()
+        torch.autograd.backward(loss)
         return loss
 
-    method.step(closure)
+    method.step(closure)  # type: ignore[no-untyped-call]  # torch's own, without types
     if not fit.loss(witnesses).item() <= before:  # not a number counts as higher
         with torch.no_grad():
             for part, first in zip(fit.parameters, start, strict=True):

@@ -90,7 +90,8 @@ class Predictor(ABC):
     @classmethod
     def restore(cls, weights: Mapping[str, np.ndarray], config: Mapping[str, Any], *, device: str) -> Self:
         """The predictor whose ``weights`` and ``config`` these are; ``device`` matters to networks only."""
-        return cls(**config, **weights)
+        arrays: Mapping[str, Any] = weights  # a family's fields are arrays and numbers; which, is for its class to say
+        return cls(**config, **arrays)
 
     def describe(self) -> dict[str, Any]:
         """What the family learned, ready for JSON: what `cfgraph show` prints beside the validation table."""

@@ -50,7 +50,8 @@ class Recurrence(Predictor):
     @property
     def alpha(self) -> Float[np.ndarray, "arity arity arity"]:
         """The matrices alpha_j, slot by slot."""
-        return self.step @ self.basis.T
+        alpha: np.ndarray = self.step @ self.basis.T
+        return alpha
 
     @property
     def rank(self) -> int:
@@ -84,7 +85,7 @@ class Recurrence(Predictor):
         if frontier.family is None:
             return self._families(frontier.tuples).reshape(-1, self.arity, self.dimension)
         families, family = np.unique(frontier.family, return_inverse=True)
-        tuples = self._families(frontier.tuples[families])[family, frontier.slot]
+        tuples: np.ndarray = self._families(frontier.tuples[families])[family, frontier.slot]
         tuples[frontier.slot < 0] = 0.0
         return tuples
 
@@ -93,9 +94,10 @@ class Recurrence(Predictor):
         shape = (len(tuples), self.arity, self.arity, self.dimension)
         if self._dense is not None:
             project, advance = self._dense
-            return (tuples.reshape(len(tuples), -1) @ project @ advance).reshape(shape)
-        steps = self.step.reshape(self.arity**2, -1)
-        return (steps @ (np.ascontiguousarray(self.basis.T) @ tuples)).reshape(shape)
+            members: np.ndarray = tuples.reshape(len(tuples), -1) @ project @ advance
+        else:
+            members = self.step.reshape(self.arity**2, -1) @ (np.ascontiguousarray(self.basis.T) @ tuples)
+        return members.reshape(shape)
 
     @cached_property
     def _dense(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -224,7 +226,8 @@ def _solve_slot(pairs: _Pairs, *, basis: Float[np.ndarray, "arity rank"], ridge:
     kept = values > _ROUNDING * values[0]
     left, values, right = left[:, kept], values[kept], right[kept]
     shrink = values / (values**2 + ridge * float(values @ values) / arity)
-    return (left.T @ triangle[:, rank:]).T * shrink @ right
+    step: np.ndarray = (left.T @ triangle[:, rank:]).T * shrink @ right
+    return step
 
 
 def _rows(tuples: Float[np.ndarray, "families arity dim"], *, step: int) -> Iterable[Float[np.ndarray, "rows arity"]]:
@@ -236,14 +239,18 @@ def _rows(tuples: Float[np.ndarray, "families arity dim"], *, step: int) -> Iter
 
 def _triangularise(parts: Iterable[Float[np.ndarray, "rows columns"]]) -> Float[np.ndarray, "fewer columns"]:
     """The triangle R of ``Q R``, the parts on top of each other: their least squares without their squares or their bulk."""
-    triangle = None
+    triangle = np.zeros((0, 0))
     for part in parts:
-        triangle = np.linalg.qr(part if triangle is None else np.vstack([triangle, part]), mode="r")
+        stacked = np.vstack([triangle, part]) if len(triangle) else part
+        triangle = np.asarray(np.linalg.qr(stacked, mode="r"))  # an array already, though numpy's types say a pair
     return triangle
 
 
 def _growths(step: np.ndarray, *, basis: np.ndarray, root_tuple: np.ndarray) -> Float[np.ndarray, " arity"]:
-    return np.linalg.norm(_conjugate(step, basis=basis, root_tuple=root_tuple), ord=2, axis=(1, 2))
+    growths: Float[np.ndarray, " arity"] = np.linalg.norm(
+        _conjugate(step, basis=basis, root_tuple=root_tuple), ord=2, axis=(1, 2)
+    )
+    return growths
 
 
 def _conjugate(step: np.ndarray, *, basis: np.ndarray, root_tuple: np.ndarray) -> Float[np.ndarray, "arity dim dim"]:
@@ -251,7 +258,8 @@ def _conjugate(step: np.ndarray, *, basis: np.ndarray, root_tuple: np.ndarray) -
     left, values, right = np.linalg.svd(root_tuple, full_matrices=False)
     kept = values > _ROUNDING * values[0]
     inverse = (right[kept].T / values[kept]) @ left[:, kept].T
-    return inverse @ (step @ (basis.T @ root_tuple))
+    turned: np.ndarray = inverse @ (step @ (basis.T @ root_tuple))
+    return turned
 
 
 def _relative_error(pairs: _Pairs, *, basis: np.ndarray, step: np.ndarray) -> float:

@@ -32,7 +32,8 @@ def find_family(family: str) -> type[Predictor]:
     if family not in _HOMES:
         raise InputError(f"expected a family out of {', '.join(FAMILIES)}, got {family!r}")
     module, name = _HOMES[family]
-    return getattr(importlib.import_module(f"cfgraph.predictors.{module}"), name)
+    kind: type[Predictor] = getattr(importlib.import_module(f"cfgraph.predictors.{module}"), name)
+    return kind
 
 
 def fit_predictor(
