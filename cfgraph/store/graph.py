@@ -137,7 +137,7 @@ class Graph:
 
     def query(
         self, cypher: str, parameters: dict[str, Any], *, write: bool, asked: str = "the Cypher"
-    ) -> tuple[list[str], list[list]]:
+    ) -> tuple[list[str], list[list[Any]]]:
         """Column names and rows of a user's own Cypher; without ``write`` the server is asked to refuse writes.
 
         ``asked`` is what an error calls that which the server did not accept.

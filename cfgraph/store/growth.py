@@ -40,7 +40,9 @@ class GrownBy:
     @classmethod
     def of(cls, properties: dict[str, Any], *, predictor: str, truth: str | None = None) -> Self:
         """The record that a GROWN_BY relationship's properties hold."""
-        fields = {name: properties.get(name) for name in ("from_depth", "to_depth", "block_height", "last_block", "since")}
+        fields: dict[str, Any] = {
+            name: properties.get(name) for name in ("from_depth", "to_depth", "block_height", "last_block", "since")
+        }
         fields |= {"done": properties["done"], "taken_over": properties.get("taken_over") or 0}
         return cls(**fields, stop=json.loads(properties["stop"]), predictor=predictor, truth=truth)
 
@@ -253,7 +255,7 @@ def _keyed(leases: Collection[Lease], identifier: str) -> list[list[str]]:
     return sorted([key_of(identifier, lease.root), lease.token] for lease in leases)
 
 
-def _seeds(rows: list[dict], *, level: int, arity: int, identifier: str) -> Seeds:
+def _seeds(rows: list[dict[str, Any]], *, level: int, arity: int, identifier: str) -> Seeds:
     families = [row for row in rows if any(cell[1] == level for cell in row["cells"])]
     families.sort(key=lambda row: () if row["parent"] is None else parse_address(row["parent"]))
     found = [(family, cell) for family, row in enumerate(families) for cell in sorted(row["cells"], key=lambda cell: cell[5])]
@@ -273,7 +275,7 @@ def _seeds(rows: list[dict], *, level: int, arity: int, identifier: str) -> Seed
     return Seeds(addresses=list(addresses), frontier=frontier)
 
 
-def _tuple(row: dict, *, arity: int, dimension: int, identifier: str) -> np.ndarray:
+def _tuple(row: dict[str, Any], *, arity: int, dimension: int, identifier: str) -> np.ndarray:
     if row["parent"] is None:
         return np.zeros((arity, dimension))
     if sorted(row["slots"]) != list(range(arity)):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.errors import AddressError, InputError, NotFoundError
+from cfgraph.errors import AddressError, InputError, NotFoundError, StoreError
 from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
@@ -75,6 +75,8 @@ class Hierarchies(Part):
 
     def _read_points(self, hierarchy: Hierarchy, cells: Cells) -> Int[np.ndarray, " points"]:
         """The row of the cell that each data point lies in; -1 for none."""
+        if hierarchy.points is None:
+            raise StoreError(f"hierarchy {hierarchy.id!r} has data points as nodes and no number of them; run cfgraph verify")
         row_of = {address: row for row, address in enumerate(cells.addresses)}
         placed = np.full(hierarchy.points, -1, dtype=np.int64)
         for page in reading.point_pages(self._graph, hierarchy.id):
@@ -160,7 +162,7 @@ class Hierarchies(Part):
             )
         return found
 
-    def verification_pages(self, identifier: str) -> Iterator[dict[str, list]]:
+    def verification_pages(self, identifier: str) -> Iterator[dict[str, list[Any]]]:
         """Every cell with what the invariants speak of, in key order, a page at a time."""
         start, high = subtree_range(identifier)
         while True:
@@ -170,7 +172,7 @@ class Hierarchies(Part):
             start = reading.next_key(page["cells"][-1][0])
             yield page
 
-    def import_pages(self, identifier: str) -> Iterator[dict[str, list]]:
+    def import_pages(self, identifier: str) -> Iterator[dict[str, list[Any]]]:
         """Every cell as it is, with every edge that leads to it, in key order, a page at a time.
 
         Of an imported hierarchy with the values of its own properties (``own``), where points are nodes with the numbers

@@ -54,7 +54,7 @@ class Ingest(Predictors):
         for trained, _ in growers:
             if trained.id == hierarchy.id:
                 raise InputError(f"the id {hierarchy.id!r} is that of the predictor that grew it; choose another")
-            self._graph.transact(lambda tx, trained=trained: check_predictor_in(tx, trained))
+            self._graph.transact(partial(check_predictor_in, trained=trained))
 
     def _write_growers(self, hierarchy: Hierarchy, growers: Sequence[Grown]) -> None:
         """Write what grew a hierarchy elsewhere, the earliest growth first."""
@@ -70,7 +70,8 @@ class Ingest(Predictors):
         rows = rows or [row["hierarchy"] for row in self._graph.read("read_hierarchy", id=identifier)]
         if not rows or rows[0]["state"] == "removing":
             raise VanishedError(f"hierarchy {identifier!r} was removed meanwhile")
-        return rows[0]["state"]
+        state: str = rows[0]["state"]
+        return state
 
     def _claim(self, hierarchy: Hierarchy, cells: Cells) -> str:
         """Create the hierarchy with its root, or find it; the state that it is in."""
@@ -115,12 +116,17 @@ class Ingest(Predictors):
         """Write the data points as nodes, where that was asked for."""
         if not hierarchy.point_nodes:
             return
+        if hierarchy.cell_of_point is None:
+            raise InputError(
+                f"the data points of {hierarchy.id!r} are to be nodes, and it does not hold the cells that they lie in; read "
+                f"the whole of it first: store.read_whole({hierarchy.id!r})"
+            )
         addresses = cells.addresses
         placed = [[row, addresses[cell]] for row, cell in enumerate(hierarchy.cell_of_point.tolist()) if cell >= 0]
         for page in key_pages(placed, size=LINK_ROWS):
             self._write_rows("create_points", "placed", page, identifier=hierarchy.id, id=hierarchy.id)
 
-    def _write_rows(self, operation: str, column: str, rows: list, *, identifier: str, **parameters: str) -> None:
+    def _write_rows(self, operation: str, column: str, rows: list[list[Any]], *, identifier: str, **parameters: str) -> None:
         """Write rows of which each finds its cells; a ``VanishedError`` where some are gone."""
         if self._graph.write(operation, rows=rows, **parameters)[0][column] != len(rows):
             raise VanishedError(f"hierarchy {identifier!r} was removed, or lost cells, meanwhile; run cfgraph verify")
@@ -134,7 +140,8 @@ class Ingest(Predictors):
         rows = self._graph.write("set_hierarchy_state", id=identifier, state=state, expected=list(expected))
         if not rows:
             raise VanishedError(f"hierarchy {identifier!r} was removed, or taken on by somebody else, meanwhile")
-        return rows[0]["state"]
+        moved: str = rows[0]["state"]
+        return moved
 
 
 _Layer = list[tuple[int, Callable[[], Block]]]  # of each block: the row of a seed of its, and how it is made

@@ -1,6 +1,7 @@
 """The query loader: the files of cypher/, checked as they are read."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -24,7 +25,7 @@ class Query:
     columns: dict[str, str]
     statement: str
 
-    def check_parameters(self, given: dict) -> None:
+    def check_parameters(self, given: Mapping[str, object]) -> None:
         """Raise a ``QueryFileError`` where the call lacks a parameter or has one too many."""
         missing, unknown = self.parameters.keys() - given.keys(), given.keys() - self.parameters.keys()
         if missing or unknown:

@@ -1,6 +1,6 @@
 """Reading cells: pages of columns from the graph, put into breadth-first order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
@@ -18,8 +18,10 @@ from cfgraph.store.writing import key_pages
 
 PAGE_CELLS = 20_000  # cells a query gives back: a few megabytes
 PAGE_PARENTS = 2_000
+# What says that a cell has no value in a column that some cells have.
+BLANK: dict[str, Callable[[np.ndarray], np.ndarray]] = {"radius": np.isnan, "size": lambda sizes: sizes < 0}
 
-Columns = dict[str, list]
+Columns = dict[str, list[Any]]
 
 
 def read_pages(
@@ -100,14 +102,14 @@ def assemble_cells(parts: list[Columns], *, identifier: str, top: str) -> Cells:
             f"cell {missing.args[0]} of {identifier!r} is missing though it has children; run cfgraph verify"
         ) from None
     order, parent = breadth_first(parent, slot, level)
-    columns = {name: _array(parts, name, count=len(addresses)) for name in parts[0] if name != "addresses"}
-    columns = {name: column[order] for name, column in columns.items() if column is not None}
+    arrays = {name: _array(parts, name, count=len(addresses)) for name in parts[0] if name != "addresses"}
+    columns: dict[str, Any] = {name: column[order] for name, column in arrays.items() if column is not None}
     cells = Cells(parent=parent, slot=slot[order], level=level[order], top=top, **columns)
     cells.__dict__["addresses"] = [addresses[row] for row in order.tolist()]  # known already: spare making them again
     return cells
 
 
-def _joined(parts: list[Columns], name: str) -> list:
+def _joined(parts: list[Columns], name: str) -> list[Any]:
     return parts[0][name] if len(parts) == 1 else list(chain.from_iterable(part[name] for part in parts))
 
 
@@ -123,7 +125,7 @@ def _array(parts: list[Columns], name: str, *, count: int) -> np.ndarray | None:
         return flat.reshape(count, width)
     kind = {"state": np.uint8, "predicted": bool, "size": np.int64}.get(name, np.float64)
     array = np.array(values, dtype=kind)
-    blank = {"radius": np.isnan, "size": lambda sizes: sizes < 0}.get(name)
+    blank = BLANK.get(name)
     return None if blank is not None and blank(array).all() else array
 
 

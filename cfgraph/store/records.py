@@ -1,9 +1,9 @@
 """Hierarchies and predictors as the properties of their nodes, and back."""
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cfgraph.errors import CfgraphError, StoreError
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, ImportedHierarchy
@@ -12,7 +12,9 @@ from cfgraph.predictors.trained import TrainedPredictor
 IMPORTED_FIELDS = {"lengths": "metric", "virtual_root": False, "links": 0, "point_nodes": False}  # left out where they say this
 FIELD_NUMBERS = {"arity", "scale_factor"}
 JSON_FIELDS = ("recipe", "config", "validation")  # Neo4j has no nested properties: these are JSON text
-KINDS = {TrainedPredictor: "Predictor"}
+KINDS: dict[type[BaseModel], str] = {TrainedPredictor: "Predictor"}
+
+Record = TypeVar("Record", bound=BaseModel)
 
 
 def properties_of(model: Hierarchy | TrainedPredictor) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def properties_of(model: Hierarchy | TrainedPredictor) -> dict[str, Any]:
 
 def hierarchy_of(properties: dict[str, Any]) -> Hierarchy:
     """The hierarchy that a node's properties describe; properties that others added are passed over."""
-    kind = FieldHierarchy if FIELD_NUMBERS & properties.keys() else ImportedHierarchy
+    kind: type[Hierarchy] = FieldHierarchy if FIELD_NUMBERS & properties.keys() else ImportedHierarchy
     return _made(kind, _fields(properties, kind))
 
 
@@ -36,7 +38,7 @@ def predictor_of(properties: dict[str, Any]) -> TrainedPredictor:
     return _made(TrainedPredictor, _fields({**properties, "weights": properties.get("weights") or b""}, TrainedPredictor))
 
 
-def _made(model: type, fields: dict[str, Any]) -> Any:
+def _made(model: type[Record], fields: dict[str, Any]) -> Record:
     try:
         return model(**fields)
     except (ValidationError, CfgraphError) as error:
@@ -45,7 +47,7 @@ def _made(model: type, fields: dict[str, Any]) -> Any:
         raise StoreError(f"the {kind} node {name!r} is damaged ({told}); `cfgraph verify` and `cfgraph rm` may help") from error
 
 
-def _fields(properties: dict[str, Any], model: type) -> dict[str, Any]:
+def _fields(properties: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     known = {name: value for name, value in properties.items() if name in model.model_fields and value is not None}
     if hasattr(known.get("created"), "to_native"):
         known["created"] = known["created"].to_native()

@@ -49,9 +49,10 @@ def explained(place: str, *others: type[Exception], asked: str | None = None) ->
     ``asked`` names what of the user's own the server is given inside, such as "the Cypher": only then may a statement that it
     does not accept be the user's fault.
     """
+    theirs: tuple[type[Exception], ...] = (exceptions.DriverError, exceptions.Neo4jError, *others)
     try:
         yield
-    except (exceptions.DriverError, exceptions.Neo4jError, *others) as error:
+    except theirs as error:
         raise translate(error, place=place, asked=asked) from error
 
 

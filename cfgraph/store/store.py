@@ -81,8 +81,10 @@ class Store(Removal, Growth, Asking):
 
     def count_nodes(self) -> int:
         """How many nodes the database holds, of whatever kind, but for the schema's own."""
-        return self._graph.read("count_nodes")[0]["nodes"]
+        nodes: int = self._graph.read("count_nodes")[0]["nodes"]
+        return nodes
 
     def count_connections(self) -> int:
         """How many connections the server has just now, this one among them."""
-        return self._graph.read("count_connections")[0]["connections"]
+        connections: int = self._graph.read("count_connections")[0]["connections"]
+        return connections

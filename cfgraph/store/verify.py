@@ -143,7 +143,7 @@ PARENT = ("key", "is_cell", "level", "center", "scale", "root_distance", "predic
 CHILD = ("key", "is_cell", "slot", "length", "radius", "size", "primary", "frontier")
 
 
-def _check_page(page: dict[str, list], hierarchy: Hierarchy, report: VerifyReport, *, before: str) -> str:
+def _check_page(page: dict[str, list[Any]], hierarchy: Hierarchy, report: VerifyReport, *, before: str) -> str:
     """Check one page's cells one by one for what they are, and the sound ones together for their numbers."""
     sound = []
     for cell, parents, children in zip(page["cells"], page["parents"], page["children"], strict=True):
@@ -191,7 +191,7 @@ def _check_cell(cell: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport
     return not wrong
 
 
-def _check_children(cell: dict[str, Any], rows: list[list], hierarchy: Hierarchy, report: VerifyReport) -> None:
+def _check_children(cell: dict[str, Any], rows: list[list[Any]], hierarchy: Hierarchy, report: VerifyReport) -> None:
     children = [dict(zip(CHILD, row, strict=True)) for row in rows]
     place = cell["key"][len(hierarchy.id) :]
     primary = [child for child in children if child["primary"] is not False]
@@ -208,7 +208,7 @@ def _check_children(cell: dict[str, Any], rows: list[list], hierarchy: Hierarchy
     _check_size(cell, place, primary, hierarchy, report)
 
 
-def _check_expanded(place: str, children: list[dict], hierarchy: Hierarchy, report: VerifyReport) -> None:
+def _check_expanded(place: str, children: list[dict[str, Any]], hierarchy: Hierarchy, report: VerifyReport) -> None:
     slots = sorted((child["slot"] for child in children if child["is_cell"]), key=str)
     arity = hierarchy.arity if isinstance(hierarchy, FieldHierarchy) else max(1, len(slots))
     if len(slots) != arity and not (hierarchy.imported and hierarchy.state == "writing"):  # links come in the end
@@ -217,11 +217,13 @@ def _check_expanded(place: str, children: list[dict], hierarchy: Hierarchy, repo
         report.add("slot", place, f"expected the slots 0..{arity - 1} under it, found {_shortened(slots)}")
 
 
-def _shortened(slots: list) -> str:
+def _shortened(slots: list[Any]) -> str:
     return str(slots) if len(slots) <= 20 else f"{slots[:20]} and {len(slots) - 20} more"
 
 
-def _check_radius(cell: dict[str, Any], place: str, children: list[dict], hierarchy: Hierarchy, report: VerifyReport) -> None:
+def _check_radius(
+    cell: dict[str, Any], place: str, children: list[dict[str, Any]], hierarchy: Hierarchy, report: VerifyReport
+) -> None:
     radius = cell["radius"]
     if radius is None:
         return
@@ -238,7 +240,9 @@ def _is_length(value: Any) -> bool:
     return value is None or _is_number(value)  # the edges of a virtual root have none
 
 
-def _check_size(cell: dict[str, Any], place: str, children: list[dict], hierarchy: Hierarchy, report: VerifyReport) -> None:
+def _check_size(
+    cell: dict[str, Any], place: str, children: list[dict[str, Any]], hierarchy: Hierarchy, report: VerifyReport
+) -> None:
     sizes = [child["size"] for child in children]
     if cell["size"] is None or not sizes or None in sizes:
         return
@@ -248,7 +252,9 @@ def _check_size(cell: dict[str, Any], place: str, children: list[dict], hierarch
         report.add("size", place, f"{cell['size']} data points lie below it, and {sum(sizes)} below its children")
 
 
-def _sound_parents(cell: dict[str, Any], rows: list[list], hierarchy: Hierarchy, report: VerifyReport) -> list[dict[str, Any]]:
+def _sound_parents(
+    cell: dict[str, Any], rows: list[list[Any]], hierarchy: Hierarchy, report: VerifyReport
+) -> list[dict[str, Any]]:
     """The parents with the edges from them that are sound enough to compute with, the primary one first."""
     place = cell["key"][len(hierarchy.id) :]
     parents = [dict(zip(PARENT, row, strict=True)) for row in rows]
@@ -282,7 +288,7 @@ def _is_sound(parent: dict[str, Any], place: str, hierarchy: Hierarchy, report: 
 
 
 def _check_second(
-    cell: dict[str, Any], second: list[dict], place: str, above: str, hierarchy: Hierarchy, report: VerifyReport
+    cell: dict[str, Any], second: list[dict[str, Any]], place: str, above: str, hierarchy: Hierarchy, report: VerifyReport
 ) -> None:
     """The parents beside the primary one: cells of the same hierarchy, none of which should be the primary one."""
     for parent in second:
@@ -295,7 +301,7 @@ def _check_second(
             report.add("parent", place, f"its second parent {key} has a lower key than its primary one, {above}")
 
 
-def _check_root(cell: dict[str, Any], parents: list[dict], report: VerifyReport) -> None:
+def _check_root(cell: dict[str, Any], parents: list[dict[str, Any]], report: VerifyReport) -> None:
     if parents:
         report.add("root", "/", f"the root has a parent: {parents[0]['key']!r}")
     if cell["root_distance"] != 0:
@@ -317,7 +323,7 @@ def _check_edge(cell: dict[str, Any], parent: dict[str, Any], place: str, report
         report.add("predicted", place, "it is predicted, but no predictor ever grew this hierarchy")
 
 
-def _check_numbers(sound: list[tuple[dict, dict]], hierarchy: Hierarchy, report: VerifyReport) -> None:
+def _check_numbers(sound: list[tuple[dict[str, Any], dict[str, Any]]], hierarchy: Hierarchy, report: VerifyReport) -> None:
     """The numeric invariants of many cells at once."""
     if not sound:
         return

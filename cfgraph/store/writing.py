@@ -2,12 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import local
-from typing import Any
+from typing import Any, TypeVar
 
 import neo4j
 import numpy as np
@@ -56,6 +56,7 @@ class Written:
         return self.block.cells
 
 
+Asked = TypeVar("Asked")
 Retry = Callable[[Callable[[], bool]], bool]
 
 
@@ -65,6 +66,7 @@ def label_list(state: int) -> list[str]:
 
 
 Statement = tuple[str, dict[str, Any]]  # an operation and its parameters
+Row = tuple[Any, ...]  # a cell's values, in the order in which its statement takes them
 
 
 def encode_level(level: BlockLevel, *, identifier: str) -> list[Statement]:
@@ -74,14 +76,14 @@ def encode_level(level: BlockLevel, *, identifier: str) -> list[Statement]:
     if level.own is None:
         kinds = np.vstack([kinds, level.scale])
     else:
-        children = [(*child, *own) for child, own in zip(children, _own_rows(level), strict=True)]
+        children = [(*child, *own) for child, own in zip(children, _own_rows(level.own, level.scale), strict=True)]
     if (kinds == kinds[:, :1]).all():
         return [_statement(level, kinds[:, 0], _group_rows(level, children), identifier=identifier)]
     family = np.repeat(np.arange(len(level.parents)), level.counts)
     statements = []
     for kind in np.unique(kinds, axis=1).T:
         rows = np.flatnonzero((kinds == kind[:, None]).all(axis=0))
-        grouped: dict[int, list] = {}
+        grouped: dict[int, list[Row]] = {}
         for row in rows.tolist():
             grouped.setdefault(int(family[row]), []).append(children[row])
         statements.append(
@@ -90,7 +92,7 @@ def encode_level(level: BlockLevel, *, identifier: str) -> list[Statement]:
     return statements
 
 
-def _child_rows(level: BlockLevel) -> list[tuple]:
+def _child_rows(level: BlockLevel) -> list[Row]:
     columns = [level.slot, level.residual, level.length, level.center, level.root_distance]
     lists = [column.tolist() for column in columns]
     if level.own is not None:
@@ -102,20 +104,19 @@ def _child_rows(level: BlockLevel) -> list[tuple]:
     return list(zip(*lists, strict=True))
 
 
-def _group_rows(level: BlockLevel, children: list[tuple]) -> list[tuple[str, list[tuple]]]:
+def _group_rows(level: BlockLevel, children: list[Row]) -> list[tuple[str, list[Row]]]:
     stops = np.cumsum(level.counts).tolist()
     return [(parent, children[low:high]) for parent, low, high in zip(level.parents, [0, *stops[:-1]], stops, strict=True)]
 
 
-def _own_rows(level: BlockLevel) -> Iterator[tuple[float, dict[str, Any]]]:
+def _own_rows(own: Mapping[str, np.ndarray], scales: np.ndarray) -> Iterator[tuple[float, dict[str, Any]]]:
     """Each cell's scale, and its own properties."""
-    names = list(level.own)
-    columns = [known_values(level.own[name]) for name in names]
-    for row, scale in enumerate(level.scale.tolist()):
-        yield scale, {name: column[row] for name, column in zip(names, columns, strict=True) if column[row] is not None}
+    columns = {name: known_values(column) for name, column in own.items()}
+    for row, scale in enumerate(scales.tolist()):
+        yield scale, {name: column[row] for name, column in columns.items() if column[row] is not None}
 
 
-def _statement(level: BlockLevel, kind: np.ndarray, rows: list, *, identifier: str) -> Statement:
+def _statement(level: BlockLevel, kind: np.ndarray, rows: list[tuple[str, list[Row]]], *, identifier: str) -> Statement:
     state, predicted, *scale = kind.tolist()
     parameters = {"id": identifier, "level": level.level, "labels": label_list(int(state)), "rows": rows}
     if level.own is not None:
@@ -142,7 +143,7 @@ class BlockWriter:
     ):
         self._graph, self._identifier, self._done, self._retry = graph, identifier, done, retry
         self._transaction_seconds = transaction_seconds
-        self._sessions, self._in_flight = sessions, set[Future]()
+        self._sessions, self._in_flight = sessions, set[Future[Written]]()
         self._pool = ThreadPoolExecutor(sessions, thread_name_prefix="cfgraph-write")
         self._own, self._open = local(), ExitStack()
 
@@ -179,7 +180,8 @@ class BlockWriter:
     def _session(self) -> neo4j.Session:
         if not hasattr(self._own, "session"):
             self._own.session = self._open.enter_context(self._graph.session())
-        return self._own.session
+        session: neo4j.Session = self._own.session
+        return session
 
     def collect_one(self) -> None:
         """Wait for one of the blocks in flight, if there are any."""
@@ -265,7 +267,8 @@ def _write_in(
 
 
 def _holds(tx: neo4j.ManagedTransaction, lease: Lease, *, identifier: str) -> bool:
-    return run_operation(tx, "fence_block", key=key_of(identifier, lease.root), token=lease.token)[0]["held"] == 1
+    held: bool = run_operation(tx, "fence_block", key=key_of(identifier, lease.root), token=lease.token)[0]["held"] == 1
+    return held
 
 
 def _explain_unwritten(graph: Graph, seeds: list[str], *, identifier: str, cause: Exception) -> None:
@@ -280,7 +283,7 @@ def _explain_unwritten(graph: Graph, seeds: list[str], *, identifier: str, cause
         raise OwnershipError(f"{len(left)} of {len(seeds)} cells of {left[0]['key']} are frontier still; run verify") from cause
 
 
-def key_pages(keys: list[str], *, size: int) -> Iterator[list[str]]:
-    """The keys in pages, so that no query's parameters grow without bound."""
+def key_pages(keys: list[Asked], *, size: int) -> Iterator[list[Asked]]:
+    """The keys, or rows, in pages, so that no query's parameters grow without bound."""
     for low in range(0, len(keys), size):
         yield keys[low : low + size]
