@@ -89,7 +89,8 @@ find_old_names()
 __all__ = [*_PUBLIC, *_MODULES, "__version__"]
 
 
-__getattr__ = load_late(__name__, _PUBLIC, modules=_MODULES)
+if not TYPE_CHECKING:  # a type checker goes by the names above: another one is a mistake
+    __getattr__ = load_late(__name__, _PUBLIC, modules=_MODULES)
 
 
 def __dir__() -> list[str]:

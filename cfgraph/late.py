@@ -1,7 +1,8 @@
 """Names of a package that are loaded when they are first used, so that importing it costs nothing that is not needed.
 
 A package gives one table, name -> module, and a ``TYPE_CHECKING`` block of the same imports: type checkers and completion
-read the block, Python the table. tests/unit/test_surface.py compares the two, name by name.
+read the block, Python the table. ``__getattr__`` itself is hidden from checkers, to whom every name would be there.
+tests/unit/test_surface.py compares the two, name by name.
 """
 
 from collections.abc import Callable, Mapping

@@ -80,7 +80,8 @@ SUFFIXES = {
 FORMATS = ("graphml", "gexf", "node-link", "dot", "newick", "linkage", "csv", "parquet", "maps", "json")
 
 
-__getattr__ = load_late(__name__, _LATE)
+if not TYPE_CHECKING:  # a type checker goes by the names above: another one is a mistake
+    __getattr__ = load_late(__name__, _LATE)
 
 
 def choose_format(path: str | Path, *, asked: str | None = None) -> str:

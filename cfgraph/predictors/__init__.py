@@ -48,4 +48,5 @@ _HOMES = {
     "load_predictor": "cfgraph.predictors.registry",
 }
 
-__getattr__ = load_late(__name__, _HOMES)
+if not TYPE_CHECKING:  # a type checker goes by the names above: another one is a mistake
+    __getattr__ = load_late(__name__, _HOMES)

@@ -19,4 +19,5 @@ _PLACES = {
 }
 __all__ = list(_PLACES)
 
-__getattr__ = load_late(__name__, _PLACES)
+if not TYPE_CHECKING:  # a type checker goes by the names above: another one is a mistake
+    __getattr__ = load_late(__name__, _PLACES)
