@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
 
+import neo4j
 import numpy as np
 
 from cfgraph.errors import InputError, VanishedError
@@ -169,7 +170,7 @@ def _writable(hierarchy: HierarchyWithCells) -> Cells:
     return cells
 
 
-def _claim_in(tx: Any, hierarchy: Hierarchy, cells: Cells) -> str | None:
+def _claim_in(tx: neo4j.ManagedTransaction, hierarchy: Hierarchy, cells: Cells) -> str | None:
     found = run_operation(tx, "claim_id", id=hierarchy.id)[0]
     if found["predictor"] is not None:
         raise InputError(f"the id {hierarchy.id!r} is taken by a predictor; choose another")

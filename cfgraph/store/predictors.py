@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import neo4j
+
 from cfgraph.errors import InputError, NotFoundError
 from cfgraph.model.address import check_id
 from cfgraph.predictors.trained import TrainedPredictor
@@ -42,13 +44,13 @@ class Predictors(Part):
         return [(self.predictor(name), growths) for name, growths in found.items()]
 
 
-def write_predictor_in(tx: Any, trained: TrainedPredictor) -> None:
+def write_predictor_in(tx: neo4j.ManagedTransaction, trained: TrainedPredictor) -> None:
     if not check_predictor_in(tx, trained):
         properties = properties_of(trained)
         run_operation(tx, "write_predictor", properties=properties, hierarchy=trained.hierarchy, depth=trained.depth)
 
 
-def check_predictor_in(tx: Any, trained: TrainedPredictor) -> bool:
+def check_predictor_in(tx: neo4j.ManagedTransaction, trained: TrainedPredictor) -> bool:
     """Whether the same predictor is there already; an ``InputError`` where its id is taken by anything else."""
     found = run_operation(tx, "claim_id", id=trained.id)[0]
     if found["hierarchy"] is not None:
