@@ -25,7 +25,7 @@ from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, check_depth
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
 from cfgraph.sources.field import Field
-from cfgraph.sources.tuples import largest_norm, smallest_distance
+from cfgraph.sources.tuples import largest_norm, smallest_in_batch
 
 ARITY_MAX = 4096  # base tuples are spread by comparing each with all candidates
 _CANDIDATES = 8  # candidates for every base residual; more spread them better
@@ -124,7 +124,7 @@ def field(
     seed: int = defaults.SEED,
 ) -> Field:
     """What :func:`cfg` grows, checked and not grown yet; the arguments and errors are the same."""
-    recipe = {
+    recipe: dict[str, Any] = {
         "source": "cfg",
         "rule": rule,
         "arity": check_integer(arity, name="arity", low=1, high=ARITY_MAX),
@@ -215,4 +215,4 @@ def _base_tuple(
         taken.append(int(distance.argmax()))
         distance = np.minimum(distance, np.linalg.norm(pool - pool[taken[-1]], axis=1))
     base = pool[taken]
-    return base * (separation * _ROUNDING / smallest_distance(base[None]))
+    return base * (separation * _ROUNDING / smallest_in_batch(base[None]))

@@ -116,11 +116,11 @@ def _reach(
     if height is None:
         step[dag.child] = 1.0 if dag.length is None else np.nan_to_num(dag.length, nan=1.0)
     reach = np.zeros(dag.count) if height is None else np.where(leaf, 0.0, height)
-    above, steps, reach = parent.tolist(), step.tolist(), reach.tolist()
+    above, steps, reached = parent.tolist(), step.tolist(), reach.tolist()
     for node in order[::-1].tolist():
-        if above[node] >= 0 and reach[node] + steps[node] > reach[above[node]]:
-            reach[above[node]] = reach[node] + steps[node]
-    return np.array(reach)
+        if above[node] >= 0 and reached[node] + steps[node] > reached[above[node]]:
+            reached[above[node]] = reached[node] + steps[node]
+    return np.array(reached)
 
 
 def _bands(
@@ -161,14 +161,15 @@ def _contract(
     child = np.flatnonzero(above[nodes] >= 0)
     upper = number[above[nodes[child]]]
     columns = {name: column[nodes] for name, column in dag.columns.items() if name not in ("size", "merge")}
-    length, notes = (None if length is None else length[nodes[child]]), ()
+    length = None if length is None else length[nodes[child]]
+    notes: tuple[str, ...] = ()
     if dag.lengths == "height" and "height" in columns:
         length, notes = height_lengths(columns["height"], parent=upper, child=child)
     points, tree = number[node_of_point], np.full(len(nodes), -1)
     tree[child] = upper
     columns["size"] = _subtree_points(tree, np.arange(len(nodes)), points)
     names = None if dag.names is None else [dag.names[node] for node in nodes.tolist()]
-    lost = 0 if names is None else sum(name is not None for name in dag.names) - sum(name is not None for name in names)
+    lost = sum(name is not None for name in dag.names or ()) - sum(name is not None for name in names or ())
     if lost:
         note += f"; {lost:,} names are of nodes that are cells no more: their points go by their numbers"
     return Dag(

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -22,8 +22,8 @@ from jaxtyping import Float, Int
 from cfgraph.errors import InputError
 from cfgraph.files.texts import read_text, shorten
 from cfgraph.model.dag import Dag
-from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.sources.imported import imported
+from cfgraph.model.hierarchy import ImportedWithCells
+from cfgraph.sources.imported import ImportOptions, imported
 
 _BLOCK_BYTES = 1 << 24  # what pyarrow parses at once; no line may be longer
 _SEPARATORS = {".tsv": "\t", ".tab": "\t", ".csv": ","}
@@ -51,8 +51,8 @@ def edges(
     parent: str | None = None,
     length: str | None = None,
     separator: str | None = None,
-    **options: Any,
-) -> Hierarchy:
+    **options: Unpack[ImportOptions],
+) -> ImportedWithCells:
     """The hierarchy of the child-parent pairs in a file: an ontology, with several parents and several roots.
 
     Args:
@@ -211,18 +211,16 @@ def _parse_rows(text: str, layout: _Layout) -> dict[str, list]:
         rows = _NO_ROW.sub(b"", rows)
     names = [str(index) for index in range(layout.width)]
     chosen = [names[index] for index in layout.columns.values()]
-    options = {
-        "read_options": arrow_csv.ReadOptions(column_names=names, block_size=_BLOCK_BYTES),
-        "parse_options": arrow_csv.ParseOptions(delimiter=layout.separator, newlines_in_values=b'"' in rows),
-        "convert_options": arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(chosen, pa.string()),
-            include_columns=list(dict.fromkeys(chosen)),
-            null_values=[],
-            strings_can_be_null=False,
-        ),
-    }
+    read = arrow_csv.ReadOptions(column_names=names, block_size=_BLOCK_BYTES)
+    parse = arrow_csv.ParseOptions(delimiter=layout.separator, newlines_in_values=b'"' in rows)
+    convert = arrow_csv.ConvertOptions(
+        column_types=dict.fromkeys(chosen, pa.string()),
+        include_columns=list(dict.fromkeys(chosen)),
+        null_values=[],
+        strings_can_be_null=False,
+    )
     try:
-        table = arrow_csv.read_csv(io.BytesIO(rows), **options)
+        table = arrow_csv.read_csv(io.BytesIO(rows), read_options=read, parse_options=parse, convert_options=convert)
     except pa.ArrowInvalid as error:
         if "Empty CSV" in str(error):
             raise _nothing(layout) from None
@@ -237,7 +235,7 @@ def _without_blanks(columns: dict, *, text: str, layout: _Layout) -> dict:
     from pyarrow import compute
 
     trimmed = [compute.utf8_trim_whitespace(columns[name]) for name in ("child", "parent")]
-    empty = [compute.equal(column, "").to_numpy(zero_copy_only=False) for column in trimmed]
+    empty = [compute.equal(column, pa.scalar("")).to_numpy(zero_copy_only=False) for column in trimmed]
     if (empty[0] != empty[1]).any():
         raise _fault(text, layout, otherwise="a child or a parent is missing")
     if empty[0].any():
@@ -259,7 +257,7 @@ def _as_lengths(column, *, text: str, layout: _Layout) -> Float[np.ndarray, " ro
     from pyarrow import compute
 
     trimmed = compute.utf8_trim_whitespace(column)
-    known = compute.if_else(compute.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+    known = compute.if_else(compute.equal(trimmed, pa.scalar("")), pa.scalar(None, pa.string()), trimmed)
     try:
         length = known.cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid as error:
@@ -331,7 +329,7 @@ def _build_dag(columns: dict, *, layout: _Layout) -> Dag:
         dag = replace(dag, notes=(*dag.notes, note))
     if "child_name" not in columns:
         return dag
-    return _named(dag, codes, columns, layout=layout)
+    return _named(dag, codes, columns, identifiers=names, layout=layout)
 
 
 def _encode(child, parent) -> tuple[list[str], Int[np.ndarray, " twice_rows"]]:
@@ -340,7 +338,8 @@ def _encode(child, parent) -> tuple[list[str], Int[np.ndarray, " twice_rows"]]:
 
     cells = [column if isinstance(column, pa.Array) else pa.array(column, pa.string()) for column in (child, parent)]
     encoded = pa.concat_arrays(cells).dictionary_encode()
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    names = encoded.dictionary.to_numpy(zero_copy_only=False).tolist()
+    return names, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _dag_of(
@@ -366,7 +365,7 @@ def _dag_of(
         child=child[rows],
         length=None if length is None else length[rows],
         lengths="unit" if length is None else "branch",
-        names=names,
+        names=list(names),
         notes=notes,
     )
 
@@ -388,7 +387,7 @@ def _padded(names: list[str]) -> tuple[str, ...]:
     return (f"{len(padded):,} names begin or end with blanks and keep them, first {padded[0]!r}",) if padded else ()
 
 
-def _named(dag: Dag, codes: Int[np.ndarray, " twice_rows"], columns: dict, *, layout: _Layout) -> Dag:
+def _named(dag: Dag, codes: Int[np.ndarray, " twice_rows"], columns: dict, *, identifiers: list[str], layout: _Layout) -> Dag:
     """The dag with the names of ``child_name`` and ``parent_name``, and what its nodes were called as a column.
 
     Where two nodes have one name they would be taken for each other, so there the names become the column ``label``.
@@ -401,10 +400,10 @@ def _named(dag: Dag, codes: Int[np.ndarray, " twice_rows"], columns: dict, *, la
         one, other = (shorten(called[name[twice[0] + step]]) for step in (0, 1))
         raise InputError(
             f"expected one name for each node of {layout.path}, got {one!r} and {other!r} for "
-            f"{shorten(dag.names[node[twice[0]]])!r}; correct one of them"
+            f"{shorten(identifiers[node[twice[0]]])!r}; correct one of them"
         )
     names = [called[index] for index in name.tolist()]
     if len(set(names)) < len(names):
         note = f"{len(names) - len(set(names)):,} names are another node's too, so nodes go by their identifiers"
         return replace(dag, columns={"label": np.array(names, dtype=object)}, notes=(*dag.notes, note))
-    return replace(dag, names=names, columns={"identifier": np.array(dag.names, dtype=object)})
+    return replace(dag, names=list(names), columns={"identifier": np.array(identifiers, dtype=object)})

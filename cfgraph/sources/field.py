@@ -6,7 +6,7 @@ The same field can be grown in memory or piece by piece; both give the same cell
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -86,7 +86,7 @@ class Field:
         if not self.measured:
             return self
         known = self.hierarchy
-        numbers = {"residual_bound": max(known.residual_bound, spread.largest)}  # the same but for rounding
+        numbers: dict[str, Any] = {"residual_bound": max(known.residual_bound, spread.largest)}  # the same but for rounding
         if known.separation is None:
             numbers["separation_by_level"] = spread.by_level
         return replace(self, hierarchy=known.replace(**numbers))

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterable
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from jaxtyping import Float
@@ -30,8 +30,8 @@ from cfgraph.formats.plain import RENAMED, restore_names
 from cfgraph.model.address import ROOT
 from cfgraph.model.cells import own_column
 from cfgraph.model.dag import Dag
-from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.sources.imported import imported
+from cfgraph.model.hierarchy import ImportedWithCells
+from cfgraph.sources.imported import ImportOptions, imported
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -41,7 +41,7 @@ _EXPORTED = {"id", "origin", "dimension", "recipe"}  # what the graph of an expo
 _INTEGER_MAX = 2**63 - 1  # what a column and the graph hold
 
 
-def graph(*, id: str, data: "Path | str | nx.DiGraph", **options: Any) -> Hierarchy:
+def graph(*, id: str, data: "Path | str | nx.DiGraph", **options: Unpack[ImportOptions]) -> ImportedWithCells:
     """The hierarchy that a directed graph is, edges from parents to children.
 
     Args:
@@ -70,7 +70,7 @@ def read_graph(path: Path | str) -> Dag:
     return graph_dag(reader(path), where=str(path))
 
 
-def graph_dag(graph: "nx.DiGraph", *, where: str = "the graph") -> Dag:
+def graph_dag(graph: "nx.Graph", *, where: str = "the graph") -> Dag:
     """The dag that a directed graph is, nodes and edges in the graph's order.
 
     Raises:
@@ -108,7 +108,7 @@ def graph_dag(graph: "nx.DiGraph", *, where: str = "the graph") -> Dag:
     )
 
 
-def _exported_dag(graph: "nx.DiGraph", *, where: str) -> Dag:
+def _exported_dag(graph: "nx.Graph", *, where: str) -> Dag:
     """The dag of a graph that ``cfgraph.to_networkx`` made of a hierarchy."""
     told = graph.graph
     graph = graph.subgraph(node for node in graph if node != ROOT or not told.get("virtual_root"))
@@ -125,7 +125,7 @@ def _exported_dag(graph: "nx.DiGraph", *, where: str) -> Dag:
         count=len(number),
         parent=edges[order, 0],
         child=edges[order, 1],
-        length=None if unit else length[order],
+        length=None if unit or length is None else length[order],
         lengths="unit" if unit else told["lengths"] if told.get("lengths") in ("branch", "height") else "branch",
         names=[values.get("name") for values in nodes] if "name" in told.get("own", ()) else None,
         columns=own,
@@ -147,7 +147,7 @@ def _exported_points(nodes: list[dict[str, Any]], told: dict[str, Any], own: dic
     return placed
 
 
-def _check_parallels(graph: "nx.DiGraph", *, where: str) -> None:
+def _check_parallels(graph: "nx.Graph", *, where: str) -> None:
     if not graph.is_multigraph():
         return
     seen = set()
@@ -165,7 +165,7 @@ def _name_of(node: Any, values: dict[str, Any]) -> str:
     return str(node) if name is None else str(name)
 
 
-def _lengths(graph: "nx.DiGraph", *, where: str) -> Float[np.ndarray, " edges"] | None:
+def _lengths(graph: "nx.Graph", *, where: str) -> Float[np.ndarray, " edges"] | None:
     """``length`` of each edge, else its ``weight``, else NaN; None where no edge has either."""
     length = np.full(graph.number_of_edges(), np.nan)
     for index, (parent, child, values) in enumerate(graph.edges(data=True)):
@@ -190,10 +190,10 @@ def _slot_order(attributes: list[dict[str, Any]]) -> np.ndarray:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and abs(value) <= _INTEGER_MAX
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and abs(int(value)) <= _INTEGER_MAX
 
 
-def _structured(graph: "nx.DiGraph") -> set[str]:
+def _structured(graph: "nx.Graph") -> set[str]:
     """The attributes that an export of cfgraph has written as JSON text, lists that a column cannot hold."""
     try:
         return set(json.loads(graph.graph.get(JSON_TEXT, "[]")))
@@ -259,7 +259,7 @@ def _fit_integers(values: Iterable[int], *, low: int) -> bool:
     return all(low <= value <= _INTEGER_MAX for value in values)
 
 
-def _read_graphml(path: Path) -> "nx.DiGraph":
+def _read_graphml(path: Path) -> "nx.Graph":
     """The graph in a GraphML file, with the defaults that the file gives its nodes and edges."""
     from xml.etree.ElementTree import ParseError
 
@@ -281,7 +281,7 @@ def _read_graphml(path: Path) -> "nx.DiGraph":
     return restore_graphml(graph) if JSON_TEXT in graph.graph else graph
 
 
-def _read_gexf(path: Path) -> "nx.DiGraph":
+def _read_gexf(path: Path) -> "nx.Graph":
     """The graph in a GEXF file; a node's label is its name where it has none of its own."""
     read_text(path, expected="a graph as GEXF")
     graph = read_gexf(path)
@@ -299,7 +299,7 @@ def _without_declaration(text: str) -> str:
     return text.partition("?>")[2] if text.startswith("<?xml") else text
 
 
-def _read_node_link(path: Path) -> "nx.DiGraph":
+def _read_node_link(path: Path) -> "nx.Graph":
     """The graph in node-link JSON, its edges under ``edges`` or ``links``."""
     import networkx as nx
 

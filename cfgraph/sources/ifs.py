@@ -214,7 +214,9 @@ def _moved_start(system: AffineMaps, *, mean: Float[np.ndarray, " dim"], seed: i
     size = _OFFSET_SIZE * _size(system.fixed_points, mean)
     offsets = size * np.random.default_rng(seed).standard_normal((_OFFSETS, system.dimension))
     best = max((mean, *(mean + offsets)), key=lambda center: _condition(system, center))
-    notes = (f"root center moved from the mean of the fixed points {mean.tolist()}, where {fault} (seed {seed})",)
+    notes: tuple[str, ...] = (
+        f"root center moved from the mean of the fixed points {mean.tolist()}, where {fault} (seed {seed})",
+    )
     if best is mean:
         notes = ()
     remaining = _fault(system, best)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -26,11 +26,20 @@ from cfgraph.model.address import KEY_BYTES_MAX, check_id
 from cfgraph.model.cells import EXPANDED, LEAF, Cells, Links
 from cfgraph.model.columns import RESERVED
 from cfgraph.model.dag import SHOWN, Dag, check_cycles, check_names, check_texts, heights, ranges
-from cfgraph.model.hierarchy import Hierarchy, ImportedWithCells
+from cfgraph.model.hierarchy import ImportedWithCells
 from cfgraph.sources.condense import condense, cut_levels
 
 SIZE_NOTE = "the attribute 'size' does not count the data at and below a cell, and was left out"
 Columns = dict[str, np.ndarray]
+
+
+class ImportOptions(TypedDict, total=False):
+    """What sources pass on to :func:`imported`, whose arguments say more; so that checkers find a misspelt one."""
+
+    embeddings: Embeddings | Path | str | None
+    minimum: int | None
+    levels: int | None
+    point_nodes: bool
 
 
 def imported(
@@ -44,7 +53,7 @@ def imported(
     levels: int | None = None,
     fill: bool = False,
     point_nodes: bool = False,
-) -> Hierarchy:
+) -> ImportedWithCells:
     """A dag as a hierarchy with its cells.
 
     Args:

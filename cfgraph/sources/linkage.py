@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from jaxtyping import Float
 
 from cfgraph.files.texts import read_names
 from cfgraph.formats.linkage import linkage_dag, read_linkage
-from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.sources.imported import imported
+from cfgraph.model.hierarchy import ImportedWithCells
+from cfgraph.sources.imported import ImportOptions, imported
 
 
 def linkage(
@@ -19,8 +19,8 @@ def linkage(
     data: Path | str | Float[np.ndarray, "merges 4"],
     key: str | None = None,
     names: Path | str | Sequence[str] | None = None,
-    **options: Any,
-) -> Hierarchy:
+    **options: Unpack[ImportOptions],
+) -> ImportedWithCells:
     """The hierarchy that SciPy's linkage matrix is.
 
     Args:

@@ -36,7 +36,7 @@ from cfgraph.files.arrays import read_array
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.files.texts import read_names
 from cfgraph.model.dag import Dag
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import ImportedWithCells
 from cfgraph.sources.imported import imported
 from cfgraph.sources.softmax import Outside, Predictions, predict, sum_products
 from cfgraph.sources.softmax import mean_probabilities as _mean_probabilities
@@ -59,7 +59,7 @@ def logits(
     attach: bool = False,
     embeddings: Embeddings | Path | str | None = None,
     point_nodes: bool = False,
-) -> Hierarchy:
+) -> ImportedWithCells:
     """The hierarchy of a classifier's classes, from its logits; a cell's center is the mean embedding of the points below it.
 
     Without embeddings it is the mean of their vectors of probabilities. A class that is predicted for no point takes part in
@@ -300,7 +300,7 @@ class _Groups:
         self._size[:count] = 1
         self._queue = list(zip(np.round(score, _DECIMALS).tolist(), range(count), strict=True))
         heapq.heapify(self._queue)
-        self._score = dict(map(reversed, self._queue))
+        self._score = {group: score for score, group in self._queue}
         self._ahead: dict[int, Float[np.ndarray, " classes"]] = {}
         self._asked = 1
 

@@ -73,7 +73,9 @@ def bisecting_dag(model: Any, names: Sequence[str | None] | None = None) -> Dag:
 
 def _walk(root: Any) -> tuple[list[Any], list[tuple[int, int]]]:
     """The nodes of a tree of objects with ``left`` and ``right``, from left to right, and its edges."""
-    nodes, edges, stack = [], [], [(-1, root)]
+    nodes: list[Any] = []
+    edges: list[tuple[int, int]] = []
+    stack = [(-1, root)]
     while stack:
         above, node = stack.pop()
         if not (hasattr(node, "left") and hasattr(node, "right")):
@@ -110,7 +112,7 @@ def hdbscan_dag(model: Any, names: Sequence[str | None] | None = None) -> Dag:
                 "expected data without missing or infinite values under HDBSCAN; leave such rows out and fit again"
             )
         dag = condense(linkage_dag(Z, where="HDBSCAN's single linkage"), model.min_cluster_size)
-    _check_points(names, points=len(dag.node_of_point))
+    _check_points(names, points=0 if dag.node_of_point is None else len(dag.node_of_point))
     return dag
 
 

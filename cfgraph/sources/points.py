@@ -90,8 +90,9 @@ def points(
     """
     check_id(id)
     numbers = _check_numbers(depth=depth, arity=arity, pca=pca, minimum_size=minimum_size, scale_depth=scale_depth, seed=seed)
-    read = isinstance(data, Path | str)
-    table = read_points(data, key=key, columns=columns) if read else check_points(data, where="the array")
+    table = (
+        read_points(data, key=key, columns=columns) if isinstance(data, Path | str) else check_points(data, where="the array")
+    )
     values, kept, remarks = _settle_duplicates(table.values, rule=duplicates)
     _check_enough(values, depth=depth, arity=arity, minimum_size=minimum_size)
     values, explained = (values, ()) if pca is None else _reduce(values, components=pca, seed=seed)
@@ -329,14 +330,18 @@ def _root_frontier(root: Cells, *, arity: int) -> Frontier:
 
 
 def _cells_of(placed: list[Frontier], *, parents: list[Int[np.ndarray, " cells"]], levels: list[_Level]) -> Cells:
-    names = ("center", "scale", "root_distance", "length", "level", "slot", "residual")
-    columns = {name: np.concatenate([getattr(part, name) for part in placed]) for name in names}
     parent = np.concatenate(parents)
     state = np.concatenate([np.where(level.divisible, FRONTIER, LEAF) for level in levels]).astype(np.uint8)
     state[parent[1:]] = EXPANDED
     cells = Cells(
-        **columns,
         parent=parent,
+        slot=np.concatenate([part.slot for part in placed]),
+        level=np.concatenate([part.level for part in placed]),
+        center=np.concatenate([part.center for part in placed]),
+        scale=np.concatenate([part.scale for part in placed]),
+        residual=np.concatenate([part.residual for part in placed]),
+        length=np.concatenate([part.length for part in placed]),
+        root_distance=np.concatenate([part.root_distance for part in placed]),
         state=state,
         predicted=np.zeros(len(parent), dtype=bool),
         size=np.concatenate([level.size for level in levels]),

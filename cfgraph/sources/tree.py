@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from cfgraph.files.texts import read_names
 from cfgraph.formats.newick import read_newick
-from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.sources.imported import imported
+from cfgraph.model.hierarchy import ImportedWithCells
+from cfgraph.sources.imported import ImportOptions, imported
 from cfgraph.sources.objects import object_dag
 
 
@@ -17,8 +17,8 @@ def tree(
     data: Any,
     index: int | None = None,
     names: Path | str | Sequence[str] | None = None,
-    **options: Any,
-) -> Hierarchy:
+    **options: Unpack[ImportOptions],
+) -> ImportedWithCells:
     """The hierarchy that a tree is.
 
     Args:

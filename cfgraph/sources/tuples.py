@@ -16,10 +16,11 @@ def smallest_distance(tuples: Float[np.ndarray, "cells arity dim"]) -> float | N
         return None
     step = max(1, _BATCH_VALUES // (arity * dimension + 1))
     batches = (tuples[low : low + step] for low in range(0, cells, step))
-    return float(min(_smallest_in_batch(batch) for batch in batches))
+    return float(min(smallest_in_batch(batch) for batch in batches))
 
 
-def _smallest_in_batch(tuples: Float[np.ndarray, "cells arity dim"]) -> float:
+def smallest_in_batch(tuples: Float[np.ndarray, "cells arity dim"]) -> float:
+    """The same of at least one tuple of at least two residuals, all at once."""
     return min(
         float(np.linalg.norm(tuples[:, slot + 1 :] - tuples[:, slot : slot + 1], axis=2).min())
         for slot in range(tuples.shape[1] - 1)
