@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from jaxtyping import Float
@@ -154,8 +154,8 @@ class Certifier:
         generator: Generator | None,
     ) -> "Certifier":
         """The certifier of a prediction by ``predictor`` (None: unknown)."""
-        known = None if root_tuple is None or from_depth < 1 else tuple_map(predictor)
-        norm = None if known is None else TupleNorm.of(*known, root_tuple=root_tuple)
+        known = None if from_depth < 1 else tuple_map(predictor)
+        norm = None if known is None or root_tuple is None else TupleNorm.of(*known, root_tuple=root_tuple)
         return cls(true, from_depth, root_scale, generator, predictor, norm)
 
     def generator_error(
@@ -207,21 +207,29 @@ class Certifier:
         )
 
     def _bounds(self, errors: StepErrors, *, true_depth: int) -> list["Bound"]:
-        common = {"scale_factor": self.true.scale_factor, "from_depth": self.from_depth, "root_scale": self.root_scale}
-        found = []
-        if self.generator is not None and errors.at_predicted is not None:
-            certificate = Certificate(eta=errors.at_predicted, lipschitz=self.true.lipschitz, **common)
-            found.append(Bound("generator", certificate, depth=10**9))
+        known = _Known(scale_factor=self.true.scale_factor, from_depth=self.from_depth, root_scale=self.root_scale)
+        found: list[Bound] = []
+        if self.generator is not None and self.true.lipschitz is not None and errors.at_predicted is not None:
+            generated = Certificate(eta=errors.at_predicted, lipschitz=self.true.lipschitz, **known)
+            found.append(Bound("generator", generated, depth=10**9))
         if errors.incomplete or errors.at_true is None or self.predictor is None:
             return found
         if (lipschitz := self.predictor.lipschitz()) is not None and math.isfinite(lipschitz):
-            certificate = Certificate(eta=errors.at_true, lipschitz=lipschitz, **common)
-            found.append(Bound("predictor", certificate, depth=true_depth))
+            predicted = Certificate(eta=errors.at_true, lipschitz=lipschitz, **known)
+            found.append(Bound("predictor", predicted, depth=true_depth))
         if self.norm is not None and errors.of_tuples is not None:
             error = errors.of_tuples + (errors.of_clipping or 0.0)
-            certificate = RecurrenceCertificate(one_step_error=error, growth=self.norm.growth, **common)
-            found.append(Bound("recurrence", certificate, depth=true_depth))
+            recurrent = RecurrenceCertificate(one_step_error=error, growth=self.norm.growth, **known)
+            found.append(Bound("recurrence", recurrent, depth=true_depth))
         return found
+
+
+class _Known(TypedDict):
+    """What all certificates of one prediction have alike."""
+
+    scale_factor: float
+    from_depth: int
+    root_scale: float
 
 
 @dataclass(frozen=True)
@@ -249,6 +257,13 @@ class Bound:
             min(700.0, certificate.root_scale * certificate.lipschitz * s ** (certificate.from_depth + 1) / (1 - s))
         )
 
+    @property
+    def _constants(self) -> tuple[float, float | None, float | None]:
+        """The one-step error, and what it grows by: a Lipschitz constant, or a recurrence's growth."""
+        if isinstance(self.certificate, RecurrenceCertificate):
+            return self.certificate.one_step_error, None, self.certificate.growth
+        return self.certificate.eta, self.certificate.lipschitz, None
+
     def report(self, levels: Sequence[int], *, extent: float) -> Certificates:
         """The bounds for the report; ``extent`` is the largest norm of a center, which rounding is relative to.
 
@@ -257,12 +272,12 @@ class Bound:
         certificate, deepest = self.certificate, max(levels, default=0)
         rounding = 4 * np.finfo(np.float64).eps * deepest * extent * self._amplification
         by_level = certificate.by_level(max(deepest, certificate.from_depth)) + rounding
-        tuples = isinstance(certificate, RecurrenceCertificate)
+        eta, lipschitz, growth = self._constants
         return Certificates(
             side=self.side,
-            eta=certificate.one_step_error if tuples else certificate.eta,
-            lipschitz=None if tuples else certificate.lipschitz,
-            growth=certificate.growth if tuples else None,
+            eta=eta,
+            lipschitz=lipschitz,
+            growth=growth,
             from_root=certificate.from_root + rounding,
             from_prefix=certificate.from_prefix + rounding,
             by_level=tuple(float(by_level[level]) if level <= self.depth else None for level in levels),

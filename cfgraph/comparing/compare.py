@@ -86,7 +86,7 @@ def compare(
         device=device,
     )
     warnings = [f"{item.id!r} is in state {item.state!r}, not complete" for item in (truth, copy) if item.state != "complete"]
-    if not question.grown_by_one:
+    if trained is not None and not question.grown_by_one:
         warnings.append(f"{predicted!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}")
     return question.answer(warnings=warnings, progress=progress)
 
@@ -286,7 +286,7 @@ class Question:
         observed, tuples = observe_prefix(prefix, arity=self.true.arity)
         if observed is None:
             return {}, ["no baseline could be fitted: the prefix has no parent with all its children"]
-        bound = longest(tuples) if self.true.data_built else self.true.residual_bound
+        bound = (longest(tuples) or 0.0) if self.true.data_built else self.true.residual_bound
         fitted, remarks = {}, []
         for family in BASELINES:
             try:
@@ -304,14 +304,14 @@ class Question:
 
     def repeats(self) -> list["TrainedPredictor"]:
         """The predictor's family trained again on the same prefix, with seeds 0, 1, ..."""
-        if not self.seeds:
+        asked = self.trained
+        if asked is None or not self.seeds:
             return []
         from cfgraph.learning.train import train
         from cfgraph.predictors import NetworkOptions
 
-        options = NetworkOptions(**given) if (given := self.trained.recipe.get("options")) else None
-        cells = self.true_cells.read(top=ROOT, depth=self.trained.depth)
-        observed, asked = self.true.with_cells(cells), self.trained
+        options = NetworkOptions(**given) if (given := asked.recipe.get("options")) else None
+        observed = self.true.with_cells(self.true_cells.read(top=ROOT, depth=asked.depth))
         return [
             train(observed, id=asked.id, depth=asked.depth, family=asked.family, seed=seed, device=self.device, options=options)
             for seed in range(self.seeds)
@@ -319,7 +319,7 @@ class Question:
 
     def seeds_report(self, found: Sequence[Comparison], repeats: Sequence["TrainedPredictor"]) -> SeedsReport | None:
         """Mean and spread over the repeated trainings."""
-        if not found:
+        if not found or self.trained is None:
             return None
         flagged = [trained.seed for trained in repeats if trained.flagged]
         return SeedsReport.of(found, family=self.trained.family, flagged=flagged)
@@ -448,7 +448,8 @@ class Summary:
     @cached_property
     def true_points(self) -> PointSet:
         """The deepest true centers."""
-        return PointSet(self.truth.centers.columns["center"])
+        seen = self.truth.centers
+        return PointSet(np.zeros((0, self.true.dimension)) if seen is None else seen.columns["center"])
 
 
 def center_count(true: Sample, predicted: Sample) -> CenterCount | None:

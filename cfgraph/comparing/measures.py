@@ -254,7 +254,7 @@ class PointSet:
 
     def distances(self, points: Float[np.ndarray, "others dim"]) -> Float[np.ndarray, " others"]:
         """How far other points are from the nearest of these."""
-        return self._tree.query(points)[0]
+        return np.asarray(self._tree.query(points)[0])
 
 
 def hausdorff_distance(first: PointSet, second: PointSet, *, partner: Int[np.ndarray, " first"] | None = None) -> float:

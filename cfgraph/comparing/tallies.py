@@ -34,7 +34,7 @@ class Candidate:
 
     def view(self, window: Window, *, above: Above) -> View:
         """The candidate's values in the places of the true cells."""
-        if not self.grows:
+        if not self.grows or self.rule is None:
             return window.placed(above)
         return window.grown(self.rule, above=above, scale_factor=self.certifier.true.scale_factor)
 
@@ -98,8 +98,9 @@ class Tally:
             for level in self.levels.keys() | other.levels.keys()
         }
         paths = {
-            level: merge_samples(self.paths.get(level), other.paths.get(level), size=self.plan.path_sample)
+            level: merged
             for level in self.paths.keys() | other.paths.keys()
+            if (merged := merge_samples(self.paths.get(level), other.paths.get(level), size=self.plan.path_sample)) is not None
         }
         centers = merge_samples(self.centers, other.centers, size=self.plan.center_sample)
         return replace(self, levels=levels, paths=paths, centers=centers, errors=self.errors.merge(other.errors))
@@ -125,7 +126,7 @@ class TruthTally:
         """With one window more."""
         cells = window.true.cells
         low, high = cells.center.min(axis=0), cells.center.max(axis=0)
-        if self.low is not None:
+        if self.low is not None and self.high is not None:
             low, high = np.minimum(low, self.low), np.maximum(high, self.high)
         rows = deepest_rows(cells, depth=self.plan.shared_depth, cut=window.cut)
         centers = center_sample(cells.center[rows], window.hashes[rows], plan=self.plan)
@@ -134,7 +135,7 @@ class TruthTally:
     @property
     def diameter(self) -> float:
         """The diagonal of the box."""
-        return float(np.linalg.norm(self.high - self.low))
+        return 0.0 if self.low is None or self.high is None else float(np.linalg.norm(self.high - self.low))
 
 
 def deepest_rows(cells: Cells, *, depth: int, cut: int | None) -> Int[np.ndarray, " rows"]:
@@ -332,15 +333,15 @@ class Tour:
         first = self.cut.first()
         tops = self.cut.tops(first)
         true_aboves = first.true.aboves(tops, arity=self.plan.arity)
-        tallies, aboves = zip(*(self.look_first(candidate, first, tops=tops) for candidate in self.candidates), strict=True)
-        tallies, truth = list(tallies), TruthTally(self.plan).with_window(first)
+        looks = [self.look_first(candidate, first, tops=tops) for candidate in self.candidates]
+        tallies, truth = [tally for tally, _ in looks], TruthTally(self.plan).with_window(first)
         done, total = len(first.true.cells), self.cut.true.count()
         for index, row in enumerate(tops.tolist()):
             progress(done, total)
             address, matched = first.true.cells.addresses[row], bool(first.match[row] >= 0)
             window = self.cut.below(address, above=true_aboves[index], matched=matched)
             for place, candidate in enumerate(self.candidates):
-                tallies[place] += self.look(candidate, window, above=aboves[place][index])[0]
+                tallies[place] += self.look(candidate, window, above=looks[place][1][index])[0]
             truth, done = truth.with_window(window), done + len(window.true.cells) - 1
         progress(done, total)
         tallies[0] = sum(self.alone(first), start=tallies[0])

@@ -6,7 +6,7 @@ holds at the same addresses, or what a predictor grows there from the true prefi
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -51,7 +51,7 @@ class Above:
     tuples: Float[np.ndarray, "arity dim"]  # the tuple of the top's parent; zeros for a root
     lengths: Float[np.ndarray, " levels"]  # of the edges into its ancestors of level 1, 2, ... and into itself
     present: bool = True
-    values: Mapping[str, np.ndarray] | None = None  # the top's own center, residual, ...; None for a root
+    values: Mapping[str, np.ndarray] = field(default_factory=dict)  # the top's own center, residual, ...; none for a root
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ class Window:
     @cached_property
     def other_hashes(self) -> UInt64[np.ndarray, " others"]:
         """A hash of every other cell's address, the same hash for the same address."""
-        return hash_cells(self.other, seed=self.seed)
+        return np.zeros(0, dtype=np.uint64) if self.other is None else hash_cells(self.other, seed=self.seed)
 
     def placed(self, above: Above) -> View:
         """The other hierarchy's values in the places of the true cells."""
@@ -266,6 +266,8 @@ class Cut:
 
     def tops_of_other(self, first: Window) -> Iterator[str]:
         """The cells of the cut's level that only the other hierarchy has."""
+        if first.other is None:
+            return
         rows = first.other.level_rows(self.height)
         alone = np.setdiff1d(np.arange(rows.start, rows.stop), first.match)
         yield from (first.other.addresses[row] for row in alone.tolist())
