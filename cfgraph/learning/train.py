@@ -19,6 +19,7 @@ fits anything. There ``auto`` takes it if and only if there are more slots than 
 children lie in the span of the root's (derived, docs/mathematics.md).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -210,16 +211,18 @@ class _Trial:
     def validation(self) -> Validation:
         return {family: self.nmse(family) for family in self.errors}
 
-    def judged(self, families: Sequence[str]) -> list[str]:
-        """Those of the families that were judged, the best first."""
-        judged = [family for family in families if self.nmse(family) is not None]
-        return sorted(judged, key=self.nmse)
+    def judged(self, families: Sequence[str]) -> dict[str, float]:
+        """The nMSE of those of the families that were judged, the best first."""
+        found = {family: nmse for family in families if (nmse := self.nmse(family)) is not None}
+        return dict(sorted(found.items(), key=lambda item: item[1]))
 
     def is_near(self, family: str, best: str) -> bool:
         """Whether a family is within one standard error of the best one, by their differences parent by parent."""
-        if self.nmse(best) <= EXACT:
-            return self.nmse(family) <= EXACT
-        difference = self.errors[family] - self.errors[best]
+        nmse = self.judged([family, best])
+        if nmse[best] <= EXACT:
+            return nmse[family] <= EXACT
+        errors = {name: found for name, found in self.errors.items() if found is not None}
+        difference = errors[family] - errors[best]
         deviation = difference.std(ddof=1) if len(difference) > 1 else 0.0
         return bool(difference.mean() <= deviation / np.sqrt(len(difference)))
 
@@ -267,17 +270,18 @@ def _choose(examples: _Examples, trial: _Trial) -> tuple[str, tuple[str, ...]]:
 def _best_learned(trial: _Trial) -> str | None:
     """The best of the learned families that earn their place; None where none does."""
     learned = trial.judged([family for family in FAMILIES if family not in BASELINES])
-    if Recurrence.family in learned and trial.nmse(Recurrence.family) <= EXACT:
+    if learned.get(Recurrence.family, math.inf) <= EXACT:
         return Recurrence.family
-    baseline = trial.nmse(trial.judged(BASELINES)[0])
-    earned = [family for family in learned if baseline > EXACT and trial.nmse(family) <= EARNS * baseline]
+    baseline = min(trial.judged(BASELINES).values())
+    earned = [family for family, nmse in learned.items() if baseline > EXACT and nmse <= EARNS * baseline]
     return earned[0] if earned else None
 
 
 def _best_baseline(trial: _Trial) -> str:
     """The first preferred one of those that the held-out parents cannot tell from the best."""
-    best = trial.judged(BASELINES)[0]
-    return next(family for family in PREFERRED if family in trial.judged(BASELINES) and trial.is_near(family, best))
+    judged = trial.judged(BASELINES)
+    best = next(iter(judged))
+    return next(family for family in PREFERRED if family in judged and trial.is_near(family, best))
 
 
 def _test_span(examples: _Examples) -> tuple[bool, tuple[str, ...]]:
@@ -289,7 +293,7 @@ def _test_span(examples: _Examples) -> tuple[bool, tuple[str, ...]]:
             f"dimensions ({dimension}): auto left it out; use a depth of 3, or --family recurrence",
         )
     residual = span_residual(examples.parents, examples.tuples)
-    if residual <= SPAN_TOLERANCE:
+    if residual is not None and residual <= SPAN_TOLERANCE:
         return True, ()
     return False, (
         f"the recurrence was left out because it fails the span test ({residual:.1e}, at most {SPAN_TOLERANCE:g} passes), and "
@@ -304,11 +308,11 @@ def _judge(predictor: Predictor, *, examples: _Examples, trial: _Trial) -> tuple
         return _judge_baseline(predictor.family, trial=trial)
     if own is None or not baselines:
         return _judge_unseen(predictor, examples=examples)
-    best = trial.nmse(baselines[0])
+    baseline, best = next(iter(baselines.items()))
     if own <= NEGLIGIBLE or own < best:
         return False, ()
     return True, (
-        f"FLAGGED: {predictor.family} is no better than the baseline {baselines[0]} on held-out parents "
+        f"FLAGGED: {predictor.family} is no better than the baseline {baseline} on held-out parents "
         f"(nMSE {own:.3g} against {best:.3g}); do not trust what it grows",
     )
 
@@ -329,7 +333,7 @@ def _judge_unseen(predictor: Predictor, *, examples: _Examples) -> tuple[bool, t
     if not isinstance(predictor, Recurrence):
         return False, (f"{predictor.family} could not be judged: no parents were left to hold out; train deeper",)
     residual = span_residual(examples.parents, examples.tuples)
-    if predictor.arity > predictor.dimension and residual > SPAN_TOLERANCE:
+    if predictor.arity > predictor.dimension and residual is not None and residual > SPAN_TOLERANCE:
         return True, (
             f"FLAGGED: the recurrence cannot be exact here: the tuples of the root's children leave the span of the root's by "
             f"{residual:.2g} of their size; in-sample it fits anything, so do not trust what it grows",
