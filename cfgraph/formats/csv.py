@@ -33,7 +33,8 @@ class CsvFile:
     """Writes tables of one schema to an open file; the first brings the header. Use it in a ``with``."""
 
     def __init__(self, file: BinaryIO):
-        self._file, self._writer = file, None
+        self._file = file
+        self._writer: arrow_csv.CSVWriter | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +112,7 @@ def edges_of(cells: pa.Table) -> pa.Table:
     if "links" not in cells.column_names:
         return primary
     links = cells.column("links").combine_chunks()
-    rows = links.flatten()
+    rows = pc.list_flatten(links)
     columns = {
         "parent": pc.struct_field(rows, "parent"),
         "child": cells.column("address").combine_chunks().take(pc.list_parent_indices(links)),
@@ -127,4 +128,4 @@ def edges_of(cells: pa.Table) -> pa.Table:
 def _points_of(cells: pa.Table) -> pa.Table:
     points = cells.column("points").combine_chunks()
     address = cells.column("address").combine_chunks().take(pc.list_parent_indices(points))
-    return pa.table({"row": points.flatten(), "cell": address})
+    return pa.table({"row": pc.list_flatten(points), "cell": address})

@@ -15,7 +15,7 @@ import numpy as np
 
 from cfgraph.errors import StoreError
 from cfgraph.model.address import ROOT
-from cfgraph.model.cells import STATE_NAMES, Cells, known_values
+from cfgraph.model.cells import STATE_NAMES, Cells, Links, known_values
 from cfgraph.model.columns import CELL_COLUMNS, names_of
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
@@ -146,7 +146,7 @@ def _cell_batches(cells: Cells, points: Mapping[int, list[int]], *, virtual_root
             of_nodes["points"] = [points.get(row) for row in range(rows.start, rows.stop)]
         yield Batch(names[rows], of_nodes, *_edges_to(columns, names, rows=rows, virtual_root=virtual_root))
     if cells.links is not None:
-        yield _link_batch(cells)
+        yield _link_batch(cells, cells.links)
 
 
 def _values(column: np.ndarray) -> list:
@@ -169,8 +169,8 @@ def _edges_to(
     return sources, targets, {"slot": slot, "residual": residual, "length": length, "weight": length}
 
 
-def _link_batch(cells: Cells) -> Batch:
-    links, names = cells.links, cells.addresses
+def _link_batch(cells: Cells, links: Links) -> Batch:
+    names = cells.addresses
     sources, targets = ([names[row] for row in rows.tolist()] for rows in (links.parent, links.child))
     slot, residual, length = (column.tolist() for column in (links.slot, links.residual, links.length))
     of_edges = {"slot": slot, "residual": residual, "length": length, "weight": length, "primary": [False] * len(links)}
@@ -216,7 +216,7 @@ def _texts(hierarchy: Hierarchy, pages: Callable[[], Iterable[Page]], *, own: Ma
 
 
 def _page_batch(page: Page, *, hierarchy: Hierarchy, kinds: Mapping[str, str], own: Mapping[str, str]) -> Batch:
-    of_nodes = {name: _known(page[name], kind) for name, kind in kinds.items() if name != "state"}
+    of_nodes: dict[str, Sequence[Any]] = {name: _known(page[name], kind) for name, kind in kinds.items() if name != "state"}
     of_nodes["state"] = _state_names(page["state"])
     of_nodes |= _own_columns(page, hierarchy, own=own)
     if hierarchy.point_nodes:
@@ -224,7 +224,7 @@ def _page_batch(page: Page, *, hierarchy: Hierarchy, kinds: Mapping[str, str], o
     return Batch(page["address"], of_nodes, *_page_edges(page, hierarchy))
 
 
-def _known(column: list, kind: str) -> list:
+def _known(column: Sequence[Any], kind: str) -> Sequence[Any]:
     """A column of a page, with None for what says that there is none: NaN, and -1 among whole numbers."""
     if kind == FLOAT:
         return [None if value is None or value != value else float(value) for value in column]
@@ -245,9 +245,10 @@ def _page_edges(page: Page, hierarchy: Hierarchy) -> tuple[Sequence[str], Sequen
         for address, edges in zip(page["address"], _checked_edges(page, hierarchy), strict=True)
         for parent, slot, residual, length, primary in edges
     ]
-    sources, targets, slot, residual, length, primary = zip(*rows, strict=True) if rows else ((),) * 6
+    sources, targets, slot, residual, lengths, primary = zip(*rows, strict=True) if rows else ((),) * 6
+    length: Sequence[float | None] = lengths
     if hierarchy.virtual_root:
-        length = [None if source == ROOT else one for source, one in zip(sources, length, strict=True)]
+        length = [None if source == ROOT else one for source, one in zip(sources, lengths, strict=True)]
     of_edges = {"slot": slot, "residual": residual, "length": length, "weight": length}
     return sources, targets, of_edges | ({"primary": primary} if hierarchy.links else {})
 

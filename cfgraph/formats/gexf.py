@@ -128,10 +128,10 @@ def _filled(openings: Iterator[str], columns: Columns, keys: Keys, *, closing: s
 def _numbers(column: Sequence[float | None]) -> list[str | None]:
     """Numbers as GEXF has them, which calls infinities by names of its own."""
     texts = value_texts(column, kind=FLOAT)
-    return [_INFINITE.get(text, text) for text in texts]
+    return [None if text is None else _INFINITE.get(text, text) for text in texts]
 
 
-def read_gexf(path: str | Path) -> "nx.DiGraph":
+def read_gexf(path: str | Path) -> "nx.Graph":
     """The graph in a file that :func:`write_gexf` wrote, or in any other GEXF file, then as networkx reads it.
 
     Raises:

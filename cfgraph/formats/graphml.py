@@ -79,14 +79,14 @@ def _filled(
     return element_texts(openings, texts, around=around, closing=closing)
 
 
-def read_graphml(path: str | Path) -> "nx.DiGraph":
+def read_graphml(path: str | Path) -> "nx.Graph":
     """The graph in a file that :func:`write_graphml` wrote, with its lists and objects as they were."""
     import networkx as nx
 
     return restore_graphml(nx.read_graphml(path))
 
 
-def restore_graphml(graph: "nx.DiGraph") -> "nx.DiGraph":
+def restore_graphml(graph: "nx.Graph") -> "nx.Graph":
     """A graph as networkx reads it of such a file, with its lists, objects and own names as they were."""
     if HIERARCHY in graph.graph:
         graph.graph["id"] = graph.graph.pop(HIERARCHY)

@@ -57,7 +57,8 @@ def merges_dag(
     count = points + len(children)
     parent, child = np.repeat(np.arange(points, count), 2), children.reshape(-1)
     columns = {"size": _sizes(children, points=points), "merge": np.arange(count)}
-    length, notes = None, ()
+    length = None
+    notes: tuple[str, ...] = ()
     if height is not None:
         columns = {"height": np.concatenate([np.zeros(points), height]), **columns}
         length, notes = height_lengths(columns["height"], parent=parent, child=child)
@@ -117,7 +118,7 @@ def _faults(Z: Float[np.ndarray, "merges 4"]):
     _, first = np.unique(children, return_index=True)
     again = np.ones(2 * merges, dtype=bool)
     again[first] = False
-    yield _first(again.reshape(-1, 2).any(axis=1), "a node of it was merged before, and each can be merged once")
+    yield _first(again[0::2] | again[1::2], "a node of it was merged before, and each can be merged once")
     size = np.concatenate([np.ones(points), Z[:, 3]])
     yield _first(Z[:, 3] != size[children].sum(axis=1), "expected as size, the fourth column, the sum of the merged sizes")
 

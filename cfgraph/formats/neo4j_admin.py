@@ -72,12 +72,17 @@ def as_text(values: np.ndarray) -> pa.Array:
     return pc.cast(pa.array(values), pa.string())
 
 
+def _behind(prefix: str, texts: pa.Array) -> pa.Array:
+    """Each text behind a prefix."""
+    return pc.binary_join_element_wise(prefix, texts, "")  # type: ignore[call-overload]  # the stubs mix no text with arrays
+
+
 def cell_table(piece: Piece, *, identifier: str, delimiter: str) -> pa.Table:
     """A piece's cells as the columns of ``cell_header("actual")``."""
     count = len(piece)
     columns = [
         pa.array(piece.node),
-        pc.binary_join_element_wise(identifier, piece.address, ""),
+        _behind(identifier, piece.address),
         pa.repeat(identifier, count),
         piece.address,
         as_text(piece.level),
@@ -110,7 +115,7 @@ def page_tables(
 ) -> tuple[pa.Table, np.ndarray, pa.Table]:
     """A page of the store, cells by their keys, as a table of cells, their states, and a table of edges."""
     radius, size = np.array(page["radius"], dtype=np.float64), np.array(page["size"], dtype=np.int64)
-    cells = [
+    cells: list[pa.Array] = [
         pa.array(page["key"], pa.string()),
         pa.repeat(identifier, len(page["key"])),
         pa.array(page["address"], pa.string()),
@@ -125,7 +130,7 @@ def page_tables(
     ]
     edges = [[parent, key, *edge] for key, found in zip(page["key"], page["edges"], strict=True) for parent, *edge in found]
     start, end, slot, residual, length, primary = zip(*edges, strict=True) if edges else [()] * 6
-    columns = [
+    columns: list[pa.Array] = [
         pa.array(start, pa.string()),
         pa.array(end, pa.string()),
         pa.array(slot, pa.int64()),
@@ -157,7 +162,7 @@ def point_tables(page: Mapping[str, list], *, identifier: str) -> tuple[pa.Table
     """The data points in a page's cells, and the relationships that lead to the cells."""
     placed = [(row, key) for key, rows in zip(page["key"], page["points"], strict=True) for row in rows]
     row = pa.array([row for row, _ in placed], pa.int64())
-    key = pc.binary_join_element_wise(f"{identifier}/", pc.cast(row, pa.string()), "")
+    key = _behind(f"{identifier}/", pc.cast(row, pa.string()))
     points = pa.table([key, pa.repeat(identifier, len(placed)), row], names=POINT_HEADER)
     return points, pa.table([key, pa.array([key for _, key in placed], pa.string())], names=IN_HEADER)
 
@@ -165,9 +170,8 @@ def point_tables(page: Mapping[str, list], *, identifier: str) -> tuple[pa.Table
 def _join_lists(values: Sequence[Sequence[float]], *, delimiter: str) -> pa.Array:
     """Lists as text; null for an empty one, which CSV for neo4j-admin cannot hold."""
     lists = pa.array(values, pa.list_(pa.float64()))
-    text = pc.cast(lists.flatten(), pa.string())
-    joined = pc.binary_join(pa.ListArray.from_arrays(lists.offsets, text), delimiter)
-    return pc.if_else(pc.equal(joined, ""), None, joined)
+    joined = pc.binary_join(pc.cast(lists, pa.list_(pa.string())), delimiter)
+    return pc.if_else(pc.equal(joined, pa.scalar("")), pa.scalar(None, pa.string()), joined)
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,8 @@ class ImportFolder:
         inside = set().union(*self.texts)
         self.delimiter = next(sign for sign in DELIMITERS if sign not in inside)
         # Without any quotes where none is needed, which is faster to write and to read.
-        style = "needed" if set(self.identifier) & set(',"') or "string" in self.own.values() else "none"
+        quoted = set(self.identifier) & set(',"') or "string" in self.own.values()
+        style: Literal["needed", "none"] = "needed" if quoted else "none"
         self._style = arrow_csv.WriteOptions(include_header=False, quoting_style=style)
 
     def __enter__(self) -> Self:

@@ -28,16 +28,16 @@ def to_networkx(cells: "Cells | Hierarchy", *, hierarchy: "Hierarchy | None" = N
 
     The graph itself carries the fields of the hierarchy; what is not known has no attribute.
     """
-    if not isinstance(cells, Cells):
-        cells, hierarchy = cells.require_cells().cells, cells
-    return graph_of(elements_of_cells(cells, hierarchy=hierarchy))
+    if isinstance(cells, Cells):
+        return graph_of(elements_of_cells(cells, hierarchy=hierarchy))
+    return graph_of(elements_of_cells(cells.require_cells().cells, hierarchy=cells))
 
 
 def graph_of(elements: Elements) -> "nx.DiGraph":
     """The elements as one ``networkx.DiGraph``."""
     import networkx as nx
 
-    graph = nx.DiGraph(**elements.graph)
+    graph: nx.DiGraph = nx.DiGraph(**elements.graph)
     for batch in elements.batches:
         graph.add_nodes_from(zip(batch.nodes, rows_of(batch.of_nodes, count=len(batch.nodes)), strict=True))
         attributes = rows_of(batch.of_edges, count=len(batch.sources))

@@ -85,7 +85,8 @@ def _read_nodes(
 
     One loop with everything in it: it runs a few million times.
     """
-    parents, names, lengths = array("q"), [], array("d")
+    parents, lengths = array("q"), array("d")
+    names: list[str | None] = []
     open_node = closed = -1  # the node whose children are being read; the one that a sign ")" has just ended
     try:
         for found in _NODE.finditer(text, start, end):
@@ -151,13 +152,14 @@ def _fault(text: str, start: int, end: int, *, depth: int, closed: bool, where: 
     number = None
     if position < end and text[position] == ":":
         position = _skip_blanks(text, position + 1, end)
-        number = re.compile(rf"{_BARE}*+").match(text, position, end)
-        if not _is_length(number[0]):
+        found = re.compile(rf"{_BARE}*+").match(text, position, end)
+        number = found[0] if found else ""
+        if not _is_length(number):
             return InputError(
                 f"expected a length, a finite number of at least 0, for {told} at {place_of(text, position)} of {where}, "
-                f"got {shorten(number[0] or text[position : position + 1])!r}"
+                f"got {shorten(number or text[position : position + 1])!r}"
             )
-        position = _skip_blanks(text, number.end(), end)
+        position = _skip_blanks(text, position + len(number), end)
     if position >= end:
         return _ended(text, position, depth=depth, where=where)
     before = (f"after {told}" if name or number else "after ')'") if closed or name or number else "here"

@@ -72,7 +72,7 @@ def _write_list(file: BinaryIO, rows: list[dict[str, Any]], *, first: bool) -> b
     return first and not rows
 
 
-def read_node_link(path: str | Path) -> "nx.DiGraph":
+def read_node_link(path: str | Path) -> "nx.Graph":
     """The graph in a file that :func:`write_node_link` wrote."""
     import networkx as nx
 

@@ -40,7 +40,7 @@ from cfgraph.formats.tables import JSON, Layout, cell_table, kinds_in
 from cfgraph.model.address import parse_address
 from cfgraph.model.cells import STATE_NAMES, Cells, Links, own_column
 from cfgraph.model.columns import FLOATS
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells, description_type
 from cfgraph.model.invariants import check_sound
 from cfgraph.model.order import breadth_first, place_addresses
 
@@ -85,13 +85,13 @@ Stream = tuple[tuple[str, ...], np.ndarray | pa.Buffer]
 def _streams(values: pa.Array, path: tuple[str, ...]) -> Iterator[Stream]:
     """What an array holds, without what its memory happens to hold where values are null."""
     yield (*path, "there"), _plain(values.is_valid())
-    if pa.types.is_list(values.type) or pa.types.is_fixed_size_list(values.type):
+    if isinstance(values, pa.ListArray | pa.FixedSizeListArray):
         yield (*path, "length"), _plain(pc.list_value_length(values))
         yield from _streams(values.flatten(), (*path, "item"))
     elif pa.types.is_struct(values.type):
         for place in range(values.type.num_fields):
             yield from _streams(pc.struct_field(values, [place]), (*path, values.type.field(place).name))
-    elif pa.types.is_string(values.type):
+    elif isinstance(values, pa.StringArray):
         yield (*path, "length"), _plain(pc.binary_length(values))
         yield (*path, "text"), _joined(values.drop_null())
     elif not pa.types.is_null(values.type):
@@ -100,11 +100,12 @@ def _streams(values: pa.Array, path: tuple[str, ...]) -> Iterator[Stream]:
 
 def _plain(values: pa.Array) -> np.ndarray:
     numbers = values.cast(pa.uint8()) if pa.types.is_boolean(values.type) else values
-    return np.ascontiguousarray(pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False))
+    return np.ascontiguousarray(numbers.fill_null(0).to_numpy(zero_copy_only=False))
 
 
-def _joined(texts: pa.Array) -> pa.Buffer:
-    return pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts), "")[0].as_buffer()
+def _joined(texts: pa.StringArray) -> pa.Buffer:
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts), "")
+    return joined[0].as_buffer()  # type: ignore[index, union-attr]  # an array of one text: the stubs say, perhaps no array
 
 
 class ParquetFile:
@@ -118,7 +119,7 @@ class ParquetFile:
             file,
             layout.schema,
             compression="zstd",
-            use_dictionary=["state", *texts],
+            use_dictionary=["state", *texts],  # type: ignore[arg-type]  # the stubs know no names of columns here
             column_encoding=dict.fromkeys(FRONT_CODED, "DELTA_BYTE_ARRAY"),
             write_page_checksum=True,
         )
@@ -141,7 +142,7 @@ class ParquetFile:
         self,
         hierarchy: Hierarchy,
         *,
-        growers: Sequence[tuple["TrainedPredictor", list[Mapping[str, Any]]]] = (),
+        growers: Sequence[tuple["TrainedPredictor", Sequence[Mapping[str, Any]]]] = (),
         predicts: str | None = None,
     ) -> None:
         """Write what is left, and the hierarchy's own data."""
@@ -173,7 +174,7 @@ def _predictor_record(trained: "TrainedPredictor") -> dict[str, Any]:
     return {**record, "weights": base64.b64encode(trained.weights).decode()}
 
 
-def write_parquet(hierarchy: Hierarchy, path: str | Path) -> None:
+def write_parquet(hierarchy: HierarchyWithCells, path: str | Path) -> None:
     """Write a hierarchy that holds its cells; ``sources.parquet`` reads the same hierarchy.
 
     Raises:
@@ -204,7 +205,7 @@ class Backup:
     """
 
     path: Path
-    hierarchy: Hierarchy
+    hierarchy: HierarchyWithCells
     growers: tuple[tuple[dict[str, Any], list[dict[str, Any]]], ...] = ()
     predicts: str | None = None
     digest: str | None = None
@@ -241,7 +242,8 @@ def read_parquet(path: str | Path, *, id: str | None = None) -> Backup:
     metadata = _metadata(file, path=path)
     with _explained(path):
         told = Told.model_validate(metadata)
-        hierarchy = Hierarchy(**{**told.hierarchy, **({} if id is None else {"id": id})})
+        fields = told.hierarchy | ({} if id is None else {"id": id})
+        hierarchy = description_type(fields)(**fields)
         growers = tuple((_predictor(grower.predictor), grower.growths) for grower in told.growers)
         layout = Layout(hierarchy.dimension, tuple(told.own), links=hierarchy.links > 0, points=hierarchy.point_nodes)
         schema = layout.schema
@@ -350,7 +352,7 @@ def _explained(path: Path) -> Iterator[None]:
 # -- as it was exported
 
 
-def _check_unchanged(table: pa.Table, metadata: Mapping[str, Any], hierarchy: Hierarchy, *, path: Path) -> None:
+def _check_unchanged(table: pa.Table, metadata: Mapping[str, Any], hierarchy: HierarchyWithCells, *, path: Path) -> None:
     """Refuse a file with another content than its digest says; one without a digest has to say what grew its cells."""
     wanted, found = metadata.get(DIGEST), _digest(table, metadata)
     if wanted == found:
@@ -375,7 +377,7 @@ def _digest(table: pa.Table, metadata: Mapping[str, Any]) -> str:
 # -- the cells
 
 
-def _assemble(hierarchy: Hierarchy, table: pa.Table, layout: Layout, *, path: Path) -> Hierarchy:
+def _assemble(hierarchy: Hierarchy, table: pa.Table, layout: Layout, *, path: Path) -> HierarchyWithCells:
     lacking = [name for name in NEEDED if name in table.column_names and table.column(name).null_count]
     if lacking:
         raise InputError(f"some rows have no {' and no '.join(lacking)}")
@@ -388,6 +390,7 @@ def _assemble(hierarchy: Hierarchy, table: pa.Table, layout: Layout, *, path: Pa
     order, parent = breadth_first(parent, slot, level)
     table = table.take(pa.array(order))
     addresses = [addresses[row] for row in order.tolist()]
+    plain: dict[str, Any] = {name: _values(table, name, layout.dimension) for name in PLAIN}
     cells = Cells(
         parent=parent,
         slot=slot[order],
@@ -396,7 +399,7 @@ def _assemble(hierarchy: Hierarchy, table: pa.Table, layout: Layout, *, path: Pa
         state=_states(table),
         radius=_optional(table, "radius", otherwise=np.nan),
         size=_optional(table, "size", otherwise=-1),
-        **{name: _values(table, name, layout.dimension) for name in PLAIN},
+        **plain,
         links=_links(table, addresses, layout),
         own={name: _own(table, column, kind) for name, column, kind in layout.own},
     )
@@ -415,7 +418,7 @@ def _addresses(table: pa.Table) -> list[str]:
             parse_address(column.filter(wrong)[0].as_py())
         except AddressError as error:
             raise InputError(str(error)) from None
-    addresses = column.to_pylist()
+    addresses: list[str] = column.to_numpy().tolist()
     if "/" not in set(addresses):
         raise InputError("the root, the cell /, is missing")
     return addresses
@@ -425,7 +428,11 @@ def _check_edges(table: pa.Table, addresses: list[str], parent: np.ndarray, slot
     """The columns that repeat what the address says: they are there for readers, and should agree."""
     root = parent < 0
     names = pa.array(addresses).take(pa.array(np.maximum(parent, 0), mask=root))
-    wanted = {"parent": names, "slot": pa.array(slot, pa.int32(), mask=root), "level": pa.array(level, pa.int32())}
+    wanted: dict[str, pa.Array] = {
+        "parent": names,
+        "slot": pa.array(slot, pa.int32(), mask=root),
+        "level": pa.array(level, pa.int32()),
+    }
     for name, values in wanted.items():
         if not table.column(name).equals(pa.chunked_array([values])):
             raise InputError(f"the column {name} says other than the addresses")
@@ -441,14 +448,15 @@ def _values(table: pa.Table, name: str, dimension: int) -> np.ndarray:
 
 
 def _flat(column: pa.Array, count: int, dimension: int) -> np.ndarray:
-    flat = column.flatten()
+    flat = pc.list_flatten(column)
     if flat.null_count:
         raise InputError("a vector lacks a number")
     return np.array(flat.to_numpy(zero_copy_only=False)).reshape(count, dimension)
 
 
 def _numbers(table: pa.Table, name: str, *, otherwise: float) -> np.ndarray:
-    return np.array(pc.fill_null(table.column(name), otherwise).to_numpy())
+    filled = table.column(name).fill_null(otherwise)  # type: ignore[arg-type]  # the stubs want a scalar of no type
+    return np.array(filled.to_numpy())
 
 
 def _optional(table: pa.Table, name: str, *, otherwise: float) -> np.ndarray | None:
@@ -472,7 +480,7 @@ def _links(table: pa.Table, addresses: list[str], layout: Layout) -> Links | Non
     if not layout.links:
         return None
     column = table.column("links").combine_chunks()
-    rows = column.flatten()
+    rows = pc.list_flatten(column)
     names = pc.struct_field(rows, "parent")
     parent = pc.index_in(names, pa.array(addresses))
     if parent.null_count:
@@ -481,10 +489,10 @@ def _links(table: pa.Table, addresses: list[str], layout: Layout) -> Links | Non
     residual = pc.struct_field(rows, "residual")
     if (np.array(pc.list_value_length(residual).to_numpy(zero_copy_only=False)) != layout.dimension).any():
         raise InputError(f"the residual of an edge from a second parent has not {layout.dimension} numbers")
-    columns = [pc.struct_field(rows, name) for name in ("slot", "length")]
-    if any(column.null_count for column in columns):
+    numbers = [pc.struct_field(rows, name) for name in ("slot", "length")]
+    if any(column.null_count for column in numbers):
         raise InputError("an edge from a second parent lacks its slot or its length")
-    slot, length = (np.array(column.to_numpy()) for column in columns)
+    slot, length = (np.array(column.to_numpy()) for column in numbers)
     parent = np.array(parent.to_numpy()).astype(np.int64)
     order = np.lexsort((parent, child))
     columns = (parent, child, slot, _flat(residual, len(child), layout.dimension), length)
@@ -493,7 +501,7 @@ def _links(table: pa.Table, addresses: list[str], layout: Layout) -> Links | Non
 
 def _cell_of_point(hierarchy: Hierarchy, table: pa.Table) -> Int[np.ndarray, " points"]:
     column = table.column("points").combine_chunks()
-    row = np.array(column.flatten().to_numpy(zero_copy_only=False))
+    row = np.array(pc.list_flatten(column).to_numpy(zero_copy_only=False))
     cell = np.array(pc.list_parent_indices(column).to_numpy())
     count = hierarchy.points or 0
     if len(row) and (row.dtype.kind != "i" or row.min() < 0 or row.max() >= count or len(np.unique(row)) < len(row)):

@@ -76,7 +76,7 @@ def elements_of_graph(graph: "nx.DiGraph") -> Elements:
     )
 
 
-def restore_graph(graph: "nx.DiGraph") -> "nx.DiGraph":
+def restore_graph(graph: "nx.Graph") -> "nx.Graph":
     """The graph itself, its attributes as before they were made plain; as they are where there is no ``json_text``."""
     told = set(json.loads(graph.graph.pop(JSON_TEXT, "[]")))
     for values in _attributes(graph):
@@ -106,7 +106,7 @@ def with_names(elements: Elements, renamed: Mapping[str, str]) -> Elements:
     )
 
 
-def restore_names(graph: "nx.DiGraph", renamed: Mapping[str, str]) -> None:
+def restore_names(graph: "nx.Graph", renamed: Mapping[str, str]) -> None:
     """Give the nodes' attributes their old names again."""
     for _, values in graph.nodes(data=True):
         for new in renamed.keys() & values.keys():
@@ -184,7 +184,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], told: set[str], names: Sequence[
     return {name: [values.get(name) for values in plain] for name in names}
 
 
-def _attributes(graph: "nx.DiGraph") -> Iterator[dict[str, Any]]:
+def _attributes(graph: "nx.Graph") -> Iterator[dict[str, Any]]:
     """The attributes of the graph itself, of every node and of every edge."""
     yield graph.graph
     yield from (values for _, values in graph.nodes(data=True))
@@ -197,10 +197,14 @@ def _told_as_json(graph: "nx.DiGraph") -> set[str]:
     for values in _attributes(graph):
         for name, value in values.items():
             kind = kinds.setdefault(name, type(value))
-            if kind is not type(value) or kind not in (int, float, bool, str) or (kind is str and _LOST.search(value)):
+            if (
+                kind is not type(value)
+                or kind not in (int, float, bool, str)
+                or (isinstance(value, str) and _LOST.search(value))
+            ):
                 told.add(name)
     return told
 
 
-def _plain(values: dict[str, Any], told: set[str]) -> dict[str, Any]:
+def _plain(values: Mapping[str, Any], told: set[str]) -> dict[str, Any]:
     return {name: json_text(value) if name in told else value for name, value in values.items()}

@@ -26,14 +26,30 @@ from cfgraph.model.columns import CELL_COLUMNS, VECTORS, names_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cfgraph.model.hierarchy import Hierarchy
+    from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
 COLUMNS = ("address", *names_of(CELL_COLUMNS), "links", "points")
 JSON = "JSON"  # values of several types, as JSON text
 NOTHING = "NULL"
-KINDS = {"INTEGER": pa.int64(), "FLOAT": pa.float64(), "STRING": pa.string(), "BOOLEAN": pa.bool_(), JSON: pa.string()}
-KINDS[NOTHING] = pa.null()
+KINDS: dict[str, pa.DataType] = {
+    "INTEGER": pa.int64(),
+    "FLOAT": pa.float64(),
+    "STRING": pa.string(),
+    "BOOLEAN": pa.bool_(),
+    JSON: pa.string(),
+    NOTHING: pa.null(),
+}
 _KIND_OF = {int: "INTEGER", float: "FLOAT", str: "STRING", bool: "BOOLEAN", type(None): NOTHING}
+
+
+LINK = pa.struct(
+    [
+        pa.field("parent", pa.string()),
+        pa.field("slot", pa.int32()),
+        pa.field("residual", pa.list_(pa.float64())),
+        pa.field("length", pa.float64()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -61,15 +77,18 @@ class Layout:
     def schema(self) -> pa.Schema:
         """The columns of cells."""
         vector = pa.list_(pa.float64(), self.dimension)
-        link = [("parent", pa.string()), ("slot", pa.int32()), ("residual", pa.list_(pa.float64())), ("length", pa.float64())]
-        types = {
+        types: dict[str, pa.DataType] = {
             "address": pa.string(),
-            **{c.name: vector if c.vector else pa.type_for_alias(c.arrow) for c in CELL_COLUMNS},
+            **{c.name: vector if c.vector else _type_called(c.arrow) for c in CELL_COLUMNS},
             **{column: KINDS[kind] for _, column, kind in self.own},
-            **({"links": pa.list_(pa.struct(link))} if self.links else {}),
+            **({"links": pa.list_(LINK)} if self.links else {}),
             **({"points": pa.list_(pa.int64())} if self.points else {}),
         }
         return pa.schema([(name, kind) for name, kind in types.items() if self.dimension or name not in VECTORS])
+
+
+def _type_called(name: str) -> pa.DataType:
+    return pa.type_for_alias(name)  # type: ignore[call-overload]  # pyarrow's stubs take literal names alone
 
 
 def kind_of(kinds: set[str]) -> str:
@@ -81,7 +100,7 @@ def kind_of(kinds: set[str]) -> str:
     return next(iter(kinds), NOTHING)
 
 
-def kinds_in(hierarchy: "Hierarchy") -> dict[str, set[str]]:
+def kinds_in(hierarchy: "HierarchyWithCells") -> dict[str, set[str]]:
     """The kinds of the values in each of the source's own columns of a hierarchy in memory."""
     own = hierarchy.cells.own
     return {name: {_KIND_OF.get(type(value), JSON) for value in known_values(own[name])} - {NOTHING} for name in own}
@@ -164,10 +183,11 @@ def _damaged(identifier: str, told: str) -> StoreError:
 
 def to_arrow(hierarchy: "Hierarchy") -> tuple[pa.Table, pa.Table]:
     """The cells and the edges of a hierarchy that holds its cells, as Arrow tables; their columns: the top of this module."""
-    return cell_table(hierarchy, layout=Layout.of(hierarchy, kinds=kinds_in(_holding(hierarchy)))), edge_table(hierarchy)
+    whole = _holding(hierarchy)
+    return cell_table(whole, layout=Layout.of(whole, kinds=kinds_in(whole))), edge_table(whole)
 
 
-def cell_table(hierarchy: "Hierarchy", *, layout: Layout) -> pa.Table:
+def cell_table(hierarchy: "HierarchyWithCells", *, layout: Layout) -> pa.Table:
     """The cells in breadth-first order."""
     cells, addresses = hierarchy.cells, pa.array(hierarchy.cells.addresses)
     root = np.arange(len(cells)) == 0
@@ -189,12 +209,12 @@ def cell_table(hierarchy: "Hierarchy", *, layout: Layout) -> pa.Table:
         columns |= {name: _vectors(getattr(cells, name)) for name in VECTORS}
     if layout.links:
         columns["links"] = _links_of(hierarchy)
-    if layout.points:
-        columns["points"] = _points_of(hierarchy)
+    if layout.points and hierarchy.cell_of_point is not None:
+        columns["points"] = _points_of(hierarchy.cell_of_point, count=len(cells))
     return _table(columns, layout.schema, identifier=hierarchy.id)
 
 
-def edge_table(hierarchy: "Hierarchy") -> pa.Table:
+def edge_table(hierarchy: "HierarchyWithCells") -> pa.Table:
     """All edges, those from primary parents in the order of their children, then those from second parents."""
     cells, addresses = hierarchy.cells, pa.array(hierarchy.cells.addresses)
     edges = cells.edges()
@@ -205,16 +225,16 @@ def edge_table(hierarchy: "Hierarchy") -> pa.Table:
             "slot": pa.array(edges.slot, pa.int32()),
             **({"residual": _vectors(edges.residual)} if cells.dimension else {}),
             "length": pa.array(edges.length, mask=hierarchy.virtual_root & (edges.parent == 0)),
-            "primary": edges.primary,
+            "primary": pa.array(edges.primary),
         }
     )
 
 
-def _holding(hierarchy: "Hierarchy") -> "Hierarchy":
-    hierarchy.require_cells()
-    if hierarchy.point_nodes and hierarchy.cell_of_point is None:
+def _holding(hierarchy: "Hierarchy") -> "HierarchyWithCells":
+    whole = hierarchy.require_cells()
+    if whole.point_nodes and whole.cell_of_point is None:
         raise InputError(f"hierarchy {hierarchy.id!r} holds no points; read it with Store.read_whole, without a depth")
-    return hierarchy
+    return whole
 
 
 def _nullable(column: np.ndarray | None, count: int) -> pa.Array:
@@ -227,7 +247,7 @@ def _vectors(rows: np.ndarray) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(rows).reshape(-1)), rows.shape[1])
 
 
-def _links_of(hierarchy: "Hierarchy") -> list[list[dict[str, Any]]]:
+def _links_of(hierarchy: "HierarchyWithCells") -> list[list[dict[str, Any]]]:
     cells, addresses = hierarchy.cells, hierarchy.cells.addresses
     found: list[list[dict[str, Any]]] = [[] for _ in range(len(cells))]
     if cells.links is not None:
@@ -236,10 +256,10 @@ def _links_of(hierarchy: "Hierarchy") -> list[list[dict[str, Any]]]:
     return [sorted(rows, key=lambda row: row["parent"]) for rows in found]
 
 
-def _points_of(hierarchy: "Hierarchy") -> pa.ListArray:
-    cell = hierarchy.cell_of_point
+def _points_of(cell: np.ndarray, *, count: int) -> pa.ListArray:
+    """The rows of the points in each of the cells, from each point's cell."""
     order = np.argsort(cell, kind="stable")
-    starts = np.searchsorted(cell[order], np.arange(len(hierarchy.cells) + 1))
+    starts = np.searchsorted(cell[order], np.arange(count + 1))
     rows = order[starts[0] :]  # before these are the points that lie in no cell
     return pa.ListArray.from_arrays(pa.array(starts - starts[0], pa.int32()), pa.array(rows))
 

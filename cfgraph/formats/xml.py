@@ -1,6 +1,6 @@
 """XML: nodes and edges as text, batch by batch, by columns: what GraphML and GEXF have in common."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -34,7 +34,7 @@ def value_texts(column: Sequence[Any], *, kind: str, attribute: bool = False) ->
 
 def element_texts(
     openings: Iterable[str], columns: Columns, *, around: Mapping[str, tuple[str, str]], closing: str
-) -> Iterable[str]:
+) -> Iterator[str]:
     """A text an element: its opening, each value that it has between what stands ``around`` such a one, the closing."""
     values = [
         ["" if value is None else f"{before}{value}{after}" for value in columns[name]]
