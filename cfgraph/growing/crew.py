@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from cfgraph import errors
 from cfgraph.errors import CfgraphError, InputError, NotFoundError, VanishedError, WorkersLostError
@@ -109,7 +109,7 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         for process in self._processes:
             with suppress(BrokenPipeError):
-                process.stdin.close()  # which tells a worker that its command has gone: it ends between two blocks
+                _pipes(process)[0].close()  # which tells a worker that its command has gone: it ends between two blocks
         deadline = time.monotonic() + END_SECONDS
         for process, reader in zip(self._processes, self._readers, strict=True):
             try:
@@ -118,7 +118,7 @@ class Crew:
                 process.kill()
                 process.wait()
             reader.join()
-            process.stdout.close()
+            _pipes(process)[1].close()
 
     def work(self, *, interrupted: Callable[[], bool]) -> Outcome:
         """Wait until every worker has ended; where interrupted, ask them to end between two blocks, and kill who does not."""
@@ -171,7 +171,7 @@ class Crew:
                 process.send_signal(number)
 
     def _listen(self, number: int) -> None:
-        for line in self._processes[number].stdout:
+        for line in _pipes(self._processes[number])[1]:
             self._heard.put((number, Event.of_line(line)))
         self._heard.put((number, None))
 
@@ -182,10 +182,18 @@ def _start(identifier: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
 
 
+def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
+    """What the process is told through, and what it says; :func:`_start` gave it both."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return process.stdin, process.stdout
+
+
 def _write_line(process: subprocess.Popen[str], line: str) -> None:
     with suppress(BrokenPipeError):  # it died at birth: the end of its output will tell
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
+        told, _ = _pipes(process)
+        told.write(line + "\n")
+        told.flush()
 
 
 # -- the worker process

@@ -8,10 +8,11 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from cfgraph.errors import InputError
 from cfgraph.growing.crew import WORKERS_MAX, Crew
+from cfgraph.growing.events import Observer
 from cfgraph.growing.outage import DRIVER_SECONDS
 from cfgraph.growing.status import Status, Watch
 from cfgraph.growing.worker import LEASE_SECONDS, OUTAGE_SECONDS, Worker
@@ -56,6 +57,14 @@ class Stop:
     def asked(self) -> dict[str, float]:
         """The one that was given, by name: what is pinned in the graph."""
         return {name: value for name, value in vars(self).items() if value is not None}
+
+
+class _Options(TypedDict):
+    """What a worker and a crew of them are told alike."""
+
+    lease_seconds: float
+    outage_seconds: float
+    observe: Observer
 
 
 @dataclass(frozen=True)
@@ -105,15 +114,15 @@ def rollout(
         )
     warnings = _warnings(trained, source)
     rule = trained.load(device=device).predict  # before anything is written: the device may not be there
-    target = (
-        source if copy_as is None else copy_prefix(store, source, trained, stop=stop, from_depth=from_depth, copy_as=copy_as)
-    )
+    target = source
+    if copy_as is not None and from_depth is not None:
+        target = copy_prefix(store, source, trained, stop=stop, from_depth=from_depth, copy_as=copy_as)
     growth = _pin(store, target, trained, stop=stop, copied=copy_as is not None)
     if growth is None:
         depth = store.counts(target.id).depth
         return RolloutReport(target.id, predictor, depth, depth, grown=0, finished=True, taken_over=0, warnings=warnings)
     watch = Watch(store, target, growth, show=show)
-    options = {"lease_seconds": lease_seconds, "outage_seconds": outage_seconds, "observe": watch.note}
+    options = _Options(lease_seconds=lease_seconds, outage_seconds=outage_seconds, observe=watch.note)
     if workers == 1:
         with _own_store(store) as own:
             finished = Worker(own, target, rule, growth, halted=interrupted, **options).run()
@@ -206,7 +215,7 @@ def copy_prefix(
     plan_growth(copy, trained, stop=stop, frontier=frontier, cells=len(cells), root_scale=float(cells.scale[0]))  # or refuse
     written = store.write(copy, then="growing")
     store.link_truth(copy_as, truth.id)
-    return written
+    return written.require_field("a rollout")
 
 
 def plan_growth(

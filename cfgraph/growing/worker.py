@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cfgraph.growing.events import Event, Observer
@@ -114,7 +115,7 @@ class Worker:
         (first, last) = block_boundaries(from_level=depth - 1, depth=depth, height=self.growth.block_height)[-1]
         chosen = ""
         for block in (block for page in self._pages(first, last) for block in page):
-            seeds = self._retry(lambda block=block: self.store.read_block(identifier, block.root, depth=last, arity=arity))
+            seeds = self._retry(partial(self.store.read_block, identifier, block.root, depth=last, arity=arity))
             room -= sum(len(part.addresses) for part in seeds) * arity
             if room < 0:
                 break
@@ -246,7 +247,8 @@ class Worker:
     def _note(self, written: Written, *, keeper: LeaseKeeper) -> None:
         """Take note of what became of a block."""
         block = written.block
-        keeper.let_go(written.lease)
+        if written.lease is not None:
+            keeper.let_go(written.lease)
         if written.lost:
             self._left[block.root] = Pending(block.root, seed=block.seeds[0])
             # Lost by being stopped, or because it was too short to be renewed in time: then the next ones last longer.
