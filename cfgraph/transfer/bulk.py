@@ -17,7 +17,7 @@ from cfgraph.errors import InputError, NotFoundError, StoreError, VanishedError
 from cfgraph.files.whole import whole_folder
 from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, Grower, ImportFolder
 from cfgraph.formats.tables import JSON, kind_of
-from cfgraph.model.hierarchy import Hierarchy, same_recipe
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Hierarchy, same_recipe
 from cfgraph.model.pieces import Piece, pieces_of_cells
 from cfgraph.server.importing import import_files, prepare_staging
 from cfgraph.server.local import Connection, LocalServer
@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]  # cells written, cells in all
 class BulkReport:
     """What a bulk ingest did: ``seconds`` by stage, in order. Nothing where the store held the hierarchy already."""
 
-    hierarchy: Hierarchy
+    hierarchy: FieldHierarchy
     cells: int
     depth: int
     seconds: dict[str, float] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def ingest_bulk(
         told = plan.hierarchy
     with Store.open(url, settings=settings, say=say) as store:  # sets the schema up
         clock.note("schema")
-        return BulkReport(store.hierarchy(told.id), plan.cells, plan.depth, clock.seconds)
+        return BulkReport(store.hierarchy(told.id).require_field("--bulk"), plan.cells, plan.depth, clock.seconds)
 
 
 @dataclass
@@ -109,11 +109,11 @@ class _Clock:
 class _Plan:
     """What is to be written, of a field or of cells in memory."""
 
-    hierarchy: Hierarchy
+    hierarchy: FieldHierarchy
     cells: int
     depth: int
     pieces: Callable[[Spread], Iterator[Piece]]
-    told: Callable[[Spread], Hierarchy]
+    told: Callable[[Spread], FieldHierarchy]
 
     @classmethod
     def of(cls, source: Field | Hierarchy) -> "_Plan":
@@ -126,14 +126,14 @@ class _Plan:
                 pieces=lambda spread: source.pieces(first=first, spread=spread),
                 told=lambda spread: source.told(spread).hierarchy,
             )
-        if source.imported:
+        if not isinstance(source, FieldHierarchy):
             raise InputError(
                 f"--bulk fills a store with a field, and {source.id!r} was imported ({source.origin}): files for neo4j-admin "
                 "cannot hold the empty centers of cells without embeddings; leave --bulk out"
             )
+        if not isinstance(source, FieldWithCells):
+            raise InputError(f"hierarchy {source.id!r} has no cells to write; read them first: store.read_whole({source.id!r})")
         cells = source.cells
-        if cells is None:
-            raise InputError(f"hierarchy {source.id!r} has no cells to write")
         return cls(source, len(cells), cells.depth, lambda _: pieces_of_cells(cells, first=first), lambda _: source)
 
 
