@@ -18,7 +18,7 @@ def check_integer(value: int, *, name: str, low: int, high: int | None = None) -
     return number
 
 
-def check_number(value: float, *, name: str) -> float:
+def check_number(value: float | str, *, name: str) -> float:
     """A finite number."""
     try:
         number = float(value)

@@ -1,7 +1,7 @@
 """``cfgraph compare``"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from cfgraph.store import Store
 
 WIDTH = 100  # columns, where stdout is no terminal
+
+
+class _Options(TypedDict):
+    pairs: int
+    seed: int
+    seeds: int
+    device: str
 
 
 @click.command("compare", epilog="Example: cfgraph compare koch koch-grown")
@@ -46,7 +53,7 @@ def command(
     by: str | None,
     samples: int,
     embeddings: Path | None,
-    **options: int | str,
+    **options: Unpack[_Options],
 ) -> None:
     """Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.
 
@@ -63,8 +70,8 @@ def command(
         by = by or _fit(store, true, predicted)
         _check_options(by, bootstrap=samples, embeddings=embeddings, seeds=options["seeds"])
         if by == "name":
-            told = {"pairs": options["pairs"], "seed": options["seed"], "samples": samples, "embeddings": embeddings}
-            found = _compare_names(store, true, predicted, **told)
+            pairs, seed = options["pairs"], options["seed"]
+            found = _compare_names(store, true, predicted, embeddings=embeddings, pairs=pairs, seed=seed, samples=samples)
             return _print_names(found, format=format)
         report = compare(store, true, predicted, progress=progress, **options)
     for warning in report.warnings:

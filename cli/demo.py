@@ -12,7 +12,7 @@ from .context import Context, pass_context
 from .output import print_table, progress_bar
 
 if TYPE_CHECKING:
-    from cfgraph.comparing.report import Comparison
+    from cfgraph.comparing.report import Report
     from cfgraph.demo import Outcome, Question
 
 
@@ -79,7 +79,7 @@ def _print_outcome(number: int, outcome: "Outcome") -> None:
     click.echo(f"picture: {outcome.picture}")
 
 
-def _rows(report: "Comparison", family: str) -> Iterator[list]:
+def _rows(report: "Report", family: str) -> Iterator[list]:
     """The prediction level by level, and the two best baselines at the deepest level."""
     for level in report.levels:
         yield _row(f"{family}, level {level.level}", level)

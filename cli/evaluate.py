@@ -76,7 +76,7 @@ def _print(found: "Evaluation") -> None:
             ["cophenetic correlation", found.cophenetic_correlation, ""],
         ]
     print_table(["measure", "value", ""], rows)
-    if found.scores is not None:
+    if found.scores is not None and found.cut is not None:
         (name, value), scores = next(iter(found.cut.items())), found.scores
         titles = {"nmi": "NMI", "ari": "ARI", "accuracy": "accuracy", "fowlkes_mallows": "Fowlkes-Mallows"}
         title = f"cut by {name} {value:g}: {scores.clusters} clusters"

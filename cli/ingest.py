@@ -83,10 +83,11 @@ def ifs(
     from cfgraph.errors import InputError
     from cfgraph.sources.ifs import field
 
-    if maps is None and map_name is None:
+    system = maps or map_name
+    if system is None:
         raise InputError(f"expected a file of maps or a built-in system out of {', '.join(defaults.BUILT_IN)}; say which")
     center = None if root_center is None else root_center.split(",")
-    ingest_source(context, field(maps=maps or map_name, map_name=map_name, root_center=center, **arguments), bulk=bulk)
+    ingest_source(context, field(maps=system, map_name=map_name, root_center=center, **arguments), bulk=bulk)
 
 
 @command.command("points", epilog="Example: cfgraph ingest points data.npz --key x --arity 3 --pca 8 --depth 5 --as digits")
@@ -142,7 +143,7 @@ def parquet(context: Context, data: Path, id: str | None) -> None:
     with context.open_store() as store, progress_bar(f"ingest {backup.hierarchy.id}") as progress:
         hierarchy = ingest_parquet(store, backup, progress=progress)
     grown = "".join(f", grown by {predictor['id']}" for predictor, _ in backup.growers)
-    cells = hierarchy.cells
+    cells = backup.hierarchy.cells
     click.echo(f"{hierarchy.id}: {len(cells)} cells, depth {cells.depth}, dimension {hierarchy.dimension}{grown}")
 
 

@@ -100,5 +100,5 @@ def _read_panel(store: "Store", identifier: str, *, depth: int | None) -> "Panel
 
     grown = store.grown_by(identifier)
     cells = store.read(identifier, depth=depth)
-    told = {"names": cells.names, "height": cells.own.get("height")}
-    return Panel(cells, identifier, grown_by=grown.predictor if grown else None, **told)
+    grown_by = grown.predictor if grown else None
+    return Panel(cells, identifier, grown_by=grown_by, names=cells.names, height=cells.own.get("height"))

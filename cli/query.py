@@ -27,7 +27,7 @@ def command(
     given = dict(_parse(parameter) for parameter in parameters)
     with context.open_store() as store:
         run = store.query if name is None else store.query_operation
-        columns, rows = run(cypher if name is None else name, given, write=write)
+        columns, rows = run(cypher or name or "", given, write=write)
     print_rows(columns, rows, format=format)
 
 

@@ -4,11 +4,24 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypedDict, Unpack
 
 import click
 
 from .context import Context, pass_context
 from .output import growth_line
+
+
+class _Options(TypedDict):
+    to_depth: int | None
+    precision: float | None
+    cells: int | None
+    seconds: float | None
+    from_depth: int | None
+    device: str
+    workers: int
+    lease_seconds: float
+    outage_seconds: float
 
 
 @click.command(
@@ -35,7 +48,7 @@ from .output import growth_line
     "--outage-seconds", type=float, default=120.0, show_default=True, help="How long to wait for a store that does not answer."
 )
 @pass_context
-def command(context: Context, id: str, predictor: str, copy_as: str | None, **options: float | int | str | None) -> int:
+def command(context: Context, id: str, predictor: str, copy_as: str | None, **options: Unpack[_Options]) -> int:
     """Grow a hierarchy's frontier with a predictor: in place, or as a copy of its first levels.
 
     Exactly one of --to-depth, --precision, --cells and --seconds says where to stop. A rollout that was interrupted or
@@ -76,8 +89,9 @@ def _stop_signals() -> Iterator[Callable[[], int]]:
     seen: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        if seen and callable(before[number]):
-            before[number](number, frame)
+        handler = before.get(signal.Signals(number))
+        if seen and callable(handler):
+            handler(number, frame)
         seen.append(number)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}

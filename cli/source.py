@@ -32,7 +32,7 @@ def ingest_source(context: Context, source: "Field | Hierarchy", *, bulk: bool =
 def _write(context: Context, source: "Field | Hierarchy") -> tuple["Hierarchy", int, int]:
     from cfgraph.model.hierarchy import Hierarchy
 
-    hierarchy = source if isinstance(source, Hierarchy) else source.grow()
+    hierarchy = source.require_cells() if isinstance(source, Hierarchy) else source.grow()
     with context.open_store() as store, progress_bar(f"ingest {hierarchy.id}") as progress:
         store.write(hierarchy, progress=progress)
     return hierarchy, len(hierarchy.cells), hierarchy.cells.depth

@@ -86,7 +86,7 @@ def field(
     maps: Path | str | AffineMaps,
     depth: int,
     map_name: str | None = None,
-    root_center: Sequence[float] | None = None,
+    root_center: Sequence[float] | Sequence[str] | None = None,
     scale_factor: float | None = None,
     seed: int = defaults.SEED,
 ) -> Field:
@@ -197,7 +197,7 @@ def _check_reach(system: AffineMaps) -> None:
         )
 
 
-def _start(system: AffineMaps, *, root_center: Sequence[float] | None, seed: int) -> _Start:
+def _start(system: AffineMaps, *, root_center: Sequence[float] | Sequence[str] | None, seed: int) -> _Start:
     if root_center is not None:
         center = _check_center(root_center, system)
         fault = _fault(system, center)
@@ -225,7 +225,7 @@ def _moved_start(system: AffineMaps, *, mean: Float[np.ndarray, " dim"], seed: i
     return _Start(best, system.displace(best), notes)
 
 
-def _check_center(root_center: Sequence[float], system: AffineMaps) -> Float[np.ndarray, " dim"]:
+def _check_center(root_center: Sequence[float] | Sequence[str], system: AffineMaps) -> Float[np.ndarray, " dim"]:
     center = np.array([check_number(value, name="root center") for value in root_center])
     if len(center) != system.dimension:
         raise InputError(f"expected a root center of {system.dimension} numbers, the dimension of the maps, got {len(center)}")
