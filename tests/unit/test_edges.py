@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import get_type_hints
 
 import networkx as nx
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from cfgraph.errors import InputError
 from cfgraph.model.dag import check_cycles, check_names, find_cycle
 from cfgraph.sources.edges import edges_dag, read_edges
+from cfgraph.sources.imported import ImportOptions, imported
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "hierarchies"
 needs_data = pytest.mark.skipif(not REAL.is_dir(), reason="the data lies beside a checkout, not in it")
@@ -230,3 +232,9 @@ def test_a_first_row_that_may_be_a_header_is_told(tmp_path):
     assert read_edges(tmp_path / "a.csv", child="node", parent="ancestor").count == 3
     (tmp_path / "b.csv").write_text("cat,animal\ndog,animal\n")
     assert read_edges(tmp_path / "b.csv").notes == ()
+
+
+def test_options_that_sources_pass_on_are_those_of_imported():
+    wanted = get_type_hints(imported)
+    for name, kind in get_type_hints(ImportOptions).items():
+        assert kind == wanted[name], name

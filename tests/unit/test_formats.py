@@ -424,6 +424,12 @@ def test_bulk_of_what_is_imported_is_refused(tmp_path):
         write_files(tmp_path, make_dag())
 
 
+def test_bulk_of_a_description_alone_is_refused(tmp_path):
+    field = ifs(id="alone", maps="koch", depth=1).without_cells()
+    with pytest.raises(InputError, match=r"'alone' has no cells to write; read them first: store.read_whole\('alone'\)"):
+        write_files(tmp_path, field)
+
+
 def test_to_linkage_and_to_pandas_want_cells():
     with pytest.raises(InputError, match="several parents"):
         to_linkage(make_dag())
