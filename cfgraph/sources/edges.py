@@ -337,7 +337,7 @@ def _encode(child, parent) -> tuple[list[str], Int[np.ndarray, " twice_rows"]]:
     import pyarrow as pa
 
     cells = [column if isinstance(column, pa.Array) else pa.array(column, pa.string()) for column in (child, parent)]
-    encoded = pa.concat_arrays(cells).dictionary_encode()
+    encoded = pa.concat_arrays(cells).dictionary_encode(null_encoding="encode")
     names = encoded.dictionary.to_numpy(zero_copy_only=False).tolist()
     return names, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 

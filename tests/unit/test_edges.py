@@ -155,8 +155,9 @@ def test_pairs_from_python():
     assert dag.length.tolist() == [1, 2, 3]
     with pytest.raises(InputError, match="as many children as parents"):
         edges_dag(["a"], [])
-    with pytest.raises(InputError, match="got an empty one"):
-        edges_dag(["a"], [""])
+    for empty in ("", None):
+        with pytest.raises(InputError, match="got an empty one"):
+            edges_dag(["a", "b"], ["c", empty])
 
 
 @needs_data
