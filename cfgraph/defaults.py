@@ -19,5 +19,7 @@ BUILT_IN = ("dragon", "fern", "koch", "levy", "sierpinski")
 POINTS_ARITY = 3
 MINIMUM_SIZE = 2
 SCALE_DEPTH = 2
+HEADER_RULES = ("auto", "yes", "no")  # whether the first line of a table is a header
+HEADER_RULE = "auto"
 DUPLICATES = ("refuse", "keep", "drop")
 DUPLICATE_RULE = "refuse"

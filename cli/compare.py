@@ -71,7 +71,7 @@ def command(
         _check_options(by, bootstrap=samples, embeddings=embeddings, seeds=options["seeds"])
         if by == "name":
             pairs, seed = options["pairs"], options["seed"]
-            found = _compare_names(store, true, predicted, embeddings=embeddings, pairs=pairs, seed=seed, samples=samples)
+            found = _compare_names(context, store, true, predicted, embeddings=embeddings, pairs=pairs, seed=seed, samples=samples)
             return _print_names(found, format=format)
         report = compare(store, true, predicted, progress=progress, **options)
     for warning in report.warnings:
@@ -96,11 +96,15 @@ def _fit(store: "Store", true: str, predicted: str) -> str:
     return "name" if any(store.hierarchy(id).imported for id in (true, predicted)) else "address"
 
 
-def _compare_names(store: "Store", true: str, predicted: str, *, embeddings: Path | None, **options: int) -> "NameComparison":
+def _compare_names(
+    context: Context, store: "Store", true: str, predicted: str, *, embeddings: Path | None, **options: int
+) -> "NameComparison":
     from cfgraph.files.embeddings import Embeddings
     from cfgraph.judging.compare_names import compare_names
 
     vectors = None if embeddings is None else Embeddings.read(embeddings)
+    for note in vectors.notes if vectors else ():
+        context.say(note)
     return compare_names(store.read_whole(true), store.read_whole(predicted), embeddings=vectors, **options)
 
 

@@ -52,6 +52,8 @@ def command(
     cut = Cut.of(clusters=clusters, height=height, level=level)
     classes = Labels.read(labels, key=key)
     vectors = None if embeddings is None else Embeddings.read(embeddings)
+    for note in (*classes.notes, *(vectors.notes if vectors else ())):
+        context.say(note)
     with context.open_store() as store:
         hierarchy = store.read_whole(id)
     found = evaluate(hierarchy, labels=classes, embeddings=vectors, cut=cut, samples=samples, seed=seed)

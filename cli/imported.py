@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from cfgraph import defaults
+
 from .context import Context, pass_context
 from .source import ingest_source
 
@@ -36,6 +38,13 @@ def _shrinking(function: Callable) -> Callable:
 
 
 KEY = click.option("--key", help="The array of an .npz file; not needed where it holds one.")
+HEADER = click.option(
+    "--header",
+    type=click.Choice(defaults.HEADER_RULES),
+    default=defaults.HEADER_RULE,
+    show_default=True,
+    help="Whether the first line of a .csv is one.",
+)
 
 
 @click.command("logits", epilog="Example: cfgraph ingest logits logits.npy --names classes.txt --points --as classes")
@@ -63,6 +72,7 @@ def logits(context: Context, **arguments: Any) -> None:
 @_shared
 @_shrinking
 @KEY
+@HEADER
 @click.option("--names", metavar="FILE", type=FILE, help="Names of the points, one a line.")
 @pass_context
 def linkage(context: Context, **arguments: Any) -> None:

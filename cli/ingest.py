@@ -9,7 +9,7 @@ import click
 from cfgraph import defaults
 
 from .context import Context, pass_context
-from .imported import SOURCES
+from .imported import HEADER, SOURCES
 from .output import progress_bar
 from .source import ingest_source
 
@@ -94,7 +94,8 @@ def ifs(
 @click.argument("data", metavar="FILE", type=click.Path(path_type=Path))
 @_shared
 @click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all]")
+@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
+@HEADER
 @click.option(
     "--arity", type=int, default=defaults.POINTS_ARITY, show_default=True, help="Children of every cell that is split."
 )

@@ -4,12 +4,11 @@
 copies of the whole.
 """
 
-import csv
 import hashlib
 import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from cfgraph import defaults
 from cfgraph.errors import InputError
+from cfgraph.files.header import Header, check_header_rule, csv_rows, is_number, read_header
+from cfgraph.files.index import index_note, schema_index
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _TOO_LARGE = 1e100  # the square of a larger coordinate, summed, may not be a float
 _BATCH_NUMBERS = 1 << 21  # of a .parquet that are decoded at a time: 16 MB
 _BUFFER_BYTES = 1 << 16  # of a .parquet that are read at a time
+_COUNTED_ROWS = 4  # fewer may count by chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +89,17 @@ def read_arrays(path: Path | str, *, what: str) -> dict[str, np.ndarray]:
 
 
 def read_points(
-    path: Path | str, *, key: str | None = None, columns: Sequence[str] | None = None, what: str = "points"
+    path: Path | str,
+    *,
+    key: str | None = None,
+    columns: Sequence[str] | None = None,
+    header: str = defaults.HEADER_RULE,
+    what: str = "points",
 ) -> PointTable:
     """The points in a file, by its suffix; ``key`` picks an array of an .npz, ``columns`` those of a .csv or .parquet.
 
-    ``what`` is what the rows are, in the plural, for errors.
+    ``header`` says whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out. The
+    index of a data frame is left out unless ``columns`` name it. ``what`` is what the rows are, in the plural, for errors.
 
     Raises:
         InputError: for a file that is missing, empty, damaged or of another form; cells that are no finite numbers.
@@ -103,8 +112,10 @@ def read_points(
         raise InputError(f"a key picks an array of an .npz file, and {path} is none; leave --key out")
     if columns is not None and path.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"columns are picked of .csv and .parquet files, and {path} is neither; leave --columns out")
+    if check_header_rule(header) != defaults.HEADER_RULE and path.suffix.lower() != ".csv":
+        raise InputError(f"a header is the first line of a .csv file, and {path} is none; leave --header out")
     check_file(path, what=what, suffixes=", ".join(_READERS))
-    return reader(path, what=what, key=key, columns=columns)
+    return reader(path, what=what, key=key, columns=columns, header=header)
 
 
 def check_points(array: Any, *, where: str) -> PointTable:
@@ -211,28 +222,38 @@ def _choose_key(names: Sequence[str], *, key: str | None, path: Path, what: str)
     return names[0] if key is None else key
 
 
-def _read_csv(path: Path, *, what: str, columns: Sequence[str] | None, **_: Any) -> PointTable:
-    """Numbers between commas; a first line without any number is a header."""
-    header, width = csv_header(path)
-    names = header or [str(index) for index in range(width)]
-    chosen = range(width) if columns is None else _positions(columns, names=names, path=path)
-    values = _parse_csv(path, has_header=header is not None, width=width, chosen=chosen, what=what)
+def _read_csv(path: Path, *, what: str, columns: Sequence[str] | None, header: str, **_: Any) -> PointTable:
+    """Numbers between commas, below a header or without one."""
+    first = read_header(path, rule=header, what=what)
+    kept = [place for place in range(first.width) if place not in first.index]
+    chosen = kept if columns is None else _positions(columns, names=first.calls, path=path)
+    values = _parse_csv(path, first, chosen=chosen, what=what)
     if len(values) == 0:
         raise InputError(f"{path} holds a header and no {what}; expected a row of numbers for each")
-    return check_points(values, where=str(path))
+    table = check_points(values, where=str(path))
+    names = [first.calls[place] for place in chosen]
+    left = index_note([first.calls[place] for place in first.index]) if columns is None else ()
+    return PointTable(table.values, (*first.notes, *left, *_count_note(values, names, asked=columns is not None, what=what)))
 
 
-def _parse_csv(
-    path: Path, *, has_header: bool, width: int, chosen: Sequence[int], what: str
-) -> Float[np.ndarray, "points columns"]:
+def _count_note(values: np.ndarray, names: Sequence[str], *, asked: bool, what: str) -> tuple[str, ...]:
+    """What is said where the first of several columns only counts the rows, and nobody asked for it."""
+    rows = len(values)
+    if asked or what == "merges" or rows < _COUNTED_ROWS or values.shape[1] < 2 or values.shape[1] != len(names):
+        return ()
+    if not any(np.array_equal(values[:, 0], np.arange(start, start + rows)) for start in (0, 1)):
+        return ()
+    return (f"column {names[0]!r} counts the rows and was read as values; if it is an index, {_other_columns(what)}",)
+
+
+def _parse_csv(path: Path, header: Header, *, chosen: Sequence[int], what: str) -> Float[np.ndarray, "points columns"]:
     """The chosen columns as floats, by pyarrow; where it stumbles, or a value is not finite, the place is looked up."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    names = [str(index) for index in range(width)]
+    names = [str(index) for index in range(header.width)]
     wanted = [names[index] for index in chosen]
-    first = next(line for line, _ in _csv_rows(path))  # lines, since blank ones before the first row count too
-    read = arrow_csv.ReadOptions(column_names=names, skip_rows=first if has_header else first - 1)
+    read = arrow_csv.ReadOptions(column_names=names, skip_rows=header.line)
     convert = arrow_csv.ConvertOptions(
         column_types=dict.fromkeys(wanted, pa.float64()), include_columns=wanted, null_values=[], strings_can_be_null=False
     )
@@ -241,45 +262,23 @@ def _parse_csv(
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         if "Empty CSV" in str(error):
             return np.empty((0, len(chosen)))
-        raise _csv_fault(path, has_header=has_header, width=width, chosen=chosen, otherwise=str(error), what=what) from None
+        raise _csv_fault(path, header, chosen=chosen, otherwise=str(error), what=what) from None
     values = np.column_stack([column.to_numpy() for column in table.columns])
     if not np.isfinite(values).all():
-        otherwise = "a value is not finite"
-        raise _csv_fault(path, has_header=has_header, width=width, chosen=chosen, otherwise=otherwise, what=what)
+        raise _csv_fault(path, header, chosen=chosen, otherwise="a value is not finite", what=what)
     return values
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the number of its last line."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file)
-        try:
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
-        except csv.Error as error:
-            raise InputError(f"{path} is not a table of numbers between commas: line {reader.line_num}: {error}") from None
-
-
-def csv_header(path: Path) -> tuple[list[str] | None, int]:
-    """The header's names, or None where the first row holds numbers; and the number of columns."""
-    first = next(_csv_rows(path), None)
-    if first is None:
-        raise InputError(f"{path} holds blank lines only; expected points, a row each")
-    row = [cell.strip() for cell in first[1]]
-    return (None if any(_is_number(cell) for cell in row) else row), len(row)
-
-
-def _csv_fault(path: Path, *, has_header: bool, width: int, chosen: Sequence[int], otherwise: str, what: str) -> InputError:
+def _csv_fault(path: Path, header: Header, *, chosen: Sequence[int], otherwise: str, what: str) -> InputError:
     """The first row of another width, or the first chosen cell that is no finite number, as an error that says where."""
-    rows = _csv_rows(path)
-    if has_header:
+    rows, width = csv_rows(path), header.width
+    if header.names is not None:
         next(rows)
     for line, row in rows:
         if len(row) != width:
             return InputError(f"expected {width} cells in every row of {path}, as in its first, got {len(row)} in line {line}")
         for column in chosen:
-            if not _is_number(row[column]) or not math.isfinite(float(row[column])):
+            if not is_number(row[column]) or not math.isfinite(float(row[column])):
                 cell = row[column].strip()[:40]
                 return InputError(
                     f"expected a finite number in {path}, got {cell!r} in line {line}, column {column + 1} (counted from 1); "
@@ -293,14 +292,6 @@ def _other_columns(what: str) -> str:
     if what == "points":
         return "pick other columns with --columns"
     return "leave other columns out" + (", or call that of the names 'name'" if what == "embeddings" else "")
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
 
 
 def _positions(columns: Sequence[str], *, names: Sequence[str], path: Path) -> list[int]:
@@ -333,6 +324,7 @@ def _raw_parquet(path: Path, *, what: str, columns: Sequence[str] | None, **_: A
             values = fill(file, names=names, kind=_float_type(kinds), path=path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as .parquet: {' '.join(str(error).split())[:200]}") from None
+    notes = (*notes, *_count_note(values, names, asked=columns is not None, what=what))
     return RawArray(values, where=str(path), names=None if listed else tuple(names), notes=notes)
 
 
@@ -385,23 +377,35 @@ def _float_type(kinds: Sequence["pa.DataType"]) -> np.dtype:
 def _parquet_columns(
     schema: "pa.Schema", *, columns: Sequence[str] | None, path: Path, what: str
 ) -> tuple[list[str], tuple[str, ...]]:
-    """The columns to read, and a note of those that hold no numbers where none were asked for."""
+    """The columns to read, and, where none were asked for, notes of an index and of those that hold no numbers."""
     numeric = [field.name for field in schema if _is_numeric(field.type)]
     lists = [field.name for field in schema if _is_list(field.type)]
-    if columns is None and (bool(numeric) == bool(lists) or len(lists) > 1):
-        raise InputError(
-            f"expected columns of numbers, or a single one of lists of numbers, in {path}, got {_described(schema)}; "
-            f"{_other_columns(what)}"
-        )
-    chosen = list(columns) if columns is not None else numeric or lists
+    chosen, notes = (list(columns), ()) if columns is not None else _unasked(schema, numeric, lists, path=path, what=what)
     _positions(chosen, names=schema.names, path=path)
     for name in chosen:
         if name not in numeric and name not in lists:
             raise InputError(
                 f"expected numbers in column {name!r} of {path}, got {schema.field(name).type}; {_other_columns(what)}"
             )
-    left = [name for name in schema.names if name not in chosen] if columns is None else []
-    return chosen, (f"columns without numbers were left out: {', '.join(left)}",) if left else ()
+    return chosen, notes
+
+
+def _unasked(
+    schema: "pa.Schema", numeric: Sequence[str], lists: Sequence[str], *, path: Path, what: str
+) -> tuple[list[str], tuple[str, ...]]:
+    """All columns of numbers, or the one of lists, but for those of an index."""
+    index = [schema.names[place] for place in schema_index(schema)]
+    numeric, lists = ([name for name in names if name not in index] for names in (numeric, lists))
+    if bool(numeric) == bool(lists) or len(lists) > 1:
+        of_index = f", of which {', '.join(index)} are the index of a data frame" if index else ""
+        raise InputError(
+            f"expected columns of numbers, or a single one of lists of numbers, in {path}, got {_described(schema)}{of_index}; "
+            f"{_other_columns(what)}"
+        )
+    chosen = numeric or lists
+    left = [name for name in schema.names if name not in chosen and name not in index]
+    others = (f"columns without numbers were left out: {', '.join(left)}",) if left else ()
+    return chosen, (*index_note(index), *others)
 
 
 def _described(schema: "pa.Schema") -> str:

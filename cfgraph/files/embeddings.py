@@ -1,15 +1,16 @@
 """Embeddings: vectors for the leaves of an imported hierarchy, by name or by the number of a data point."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from cfgraph import defaults
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import check_points, read_points
-from cfgraph.files.named import NAME, names_in, read_named_array, read_named_table, table_header
+from cfgraph.files.named import RowNames, read_named_array, read_row_names
 from cfgraph.model.dag import Dag, show_names
 
 
@@ -25,6 +26,7 @@ class Embeddings:
     digest: str | None  # of the values and names; None where the source made them
     node: Int[np.ndarray, " rows"] | None = None
     weight: Float[np.ndarray, " rows"] | None = None
+    notes: tuple[str, ...] = ()  # what a reader should know of how they were read
 
     @classmethod
     def of(cls, values: Float[np.ndarray, "rows dim"], *, names: Sequence[str] | None = None) -> "Embeddings":
@@ -33,20 +35,23 @@ class Embeddings:
         return cls._checked(table.values, names, digest=table.digest)
 
     @classmethod
-    def read(cls, path: Path | str, *, key: str | None = None) -> "Embeddings":
+    def read(cls, path: Path | str, *, key: str | None = None, header: str = defaults.HEADER_RULE) -> "Embeddings":
         """Vectors of a file.
 
         .npy holds a row a data point; .npz besides perhaps an array ``names``; a .csv or .parquet file perhaps a column
-        ``name`` beside its columns of numbers. Raises an ``InputError`` for what cannot be read.
+        ``name`` beside its columns of numbers, or an index of text, whose texts are names then. ``header`` says whether the
+        first line of a .csv is one (``yes``, ``no``, ``auto``). Raises an ``InputError`` for what cannot be read.
         """
         path = Path(path)
         if path.suffix.lower() == ".npz":
             array, names = read_named_array(path, what="embeddings", key=key)
             table = check_points(array, where=f"the embeddings of {path}")
-        else:
-            names, columns = _read_names(path)
-            table = read_points(path, key=key, columns=columns, what="embeddings")
-        return cls._checked(table.values, names, digest=table.digest)
+            return cls._checked(table.values, names, digest=table.digest)
+        is_table = path.suffix.lower() in (".csv", ".parquet")
+        rows = read_row_names(path, what="embeddings", header=header) if is_table else RowNames()
+        table = read_points(path, key=key, columns=rows.others, header=header, what="embeddings")
+        read = cls._checked(table.values, rows.names, digest=table.digest)
+        return replace(read, notes=(*table.notes, *rows.notes))
 
     @classmethod
     def _checked(cls, values: np.ndarray, names: Sequence[str] | None, *, digest: str) -> "Embeddings":
@@ -83,7 +88,7 @@ class Embeddings:
         if len(lacking):
             first = dag.label(int(dag.node_of_point[lacking[0]]))
             raise InputError(f"{len(lacking)} of {len(row)} leaves have no embedding, such as {first}; give one for every leaf")
-        return Embeddings(self.values[row], None, self.digest)
+        return Embeddings(self.values[row], None, self.digest, notes=self.notes)
 
     def _nodes(self, dag: Dag) -> tuple[np.ndarray, np.ndarray]:
         """The nodes that vectors are given to, and the vectors' rows."""
@@ -112,11 +117,3 @@ class Embeddings:
                 f"{show_names(unknown)}; leave them out, or rename them"
             )
         return np.array([node_of[name] for name in self.names], dtype=np.int64)
-
-
-def _read_names(path: Path) -> tuple[tuple[str, ...] | None, list[str] | None]:
-    """The names in a table, and its other columns, where it has a column of names."""
-    header = table_header(path, what="embeddings") if path.suffix.lower() in (".csv", ".parquet") else None
-    if header is None or NAME not in header:
-        return None, None
-    return names_in(read_named_table(path, what="embeddings", columns=[NAME])), [name for name in header if name != NAME]

@@ -11,7 +11,7 @@ from jaxtyping import Shaped
 
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import read_array
-from cfgraph.files.named import NAME, TABLES, names_in, read_named_array, read_named_table
+from cfgraph.files.named import TABLES, read_named_array, read_named_table
 from cfgraph.model.dag import show_names
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Labels:
     values: Shaped[np.ndarray, " rows"]
     names: tuple[str, ...] | None = None
     hint: str = ""  # of how they were read, for an error where they are not as many as points
+    notes: tuple[str, ...] = ()  # what a reader should know of how they were read
 
     def __post_init__(self) -> None:
         if self.names is None:
@@ -42,14 +43,14 @@ class Labels:
         """The labels in a file.
 
         .npy holds one array; .npz the array ``key`` (not needed where it holds one beside ``names``); .csv, .tsv and .parquet a
-        column ``label`` and perhaps a column ``name`` (``key`` calls the former otherwise), or a single column. Raises an
-        ``InputError`` for a file that cannot be read or holds none of these.
+        column ``label`` and perhaps a column ``name`` (``key`` calls the former otherwise), or a single column; an index of
+        text holds names too. Raises an ``InputError`` for a file that cannot be read or holds none of these.
         """
-        path, hint = Path(path), ""
+        path, hint, notes = Path(path), "", ()
         if path.suffix.lower() == ".npz":
             values, names = read_named_array(path, what="labels", key=key)
         elif path.suffix.lower() in TABLES:
-            values, names, hint = _read_table(path, key=key or LABEL)
+            values, names, hint, notes = _read_table(path, key=key or LABEL)
         elif path.suffix.lower() == ".npy":
             values, names = read_array(path, what="labels", key=key).values, None
         else:
@@ -62,21 +63,21 @@ class Labels:
             raise InputError(
                 f"expected labels in {path}, got {int(np.isnan(values).sum())} that are not a number; leave them out"
             )
-        return cls(values, names, hint)
+        return cls(values, names, hint, notes)
 
 
-def _read_table(path: Path, *, key: str) -> tuple[np.ndarray, tuple[str, ...] | None, str]:
-    table = read_named_table(path, what="labels")
-    others = [name for name in table.column_names if name != NAME]
+def _read_table(path: Path, *, key: str) -> tuple[np.ndarray, tuple[str, ...] | None, str, tuple[str, ...]]:
+    read = read_named_table(path, what="labels", key=key)
+    table, others = read.columns, read.columns.column_names
     chosen = key if key in others else others[0] if len(others) == 1 and key == LABEL else None
     if chosen is None:
-        raise InputError(f"expected a column {key!r} in {path}, got {', '.join(table.column_names)}; name one with --key")
+        raise InputError(f"expected a column {key!r} in {path}, got {', '.join(others) or 'none'}; name one with --key")
     column = table.column(chosen)
     lacking = _count_missing(column)
     if lacking:
         raise InputError(f"expected a label in every row of {path}, got {lacking} without one; leave those rows out")
     hint = "" if chosen == key or path.suffix.lower() == ".parquet" else f" (the first line, {chosen!r}, was read as a header)"
-    return _plain(column.to_pylist()), names_in(table), hint
+    return _plain(column.to_pylist()), read.names, hint, read.notes
 
 
 def _count_missing(column: "pa.ChunkedArray") -> int:

@@ -1,20 +1,23 @@
 """Named rows: files of embeddings or labels whose rows may have names: an array ``names`` of an .npz, a column ``name``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cfgraph import defaults
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import check_file, csv_header, read_arrays
+from cfgraph.files.arrays import check_file, read_arrays
+from cfgraph.files.header import NAME, read_header
+from cfgraph.files.index import index_note, schema_index, unnamed_index
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 NAMES = "names"  # the array of an .npz file that holds names
-NAME = "name"  # the column of a table
 TABLES = (".csv", ".tsv", ".parquet")
 
 
@@ -34,32 +37,103 @@ def read_named_array(path: Path, *, what: str, key: str | None = None) -> tuple[
     return arrays[key or next(iter(arrays))], None if names is None else tuple(map(str, names.ravel().tolist()))
 
 
-def read_named_table(path: Path, *, what: str, columns: list[str] | None = None) -> "pa.Table":
-    """The columns of a .csv, .tsv or .parquet file (all unless given), names as text.
+@dataclass(frozen=True, eq=False)
+class NamedTable:
+    """The columns of a table that hold values, and the names of its rows where it has some."""
+
+    columns: "pa.Table"
+    names: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
+
+
+def read_named_table(path: Path, *, what: str, key: str | None = None) -> NamedTable:
+    """The columns of a .csv, .tsv or .parquet file, their names as text; a .csv begins with a header.
+
+    The column ``name`` holds the rows' names, else an index of text does. Other columns of a data frame's index are left out,
+    with a note, but for one that is called ``key``.
 
     Raises:
         InputError: for a file that is missing, empty or damaged, columns of one name, and names that are missing.
     """
     check_file(path, what=what, suffixes=", ".join(TABLES))
+    is_parquet = path.suffix.lower() == ".parquet"
     with _explaining(path, what=what):
-        table = _read_parquet(path, columns) if path.suffix.lower() == ".parquet" else _read_text(path, columns)
-    doubled = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+        table = _read_parquet(path) if is_parquet else _read_text(path, what=what)
+    found = schema_index(table.schema) if is_parquet else unnamed_index(table.column_names)
+    index = [place for place in found if table.column_names[place] not in (NAME, key)]
+    values = table.select([place for place in range(table.num_columns) if place not in index])
+    doubled = sorted({name for name in values.column_names if values.column_names.count(name) > 1})
     if doubled:
         raise InputError(f"expected columns of different names in {path}, got several called {', '.join(doubled)}")
-    if NAME in table.column_names and (lacking := table.column(NAME).null_count):
-        raise InputError(f"expected a name in every row of {path}, got {lacking} without one; leave those rows out")
-    return table
+    names, notes = _row_names(values, table.select(index), path=path)
+    return NamedTable(values.drop_columns([NAME]) if NAME in values.column_names else values, names, notes)
 
 
-def table_header(path: Path, *, what: str) -> list[str] | None:
-    """The names of the columns of a .csv or .parquet file; None where a .csv has no header."""
+@dataclass(frozen=True)
+class RowNames:
+    """The names of a table's rows, None where it has none, and the other columns that are no index."""
+
+    names: tuple[str, ...] | None = None
+    others: tuple[str, ...] | None = None  # None where there are no names, so that nothing is picked
+    notes: tuple[str, ...] = ()
+
+
+def read_row_names(path: Path, *, what: str, header: str = defaults.HEADER_RULE) -> RowNames:
+    """The names of a table's rows, and nothing else of it: the column ``name``, else an index of text.
+
+    Raises:
+        InputError: as :func:`read_named_table`.
+    """
     check_file(path, what=what, suffixes=", ".join(TABLES))
-    if path.suffix.lower() != ".parquet":
-        return csv_header(path)[0]
+    is_parquet = path.suffix.lower() == ".parquet"
+    called, found = _parquet_calls(path, what=what) if is_parquet else _text_calls(path, what=what, header=header)
+    index = [called[place] for place in found if called[place] != NAME]
+    wanted = [NAME] if NAME in called else index if len(index) == 1 else []
+    if not wanted:
+        return RowNames()
+    with _explaining(path, what=what):
+        table = _read_parquet(path, wanted) if is_parquet else _read_text(path, wanted, what=what)
+    if NAME not in called and not _is_text(table.column(0).type):
+        return RowNames()  # row numbers: whoever reads the values tells that they are left out
+    others = tuple(name for name in called if name != NAME and name not in index)
+    return RowNames(_texts(table.column(0), path=path), others, index_note(index) if NAME in called else ())
+
+
+def _parquet_calls(path: Path, *, what: str) -> tuple[Sequence[str], Sequence[int]]:
+    """What the columns of a .parquet are called, and where those of an index stand."""
     from pyarrow import parquet
 
     with _explaining(path, what=what):
-        return parquet.read_schema(path).names
+        schema = parquet.read_schema(path)
+    return schema.names, schema_index(schema)
+
+
+def _text_calls(path: Path, *, what: str, header: str) -> tuple[Sequence[str], Sequence[int]]:
+    """The same of a .csv; nothing where it has no header."""
+    first = read_header(path, rule=header, what=what)
+    return first.names or (), first.index
+
+
+def _row_names(values: "pa.Table", index: "pa.Table", *, path: Path) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The names in the column ``name``, else in an index of one column of text; and a note of an index that is not used."""
+    if NAME in values.column_names:
+        return _texts(values.column(NAME), path=path), index_note(index.column_names)
+    if index.num_columns == 1 and _is_text(index.column(0).type):
+        return _texts(index.column(0), path=path), ()
+    return None, index_note(index.column_names)
+
+
+def _texts(column: "pa.ChunkedArray", *, path: Path) -> tuple[str, ...]:
+    if lacking := column.null_count:
+        raise InputError(f"expected a name in every row of {path}, got {lacking} without one; leave those rows out")
+    return tuple(map(str, column.to_pylist()))
+
+
+def _is_text(kind: "pa.DataType") -> bool:
+    from pyarrow import types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
 @contextmanager
@@ -74,22 +148,21 @@ def _explaining(path: Path, *, what: str) -> Iterator[None]:
         raise InputError(f"{path} is no table of {what}: {told}") from None
 
 
-def _read_parquet(path: Path, columns: list[str] | None) -> "pa.Table":
+def _read_parquet(path: Path, columns: list[str] | None = None) -> "pa.Table":
     from pyarrow import parquet
 
     return parquet.read_table(path, columns=columns)
 
 
-def _read_text(path: Path, columns: list[str] | None) -> "pa.Table":
+def _read_text(path: Path, columns: list[str] | None = None, *, what: str) -> "pa.Table":
     import pyarrow as pa
     from pyarrow import csv
 
-    parse = csv.ParseOptions(delimiter="\t" if path.suffix.lower() == ".tsv" else ",", newlines_in_values=True)
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    header = read_header(path, rule="yes", what=what, separator=separator)
     return csv.read_csv(
-        path, parse_options=parse, convert_options=csv.ConvertOptions(include_columns=columns, column_types={NAME: pa.string()})
+        path,
+        read_options=csv.ReadOptions(column_names=header.names, skip_rows=header.line),
+        parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(include_columns=columns, column_types={NAME: pa.string()}),
     )
-
-
-def names_in(table: "pa.Table") -> tuple[str, ...] | None:
-    """The names in a table, where it has some."""
-    return tuple(map(str, table.column(NAME).to_pylist())) if NAME in table.column_names else None

@@ -5,6 +5,7 @@ The dag has the same numbers, and keeps them in the column ``merge`` too, so tha
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
+from cfgraph import defaults
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import check_points, read_points
 from cfgraph.files.whole import whole_file
@@ -23,9 +25,13 @@ if TYPE_CHECKING:
     from cfgraph.model.hierarchy import HierarchyWithCells
 
 
-def read_linkage(path: Path | str, *, key: str | None = None, names: Sequence[str] | None = None) -> Dag:
-    """The linkage in a .npy, .npz, .csv or .parquet file; see :func:`linkage_dag`."""
-    return linkage_dag(read_points(path, key=key, what="merges").values, names=names, where=str(path))
+def read_linkage(
+    path: Path | str, *, key: str | None = None, header: str = defaults.HEADER_RULE, names: Sequence[str] | None = None
+) -> Dag:
+    """The linkage in a .npy, .npz, .csv or .parquet file; see :func:`linkage_dag`, and ``read_points`` on ``header``."""
+    table = read_points(path, key=key, header=header, what="merges")
+    dag = linkage_dag(table.values, names=names, where=str(path))
+    return replace(dag, notes=(*table.notes, *dag.notes))
 
 
 def linkage_dag(

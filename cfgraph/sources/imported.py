@@ -96,7 +96,11 @@ def imported(
         own=tuple(sorted(cells.own)),
         points=None if dag.node_of_point is None else len(dag.node_of_point),
         point_nodes=point_nodes,
-        notes=dag.notes if "size" not in dag.columns or cells.size is not None else (*dag.notes, SIZE_NOTE),
+        notes=(
+            *dag.notes,
+            *(embeddings.notes if embeddings else ()),
+            *((SIZE_NOTE,) if "size" in dag.columns and cells.size is None else ()),
+        ),
         recipe={"source": origin, "dag_sha256": digest, **told},
         cells=cells,
         cell_of_point=tree.cell_of_point,

@@ -7,6 +7,7 @@ from typing import Unpack
 import numpy as np
 from jaxtyping import Float
 
+from cfgraph import defaults
 from cfgraph.files.texts import read_names
 from cfgraph.formats.linkage import linkage_dag, read_linkage
 from cfgraph.model.hierarchy import ImportedWithCells
@@ -18,6 +19,7 @@ def linkage(
     id: str,
     data: Path | str | Float[np.ndarray, "merges 4"],
     key: str | None = None,
+    header: str = defaults.HEADER_RULE,
     names: Path | str | Sequence[str] | None = None,
     **options: Unpack[ImportOptions],
 ) -> ImportedWithCells:
@@ -27,6 +29,7 @@ def linkage(
         id: the hierarchy's id.
         data: a .npy, .npz, .csv or .parquet file, or an array: a row a merge.
         key: the array of an .npz file; not needed where it holds one.
+        header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
         names: of the points, or a file with one a line.
         options: ``embeddings``, ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
 
@@ -35,5 +38,5 @@ def linkage(
     """
     names = read_names(names) if isinstance(names, Path | str) else names
     if isinstance(data, Path | str):
-        return imported(read_linkage(data, key=key, names=names), id=id, origin="linkage", **options)
+        return imported(read_linkage(data, key=key, header=header, names=names), id=id, origin="linkage", **options)
     return imported(linkage_dag(data, names=names), id=id, origin="linkage", **options)

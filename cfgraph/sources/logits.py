@@ -22,7 +22,7 @@ import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,7 @@ def logits(
     if names is None and attach:  # points are called by their numbers already
         names = [f"class {number}" for number in range(merges.classes)]
     dag = logits_dag(merges, names=names, multiway=multiway, attach=attach)
+    dag = replace(dag, notes=(*table.notes, *dag.notes))
     embeddings = Embeddings.read(embeddings) if isinstance(embeddings, Path | str) else embeddings
     return imported(
         dag,

@@ -58,6 +58,7 @@ def points(
     arity: int = defaults.POINTS_ARITY,
     key: str | None = None,
     columns: Sequence[str] | None = None,
+    header: str = defaults.HEADER_RULE,
     pca: int | None = None,
     minimum_size: int = defaults.MINIMUM_SIZE,
     scale_depth: int = defaults.SCALE_DEPTH,
@@ -77,7 +78,8 @@ def points(
         depth: the deepest level.
         arity: K, the number of children of every cell that is split.
         key: the array of an .npz file; not needed where it holds one.
-        columns: those of a .csv or .parquet file; all (of numbers) unless given.
+        columns: those of a .csv or .parquet file; all (of numbers, but for the index of a data frame) unless given.
+        header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
         pca: how many principal components to keep; all coordinates as they are unless given.
         minimum_size: the fewest points of a cell that is split.
         scale_depth: the deepest level that the scale factor is estimated from.
@@ -90,9 +92,10 @@ def points(
     """
     check_id(id)
     numbers = _check_numbers(depth=depth, arity=arity, pca=pca, minimum_size=minimum_size, scale_depth=scale_depth, seed=seed)
-    table = (
-        read_points(data, key=key, columns=columns) if isinstance(data, Path | str) else check_points(data, where="the array")
-    )
+    if isinstance(data, Path | str):
+        table = read_points(data, key=key, columns=columns, header=header)
+    else:
+        table = check_points(data, where="the array")
     values, kept, remarks = _settle_duplicates(table.values, rule=duplicates)
     _check_enough(values, depth=depth, arity=arity, minimum_size=minimum_size)
     values, explained = (values, ()) if pca is None else _reduce(values, components=pca, seed=seed)

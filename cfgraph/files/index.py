@@ -1,0 +1,54 @@
+"""Index columns: the row numbers or row names that pandas and R write beside the columns of a table.
+
+They are no values. pandas says in a .parquet which columns are its index; in a .csv an index has no name, ``Unnamed: 0``
+once pandas has read it back, and R calls its row names ``""`` or nothing at all.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_UNNAMED = re.compile(r"|Unnamed: [0-9]+(\.[0-9]+)*")  # of several levels: Unnamed: 0, Unnamed: 1, ...
+_FIRST_UNNAMED = re.compile(r"Unnamed: 0(\.[0-9]+)*|__index_level_[0-9]+__")  # an index wherever it stands
+_SHOWN = 5
+
+
+def unnamed_at_the_start(names: Sequence[str]) -> int:
+    """How many columns without a name a header begins with."""
+    return len(list(takewhile(_UNNAMED.fullmatch, names)))
+
+
+def unnamed_index(names: Sequence[str]) -> tuple[int, ...]:
+    """Where the columns of an index stand, by their names alone; nowhere where no other column would be left."""
+    before = unnamed_at_the_start(names)
+    found = tuple(place for place, name in enumerate(names) if place < before or _FIRST_UNNAMED.fullmatch(name))
+    return found if len(found) < len(names) else ()
+
+
+def schema_index(schema: "pa.Schema") -> tuple[int, ...]:
+    """Where the columns of a data frame's index stand in a .parquet, which pandas says, or their names."""
+    told = set(_told_index(schema))
+    found = {place for place, name in enumerate(schema.names) if name in told}
+    return tuple(sorted(found.union(unnamed_index(schema.names))))
+
+
+def _told_index(schema: "pa.Schema") -> list[str]:
+    """The names of the index columns in what pandas says of a table; a range of numbers is no column."""
+    try:
+        told = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))["index_columns"]
+        return [name for name in told if isinstance(name, str)]
+    except (ValueError, KeyError, TypeError):  # other programs may write what they like there
+        return []
+
+
+def index_note(names: Sequence[str]) -> tuple[str, ...]:
+    """What is said of index columns that were left out."""
+    if not names:
+        return ()
+    shown = ", ".join(name or "the first, without a name" for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return (f"columns that are the index of a data frame, no values, were left out: {shown}",)
