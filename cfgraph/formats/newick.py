@@ -320,8 +320,9 @@ def _pieces(parent: Int[np.ndarray, " nodes"], *, slot: Int[np.ndarray, " nodes"
 def write_newick(hierarchy: "HierarchyWithCells", path: str | Path) -> None:
     """Write a hierarchy that holds its cells; ``cfgraph ingest tree`` reads the same tree, names and lengths.
 
-    A cell without a name has none; where no cell of a field has one, addresses are the names. Lengths are those of the source
-    where it gave any, else those of the edges, none where each is 1.
+    A cell without a name has none, but where no cell has one, leaves of a linkage are called by the numbers of their points,
+    and the cells of a field by their addresses. Lengths are those of the source where it gave any, else those of the edges,
+    none where each is 1.
 
     Raises:
         InputError: for cells with several parents, several roots, and a place that cannot be written.
@@ -329,6 +330,7 @@ def write_newick(hierarchy: "HierarchyWithCells", path: str | Path) -> None:
     dag = tree_of(hierarchy, purpose="Newick")
     if not hierarchy.imported and dag.names is None:
         dag = _by_address(dag, hierarchy)
+    dag = _by_point(dag)
     with whole_file(path) as file:
         for piece in dag_newick(dag):
             file.write(piece.encode())
@@ -350,3 +352,18 @@ def tree_of(hierarchy: "HierarchyWithCells", *, purpose: str) -> Dag:
 
 def _by_address(dag: Dag, hierarchy: "HierarchyWithCells") -> Dag:
     return replace(dag, names=list(hierarchy.cells.addresses))
+
+
+def _by_point(dag: Dag) -> Dag:
+    """The dag with the data point's number as the name of each leaf, where it is of merges and no node has a name.
+
+    ``merge`` is a point's number below the number of points, so a leaf of one point is called as in the linkage.
+    """
+    number, size = dag.columns.get("merge"), dag.columns.get("size")
+    if dag.names is not None or number is None or size is None or number.dtype.kind not in "iu":
+        return dag
+    is_point = (np.bincount(dag.parent, minlength=dag.count) == 0) & (size == 1) & (number >= 0)
+    if len(np.unique(number[is_point])) < is_point.sum():
+        return dag
+    names = [str(one) if single else None for one, single in zip(number.tolist(), is_point.tolist(), strict=True)]
+    return replace(dag, names=names)
