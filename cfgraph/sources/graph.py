@@ -23,7 +23,7 @@ from jaxtyping import Float
 
 from cfgraph.errors import InputError
 from cfgraph.files.texts import read_text, shorten
-from cfgraph.formats.elements import own_name
+from cfgraph.formats.elements import CELL_ATTRIBUTES, own_name
 from cfgraph.formats.gexf import read_gexf
 from cfgraph.formats.graphml import JSON_TEXT, restore_graphml
 from cfgraph.formats.plain import RENAMED, restore_names
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _OWN_OF_CELLS = {"address", "center", "hierarchy", "key", "level", "predicted", "radius", "root_distance", "scale"}
 _EXPORTED = {"id", "origin", "dimension", "recipe"}  # what the graph of an export tells of itself
+_EDGE_ATTRIBUTES = {"id", "length", "slot", "weight"}  # what becomes something, and the ids that formats give
 _INTEGER_MAX = 2**63 - 1  # what a column and the graph hold
 
 
@@ -96,6 +97,7 @@ def graph_dag(graph: "nx.Graph", *, where: str = "the graph") -> Dag:
     length = _lengths(graph, where=where)
     order = _slot_order(attributes)
     columns, notes = _columns([values for _, values in graph.nodes(data=True)], structured=_structured(graph))
+    notes += _edge_notes(attributes, known=_EDGE_ATTRIBUTES)
     return Dag(
         count=len(number),
         parent=edges[order, 0],
@@ -120,6 +122,9 @@ def _exported_dag(graph: "nx.Graph", *, where: str) -> Dag:
     own = {name: own_column([values.get(own_name(name)) for values in nodes]) for name in told.get("own", ()) if name != "name"}
     if all("size" in values for values in nodes):
         own["size"] = own_column([values["size"] for values in nodes])
+    added, notes = _columns(_added(graph, own), structured=set())
+    notes += _edge_notes(attributes, known=_EDGE_ATTRIBUTES | {"primary", "residual"})
+    has_names = "name" in told.get("own", ()) or any("name" in values for values in nodes)
     unit = length is None or told.get("lengths") == "unit"
     return Dag(
         count=len(number),
@@ -127,11 +132,26 @@ def _exported_dag(graph: "nx.Graph", *, where: str) -> Dag:
         child=edges[order, 1],
         length=None if unit or length is None else length[order],
         lengths="unit" if unit else told["lengths"] if told.get("lengths") in ("branch", "height") else "branch",
-        names=[values.get("name") for values in nodes] if "name" in told.get("own", ()) else None,
-        columns=own,
+        names=[values.get("name") for values in nodes] if has_names else None,
+        columns=own | added,
         node_of_point=_exported_points(nodes, told, own),
-        notes=tuple(told.get("notes", ())),
+        notes=(*told.get("notes", ()), *notes),
     )
+
+
+def _added(graph: "nx.DiGraph", own: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """What nodes have that no export wrote: attributes that people gave them since, under new names or beside the others."""
+    known = {"name", "size", *CELL_ATTRIBUTES, *map(own_name, own)}
+    return [
+        {name: value for name, value in values.items() if name not in known and (name, value) != ("label", node)}
+        for node, values in graph.nodes(data=True)
+    ]
+
+
+def _edge_notes(attributes: list[dict[str, Any]], *, known: set[str]) -> tuple[str, ...]:
+    """What is said of attributes of edges that a hierarchy has no place for."""
+    left = [str(name) for name in dict.fromkeys(name for values in attributes for name in values) if name not in known]
+    return (f"attributes of edges other than length, weight and slot were left out: {', '.join(left)}",) if left else ()
 
 
 def _exported_points(nodes: list[dict[str, Any]], told: dict[str, Any], own: dict[str, np.ndarray]) -> np.ndarray | None:
