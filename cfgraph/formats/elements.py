@@ -16,13 +16,11 @@ import numpy as np
 from cfgraph.errors import StoreError
 from cfgraph.model.address import ROOT
 from cfgraph.model.cells import STATE_NAMES, Cells, Links, known_values
-from cfgraph.model.columns import CELL_COLUMNS, names_of
+from cfgraph.model.columns import CELL_COLUMNS, OF_EDGE, OPTIONAL, names_of
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
 BATCH_CELLS = 10_000
-EDGE_COLUMNS = ("parent", "slot", "residual", "length")  # of the edge that leads to a cell; the other columns are the cell's
 NAMING = ("key", "address", "edges", "own", "points")  # of a page of the store: what is no column of cells
-DATA_BUILT = ("radius", "size")  # what other hierarchies' cells do not have
 CELL_ATTRIBUTES = (*names_of(column for column in CELL_COLUMNS if column.held in ("property", "label")), "points")
 INTEGER, FLOAT, STRING, BOOLEAN = "INTEGER", "FLOAT", "STRING", "BOOLEAN"  # as Neo4j calls them
 VECTOR = "VECTOR"  # a list of numbers
@@ -104,7 +102,7 @@ def elements_of_cells(cells: Cells, *, hierarchy: Hierarchy | None = None) -> El
 
 
 def _of_cells(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: column for name, column in columns.items() if name not in EDGE_COLUMNS}
+    return {name: column for name, column in columns.items() if name not in OF_EDGE}
 
 
 def _edge_kinds(*, links: bool) -> dict[str, str]:
@@ -162,7 +160,7 @@ def _edges_to(
 ) -> tuple[list[str], list[str], Columns]:
     """The edges that lead to some rows: where they come from, where they go, and their attributes."""
     below = slice(int(rows.start == 0), None)  # none leads to the top
-    parent, slot, residual, length = (columns[name][below].tolist() for name in EDGE_COLUMNS)
+    parent, slot, residual, length = (columns[name][below].tolist() for name in OF_EDGE)
     if virtual_root:
         length = [None if above == 0 else one for above, one in zip(parent, length, strict=True)]
     sources, targets = [names[row] for row in parent], names[rows][below]
@@ -192,7 +190,7 @@ def elements_of_pages(
     first = next(stream, None)
     if first is None:
         raise StoreError(f"hierarchy {hierarchy.id!r} has no cells, not even a root; `cfgraph rm {hierarchy.id}` removes it")
-    hidden = NAMING if hierarchy.data_built else (*NAMING, *DATA_BUILT)
+    hidden = NAMING if hierarchy.data_built else (*NAMING, *OPTIONAL)  # other hierarchies' cells have none of these
     kinds = {name: _kind_of_values(name, column) for name, column in first.items() if name not in hidden}
     make = partial(_page_batch, hierarchy=hierarchy, kinds=kinds, own=own)
     points = {"points": JSON} if hierarchy.point_nodes else {}

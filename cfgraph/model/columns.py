@@ -49,6 +49,10 @@ def names_of(columns: Iterable[Column]) -> tuple[str, ...]:
 
 
 VECTORS = names_of(column for column in CELL_COLUMNS if column.vector)
+EDGE = names_of(column for column in CELL_COLUMNS if column.held == "edge")
+OF_EDGE = names_of(column for column in CELL_COLUMNS if column.held in ("place", "edge"))
+OPTIONAL = names_of(column for column in CELL_COLUMNS if column.optional)
+CARRIED = names_of(column for column in CELL_COLUMNS if column.digest or column.optional)  # the rest follows from the address
 FLOATS = names_of(column for column in CELL_COLUMNS if column.arrow == "float64" and not column.optional)
 RESERVED = (*IDENTITY, *names_of(column for column in CELL_COLUMNS if column.held == "property"))  # not a source's to give
 DIGESTED = sorted(  # bytes, then numbers, then vectors: the order in which digests have been made from the first version on

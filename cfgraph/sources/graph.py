@@ -29,6 +29,7 @@ from cfgraph.formats.graphml import JSON_TEXT, restore_graphml
 from cfgraph.formats.plain import RENAMED, restore_names
 from cfgraph.model.address import ROOT
 from cfgraph.model.cells import own_column
+from cfgraph.model.columns import RESERVED
 from cfgraph.model.dag import Dag
 from cfgraph.model.hierarchy import ImportedWithCells
 from cfgraph.sources.imported import ImportOptions, imported
@@ -36,7 +37,7 @@ from cfgraph.sources.imported import ImportOptions, imported
 if TYPE_CHECKING:
     import networkx as nx
 
-_OWN_OF_CELLS = {"address", "center", "hierarchy", "key", "level", "predicted", "radius", "root_distance", "scale"}
+_OWN_OF_CELLS = set(RESERVED) - {"size"}  # a column `size` may count data, which `imported` looks at
 _EXPORTED = {"id", "origin", "dimension", "recipe"}  # what the graph of an export tells of itself
 _EDGE_ATTRIBUTES = {"id", "length", "slot", "weight"}  # what becomes something, and the ids that formats give
 _INTEGER_MAX = 2**63 - 1  # what a column and the graph hold

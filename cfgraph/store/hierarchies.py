@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from cfgraph.errors import AddressError, InputError, NotFoundError, StoreError
 from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
 from cfgraph.model.cells import Cells
+from cfgraph.model.columns import CARRIED, EDGE, OPTIONAL
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 from cfgraph.model.reader import Columns
 from cfgraph.store import reading
@@ -114,13 +115,9 @@ class Hierarchies(Part):
     def read_columns(self, identifier: str, columns: tuple[str, ...], *, top: str = ROOT) -> Iterator[dict[str, np.ndarray]]:
         """Pages of chosen columns (``address`` always among them) of the cells below ``top``, in key order."""
         hierarchy = self._readable(identifier)
-        known = ("center", "scale", "root_distance", "state", "predicted", "residual", "length", "radius", "size")
-        if unknown := set(columns) - set(known):
-            raise InputError(f"expected columns among {', '.join(known)}, got {', '.join(sorted(unknown))}")
-        edges, extras = (
-            bool({"residual", "length"} & set(columns)),
-            hierarchy.data_built and bool({"radius", "size"} & set(columns)),
-        )
+        if unknown := set(columns) - set(CARRIED):
+            raise InputError(f"expected columns among {', '.join(CARRIED)}, got {', '.join(sorted(unknown))}")
+        edges, extras = bool(set(EDGE) & set(columns)), hierarchy.data_built and bool(set(OPTIONAL) & set(columns))
         for page in reading.read_pages(self._graph, identifier, top=top, edges=edges, extras=extras):
             yield {"address": np.array(page["addresses"]), **{name: np.array(page[name]) for name in columns}}
 

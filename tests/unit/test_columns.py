@@ -8,7 +8,7 @@ from hypothesis import given
 
 from cfgraph.formats.tables import to_arrow
 from cfgraph.model.cells import NO_COLUMNS, Cells, Links
-from cfgraph.model.columns import CELL_COLUMNS, RESERVED
+from cfgraph.model.columns import CARRIED, CELL_COLUMNS, EDGE, OF_EDGE, OPTIONAL, RESERVED
 from cfgraph.store.digest import digest_hierarchy
 from tests.grown import grown_hierarchy
 from tests.trees import ragged_cells
@@ -70,3 +70,9 @@ def test_reserved_names():
     assert set(RESERVED) == {
         *("key", "hierarchy", "address", "level", "center", "scale", "root_distance", "predicted", "radius", "size")
     }
+
+
+def test_what_follows_from_the_table():
+    assert (EDGE, OF_EDGE) == (("residual", "length"), ("parent", "slot", "residual", "length"))
+    assert set(CARRIED) == {column.name for column in CELL_COLUMNS} - {"parent", "slot", "level"}
+    assert OPTIONAL == ("radius", "size")
