@@ -70,8 +70,8 @@ def command(
         by = by or _fit(store, true, predicted)
         _check_options(by, bootstrap=samples, embeddings=embeddings, seeds=options["seeds"])
         if by == "name":
-            pairs, seed = options["pairs"], options["seed"]
-            found = _compare_names(context, store, true, predicted, embeddings=embeddings, pairs=pairs, seed=seed, samples=samples)
+            asked = {"pairs": options["pairs"], "seed": options["seed"], "samples": samples}
+            found = _compare_names(context, store, true, predicted, embeddings=embeddings, **asked)
             return _print_names(found, format=format)
         report = compare(store, true, predicted, progress=progress, **options)
     for warning in report.warnings:
