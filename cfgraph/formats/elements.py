@@ -15,17 +15,29 @@ import numpy as np
 
 from cfgraph.errors import StoreError
 from cfgraph.model.address import ROOT
-from cfgraph.model.cells import STATE_NAMES, Cells, Links, known_values
-from cfgraph.model.columns import CELL_COLUMNS, OF_EDGE, OPTIONAL, names_of
+from cfgraph.model.cells import STATE_NAMES, Cells, Links
+from cfgraph.model.columns import (
+    BOOLEAN,
+    CELL_COLUMNS,
+    FLOAT,
+    INTEGER,
+    JSON,
+    KIND_OF_TYPE,
+    OF_EDGE,
+    OPTIONAL,
+    STRING,
+    kind_of,
+    known_values,
+    names_of,
+    one_kind,
+    width_of,
+)
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
 BATCH_CELLS = 10_000
 NAMING = ("key", "address", "edges", "own", "points")  # of a page of the store: what is no column of cells
 CELL_ATTRIBUTES = (*names_of(column for column in CELL_COLUMNS if column.held in ("property", "label")), "points")
-INTEGER, FLOAT, STRING, BOOLEAN = "INTEGER", "FLOAT", "STRING", "BOOLEAN"  # as Neo4j calls them
-VECTOR = "VECTOR"  # a list of numbers
-JSON = "JSON"  # lists of another kind, or values of several kinds
-KIND_OF_TYPE = {int: INTEGER, float: FLOAT, str: STRING, bool: BOOLEAN}
+VECTOR = "VECTOR"  # a list of numbers, however many
 KIND_OF_DTYPE = {"i": INTEGER, "u": INTEGER, "f": FLOAT, "b": BOOLEAN}
 Columns = Mapping[str, Sequence[Any]]  # a value, or None for none, of each node or edge
 Page = Mapping[str, list]
@@ -74,11 +86,6 @@ def graph_attributes(hierarchy: Hierarchy | None) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def one_kind(kinds: set[str]) -> str:
-    """The kind that a column of values of these kinds has: whole numbers among others are floats."""
-    return next(iter(kinds)) if len(kinds) == 1 else FLOAT if kinds == {INTEGER, FLOAT} else JSON
-
-
 # -- from memory
 
 
@@ -87,11 +94,11 @@ def elements_of_cells(cells: Cells, *, hierarchy: Hierarchy | None = None) -> El
     virtual_root = hierarchy is not None and hierarchy.virtual_root
     points = _points_by_cell(hierarchy)
     node_kinds = {name: _kind_of_column(name, column) for name, column in _of_cells(cells.take(slice(None))).items()}
-    own = {own_name(name): _kind_of_own(column) for name, column in cells.own.items()}
-    node_kinds |= {name: kind for name, kind in own.items() if kind is not None}
+    own = {own_name(name): _kind_here(kind) for name, column in cells.own.items() if (kind := kind_of(column)) is not None}
+    node_kinds |= own
     if points:
         node_kinds["points"] = JSON
-    texts = {own_name(name): known_values(column) for name, column in cells.own.items() if own[own_name(name)] == STRING}
+    texts = {own_name(name): known_values(column) for name, column in cells.own.items() if own.get(own_name(name)) == STRING}
     return Elements(
         graph=graph_attributes(hierarchy),
         node_kinds=node_kinds,
@@ -114,12 +121,9 @@ def _kind_of_column(name: str, column: np.ndarray) -> str:
     return STRING if name == "state" else VECTOR if column.ndim > 1 else KIND_OF_DTYPE[column.dtype.kind]
 
 
-def _kind_of_own(column: np.ndarray) -> str | None:
-    """The kind of a property of the source's own; None where no cell has one."""
-    if column.ndim > 1:
-        return VECTOR
-    types = set(map(type, known_values(column))) - {type(None)}
-    return one_kind({KIND_OF_TYPE.get(kind, JSON) for kind in types}) if types else None
+def _kind_here(kind: str) -> str:
+    """The kind of a property of the source's own, as elements have it."""
+    return VECTOR if width_of(kind) else kind if kind in KIND_OF_TYPE.values() else JSON
 
 
 def _points_by_cell(hierarchy: Hierarchy | None) -> dict[int, list[int]]:
@@ -137,18 +141,14 @@ def _cell_batches(cells: Cells, points: Mapping[int, list[int]], *, virtual_root
     for start in range(0, len(cells), BATCH_CELLS):
         rows = slice(start, min(start + BATCH_CELLS, len(cells)))
         columns = cells.take(rows)
-        of_nodes = {name: _values(column) for name, column in _of_cells(columns).items()}
+        of_nodes: dict[str, list] = {name: known_values(column) for name, column in _of_cells(columns).items()}
         of_nodes["state"] = _state_names(of_nodes["state"])
-        of_nodes |= {own_name(name): _values(column) for name, column in cells.take_own(rows).items()}
+        of_nodes |= {own_name(name): known_values(column) for name, column in cells.take_own(rows).items()}
         if points:
             of_nodes["points"] = [points.get(row) for row in range(rows.start, rows.stop)]
         yield Batch(names[rows], of_nodes, *_edges_to(columns, names, rows=rows, virtual_root=virtual_root))
     if cells.links is not None:
         yield _link_batch(cells, cells.links)
-
-
-def _values(column: np.ndarray) -> list:
-    return column.tolist() if column.ndim > 1 else known_values(column)
 
 
 def _state_names(states: Sequence[int]) -> list[str]:
@@ -185,7 +185,7 @@ def elements_of_pages(
 
     Where the source gave cells texts they are gone through twice. ``own_kinds`` are those of ``Store.own_kinds``.
     """
-    own = {name: one_kind(kinds) for name, kinds in own_kinds.items() if kinds}
+    own = {name: _kind_here(kind) for name, kinds in own_kinds.items() if (kind := one_kind(kinds)) is not None}
     stream = iter(pages())
     first = next(stream, None)
     if first is None:

@@ -27,6 +27,7 @@ from pyarrow import csv as arrow_csv
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import STATE_NAMES
+from cfgraph.model.columns import BOOLEAN, FLOAT, INTEGER, STRING, width_of
 from cfgraph.model.pieces import Piece
 
 DATABASE = "neo4j"
@@ -38,7 +39,8 @@ HIERARCHY_NODE = 0  # where nodes are numbered: cells follow
 Types = {bool: "boolean", int: "long", float: "double", str: "string", datetime: "datetime"}
 
 
-OWN_TYPES = {"INTEGER": "long", "FLOAT": "double", "STRING": "string", "BOOLEAN": "boolean"}  # of properties of a source's own
+OWN_TYPES = {INTEGER: "long", FLOAT: "double", STRING: "string", BOOLEAN: "boolean"}  # of properties of a source's own
+OWN_VECTORS = "double[]"
 ARROW_TYPES = {"long": pa.int64(), "double": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
 POINT_HEADER = ["key:ID(Point)", "hierarchy", "row:long"]  # their keys look like those of cells
 IN_HEADER = [":START_ID(Point)", ":END_ID"]
@@ -126,7 +128,7 @@ def page_tables(
         pc.if_else(pa.array(page["predicted"], pa.bool_()), True, None),
         pa.array(radius, mask=np.isnan(radius)),
         pa.array(size, mask=size < 0),
-        *_own_columns(page, own),
+        *_own_columns(page, own, delimiter=delimiter),
     ]
     edges = [[parent, key, *edge] for key, found in zip(page["key"], page["edges"], strict=True) for parent, *edge in found]
     start, end, slot, residual, length, primary = zip(*edges, strict=True) if edges else [()] * 6
@@ -143,12 +145,21 @@ def page_tables(
     return pa.table(cells, names=names), state, pa.table(columns, names=EDGE_HEADER)
 
 
-def _own_columns(page: Mapping[str, list], own: Mapping[str, str | None]) -> list[pa.Array]:
+def own_type(kind: str | None) -> str | None:
+    """What neo4j-admin calls the type of a property of a kind; None where no cell has it."""
+    return None if kind is None else OWN_VECTORS if width_of(kind) else OWN_TYPES[kind]
+
+
+def _own_column(column: Sequence[Any], kind: str, *, delimiter: str) -> pa.Array:
+    return _join_lists(column, delimiter=delimiter) if kind == OWN_VECTORS else pa.array(column, ARROW_TYPES[kind])
+
+
+def _own_columns(page: Mapping[str, list], own: Mapping[str, str | None], *, delimiter: str) -> list[pa.Array]:
     """The properties of a source's own, each of its type; Java writes infinities out."""
     if not own:
         return []
     values = zip(own.values(), zip(*page["own"], strict=True), strict=True)
-    columns = [pa.array(column, ARROW_TYPES[kind]) for kind, column in values if kind is not None]
+    columns = [_own_column(column, kind, delimiter=delimiter) for kind, column in values if kind is not None]
     return [_with_infinities(column) if column.type == pa.float64() else column for column in columns]
 
 

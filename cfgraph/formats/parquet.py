@@ -36,10 +36,10 @@ from pydantic import BaseModel, ValidationError
 
 from cfgraph.errors import AddressError, InputError
 from cfgraph.files.whole import whole_file
-from cfgraph.formats.tables import JSON, Layout, cell_table, kinds_in
+from cfgraph.formats.tables import Layout, cell_table, kinds_in
 from cfgraph.model.address import parse_address
-from cfgraph.model.cells import STATE_NAMES, Cells, Links, own_column
-from cfgraph.model.columns import FLOATS
+from cfgraph.model.cells import STATE_NAMES, Cells, Links
+from cfgraph.model.columns import FLOATS, JSON, own_column, width_of
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells, description_type
 from cfgraph.model.invariants import check_sound
 from cfgraph.model.order import breadth_first, place_addresses
@@ -472,6 +472,8 @@ def _states(table: pa.Table) -> np.ndarray:
 
 def _own(table: pa.Table, column: str, kind: str) -> np.ndarray:
     values = table.column(column).to_pylist()
+    if width_of(kind):
+        return own_column(values, kind=kind)
     return own_column([None if value is None else json.loads(value) for value in values] if kind == JSON else values)
 
 

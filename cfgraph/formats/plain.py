@@ -154,9 +154,11 @@ def _plain_column(column: Sequence[Any], kind: str, *, told: bool) -> Sequence[A
     return [None if value is None else json_text(value) for value in column] if told else column
 
 
-def _vector_texts(column: Sequence[list[float]]) -> list[str]:
+def _vector_texts(column: Sequence[list[float] | None]) -> list[str | None]:
     """Each vector as JSON text: all at once, and then taken apart, which is several times as fast as one by one."""
-    return json_text(column)[1:-1].replace("], [", "]\n[").split("\n") if column else []
+    known = [vector for vector in column if vector is not None]
+    texts = iter(json_text(known)[1:-1].replace("], [", "]\n[").split("\n"))
+    return [None if vector is None else next(texts) for vector in column]
 
 
 def _kinds_in(rows: Iterable[Mapping[str, Any]], told: set[str]) -> dict[str, str]:

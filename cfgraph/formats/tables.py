@@ -20,8 +20,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cfgraph.errors import InputError, MissingExtraError, StoreError
-from cfgraph.model.cells import STATE_NAMES, known_values
-from cfgraph.model.columns import CELL_COLUMNS, VECTORS, names_of
+from cfgraph.model.cells import STATE_NAMES
+from cfgraph.model.columns import (
+    BOOLEAN,
+    CELL_COLUMNS,
+    FLOAT,
+    INTEGER,
+    JSON,
+    STRING,
+    VECTORS,
+    kind_of,
+    known_values,
+    names_of,
+    one_kind,
+    width_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,18 +42,15 @@ if TYPE_CHECKING:
     from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
 COLUMNS = ("address", *names_of(CELL_COLUMNS), "links", "points")
-JSON = "JSON"  # values of several types, as JSON text
-NOTHING = "NULL"
+NOTHING = "NULL"  # the kind of a property of the source's own that no cell has
 KINDS: dict[str, pa.DataType] = {
-    "INTEGER": pa.int64(),
-    "FLOAT": pa.float64(),
-    "STRING": pa.string(),
-    "BOOLEAN": pa.bool_(),
+    INTEGER: pa.int64(),
+    FLOAT: pa.float64(),
+    STRING: pa.string(),
+    BOOLEAN: pa.bool_(),
     JSON: pa.string(),
     NOTHING: pa.null(),
 }
-_KIND_OF = {int: "INTEGER", float: "FLOAT", str: "STRING", bool: "BOOLEAN", type(None): NOTHING}
-
 
 LINK = pa.struct(
     [
@@ -70,7 +80,7 @@ class Layout:
             while column in taken:
                 column = f"own.{column}"
             taken.add(column)
-            own.append((name, column, kind_of(set(kinds[name]))))
+            own.append((name, column, _kind(one_kind(set(kinds[name])))))
         return cls(hierarchy.dimension, tuple(own), links=hierarchy.links > 0, points=hierarchy.point_nodes)
 
     @cached_property
@@ -80,7 +90,7 @@ class Layout:
         types: dict[str, pa.DataType] = {
             "address": pa.string(),
             **{c.name: vector if c.vector else _type_called(c.arrow) for c in CELL_COLUMNS},
-            **{column: KINDS[kind] for _, column, kind in self.own},
+            **{column: arrow_type(kind) for _, column, kind in self.own},
             **({"links": pa.list_(LINK)} if self.links else {}),
             **({"points": pa.list_(pa.int64())} if self.points else {}),
         }
@@ -91,19 +101,21 @@ def _type_called(name: str) -> pa.DataType:
     return pa.type_for_alias(name)  # type: ignore[call-overload]  # pyarrow's stubs take literal names alone
 
 
-def kind_of(kinds: set[str]) -> str:
-    """The one kind that a column of values of these kinds has."""
-    if kinds == {"INTEGER", "FLOAT"}:
-        return "FLOAT"
-    if len(kinds) > 1 or not kinds <= KINDS.keys():
-        return JSON
-    return next(iter(kinds), NOTHING)
+def _kind(kind: str | None) -> str:
+    """A kind as a table has it: lists of which the graph alone knows are JSON."""
+    return NOTHING if kind is None else kind if kind in KINDS or width_of(kind) else JSON
+
+
+def arrow_type(kind: str) -> pa.DataType:
+    """The Arrow type of a column of a kind."""
+    width = width_of(kind)
+    return KINDS[kind] if width is None else pa.list_(pa.float64(), width)
 
 
 def kinds_in(hierarchy: "HierarchyWithCells") -> dict[str, set[str]]:
-    """The kinds of the values in each of the source's own columns of a hierarchy in memory."""
-    own = hierarchy.cells.own
-    return {name: {_KIND_OF.get(type(value), JSON) for value in known_values(own[name])} - {NOTHING} for name in own}
+    """The kind of each of the source's own columns of a hierarchy in memory, like ``Store.own_kinds``."""
+    found = {name: kind_of(column) for name, column in hierarchy.cells.own.items()}
+    return {name: set() if kind is None else {kind} for name, kind in found.items()}
 
 
 # -- from pages of the store
@@ -156,7 +168,7 @@ def _split_edges(page: Mapping[str, list], *, identifier: str) -> tuple[list[tup
 
 
 def _encoded(values: Sequence[Any], kind: str) -> Sequence[Any]:
-    if kind == "FLOAT":
+    if kind == FLOAT:
         return [None if value is None else float(value) for value in values]
     if kind == JSON:
         return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
@@ -203,7 +215,7 @@ def cell_table(hierarchy: "HierarchyWithCells", *, layout: Layout) -> pa.Table:
         "length": pa.array(cells.length, mask=root | (hierarchy.virtual_root & (cells.parent == 0))),
         "radius": _nullable(cells.radius, len(cells)),
         "size": _nullable(cells.size, len(cells)),
-        **{column: _encoded(known_values(cells.own[name]), kind) for name, column, kind in layout.own},
+        **{column: _own(cells.own[name], kind) for name, column, kind in layout.own},
     }
     if layout.dimension:
         columns |= {name: _vectors(getattr(cells, name)) for name in VECTORS}
@@ -245,6 +257,14 @@ def _nullable(column: np.ndarray | None, count: int) -> pa.Array:
 
 def _vectors(rows: np.ndarray) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(rows).reshape(-1)), rows.shape[1])
+
+
+def _own(column: np.ndarray, kind: str) -> Sequence[Any] | pa.Array:
+    if column.ndim == 1:
+        return _encoded(known_values(column), kind)
+    numbers = pa.array(np.ascontiguousarray(column).reshape(-1))
+    lacking = pa.array(np.isnan(column).all(axis=1))
+    return pa.FixedSizeListArray.from_arrays(numbers, column.shape[1], mask=lacking)
 
 
 def _links_of(hierarchy: "HierarchyWithCells") -> list[list[dict[str, Any]]]:

@@ -140,7 +140,8 @@ def _cell_bytes(cells: Cells) -> Int[np.ndarray, " cells"]:
     for level in range(1, cells.depth + 1):
         rows = cells.level_rows(level)
         address[rows] = address[cells.parent[rows]] + 1 + digits[rows]
-    return 100 + 18 * cells.dimension + 2 * address + 30 * len(cells.own)
+    own = sum(30 if column.ndim == 1 else 9 * column.shape[1] for column in cells.own.values())
+    return 100 + 18 * cells.dimension + 2 * address + own
 
 
 def block_of_run(cells: Cells, run: Run, *, last_state: UInt8[np.ndarray, " cells"], virtual_root: bool) -> Block:

@@ -4,7 +4,6 @@ Rows are in *breadth-first order*: level by level, within a level by parent, und
 before their children, the children of a cell stand side by side, and each level is one slice.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -226,26 +225,3 @@ class Cells:
             state=np.array([FRONTIER], dtype=np.uint8),
             predicted=np.zeros(1, dtype=bool),
         )
-
-
-def known_values(column: np.ndarray) -> list[Any]:
-    """A column of a source's own as a list, with None where there is none: for NaN, and for -1 among whole numbers."""
-    values = column.tolist()
-    if column.dtype.kind == "f":
-        return [None if math.isnan(value) else value for value in values]
-    return [None if value == -1 else value for value in values] if column.dtype.kind == "i" else values
-
-
-def own_column(values: Sequence[Any]) -> np.ndarray:
-    """Values with None for "none" as a column: whole numbers with -1, floats with NaN, anything else as objects.
-
-    :func:`known_values` undoes it.
-    """
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {int} and min(value for value in values if value is not None) >= 0:
-        return np.array([-1 if value is None else value for value in values], dtype=np.int64)
-    if kinds and kinds <= {int, float} and float in kinds:
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column

@@ -1,11 +1,21 @@
 """Columns: what a cell has, said once; tables, digests, checks and reserved names follow from it.
 
 ``CELL_COLUMNS`` are in the order in which tables have them. A cell has the columns of the edge from its primary parent too.
+
+Beside these a source gives cells columns of its *own*: an array in ``Dag.columns`` is all that it takes. One of one dimension
+holds a value a cell, one of two dimensions a vector a cell, and each has a *kind*: ``INTEGER``, ``FLOAT``, ``STRING``,
+``BOOLEAN``, ``FLOAT[m]`` for vectors of m numbers, ``JSON`` for lists of other kinds and for values of several. The kinds
+stand in the description (``Hierarchy.own_kinds``); graphs, tables, files, digests and checks follow from them.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+
+from cfgraph.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -58,3 +68,108 @@ RESERVED = (*IDENTITY, *names_of(column for column in CELL_COLUMNS if column.hel
 DIGESTED = sorted(  # bytes, then numbers, then vectors: the order in which digests have been made from the first version on
     (column for column in CELL_COLUMNS if column.digest), key=lambda column: (column.digest == "floats", column.vector)
 )
+
+
+# -- columns of a source's own
+
+INTEGER, FLOAT, STRING, BOOLEAN = "INTEGER", "FLOAT", "STRING", "BOOLEAN"  # as Neo4j calls them
+JSON = "JSON"  # lists of other kinds than vectors, or values of several kinds
+KIND_PATTERN = rf"^({INTEGER}|{FLOAT}|{STRING}|{BOOLEAN}|{JSON}|{FLOAT}\[[1-9][0-9]{{0,6}}\])$"
+KIND_OF_TYPE = {int: INTEGER, float: FLOAT, str: STRING, bool: BOOLEAN}
+
+
+def vector_kind(width: int) -> str:
+    """The kind of vectors of so many numbers."""
+    return f"{FLOAT}[{width}]"
+
+
+def width_of(kind: str | None) -> int | None:
+    """How many numbers the vectors of a kind have; None for other kinds."""
+    return int(kind[len(FLOAT) + 1 : -1]) if kind is not None and kind.startswith(f"{FLOAT}[") else None
+
+
+def one_kind(kinds: Collection[str]) -> str | None:
+    """The kind of a column whose values are of these kinds: whole numbers among others are floats; None for none."""
+    if len(kinds) <= 1:
+        return next(iter(kinds), None)
+    return FLOAT if set(kinds) == {INTEGER, FLOAT} else JSON
+
+
+def kind_of(column: np.ndarray) -> str | None:
+    """The kind of a column of a source's own; None where no cell has a value in it."""
+    if column.ndim > 1:
+        return vector_kind(column.shape[1])
+    types = set(map(type, known_values(column))) - {type(None)}
+    return one_kind({KIND_OF_TYPE.get(kind, JSON) for kind in types})
+
+
+def is_of_kind(value: Any, kind: str) -> bool:
+    """Whether a value, as the graph has it, is one of a column of this kind; None, for no value, always is."""
+    if value is None or kind == JSON:
+        return True
+    width = width_of(kind)
+    if width is not None:
+        return isinstance(value, list) and len(value) == width and all(type(x) is float and math.isfinite(x) for x in value)
+    found = KIND_OF_TYPE.get(type(value))
+    return found == kind or (found, kind) == (INTEGER, FLOAT)
+
+
+def known_values(column: np.ndarray) -> list[Any]:
+    """A column of a source's own as a list, with None where there is none: for NaN, and for -1 among whole numbers."""
+    values: list[Any] = column.tolist()
+    if column.ndim > 1:
+        lacks = np.isnan(column).all(axis=1) & (column.shape[1] > 0)  # a vector without numbers is one
+        return [None if none else value for value, none in zip(values, lacks.tolist(), strict=True)] if lacks.any() else values
+    if column.dtype.kind == "f":
+        return [None if math.isnan(value) else value for value in values]
+    return [None if value == -1 else value for value in values] if column.dtype.kind == "i" else values
+
+
+def own_column(values: Sequence[Any], *, kind: str | None = None) -> np.ndarray:
+    """Values with None for "none" as a column: whole numbers with -1, floats and vectors with NaN, anything else as objects.
+
+    :func:`known_values` undoes it. ``kind`` says where the values are vectors.
+
+    Raises:
+        ValueError: for a value that is no vector of that kind.
+    """
+    width = width_of(kind)
+    if width is not None:
+        return _vectors(values, width=width)
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int} and min(value for value in values if value is not None) >= 0:
+        return np.array([-1 if value is None else value for value in values], dtype=np.int64)
+    if kinds and kinds <= {int, float} and float in kinds:
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def _vectors(values: Sequence[Any], *, width: int) -> np.ndarray:
+    lacking = [np.nan] * width
+    if any(value is not None and not (isinstance(value, list) and len(value) == width) for value in values):
+        raise ValueError(f"a value is no list of {width} numbers")
+    return np.array([lacking if value is None else value for value in values], dtype=np.float64).reshape(len(values), width)
+
+
+def check_vectors(name: str, column: np.ndarray, *, count: int) -> None:
+    """An ``InputError`` where a column of a source's own is not a value, or a vector of finite numbers, for each of so many."""
+    told = f"expected the property {name!r} as a value, or a vector of finite numbers, for each of {count:,} nodes"
+    if not 1 <= column.ndim <= 2 or len(column) != count or 0 in column.shape[1:]:
+        raise InputError(f"{told}, got an array of shape {column.shape}")
+    if column.ndim == 2 and column.dtype.kind not in "iuf":
+        raise InputError(f"{told}, got vectors of {column.dtype}")
+    if column.ndim == 2 and column.dtype.kind == "f":
+        strange = np.flatnonzero(broken_vectors(column))
+        if len(strange):
+            raise InputError(
+                f"{told}, got {column[strange[0]].tolist()} for node {strange[0]} (counted from 0); a node "
+                "without a vector has not-a-number throughout"
+            )
+
+
+def broken_vectors(column: np.ndarray) -> np.ndarray:
+    """Which rows of vectors are neither finite nor, where a cell has none, not-a-number throughout."""
+    broken: np.ndarray = ~np.isfinite(column).all(axis=1) & ~np.isnan(column).all(axis=1)
+    return broken

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.errors import InputError
+from cfgraph.model.columns import check_vectors
 
 SHOWN = 5  # names in a message, and at either end of a cycle
 Lengths = Literal["metric", "branch", "height", "unit"]
@@ -25,9 +26,9 @@ class Dag:
     ``length`` of an edge is NaN where the source has none for it, ``None`` where it has none at all (each is 1 then).
     ``lengths`` says where they come from: ``branch`` as they stand in the input, ``height`` as the difference of two
     heights, ``unit`` none. ``columns`` holds what a node has besides, a value a node: floats with NaN, whole numbers with
-    -1, text and booleans with None for "none". Known names: ``height`` (of a merge; 0 at points), ``affinity`` (of a merge
-    by logits), ``size`` (points at and below a node). ``node_of_point[i]`` is the node that data point i lies in, -1 for
-    none; ``None`` where no data is known.
+    -1, text and booleans with None for "none", vectors as columns of two dimensions with rows of NaN. Known names: ``height``
+    (of a merge; 0 at points), ``affinity`` (of a merge by logits), ``size`` (points at and below a node).
+    ``node_of_point[i]`` is the node that data point i lies in, -1 for none; ``None`` where no data is known.
     """
 
     count: int
@@ -139,11 +140,16 @@ def show_names(names: list[str]) -> str:
     return ", ".join(map(repr, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
 
 
-def check_texts(dag: Dag) -> None:
-    """An InputError for what no property of the graph can be: a nameless one, or text with half a character in it."""
-    for name in dag.columns:
+def check_columns(dag: Dag) -> None:
+    """An InputError for what no property of the graph can be: a nameless one, a vector with holes, half a character."""
+    for name, column in dag.columns.items():
         if not name or "\0" in name or not _fits_utf8([name]):
             raise InputError(f"expected a name for each attribute of nodes, text without NUL, got {name!r}; rename it")
+        check_vectors(name, column, count=dag.count)
+    _check_texts(dag)
+
+
+def _check_texts(dag: Dag) -> None:
     columns = {"name": dag.names or []} | {name: column for name, column in dag.columns.items() if column.dtype.kind in "OU"}
     for name, column in columns.items():
         texts = [value if isinstance(value, str) else "" for value in column]

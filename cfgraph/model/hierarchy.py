@@ -24,6 +24,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from cfgraph.errors import InputError
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
+from cfgraph.model.columns import KIND_PATTERN, width_of
 from cfgraph.model.dag import Lengths
 
 State = Literal["writing", "growing", "complete", "removing"]
@@ -73,6 +74,9 @@ class Hierarchy(BaseModel):
     virtual_root: bool = False  # the root holds several roots together: its edges have no length, and no path uses them
     links: int = Field(default=0, ge=0)  # edges from second parents
     own: tuple[str, ...] = ()  # the properties that the source gave cells besides: name, height, ...
+    own_kinds: dict[str, Annotated[str, Field(pattern=KIND_PATTERN)]] = Field(
+        default_factory=dict
+    )  # model/columns.py; 0.1 did not tell
     points: int | None = Field(default=None, ge=0)  # how many data points are known to lie in cells
     point_nodes: bool = False  # whether they are nodes of the graph
     notes: tuple[str, ...] = ()  # what a reader should know: how x0 was chosen, what was left out
@@ -179,6 +183,10 @@ class HierarchyWithCells(Hierarchy):
             raise InputError(f"hierarchy {self.id!r} has dimension {self.dimension}, its cells have {self.cells.dimension}")
         if self.cell_of_point is not None and (self.cell_of_point >= len(self.cells)).any():
             raise InputError(f"hierarchy {self.id!r} has data points in cells behind its last one, row {len(self.cells) - 1}")
+        for name, column in self.cells.own.items():
+            width, found = width_of(self.own_kinds.get(name)), column.shape[1] if column.ndim > 1 else None
+            if width != found:
+                raise InputError(f"hierarchy {self.id!r} has vectors of {width} numbers as {name!r}, its cells have {found}")
         return self
 
     def require_cells(self) -> Self:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, Edges, Links
-from cfgraph.model.columns import FLOATS
+from cfgraph.model.columns import FLOATS, broken_vectors
 from cfgraph.model.hierarchy import FieldWithCells, HierarchyWithCells
 
 TOLERANCE = 1e-9
@@ -63,6 +63,9 @@ def _numbers(cells: Cells) -> Iterator[Broken]:
         yield np.isinf(cells.radius) | (cells.radius < 0), "its radius is not finite, or below 0"
     if cells.size is not None:
         yield cells.size < -1, "its size is below 0"
+    for name, column in cells.own.items():
+        if column.ndim > 1:
+            yield broken_vectors(column), f"its {name} is no vector of finite numbers"
 
 
 def _link_places(cells: Cells, links: Links) -> Iterator[Broken]:

@@ -28,8 +28,7 @@ from cfgraph.formats.gexf import read_gexf
 from cfgraph.formats.graphml import JSON_TEXT, restore_graphml
 from cfgraph.formats.plain import RENAMED, restore_names
 from cfgraph.model.address import ROOT
-from cfgraph.model.cells import own_column
-from cfgraph.model.columns import RESERVED
+from cfgraph.model.columns import RESERVED, own_column
 from cfgraph.model.dag import Dag
 from cfgraph.model.hierarchy import ImportedWithCells
 from cfgraph.sources.imported import ImportOptions, imported
@@ -120,7 +119,12 @@ def _exported_dag(graph: "nx.Graph", *, where: str) -> Dag:
     edges = np.array([(number[parent], number[child]) for parent, child in graph.edges()], dtype=np.int64).reshape(-1, 2)
     order, length = _slot_order(attributes), _lengths(graph, where=where)
     nodes = [values for _, values in graph.nodes(data=True)]
-    own = {name: own_column([values.get(own_name(name)) for values in nodes]) for name in told.get("own", ()) if name != "name"}
+    kinds = told.get("own_kinds", {})
+    own = {
+        name: own_column([values.get(own_name(name)) for values in nodes], kind=kinds.get(name))
+        for name in told.get("own", ())
+        if name != "name"
+    }
     if all("size" in values for values in nodes):
         own["size"] = own_column([values["size"] for values in nodes])
     added, notes = _columns(_added(graph, own), structured=set())

@@ -24,8 +24,8 @@ from cfgraph.errors import InputError
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.model.address import KEY_BYTES_MAX, check_id
 from cfgraph.model.cells import EXPANDED, LEAF, Cells, Links
-from cfgraph.model.columns import RESERVED
-from cfgraph.model.dag import SHOWN, Dag, check_cycles, check_names, check_texts, heights, ranges
+from cfgraph.model.columns import RESERVED, kind_of
+from cfgraph.model.dag import SHOWN, Dag, check_columns, check_cycles, check_names, heights, ranges
 from cfgraph.model.hierarchy import ImportedWithCells
 from cfgraph.sources.condense import condense, cut_levels
 
@@ -74,7 +74,7 @@ def imported(
     """
     check_id(id)
     check_names(dag)
-    check_texts(dag)
+    check_columns(dag)
     digest = dag.digest
     embeddings = Embeddings.read(embeddings) if isinstance(embeddings, Path | str) else embeddings
     dag, embeddings = _shrunk(dag, embeddings, minimum=minimum, levels=levels)
@@ -94,6 +94,7 @@ def imported(
         virtual_root=tree.virtual,
         links=0 if cells.links is None else len(cells.links),
         own=tuple(sorted(cells.own)),
+        own_kinds={name: kind for name, column in sorted(cells.own.items()) if (kind := kind_of(column)) is not None},
         points=None if dag.node_of_point is None else len(dag.node_of_point),
         point_nodes=point_nodes,
         notes=(
@@ -425,6 +426,8 @@ def _check_depth(characters: int, *, id: str, levels: int, is_tree: bool) -> Non
 
 def _extended(column: np.ndarray, *, by: int) -> np.ndarray:
     """The column with nothing for a virtual root at its end."""
+    if column.ndim > 1:
+        return np.concatenate([column, np.full((int(by), column.shape[1]), np.nan)])  # vectors of whole numbers become floats
     if not by:
         return column
     nothing = {"f": np.nan, "i": -1, "u": -1}.get(column.dtype.kind)

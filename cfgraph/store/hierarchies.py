@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from cfgraph.errors import AddressError, InputError, NotFoundError, StoreError
 from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
 from cfgraph.model.cells import Cells
-from cfgraph.model.columns import CARRIED, EDGE, OPTIONAL
+from cfgraph.model.columns import CARRIED, EDGE, OPTIONAL, width_of
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 from cfgraph.model.reader import Columns
 from cfgraph.store import reading
@@ -159,11 +159,11 @@ class Hierarchies(Part):
             )
         return found
 
-    def verification_pages(self, identifier: str) -> Iterator[dict[str, list[Any]]]:
+    def verification_pages(self, identifier: str, *, names: Sequence[str] = ()) -> Iterator[dict[str, list[Any]]]:
         """Every cell with what the invariants speak of, in key order, a page at a time."""
         start, high = subtree_range(identifier)
         while True:
-            page = self._graph.read("read_verification", start=start, high=high, page=VERIFICATION_CELLS)[0]
+            page = self._graph.read("read_verification", start=start, high=high, page=VERIFICATION_CELLS, names=list(names))[0]
             if not page["cells"]:
                 return
             start = reading.next_key(page["cells"][-1][0])
@@ -181,13 +181,15 @@ class Hierarchies(Part):
         yield from reading.pages_ahead(self._graph, "read_import", identifier, start=start, **asked)
 
     def own_kinds(self, hierarchy: Hierarchy) -> dict[str, set[str]]:
-        """The types, as Neo4j calls them, of the values in each property of the source's own."""
-        if not hierarchy.own:
-            return {}
+        """The kinds (``model/columns.py``) of the values in each property of the source's own, as the graph has them."""
+        vectors = {name: {kind} for name, kind in hierarchy.own_kinds.items() if width_of(kind)}
+        names = [name for name in hierarchy.own if name not in vectors]
+        if not names:
+            return vectors
         low, high = subtree_range(hierarchy.id)
-        rows = self._graph.read("read_own_kinds", low=low, high=high, names=list(hierarchy.own))
+        rows = self._graph.read("read_own_kinds", low=low, high=high, names=names)
         found = {row["name"]: {kind.removesuffix(" NOT NULL") for kind in row["kinds"]} - {"NULL"} for row in rows}
-        return {name: found.get(name, set()) for name in hierarchy.own}
+        return {name: vectors.get(name) or found.get(name, set()) for name in hierarchy.own}
 
     def strays(self, identifier: str) -> list[dict[str, Any]]:
         """Cells that say they are the hierarchy's but cannot be found by its keys."""

@@ -10,7 +10,8 @@ import numpy as np
 from cfgraph.errors import InputError, VanishedError
 from cfgraph.model.address import ROOT, key_of
 from cfgraph.model.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
-from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, known_values
+from cfgraph.model.cells import EXPANDED, FRONTIER, Cells
+from cfgraph.model.columns import known_values
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells, same_recipe
 from cfgraph.store.graph import run_operation
 from cfgraph.store.predictors import Grown, Predictors, check_predictor_in

@@ -1,6 +1,6 @@
 """Reading cells: pages of columns from the graph, put into breadth-first order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
@@ -9,8 +9,8 @@ import numpy as np
 
 from cfgraph.errors import AddressError, StoreError
 from cfgraph.model.address import ROOT, key_of, level_of, parent_address, subtree_range
-from cfgraph.model.cells import Cells, Links, own_column
-from cfgraph.model.columns import VECTORS
+from cfgraph.model.cells import Cells, Links
+from cfgraph.model.columns import VECTORS, own_column
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.model.order import breadth_first, place_addresses
 from cfgraph.store.graph import Graph
@@ -144,8 +144,16 @@ def with_own(graph: Graph, cells: Cells, hierarchy: Hierarchy) -> Cells:
     if hierarchy.own:
         pages = (graph.read("read_own", keys=page, names=list(hierarchy.own)) for page in key_pages(keys, size=PAGE_CELLS))
         rows = list(chain.from_iterable(page[0]["values"] for page in pages))
-        own = {name: own_column(values) for name, values in zip(hierarchy.own, zip(*rows, strict=True), strict=True)}
+        columns = zip(hierarchy.own, zip(*rows, strict=True), strict=True)
+        own = {name: _own(name, values, hierarchy) for name, values in columns}
     return cells.with_columns(own=own, links=_read_links(graph, cells, keys, hierarchy) if hierarchy.links else None)
+
+
+def _own(name: str, values: Sequence[Any], hierarchy: Hierarchy) -> np.ndarray:
+    try:
+        return own_column(values, kind=hierarchy.own_kinds.get(name))
+    except ValueError as error:
+        raise StoreError(f"{name} of some cells of {hierarchy.id!r} is damaged ({error}); run cfgraph verify") from error
 
 
 def _read_links(graph: Graph, cells: Cells, keys: list[str], hierarchy: Hierarchy) -> Links | None:

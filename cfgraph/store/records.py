@@ -9,9 +9,10 @@ from cfgraph.errors import CfgraphError, StoreError
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, ImportedHierarchy
 from cfgraph.predictors.trained import TrainedPredictor
 
-IMPORTED_FIELDS = {"lengths": "metric", "virtual_root": False, "links": 0, "point_nodes": False}  # left out where they say this
+# Left out where they say this.
+IMPORTED_FIELDS = {"lengths": "metric", "virtual_root": False, "links": 0, "own_kinds": "{}", "point_nodes": False}
 FIELD_NUMBERS = {"arity", "scale_factor"}
-JSON_FIELDS = ("recipe", "config", "validation")  # Neo4j has no nested properties: these are JSON text
+JSON_FIELDS = ("recipe", "config", "validation", "own_kinds")  # Neo4j has no nested properties: these are JSON text
 KINDS: dict[type[BaseModel], str] = {TrainedPredictor: "Predictor"}
 
 Record = TypeVar("Record", bound=BaseModel)

@@ -12,6 +12,7 @@ import numpy as np
 
 from cfgraph.errors import AddressError, StoreError
 from cfgraph.model.address import level_of, parse_address, stem_of
+from cfgraph.model.columns import is_of_kind
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def verify(store: "Store", identifier: str, *, progress: Callable[[int, int], No
     _check_hierarchy(store, hierarchy, report)
     total = store.counts(identifier).cells
     before = ""
-    for page in store.verification_pages(identifier):
+    for page in store.verification_pages(identifier, names=list(hierarchy.own_kinds)):
         before = _check_page(page, hierarchy, report, before=before)
         progress(report.cells, total)
     return report
@@ -138,6 +139,7 @@ CELL = (
     "predicted",
     "frontier",
     "leaf",
+    "own",
 )
 PARENT = ("key", "is_cell", "level", "center", "scale", "root_distance", "predicted", "slot", "residual", "length", "primary")
 CHILD = ("key", "is_cell", "slot", "length", "radius", "size", "primary", "frontier")
@@ -186,6 +188,9 @@ def _check_cell(cell: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport
     wrong += ["radius"] * (cell["radius"] is not None and not _is_number(cell["radius"]))
     wrong += ["size"] * (cell["size"] is not None and type(cell["size"]) is not int)
     wrong += ["predicted"] * (cell["predicted"] not in (None, True, False))
+    for (name, kind), value in zip(hierarchy.own_kinds.items(), cell["own"], strict=True):
+        if not is_of_kind(value, kind):
+            report.add("property", place, f"{name} is not of the kind {kind}, as its source gave it: {str(value)[:80]}")
     for name in wrong:
         report.add("property", place, f"{name} is missing, of another type or dimension, or not finite: {str(cell[name])[:80]}")
     return not wrong

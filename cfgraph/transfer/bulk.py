@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from cfgraph.errors import InputError, NotFoundError, StoreError, VanishedError
 from cfgraph.files.whole import whole_folder
-from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, Grower, ImportFolder
-from cfgraph.formats.tables import JSON, kind_of
+from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, Grower, ImportFolder, own_type
+from cfgraph.model.columns import one_kind, width_of
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Hierarchy, same_recipe
 from cfgraph.model.pieces import Piece, pieces_of_cells
 from cfgraph.server.importing import import_files, prepare_staging
@@ -217,8 +217,8 @@ def export_bulk(store: Store, identifier: str, directory: Path, *, progress: Pro
 
 def _own_types(store: Store, hierarchy: Hierarchy) -> dict[str, str | None]:
     """The type of each property of the source's own, as a column of neo4j-admin's; None where no cell has it."""
-    kinds = {name: kind_of(found) for name, found in store.own_kinds(hierarchy).items()}
-    mixed = [name for name, kind in kinds.items() if kind == JSON]
+    kinds = {name: one_kind(found) for name, found in store.own_kinds(hierarchy).items()}
+    mixed = [name for name, kind in kinds.items() if kind not in (None, *OWN_TYPES) and not width_of(kind)]
     if mixed:
         raise InputError(
             f"the cells of {hierarchy.id!r} have values of several types, or lists, in the property {', '.join(mixed)}, and a "
@@ -227,7 +227,7 @@ def _own_types(store: Store, hierarchy: Hierarchy) -> dict[str, str | None]:
     strange = [name for name in kinds if ":" in name]
     if strange:
         raise InputError(f"a column for neo4j-admin cannot be called {', '.join(map(repr, strange))}; export as parquet")
-    return {name: OWN_TYPES.get(kind) for name, kind in kinds.items()}
+    return {name: own_type(kind) for name, kind in kinds.items()}
 
 
 def _check_parents(page: dict[str, list], identifier: str) -> None:

@@ -33,6 +33,7 @@ COLUMNS = {
     "sure": np.array([True, None, False, True, None, True, True, True, True, True], dtype=object),
     "mixed": np.array([True, 1, "one", None, 1.5, -3, "", "x", False, 0], dtype=object),
     "nothing": np.array([None] * 10, dtype=object),
+    "latent": np.vstack([np.linspace(-1.0, 1.0, 27).reshape(9, 3), np.full((1, 3), np.nan)]),
     "parent": np.array(list("abcdefghij"), dtype=object),
     "id": np.array(list("abcdefghij"), dtype=object),
 }
@@ -459,8 +460,10 @@ def test_csv_and_tables(store, stored, tmp_path):
     assert len(rows) == len(whole.cells)
     for address, row in zip(whole.cells.addresses, cells.to_pylist(), strict=True):
         for name in ("parent", "slot", "scale", "length", "radius", "size", "state", *whole.own):
-            if name in row and name not in ("mixed", "parent"):
+            if name in row and name not in ("mixed", "parent", "latent"):
                 assert rows[address][name] == row[name]
+        if "latent" in row:
+            assert [rows[address][f"latent_{axis}"] for axis in range(3)] == (row["latent"] or [None] * 3)
         assert [rows[address][f"center_{axis}"] for axis in range(whole.dimension)] == row.get("center", [])
     if several:
         found = arrow_csv.read_csv(place / "edges.csv").to_pylist()

@@ -96,7 +96,7 @@ def test_what_networkx_itself_reads(tmp_path):
     export_hierarchy(hierarchy, tmp_path / "h.json")
     graph = nx.read_graphml(tmp_path / "h.graphml")
     assert json.loads(graph.nodes["/3/1"]["center"]) == cells.center[cells.row("/3/1")].tolist()
-    assert sorted(json.loads(graph.graph["json_text"])) == ["center", "notes", "own", "recipe", "residual"]
+    assert sorted(json.loads(graph.graph["json_text"])) == ["center", "notes", "own", "own_kinds", "recipe", "residual"]
     again = nx.node_link_graph(json.loads((tmp_path / "h.json").read_text()), edges="edges")
     assert again.graph["recipe"] == hierarchy.recipe
     assert again.is_directed()
