@@ -16,6 +16,7 @@ from cfgraph.errors import CfgraphError
 from cfgraph.loading import leave_frames_out
 
 from .context import Context
+from .group import Group
 from .log import start_log, talk
 
 # Name -> one line of help. Listing the commands here keeps `cfgraph --help` from importing any of them; a test compares.
@@ -65,7 +66,7 @@ def _while_read() -> Iterator[None]:
         raise
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are called for."""
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:

@@ -9,12 +9,13 @@ import click
 from cfgraph import defaults
 
 from .context import Context, pass_context
+from .group import Group
 from .imported import HEADER, SOURCES
 from .output import progress_bar
 from .source import ingest_source
 
 
-@click.group("ingest", epilog="Example: cfgraph ingest ifs --map koch --depth 5 --as koch")
+@click.group("ingest", cls=Group, epilog="Example: cfgraph ingest ifs --map koch --depth 5 --as koch")
 def command() -> None:
     """Bring a hierarchy into the store, from one of the sources below.
 

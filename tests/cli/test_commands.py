@@ -112,3 +112,11 @@ def test_nobody_reads_what_is_printed(run, words):
     finally:
         os.close(written)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [(), ("ingest",)])
+def test_called_bare_a_group_prints_its_help(run_alone, words):
+    bare = run_alone(*words)
+    assert bare.stdout == run_alone(*words, "--help").stdout
+    assert bare.stdout.startswith("Usage: cfgraph")
+    assert bare.stderr == ""
