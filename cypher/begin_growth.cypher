@@ -8,7 +8,8 @@
 // column: pinned map or null
 // column: pinned_predictor string or null
 // column: since integer or null
-MATCH (hierarchy:Hierarchy {id: $id}), (predictor:Predictor {id: $predictor})
+MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL),
+      (predictor:Predictor {id: $predictor} WHERE predictor.recipe IS NOT NULL)
 SET hierarchy.pinning = true
 REMOVE hierarchy.pinning
 WITH hierarchy, predictor, hierarchy.state AS state

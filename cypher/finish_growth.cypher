@@ -4,7 +4,7 @@
 // parameter: id string
 // parameter: since integer
 // column: state string
-MATCH (hierarchy:Hierarchy {id: $id})-[growth:GROWN_BY {since: $since}]->(:Predictor)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)-[growth:GROWN_BY {since: $since}]->(:Predictor)
 // Written to take the lock: another worker may have recorded it, the hierarchy may be grown on, or be half removed.
 SET growth.locked = true
 REMOVE growth.locked

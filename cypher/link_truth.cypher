@@ -3,5 +3,6 @@
 // access: write
 // parameter: id string
 // parameter: truth string
-MATCH (copy:Hierarchy {id: $id}), (truth:Hierarchy {id: $truth})
+MATCH (copy:Hierarchy {id: $id} WHERE copy.recipe IS NOT NULL),
+      (truth:Hierarchy {id: $truth} WHERE truth.recipe IS NOT NULL)
 MERGE (copy)-[:PREDICTS]->(truth)

@@ -5,7 +5,7 @@
 // column: growth map
 // column: predictor string
 // column: truth string or null
-MATCH (hierarchy:Hierarchy {id: $id})-[growth:GROWN_BY]->(predictor:Predictor)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)-[growth:GROWN_BY]->(predictor:Predictor)
 OPTIONAL MATCH (hierarchy)-[:PREDICTS]->(truth:Hierarchy)
 RETURN properties(growth) AS growth, predictor.id AS predictor, truth.id AS truth
 ORDER BY growth.since DESC

@@ -3,4 +3,5 @@
 // access: read
 // parameter: id string
 // column: hierarchy map
-MATCH (hierarchy:Hierarchy {id: $id}) RETURN properties(hierarchy) AS hierarchy
+MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+RETURN properties(hierarchy) AS hierarchy

@@ -3,4 +3,5 @@
 // access: read
 // parameter: id string
 // column: predictor map
-MATCH (predictor:Predictor {id: $id}) RETURN properties(predictor) AS predictor
+MATCH (predictor:Predictor {id: $id} WHERE predictor.recipe IS NOT NULL)
+RETURN properties(predictor) AS predictor

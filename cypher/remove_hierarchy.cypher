@@ -3,4 +3,5 @@
 // access: write
 // parameter: id string
 // column: removed integer
-MATCH (hierarchy:Hierarchy {id: $id}) DETACH DELETE hierarchy RETURN count(*) AS removed
+MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+DETACH DELETE hierarchy RETURN count(*) AS removed

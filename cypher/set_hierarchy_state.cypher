@@ -5,7 +5,7 @@
 // parameter: expected list<string>
 // parameter: state string
 // column: state string
-MATCH (hierarchy:Hierarchy {id: $id})
+MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
 WHERE hierarchy.state IN $expected
 SET hierarchy.state = $state
 RETURN hierarchy.state AS state

@@ -41,6 +41,7 @@ class Ingest(Predictors):
         Raises ``InputError`` where the id is taken by another recipe or a predictor.
         """
         cells = _writable(hierarchy)
+        self.ensure_schema()
         self._check_growers(hierarchy, growers)
         state = self._claim(hierarchy, cells)
         if state == "writing":

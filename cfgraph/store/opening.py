@@ -70,14 +70,21 @@ def _check_url(url: str) -> None:
     raise InputError(f"{expected}, got {url!r}")
 
 
-def ensure_schema(graph: Graph) -> None:
-    """Set up the schema where the database has none; refuse one that a newer cfgraph made."""
-    rows = graph.read("read_schema_version")
-    version = rows[0]["version"] if rows else 0
-    if isinstance(version, int) and version < SCHEMA_VERSION:
+def create_schema(graph: Graph) -> None:
+    """Set up the schema where the database has none, or that of an older cfgraph."""
+    if (check_schema(graph) or 0) < SCHEMA_VERSION:
         for operation in SCHEMA_OPERATIONS:
             graph.create_schema(operation)
-        version = graph.write("write_schema_version", version=SCHEMA_VERSION)[0]["version"]
+        graph.write("write_schema_version", version=SCHEMA_VERSION)
+        check_schema(graph)  # a newer cfgraph may have been faster
+
+
+def check_schema(graph: Graph) -> int | None:
+    """The version of the database's schema, None where it has none; refuse one that a newer cfgraph made."""
+    rows = graph.read("read_schema_version")
+    if not rows:
+        return None
+    version = rows[0]["version"]
     if not isinstance(version, int):
         raise StoreRefusedError(
             f"{graph.place} holds a Schema node named 'cfgraph' with version {version!r}, which cfgraph did not write; name "
@@ -87,3 +94,4 @@ def ensure_schema(graph: Graph) -> None:
         raise StoreRefusedError(
             f"{graph.place} holds schema version {version}, and this cfgraph knows {SCHEMA_VERSION}; upgrade cfgraph"
         )
+    return version

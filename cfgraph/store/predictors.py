@@ -19,6 +19,7 @@ class Predictors(Part):
 
     def write_predictor(self, trained: TrainedPredictor) -> None:
         """Keep a trained predictor; the same recipe again is done already, another one under a taken id is refused."""
+        self.ensure_schema()
         self._graph.transact(lambda tx: write_predictor_in(tx, trained))
 
     def predictors(self) -> list[TrainedPredictor]:
@@ -45,6 +46,7 @@ class Predictors(Part):
 
 
 def write_predictor_in(tx: neo4j.ManagedTransaction, trained: TrainedPredictor) -> None:
+    """Keep a trained predictor, as a part of what a transaction does; see :meth:`Predictors.write_predictor`."""
     if not check_predictor_in(tx, trained):
         properties = properties_of(trained)
         run_operation(tx, "write_predictor", properties=properties, hierarchy=trained.hierarchy, depth=trained.depth)

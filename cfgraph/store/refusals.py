@@ -101,7 +101,7 @@ def _recognise(error: BaseException, *, place: str) -> CfgraphError | None:
 
 def _translate_own(code: str, message: str, *, place: str) -> CfgraphError:
     """What is said of cfgraph's own statements, which nobody can mend by writing other Cypher."""
-    if code.startswith("Neo.ClientError.Schema"):
+    if code.startswith("Neo.ClientError.Schema") or code.endswith("ConstraintCreationFailed"):
         return StoreRefusedError(
             f"what {place} holds is in the way of cfgraph's schema: {message}; name a database of its own with NEO4J_DATABASE"
         )

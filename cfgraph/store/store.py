@@ -13,7 +13,7 @@ from cfgraph.store.asking import Asking
 from cfgraph.store.graph import Access, Graph
 from cfgraph.store.growth import Growth
 from cfgraph.store.hierarchies import Counts
-from cfgraph.store.opening import connect, connect_to, ensure_schema
+from cfgraph.store.opening import check_schema, connect, connect_to, create_schema
 from cfgraph.store.removal import Removal
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ class Store(Removal, Growth, Asking):
         settings = settings or load_settings()
         graph = connect(url or settings.store, settings=settings, say=say)
         try:
-            ensure_schema(graph)
+            if check_schema(graph) is not None or graph.read("list_hierarchies"):
+                create_schema(
+                    graph
+                )  # brought up to date, or made for what neo4j-admin imported; else the first writer makes it
         except BaseException:
             graph.close()
             raise

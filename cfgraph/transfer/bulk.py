@@ -87,7 +87,8 @@ def ingest_bulk(
     except _AlreadyThereError:
         say(f"{plan.hierarchy.id}: the store holds it already, whole")
         told = plan.hierarchy
-    with Store.open(url, settings=settings, say=say) as store:  # sets the schema up
+    with Store.open(url, settings=settings, say=say) as store:
+        store.ensure_schema()
         clock.note("schema")
         return BulkReport(store.hierarchy(told.id).require_field("--bulk"), plan.cells, plan.depth, clock.seconds)
 

@@ -23,6 +23,14 @@ def test_there_are_a_dozen_queries():
     assert len(QUERIES) >= 12
 
 
+def test_it_lists_every_label_and_type():
+    """All that follow a colon in parentheses or brackets, in the operations and in the examples; the dynamic ones by hand."""
+    texts = [re.sub(r"//[^\n]*|'[^']*'", "", path.read_text()) for path in (DOCUMENT.parents[1] / "cypher").glob("*.cypher")]
+    used = {name for text in texts for name in re.findall(r"[(\[]\w*:(\w+)", text)} | {"Frontier", "Leaf"}
+    (told,) = re.findall(r"These are all labels and all types .*?: (.*?)\. In a database", DOCUMENT.read_text(), re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", told)) == used
+
+
 @pytest.mark.parametrize(("title", "cypher"), QUERIES, ids=[title[:30] for title, _ in QUERIES])
 def test_query_of_the_document_runs(store, example, title, cypher):
     columns, rows = store.query(cypher, {"id": example.id})
