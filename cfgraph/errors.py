@@ -9,7 +9,7 @@
     │   ├── QueryFileError          2   a file of cypher/ that breaks the loader's rules
     │   └── MissingExtraError       2   an optional library that is not installed
     ├── StoreError                  3   the store is not reachable or refuses
-    │   ├── StoreUnavailableError   3   (retryable)
+    │   ├── StoreUnavailableError   3   the same call may succeed later
     │   ├── StoreRefusedError       3   password, rights, version, read-only, full
     │   └── LocalServerError        3   the local server could not be fetched, started or stopped
     ├── OwnershipError              4   what was worked on vanished or is another's
@@ -18,7 +18,7 @@
     └── WorkersLostError          137   every worker process was killed
 
 A message says what was expected, what came, where, and what to do: one line. The docstring of a class is the message
-when none is given. ``retryable`` says whether the same call may succeed later without anybody changing anything.
+when none is given.
 """
 
 DISTRIBUTION = "classification-fields"  # what pip calls us
@@ -28,7 +28,6 @@ class CfgraphError(Exception):
     """Something in cfgraph went wrong."""
 
     exit_code = 1
-    retryable = False
 
     def __init__(self, message: str | None = None):
         super().__init__(message or " ".join((type(self).__doc__ or "").split()))
@@ -77,8 +76,6 @@ class StoreError(CfgraphError):
 
 class StoreUnavailableError(StoreError):
     """The store does not answer; check that the server is up and the URL is right, then run the same command again."""
-
-    retryable = True
 
 
 class StoreRefusedError(StoreError):

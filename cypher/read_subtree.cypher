@@ -6,7 +6,6 @@
 // parameter: page integer
 // parameter: id_size integer
 // parameter: edges boolean
-// parameter: centers boolean
 // parameter: extras boolean
 // column: last string or null
 // column: addresses list<string>
@@ -26,7 +25,7 @@ OPTIONAL MATCH (cell)<-[edge:CHILD]-(:Cell)
 WHERE $edges AND edge.primary IS NULL
 RETURN max(cell.key) AS last,
        collect(substring(cell.key, $id_size)) AS addresses,
-       collect(CASE WHEN $centers THEN cell.center END) AS center,
+       collect(cell.center) AS center,
        collect(cell.scale) AS scale,
        collect(cell.root_distance) AS root_distance,
        collect(CASE WHEN cell:Frontier THEN 1 WHEN cell:Leaf THEN 2 ELSE 0 END) AS state,

@@ -33,14 +33,6 @@ def squared_distances(
     return cost
 
 
-def best_assignments(cost: Float[np.ndarray, "parents arity arity"]) -> Int[np.ndarray, "parents arity"]:
-    """The true slot that each predicted slot is matched to so that the summed cost is least (Hungarian method).
-
-    The identity is taken without a search where every slot is the nearest one of its partner, which proves it best.
-    """
-    return _assignments(cost, nearest=(_least(cost, axis=1), _least(cost, axis=2)))
-
-
 def _assignments(cost, *, nearest):
     """The assignments, given the least cost in every column and in every row."""
     parents, arity = cost.shape[:2]
@@ -98,7 +90,13 @@ def _retrace(last, *, arity):
 
 @dataclass(frozen=True)
 class TupleMeasures:
-    """The measures of one level; None where there is nothing to measure (no parent, or a mean of zero to divide by)."""
+    """The measures of one level; None where there is nothing to measure (no parent, or a mean of zero to divide by).
+
+    With r^, r of shape (parents, K, d): ``MSE = mean |r^_k - r_k|^2``, ``nMSE = MSE / mean |r_k|^2``, ``PI-CD = mean over
+    parents of (1/K) sum_k min_j |r^_k - r_j|^2 + (1/K) sum_j min_k |r^_k - r_j|^2``, PI-MSE the mean squared distance of the
+    best assignment, slot accuracy the share of slots that it gives to themselves; the identity counts as right where it costs
+    at most 1e-12 mean |r|^2 more than the best.
+    """
 
     mse: float | None = None
     nmse: float | None = None
@@ -176,19 +174,6 @@ def _lost_slots(excess: Float[np.ndarray, " parents"], *, wrong: Int[np.ndarray,
     open_rows = np.flatnonzero((wrong > 0) & (excess > 0))
     exponents = np.frexp(excess[open_rows])[1] - _EXPONENT_MIN
     return np.bincount(exponents, weights=wrong[open_rows], minlength=_EXPONENT_COUNT).astype(np.int64)
-
-
-def measure_tuples(
-    predicted: Float[np.ndarray, "parents arity dim"], true: Float[np.ndarray, "parents arity dim"]
-) -> TupleMeasures:
-    """All measures of predicted tuples against true ones.
-
-    With r^, r of shape (parents, K, d): ``MSE = mean |r^_k - r_k|^2``, ``nMSE = MSE / mean |r_k|^2``, ``PI-CD = mean over
-    parents of (1/K) sum_k min_j |r^_k - r_j|^2 + (1/K) sum_j min_k |r^_k - r_j|^2``, PI-MSE the mean squared distance of the
-    best assignment, slot accuracy the share of slots that it gives to themselves; the identity counts as right where it costs
-    at most 1e-12 mean |r|^2 more than the best.
-    """
-    return TupleSums.of(predicted, true).measures()
 
 
 @dataclass(frozen=True)

@@ -142,11 +142,6 @@ class Crew:
             raise WorkersLostError
         return outcome
 
-    @property
-    def processes(self) -> list[int]:
-        """The ids of the worker processes."""
-        return [process.pid for process in self._processes]
-
     def _note(self, number: int, event: Event, outcome: Outcome) -> None:
         if event.action in ("end", "fail"):
             self._parted.add(number)

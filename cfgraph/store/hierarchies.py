@@ -104,14 +104,6 @@ class Hierarchies(Part):
         pages = [self._graph.read(operation, keys=page, **asked)[0] for page in key_pages(keys, size=KEYS)]
         return reading.joined_columns([reading.checked(page, identifier) for page in pages])
 
-    def read_level(self, identifier: str, level: int) -> dict[str, np.ndarray]:
-        """The columns of one level's cells, in breadth-first order, with their ``address``."""
-        if level < 0:
-            raise InputError(f"expected a level of at least 0, got {level}")
-        cells = self.read(identifier, depth=level)
-        rows = cells.level_rows(level)
-        return {"address": np.array(cells.addresses[rows]), **cells.take(rows)}
-
     def read_columns(self, identifier: str, columns: tuple[str, ...], *, top: str = ROOT) -> Iterator[dict[str, np.ndarray]]:
         """Pages of chosen columns (``address`` always among them) of the cells below ``top``, in key order."""
         hierarchy = self._readable(identifier)

@@ -30,7 +30,7 @@ def read_pages(
     """The proper descendants of ``top`` (with the root where it is the top) in key order, a page of columns at a time."""
     low, high = subtree_range(identifier, top)
     start = low if top == ROOT else low + "0"  # the root's own key is `low` itself: it comes with its descendants
-    asked = {"high": high, "page": PAGE_CELLS, "id_size": len(identifier), "edges": edges, "centers": True, "extras": extras}
+    asked = {"high": high, "page": PAGE_CELLS, "id_size": len(identifier), "edges": edges, "extras": extras}
     yield from pages_ahead(graph, "read_subtree", identifier, start=start, **asked)
 
 

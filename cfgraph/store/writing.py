@@ -184,10 +184,6 @@ class BlockWriter:
         session: neo4j.Session = self._own.session
         return session
 
-    def collect_one(self) -> None:
-        """Wait for one of the blocks in flight, if there are any."""
-        self._collect(at_most=max(0, len(self._in_flight) - 1))
-
     def _write(self, block: Block, lease: Lease | None) -> Written:
         begin = time.monotonic()
         try:

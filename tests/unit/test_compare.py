@@ -13,7 +13,7 @@ from scipy.spatial.distance import directed_hausdorff
 
 from cfgraph.comparing import compare, tallies
 from cfgraph.comparing.compare import check_comparable, compare_cells
-from cfgraph.comparing.measures import measure_tuples, path_distortion
+from cfgraph.comparing.measures import path_distortion
 from cfgraph.comparing.report import DISTORTION_REMARK, SLOTS_REMARK
 from cfgraph.comparing.windows import Cut, match_rows
 from cfgraph.errors import InputError
@@ -28,6 +28,7 @@ from cfgraph.predictors.predictor import Predictor
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
 from tests.trees import build_cells
+from tests.tuples import measure_tuples
 
 MEASURES = ("mse", "nmse", "pi_cd", "pi_mse", "slot_accuracy")
 

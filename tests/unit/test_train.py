@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgraph.comparing.measures import measure_tuples
 from cfgraph.errors import InputError
 from cfgraph.formats.maps import AffineMaps, read_maps, write_maps
 from cfgraph.learning.train import train
@@ -22,6 +21,7 @@ from cfgraph.sources.ifs import ifs
 from cfgraph.sources.points import points
 from tests.grown import grown_hierarchy
 from tests.trained import train_once
+from tests.tuples import measure_tuples
 
 QUICK = NetworkOptions(width=8, hidden=2, steps=30, polish=10)  # for what does not depend on how well networks do
 
