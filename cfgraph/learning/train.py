@@ -207,6 +207,11 @@ class _Trial:
             return None
         return float(errors.sum() / self.size)
 
+    def is_beyond_floats(self, family: str) -> bool:
+        """Whether a family was tried, and some of its errors are no finite numbers."""
+        errors = self.errors.get(family)
+        return errors is not None and not np.isfinite(errors).all()
+
     @property
     def validation(self) -> Validation:
         return {family: self.nmse(family) for family in self.errors}
@@ -303,6 +308,8 @@ def _test_span(examples: _Examples) -> tuple[bool, tuple[str, ...]]:
 
 def _judge(predictor: Predictor, *, examples: _Examples, trial: _Trial) -> tuple[bool, tuple[str, ...]]:
     """Whether a predictor is flagged, and what to say of it."""
+    if trial.is_beyond_floats(predictor.family):
+        return True, (f"FLAGGED: the errors of {predictor.family} on held-out parents are no finite numbers; do not trust it",)
     own, baselines = trial.nmse(predictor.family), trial.judged(BASELINES)
     if predictor.family in BASELINES:
         return _judge_baseline(predictor.family, trial=trial)

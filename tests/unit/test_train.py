@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from cfgraph.errors import InputError
 from cfgraph.formats.maps import AffineMaps, read_maps, write_maps
+from cfgraph.learning import train as train_module
 from cfgraph.learning.train import train
 from cfgraph.model.cells import FRONTIER
 from cfgraph.model.growth import frontier_of, grow, observe
@@ -361,3 +363,14 @@ def test_some_rule_of_noise_is_worse_than_zero():
     data = np.random.default_rng(0).normal(size=(200, 6))
     noise = points(id="noise", data=data, arity=3, depth=4)
     assert any(train(noise, id="rule", depth=4, family=family).flagged for family in BASELINES)
+
+
+@pytest.mark.parametrize("family", ["affine", "recurrence", "mlp"])
+@pytest.mark.parametrize("error", [np.nan, np.inf])
+def test_errors_beyond_floats_are_flagged_and_no_lack_of_parents(family, error):
+    """No field of finite residuals brings a family there; a network whose training went astray would."""
+    errors = {"zero": np.ones(3), family: np.array([1.0, error, 1.0])}
+    trial = train_module._Trial(errors=errors, size=3.0)
+    flagged, told = train_module._judge(SimpleNamespace(family=family), examples=None, trial=trial)
+    assert flagged
+    assert told == (f"FLAGGED: the errors of {family} on held-out parents are no finite numbers; do not trust it",)
