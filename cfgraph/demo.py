@@ -15,6 +15,7 @@ from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.plots import Panel, plot_cells
+from cfgraph.store.queries import load_query
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -126,20 +127,14 @@ CHAPTERS = (
     ),
 )
 
-QUERIES = {
-    "How many cells does each level of the grown fern have, and which may still grow?": """
-MATCH (c:Cell) WHERE c.key >= $id + '/' AND c.key < $id + '0'
-RETURN c.level AS level, count(*) AS cells, sum(CASE WHEN c.predicted THEN 1 ELSE 0 END) AS predicted,
-       sum(CASE WHEN c:Frontier THEN 1 ELSE 0 END) AS frontier
-ORDER BY level""",
-    "Which predicted digits clusters lie farthest from their true places?": """
-MATCH (grown:Hierarchy {id: $digits})-[:PREDICTS]->(truth:Hierarchy)
-MATCH (p:Cell) WHERE p.key >= grown.id + '/' AND p.key < grown.id + '0' AND p.predicted
-MATCH (t:Cell {key: truth.id + p.address})
-RETURN p.address AS address, t.size AS images,
-       sqrt(reduce(sum = 0.0, i IN range(0, size(p.center) - 1) | sum + (p.center[i] - t.center[i]) ^ 2)) AS gap
-ORDER BY gap DESC LIMIT 5""",
-}
+QUESTIONS = (  # what is asked, by which of cypher/, about what
+    ("How many cells does each level of the grown fern have, and which may still grow?", "count_levels", {"id": "fern-grown"}),
+    (
+        "Which predicted digits clusters lie farthest from their true places?",
+        "read_astray",
+        {"id": "digits-grown", "most": 5},
+    ),
+)
 
 
 def run_chapter(store: "Store", chapter: Chapter, *, output: Path, progress: Progress) -> Outcome:
@@ -183,6 +178,6 @@ def _commands(chapter: Chapter, picture: Path) -> tuple[str, ...]:
 
 def ask_questions(store: "Store") -> Iterator[Question]:
     """The demo's Cypher queries, answered."""
-    for title, cypher in QUERIES.items():
-        columns, rows = store.query(cypher, {"id": "fern-grown", "digits": "digits-grown"})
-        yield Question(title, cypher.strip(), columns, rows)
+    for title, name, parameters in QUESTIONS:
+        columns, rows = store.query_operation(name, parameters)
+        yield Question(title, load_query(name).statement, columns, rows)
