@@ -9,7 +9,7 @@ holds make no pair with each other. Flat cuts are judged in :mod:`cfgraph.judgin
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int, Integer, Shaped
@@ -28,7 +28,9 @@ from cfgraph.judging.pairs import (
 )
 
 if TYPE_CHECKING:
-    from scipy.sparse import sparray, spmatrix
+    from scipy.sparse._base import _spbase
+
+    Sparse: TypeAlias = _spbase  # every sparse array and matrix: the public bases have no members
 
 Kernel = Literal["cosine", "dot", "gaussian"]
 BANDWIDTH_PAIRS = 10_000  # of which the median distance is the bandwidth of a Gaussian kernel
@@ -203,7 +205,7 @@ def similarity_cost(
 
 
 def similarity_cost_of_pairs(
-    tree: Dendrogram, similarity: "sparray | spmatrix", *, weight: Shaped[np.ndarray, " weights"] | None = None
+    tree: Dendrogram, similarity: "Sparse", *, weight: Shaped[np.ndarray, " weights"] | None = None
 ) -> SimilarityCost:
     """Dasgupta's cost and Moseley and Wang's revenue for similarities in a symmetric sparse matrix, points x points.
 
@@ -222,14 +224,14 @@ def similarity_cost_of_pairs(
     return SimilarityCost(cost, float(value.sum()), float(weight.sum()), pairs=count_pairs(weight), exact=True)
 
 
-def check_similarity(similarity: "sparray | spmatrix", *, points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def check_similarity(similarity: "Sparse", *, points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The pairs of a symmetric sparse matrix that are in it, each once, and their similarities."""
     from scipy.sparse import coo_array, csr_array, triu
 
     if similarity.shape != (points, points):
         told = " x ".join(map(str, similarity.shape))
         raise InputError(f"expected a similarity for {points} x {points} points, got {told}")
-    matrix = csr_array(similarity, dtype=np.float64)
+    matrix = csr_array(similarity).astype(np.float64, copy=False)
     if not np.isfinite(matrix.data).all():
         raise InputError("expected finite similarities, got NaN or infinity among them")
     if abs(matrix - matrix.T).max() > 1e-9 * (abs(matrix).max() or 1.0):
@@ -269,7 +271,9 @@ def _unit_rows(embedding: np.ndarray) -> np.ndarray:
     return embedding / np.where(norm > 0, norm, 1.0)
 
 
-def _gaussian_cost(tree, embedding, *, weight, choice: Choice, bandwidth: float | None) -> SimilarityCost:
+def _gaussian_cost(
+    tree: Dendrogram, embedding: np.ndarray, *, weight: np.ndarray, choice: Choice, bandwidth: float | None
+) -> SimilarityCost:
     bandwidth = _median_distance(embedding, weight=weight, seed=choice.seed) if bandwidth is None else bandwidth
     if not (math.isfinite(bandwidth) and bandwidth > 0):
         raise InputError(f"expected a bandwidth above 0, got {bandwidth}; give the distance at which points are still alike")
@@ -279,16 +283,17 @@ def _gaussian_cost(tree, embedding, *, weight, choice: Choice, bandwidth: float 
         cost, similarity = cost + float(alike @ size[some.meeting[0]]), similarity + float(alike.sum())
         seen, pairs = seen + float(some.weight.sum()), pairs + len(alike)
     scale = count_pairs(weight) / seen if seen else 0.0
-    told = {
-        "points": float(weight.sum()),
-        "pairs": float(pairs),
-        "exact": choice.exact,
-        "seed": None if choice.exact else choice.seed,
-    }
-    return SimilarityCost(cost * scale, similarity * scale, **told)
+    return SimilarityCost(
+        cost * scale,
+        similarity * scale,
+        points=float(weight.sum()),
+        pairs=float(pairs),
+        exact=choice.exact,
+        seed=None if choice.exact else choice.seed,
+    )
 
 
-def _median_distance(embedding, *, weight, seed: int) -> float:
+def _median_distance(embedding: np.ndarray, *, weight: np.ndarray, seed: int) -> float:
     """The median distance of some pairs of different points; 1 where that is 0 or there is no pair."""
     if np.count_nonzero(weight) < 2:
         return 1.0

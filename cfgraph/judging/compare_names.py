@@ -6,6 +6,7 @@ differ over pairs of names. cfgraph/judging/of_two_trees.py says what each measu
 """
 
 import math
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from cfgraph.comparing.measures import PathDistortion, path_distortion
 from cfgraph.errors import InputError
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.judging.against_data import Interval, bootstrap
+from cfgraph.judging.dendrogram import Dendrogram
 from cfgraph.judging.leaves import Leaves
 from cfgraph.judging.of_two_trees import (
     CladeDistance,
@@ -132,35 +134,46 @@ def compare_names(
 
 
 def _names(cells: Cells) -> set[str]:
-    return {name for name in cells.names if name is not None}
+    return {name for name in _names_by_row(cells) if name is not None}
 
 
-def _shared(first: set, second: set) -> Shared:
+def _names_by_row(cells: Cells) -> Sequence[str | None]:
+    return [None] * len(cells) if cells.names is None else cells.names
+
+
+def _shared(first: Set[object], second: Set[object]) -> Shared:
     both = len(first & second)
     return Shared(both, len(first) - both, len(second) - both)
 
 
 def _named_edges(cells: Cells) -> set[tuple[str, str]]:
     """Every edge between two cells with names, as parent and child."""
-    names, links = cells.names, cells.links
+    names, links = _names_by_row(cells), cells.links
     ends = [(cells.parent[1:], np.arange(1, len(cells)))] + ([] if links is None else [(links.parent, links.child)])
     edges = (pair for parents, children in ends for pair in zip(parents.tolist(), children.tolist(), strict=True))
-    return {(names[p], names[c]) for p, c in edges if names[p] is not None and names[c] is not None}
+    named = ((names[parent], names[child]) for parent, child in edges)
+    return {(parent, child) for parent, child in named if parent is not None and child is not None}
 
 
 def _common_rows(first: HierarchyWithCells, second: HierarchyWithCells) -> tuple[np.ndarray, np.ndarray]:
     """The rows, in either, of the names that both have."""
-    row_of = {name: row for row, name in enumerate(second.cells.names) if name is not None}
-    rows = [(row, row_of[name]) for row, name in enumerate(first.cells.names) if name in row_of]
+    names, others = _names_by_row(first.cells), _names_by_row(second.cells)
+    row_of = {name: row for row, name in enumerate(others) if name is not None}
+    rows = [(row, row_of[name]) for row, name in enumerate(names) if name in row_of]
     if len(rows) < 2:
         raise InputError(
             f"expected at least two names that both hierarchies have, got {len(rows)}: {first.id!r} has "
-            f"{_told(first.cells.names)}, {second.id!r} has {_told(second.cells.names)}"
+            f"{_told(names)}, {second.id!r} has {_told(others)}"
         )
-    return tuple(np.array(column) for column in zip(*rows, strict=True))
+    return _columns(rows)
 
 
-def _told(names: list[str | None]) -> str:
+def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[Int[np.ndarray, " common"], Int[np.ndarray, " common"]]:
+    first, second = np.array(pairs, dtype=np.int64).T
+    return first, second
+
+
+def _told(names: Sequence[str | None]) -> str:
     known = [name for name in names if name is not None][:3]
     return ", ".join(map(repr, known)) + ", ..." if known else "none"
 
@@ -208,10 +221,10 @@ def _common_points(first: Leaves, second: Leaves) -> tuple[Int[np.ndarray, " com
         return both, both
     point_of = {name: point for point, name in enumerate(second.names) if name is not None}
     found = [(point, point_of[name]) for point, name in enumerate(first.names) if name in point_of]
-    return tuple(np.array(column, dtype=np.int64) for column in zip(*found, strict=True)) if found else None
+    return _columns(found) if found else None
 
 
-def _intervals(one, other, *, samples: int, seed: int) -> dict[str, Interval]:
+def _intervals(one: Dendrogram, other: Dendrogram, *, samples: int, seed: int) -> dict[str, Interval]:
     """Percentile intervals over the leaves."""
     measures = {
         "robinson_foulds": lambda weight: robinson_foulds(one, other, weight=weight, seed=seed).normalised,

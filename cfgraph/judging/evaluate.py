@@ -53,15 +53,18 @@ class Cut:
     @classmethod
     def of(cls, *, clusters: int | None, height: float | None, level: int | None) -> Self | None:
         """The cut that was asked for, if any was."""
-        given = {"clusters": clusters, "height": height, "level": level}
-        return None if all(value is None for value in given.values()) else cls(**given)
+        given = clusters, height, level
+        return None if all(value is None for value in given) else cls(*given)
 
     def clusters_of(self, leaves: Leaves, points: Int[np.ndarray, " chosen"]) -> Int[np.ndarray, " chosen"]:
         """The cluster of each of some points."""
         if self.clusters is not None:
             return cut_clusters(leaves.dendrogram(points, by_merge=True), self.clusters)
         tree = leaves.dendrogram(points)
-        return cut_height(tree, self.height) if self.height is not None else cut_level(tree, self.level)
+        if self.height is not None:
+            return cut_height(tree, self.height)
+        assert self.level is not None  # exactly one of the three is given
+        return cut_level(tree, self.level)
 
 
 @dataclass(frozen=True)

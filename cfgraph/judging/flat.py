@@ -7,7 +7,7 @@ below it; the points that lie in a split cell itself are one cluster more. Each 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 
 from cfgraph.errors import InputError
 from cfgraph.judging.dendrogram import Dendrogram
@@ -29,7 +29,8 @@ def cut_clusters(tree: Dendrogram, clusters: int) -> Int[np.ndarray, " points"]:
         raise InputError(f"expected 1 to {tree.points} clusters, as many as there are points at most, got {clusters}")
     gain = _gains(tree)
     inner = np.flatnonzero(gain >= 0)
-    rank = (-_merge_heights(tree)[inner],) if tree.height is not None else (-tree.size[inner], tree.level[inner])
+    height = tree.height  # of which the largest of a subtree counts: no merge is undone before one above it
+    rank = (-tree.size[inner], tree.level[inner]) if height is None else (-tree.largest_below(height)[inner],)
     order = inner[np.lexsort((inner, *rank))]
     fits = 1 + np.cumsum(gain[order]) <= clusters
     split = np.zeros(tree.cells, dtype=bool)
@@ -47,7 +48,7 @@ def cut_height(tree: Dendrogram, height: float) -> Int[np.ndarray, " points"]:
         raise InputError("expected a tree with heights to cut at one, got one without; cut it by clusters or by level")
     if np.isnan(height):
         raise InputError("expected a number as the height to cut at, got NaN")
-    return _clusters(tree, split=(_merge_heights(tree) > height) & (_gains(tree) >= 0))
+    return _clusters(tree, split=(tree.largest_below(tree.height) > height) & (_gains(tree) >= 0))
 
 
 def cut_level(tree: Dendrogram, level: int) -> Int[np.ndarray, " points"]:
@@ -67,11 +68,6 @@ def _gains(tree: Dendrogram) -> Int[np.ndarray, " cells"]:
     children = np.bincount(tree.parent[filled], minlength=tree.cells)
     own = np.bincount(tree.cell_of_point, minlength=tree.cells) > 0
     return np.where(children > 0, children + own - 1, -1)
-
-
-def _merge_heights(tree: Dendrogram) -> Float[np.ndarray, " cells"]:
-    """The largest height in each cell and below it: heights without inversions."""
-    return tree.largest_below(tree.height)
 
 
 def _clusters(tree: Dendrogram, *, split: Bool[np.ndarray, " cells"]) -> Int[np.ndarray, " points"]:

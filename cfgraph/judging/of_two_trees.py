@@ -20,10 +20,13 @@ from cfgraph.judging.flat import cut_level
 from cfgraph.judging.pairs import CHUNK_NUMBERS, Choice, PairCorrelation, check_weight, correlate, draw_points
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array, csr_matrix, sparray, spmatrix
+    from scipy.sparse import csr_array, csr_matrix
+
+    from cfgraph.judging.against_data import Sparse
 
 TRIPLET_POINTS = 2_000  # up to so many points every triplet is looked at: O(n^2 log n) time, n^2 numbers
 SAMPLED_TRIPLETS = 1_000_000
+HALVES = ("high", "low")  # of the 128-bit number of a clade
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ def _clades(tree: Dendrogram, *, drawn: np.ndarray, number: UInt64[np.ndarray, "
     """The different clades of a tree, each as a pair of sums (which may overflow: they are sums modulo 2^64)."""
     size = tree.weigh(drawn.astype(np.int64))
     cells = np.flatnonzero((size > 1) & (size < size[0]))
-    sums = np.empty(len(cells), dtype=[("high", np.uint64), ("low", np.uint64)])
-    for name, column in zip(sums.dtype.names, number, strict=True):
+    sums = np.empty(len(cells), dtype=[(half, np.uint64) for half in HALVES])
+    for name, column in zip(HALVES, number, strict=True):
         total = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(column[tree.order], dtype=np.uint64)])
         sums[name] = total[tree.last[cells]] - total[tree.first[cells]]
     return np.unique(sums)
@@ -249,7 +252,7 @@ def cophenetic_agreement(
     return correlate(choice, columns())
 
 
-def tree_sampling_divergence(tree: Dendrogram, similarity: "sparray | spmatrix") -> float:
+def tree_sampling_divergence(tree: Dendrogram, similarity: "Sparse") -> float:
     """Tree sampling divergence of a tree for a graph of similarities between its points, over its maximum: in [0, 1].
 
     ``sum over cells v of p(v) log(p(v) / q(v))``, p(v) the chance that the ends of an edge meet in v, q(v) that two points
@@ -279,7 +282,7 @@ def tree_sampling_divergence(tree: Dendrogram, similarity: "sparray | spmatrix")
     return float(p[met] @ np.log(p[met] / q[met])) / information if information > 0 else math.nan
 
 
-def _symmetric_graph(similarity: "sparray | spmatrix", *, points: int) -> "csr_matrix":
+def _symmetric_graph(similarity: "Sparse", *, points: int) -> "csr_matrix":
     """The similarities without the diagonal as chances that sum to 1, in the form that scikit-network takes."""
     from scipy.sparse import csr_matrix
 
@@ -299,7 +302,8 @@ def _merges(tree: Dendrogram) -> tuple[Float[np.ndarray, "merges 4"], Int[np.nda
     waiting: list[list[int]] = [[] for _ in range(tree.cells)]  # what is still to be merged in each cell
     for point, cell in enumerate(tree.cell_of_point.tolist()):
         waiting[cell].append(point)
-    merges, cells = [], []
+    merges: list[tuple[int, int, int, int]] = []
+    cells: list[int] = []
     for cell in reversed(range(tree.cells)):
         if not waiting[cell]:
             continue

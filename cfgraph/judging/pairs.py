@@ -126,8 +126,8 @@ class Moments:
         share = self.weight * other.weight / total
         between = (share * dx * dx, share * dx * dy, share * dy * dy)
         means = (self.means[0] + dx * other.weight / total, self.means[1] + dy * other.weight / total)
-        squares = tuple(sum(parts) for parts in zip(self.squares, other.squares, between, strict=True))
-        return type(self)(total, means, squares)
+        xx, xy, yy = (sum(parts) for parts in zip(self.squares, other.squares, between, strict=True))
+        return type(self)(total, means, (xx, xy, yy))
 
     @property
     def correlation(self) -> float:
