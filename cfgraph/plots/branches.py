@@ -98,7 +98,7 @@ def branch_colors(count: int) -> Float[np.ndarray, "branches 3"]:
     return _from_oklab(np.full(count, LIGHTNESS), CHROMA * np.cos(hue), CHROMA * np.sin(hue))
 
 
-def _from_oklab(lightness, a, b) -> Float[np.ndarray, "colors 3"]:
+def _from_oklab(lightness: np.ndarray, a: np.ndarray, b: np.ndarray) -> Float[np.ndarray, "colors 3"]:
     """sRGB of colors in OKLab (Ottosson 2020, "A perceptual color space for image processing")."""
     cones = (
         np.stack([lightness, a, b], axis=1)
@@ -113,7 +113,7 @@ def _from_oklab(lightness, a, b) -> Float[np.ndarray, "colors 3"]:
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-def lighten(colors: Float[np.ndarray, "*shape 3"], share) -> Float[np.ndarray, "*shape 3"]:
+def lighten(colors: Float[np.ndarray, "*shape 3"], share: float | np.ndarray) -> Float[np.ndarray, "*shape 3"]:
     """Colors mixed with a share of white."""
     return colors + (1 - colors) * share
 

@@ -113,7 +113,7 @@ class _View:
 
     def inside(self, points: Float[np.ndarray, "cells 2"]) -> np.ndarray:
         """Whether each point lies in the part that is shown."""
-        return ((points >= self.low) & (points <= self.high)).all(axis=1)
+        return np.all((points >= self.low) & (points <= self.high), axis=1)
 
     def room(self, points: Float[np.ndarray, "cells 2"]) -> float:
         """The largest diameter with which the marks of many cells cover ``INK_SHARE`` of what they are spread over, in points.
@@ -140,9 +140,9 @@ def _view(panels: Sequence[Panel]) -> _View:
         return _View(points, "$x_0$", "$x_1$", "", *_frame_of(points, equal=True), equal=True)
     mean, axes, shares = main_axes(cells[0].center)
     points = tuple((c.center - mean) @ axes.T for c in cells)
-    labels = (f"main axis {number} ({share:.0%} of the variance)" for number, share in enumerate(shares, start=1))
+    first, second = (f"main axis {number} ({share:.0%} of the variance)" for number, share in enumerate(shares, start=1))
     told = f" in {cells[0].dimension} dimensions, seen along the two main axes of {panels[0].name}"
-    return _View(points, *labels, told, *_frame_of(points, equal=True), equal=True)
+    return _View(points, first, second, told, *_frame_of(points, equal=True), equal=True)
 
 
 def main_axes(
@@ -297,7 +297,7 @@ def _draw_lines(axes: "Axes", cells: Cells, points: Float[np.ndarray, "cells 2"]
             return
         segments = np.stack([points[cells.parent[rows]], points[rows]], axis=1)
         width = 0.35 + 0.5 * float(cells.scale[rows.start] / cells.scale[0])
-        axes.add_collection(LineCollection(segments, colors=INK, linewidths=width, alpha=0.28, zorder=8), autolim=False)
+        axes.add_collection(LineCollection(list(segments), colors=INK, linewidths=width, alpha=0.28, zorder=8), autolim=False)
 
 
 def _draw_marks(axes: "Axes", points: Float[np.ndarray, "cells 2"], key: Key, *, order: float) -> None:
@@ -347,4 +347,5 @@ def _common_rows(first: Cells, other: Cells) -> tuple[Int[np.ndarray, " common"]
         return np.arange(len(first)), np.arange(len(first))
     where = {address: row for row, address in enumerate(other.addresses)}
     pairs = [(row, where[address]) for row, address in enumerate(first.addresses) if address in where]
-    return tuple(np.array(pairs, dtype=np.int64).reshape(-1, 2).T)
+    rows, other_rows = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return rows, other_rows

@@ -45,8 +45,8 @@ def draw_dendrogram(
     _draw_lines(axes, branches, reach)
     _draw_leaves(axes, branches, reach, size=min(3.0, 0.4 * 72 * tall / rows))
     for row, words in ends.items() if letters > 0 else ():
-        style = {"fontsize": size, "color": INK, "va": "center_baseline", "parse_math": False}
-        axes.text(reach[row] + PAD / unit, branches.middle[row], words, **style)
+        place = (reach[row] + PAD / unit, branches.middle[row])
+        axes.text(*place, words, fontsize=size, color=INK, va="center_baseline", parse_math=False)
     if names is not None and 72 * tall / rows > INNER_SIZE:
         _name_inner(axes, branches, reach, labels=labels, unit=unit)
     axes.set_ylim(rows, 0)
@@ -85,8 +85,8 @@ def _draw_lines(axes: "Axes", branches: Branches, reach: Float[np.ndarray, " cel
     along = np.stack([np.stack([reach[inner], y[end]], axis=1) for end in (first, last)], axis=1)
     width = line_widths(branches)
     for segments, rows in ((along, inner), (across, slice(1, None))):
-        style = {"colors": branches.colors[rows], "linewidths": width[rows], "capstyle": "projecting"}
-        axes.add_collection(LineCollection(segments, **style), autolim=False)
+        lines = LineCollection(list(segments), colors=branches.colors[rows], linewidths=width[rows], capstyle="projecting")
+        axes.add_collection(lines, autolim=False)
 
 
 def _draw_leaves(axes: "Axes", branches: Branches, reach: Float[np.ndarray, " cells"], *, size: float) -> None:
@@ -104,10 +104,9 @@ def _name_inner(
     for row in (np.flatnonzero(cells.child_count[1:] > 0) + 1).tolist():
         room = unit * (reach[row] - reach[cells.parent[row]])
         if labels[row] and width_of_words(labels[row], size=INNER_SIZE) + PAD < room:
-            place, style = (reach[row] - PAD / unit, branches.middle[row]), {"ha": "right", "va": "bottom"}
             axes.annotate(
-                labels[row], place, xytext=(0, 1.2), textcoords="offset points", fontsize=INNER_SIZE, color=GREY,
-                parse_math=False, **style,
+                labels[row], (reach[row] - PAD / unit, branches.middle[row]), xytext=(0, 1.2), textcoords="offset points",
+                fontsize=INNER_SIZE, color=GREY, parse_math=False, ha="right", va="bottom",
             )  # fmt: skip
 
 
@@ -118,7 +117,7 @@ def _draw_axis(axes: "Axes", *, reach: Float[np.ndarray, " cells"], height: Floa
     most = float(reach.max())
     highest = None if height is None else float(np.max(height))
     low, high = (0.0, most) if highest is None else (highest - most, highest)
-    told = MaxNLocator(nbins=8, integer=highest is None, min_n_ticks=1).tick_values(low, high)
+    told = np.asarray(MaxNLocator(nbins=8, integer=highest is None, min_n_ticks=1).tick_values(low, high))
     told = told[(told >= low) & (told <= high)]
     axes.set_xticks(told if highest is None else highest - told, [f"{value:g}" for value in told])
     axes.set_xlabel("level" if highest is None else "height", x=0.0, ha="left")

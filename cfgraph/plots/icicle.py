@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from cfgraph.model.cells import Cells
 from cfgraph.plots.branches import Branches, labels_of, lighten, reach_of
-from cfgraph.plots.page import INK, RASTER_ABOVE, inches_of
+from cfgraph.plots.page import INK, RASTER_ABOVE, figure_of, inches_of
 from cfgraph.plots.words import LETTER_WIDTH, NAME_LETTERS, count_letters, letters_of, shorten_apart
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def widths_of(branches: Branches) -> Float[np.ndarray, " cells"]:
     A cell's width is shared out among its children by what lies below them; what lies in the cell itself stays empty.
     """
     cells = branches.cells
-    known = cells.size is not None and bool((cells.size > 0).all())
-    weight = (cells.size if known else branches.leaves).astype(np.float64)
+    size = cells.size
+    weight = (branches.leaves if size is None or not (size > 0).all() else size).astype(np.float64)
     below = np.bincount(cells.parent[1:], weights=weight[1:], minlength=len(cells))
     share = np.ones(len(cells))
     for rows in branches.levels[1:]:
@@ -107,7 +107,7 @@ def draw_icicle(
 
     branches, labels = Branches(cells), labels_of(cells, names)
     width, tall = inches_of(axes)
-    grid = axes.figure.dpi
+    grid = figure_of(axes).dpi
     boxes = Rectangles.of(branches, height=height, pixels=(round(width * grid), round(tall * grid)))
     colors = _colors(branches, boxes)
     corners = [(boxes.left, boxes.top), (boxes.right, boxes.top), (boxes.right, boxes.bottom), (boxes.left, boxes.bottom)]
@@ -148,8 +148,10 @@ def _write_names(axes: "Axes", boxes: Rectangles, *, labels: list[str], colors: 
     for words, (at, (_, turned)) in zip(written, shown.items(), strict=True):
         place = ((boxes.left[at] + boxes.right[at]) / 2 / grid, (boxes.top[at] + boxes.bottom[at]) / 2 / grid)
         bright = colors[at] @ np.array([0.299, 0.587, 0.114]) > DARK
-        style = {"ha": "center", "va": "center", "rotation": 90 if turned else 0, "parse_math": False}
-        axes.text(*place, words, fontsize=sizes[at], color=INK if bright else "white", **style)
+        axes.text(
+            *place, words, fontsize=sizes[at], color=INK if bright else "white", ha="center", va="center",
+            rotation=90 if turned else 0, parse_math=False,
+        )  # fmt: skip
 
 
 def _name_sizes(rooms: dict[int, tuple[str, float, float]], *, band: Int[np.ndarray, " drawn"]) -> dict[int, float]:
@@ -183,12 +185,12 @@ def _draw_axis(axes: "Axes", cells: Cells, *, height: Float[np.ndarray, " cells"
 
     first, depth = int(cells.level[0]), cells.depth
     if height is None:
-        told = MaxNLocator(nbins=12, integer=True, min_n_ticks=1).tick_values(first, depth)
+        told = np.asarray(MaxNLocator(nbins=12, integer=True, min_n_ticks=1).tick_values(first, depth))
         told = told[(told >= first) & (told <= depth)]
         places = tall * (told - first + 0.5) / (depth - first + 1)
     else:
         low, root = float(np.min(height)), float(height[0])
-        told = MaxNLocator(nbins=8).tick_values(low, root)
+        told = np.asarray(MaxNLocator(nbins=8).tick_values(low, root))
         told = told[(told >= low) & (told <= root)]
         places = tall * (ROOT_SHARE + (1 - ROOT_SHARE) * (root - told) / max(root - low, 1e-300))
     axes.set_yticks(places, [f"{value:g}" for value in told])

@@ -20,6 +20,7 @@ from cfgraph.plots.words import count_letters, find_fonts, fit_words, lacking_le
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 FORMATS = (".png", ".pdf", ".svg")
 DPI = 200
@@ -145,8 +146,13 @@ def add_axes(figure: "Figure", box: tuple[float, float, float, float]) -> "Axes"
 
 def inches_of(axes: "Axes") -> tuple[float, float]:
     """Width and height of axes in inches."""
-    share, (width, height) = axes.get_position(), axes.figure.get_size_inches()
+    share, (width, height) = axes.get_position(), figure_of(axes).get_size_inches()
     return share.width * width, share.height * height
+
+
+def figure_of(axes: "Axes") -> "Figure":
+    """The whole picture that axes are in, be they in a part of it."""
+    return axes.figure.figure
 
 
 def write(figure: "Figure", x: float, y: float, words: str, **style: Any) -> None:
@@ -211,6 +217,7 @@ def _draw_key(figure: "Figure", x: float, y: float, key: Key) -> None:
     from matplotlib.lines import Line2D
 
     width, height = figure.get_size_inches()
+    style: dict[str, Any]
     if key.size:
         style = {"marker": "o", "markersize": min(max(key.size, 4.5), ROOT_MARK), "markeredgewidth": 0, "linestyle": "none"}
         ends = [x]
@@ -228,10 +235,11 @@ def picture_style(words: Iterable[str] = ()) -> Iterator[None]:
     """
     import matplotlib
 
-    colors = {f"{axis}tick.{part}": color for axis in "xy" for part, color in (("color", FAINT), ("labelcolor", GREY))}
-    sizes = {"font.size": 8.5, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.linewidth": 0.8}
-    fonts = {"font.family": [*matplotlib.rcParams["font.family"], *find_fonts(lacking_letters(words))]}
-    look = {"axes.edgecolor": FAINT, "axes.labelcolor": GREY, "svg.hashsalt": "cfgraph", **colors, **sizes, **fonts}
+    colors: dict[RcKeyType, Any] = {"axes.edgecolor": FAINT, "axes.labelcolor": GREY}
+    ticks: dict[RcKeyType, Any] = {"xtick.color": FAINT, "xtick.labelcolor": GREY, "xtick.labelsize": 7.5}
+    ticks |= {"ytick.color": FAINT, "ytick.labelcolor": GREY, "ytick.labelsize": 7.5}
+    look: dict[RcKeyType, Any] = {"axes.linewidth": 0.8, "font.size": 8.5, "svg.hashsalt": "cfgraph", **colors, **ticks}
+    look["font.family"] = [*matplotlib.rcParams["font.family"], *find_fonts(lacking_letters(words))]
     with matplotlib.rc_context(look), warnings.catch_warnings(), _without_font_log():
         warnings.filterwarnings("ignore", message="Glyph")  # letters that no font has are drawn as boxes: the caption says so
         yield

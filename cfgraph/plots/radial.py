@@ -48,7 +48,8 @@ def draw_radial(
     _draw_lines(axes, branches, radius=radius, angle=angle)
     spots = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None]
     mark = min(3.5, max(1.0, 0.4 * 72 * 2 * np.pi * radius.max() / branches.leaves[0]))
-    axes.scatter(*spots[leaves].T, s=mark**2, c=branches.colors[leaves], linewidths=0, zorder=3)
+    x, y = spots[leaves].T
+    axes.scatter(x, y, s=mark**2, c=branches.colors[leaves], linewidths=0, zorder=3)
     for row, words in zip(leaves.tolist(), ends, strict=True) if size else ():
         _write_outwards(axes, words, angle=angle[row], radius=radius[row] + PAD, size=size)
     axes.set_xlim(-half, half)
@@ -79,9 +80,9 @@ def _draw_lines(
     arcs = np.stack([np.cos(swing), np.sin(swing)], axis=2) * radius[inner][:, None, None]
     way = np.stack([np.cos(angle[1:]), np.sin(angle[1:])], axis=1)
     outwards = np.stack([way * radius[cells.parent[1:]][:, None], way * radius[1:, None]], axis=1)
-    for segments, rows, cap in ((arcs, inner, "round"), (outwards, slice(1, None), "round")):
-        style = {"colors": branches.colors[rows], "linewidths": width[rows], "capstyle": cap}
-        axes.add_collection(LineCollection(segments, **style), autolim=False)
+    for segments, rows in ((arcs, inner), (outwards, slice(1, None))):
+        lines = LineCollection(list(segments), colors=branches.colors[rows], linewidths=width[rows], capstyle="round")
+        axes.add_collection(lines, autolim=False)
 
 
 def _draw_rings(axes: "Axes", *, reach: Float[np.ndarray, " cells"], unit: float, highest: float | None) -> None:
@@ -92,18 +93,19 @@ def _draw_rings(axes: "Axes", *, reach: Float[np.ndarray, " cells"], unit: float
     most = float(reach.max())
     low, high = (0.0, most) if highest is None else (highest - most, highest)
     bins = RINGS_MAX if highest is None and most <= RINGS_MAX else 5
-    for told in MaxNLocator(nbins=bins, integer=highest is None, min_n_ticks=1).tick_values(low, high).tolist():
+    for told in map(float, MaxNLocator(nbins=bins, integer=highest is None, min_n_ticks=1).tick_values(low, high)):
         radius = unit * (told if highest is None else highest - told)
         if RING_LEAST < radius <= unit * most * (1 + 1e-9):
             axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=FAINT, linewidth=0.5, zorder=0))
-            style = {"fontsize": RING_SIZE, "color": GREY, "ha": "center", "va": "center", "zorder": 4}
             box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-            axes.text(0, radius, f"{told:g}", bbox=box, **style)
+            axes.text(0, radius, f"{told:g}", bbox=box, fontsize=RING_SIZE, color=GREY, ha="center", va="center", zorder=4)
 
 
 def _write_outwards(axes: "Axes", words: str, *, angle: float, radius: float, size: float) -> None:
     """Words along a ray, readable from left to right on either side."""
     turned = np.cos(angle) < 0
     place = (radius * np.cos(angle), radius * np.sin(angle))
-    style = {"rotation": np.degrees(angle) + (180 if turned else 0), "rotation_mode": "anchor", "va": "center_baseline"}
-    axes.text(*place, words, fontsize=size, color=INK, ha="right" if turned else "left", parse_math=False, **style)
+    axes.text(
+        *place, words, fontsize=size, color=INK, ha="right" if turned else "left", va="center_baseline", parse_math=False,
+        rotation=np.degrees(angle) + (180 if turned else 0), rotation_mode="anchor",
+    )  # fmt: skip

@@ -126,7 +126,7 @@ def lacking_letters(words: Iterable[str]) -> set[str]:
     from matplotlib import rcParams
     from matplotlib.font_manager import FontProperties, findfont
 
-    letters = {letter for letter in set().union(*words) if letter.isprintable() and letter not in " \N{NO-BREAK SPACE}"}
+    letters = {letter for word in words for letter in word if letter.isprintable() and letter not in " \N{NO-BREAK SPACE}"}
     for family in rcParams["font.family"] if letters else ():
         letters -= _letters_in(findfont(FontProperties(family=[family])))
     return letters
@@ -150,7 +150,7 @@ def _installed_fonts() -> dict[str, str]:
     from matplotlib.font_manager import fontManager
 
     entries = sorted(
-        fontManager.ttflist, key=lambda font: (font.name, font.style != "normal", abs(font.weight - 400), font.fname)
+        fontManager.ttflist, key=lambda font: (font.name, font.style != "normal", abs(int(font.weight) - 400), font.fname)
     )
     fit = [font for font in reversed(entries) if not any(part in font.name.lower() for part in UNFIT_FONTS)]
     return dict(reversed({font.name: font.fname for font in fit}.items()))
