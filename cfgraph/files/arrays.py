@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from jaxtyping import Float
@@ -131,7 +131,7 @@ def check_points(array: Any, *, where: str) -> PointTable:
         raise InputError(f"expected rows x columns in {where}, a row a point, got an array of shape {array.shape}; reshape it")
     if array.size == 0:
         raise InputError(f"expected at least one point in {where}, got an empty array of shape {array.shape}")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if array.ndim > 2:
         notes = (f"each point is {' x '.join(map(str, array.shape[1:]))} values, flattened to {math.prod(array.shape[1:])}",)
     values = np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float64)
@@ -418,11 +418,10 @@ def _is_numeric(kind: "pa.DataType") -> bool:
     return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind)
 
 
-def _is_list(kind: "pa.DataType") -> bool:
+def _is_list(kind: "pa.DataType") -> TypeGuard["pa.ListType | pa.LargeListType | pa.FixedSizeListType"]:
     from pyarrow import types
 
-    listed = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    return listed and _is_numeric(kind.value_type)
+    return (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)) and _is_numeric(kind.value_type)
 
 
 def _arrow_values(column: "pa.Array", *, where: str, first: int) -> Float[np.ndarray, "points values"]:
@@ -439,7 +438,7 @@ def _arrow_values(column: "pa.Array", *, where: str, first: int) -> Float[np.nda
             f"expected lists of equal length in {where}, got {length[0]} values in row {first} and {length[row]} in row "
             f"{first + row}"
         )
-    values = column.flatten()
+    values = compute.list_flatten(column)
     before = first * int(length[0]) if len(column) else 0
     _check_nulls(values, where=f"value {{}} (counted from 0 through the lists) of {where}", first=before)
     return _as_floats(values).reshape(len(column), int(length[0]) if len(column) else 0)

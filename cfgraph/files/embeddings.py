@@ -1,5 +1,6 @@
 """Embeddings: vectors for the leaves of an imported hierarchy, by name or by the number of a data point."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,9 +61,8 @@ class Embeddings:
         if len(names) != len(values):
             raise InputError(f"expected a name for each of {len(values)} embeddings, got {len(names)} names")
         if len(set(names)) < len(names):
-            seen: set[str] = set()
-            doubled = dict.fromkeys(name for name in names if name in seen or seen.add(name))
-            raise InputError(f"expected one embedding a name, got several for {show_names(list(doubled))}")
+            doubled = [name for name, times in Counter(names).items() if times > 1]
+            raise InputError(f"expected one embedding a name, got several for {show_names(doubled)}")
         from hashlib import sha256
 
         whole = sha256(digest.encode() + b"\0".join(name.encode() for name in names)).hexdigest()
@@ -79,14 +79,15 @@ class Embeddings:
 
     def of_points(self, dag: Dag) -> "Embeddings":
         """The same by data point, where they were by name: so that they outlast the nodes that points lie in."""
-        if self.names is None:
+        points = dag.node_of_point
+        if self.names is None or points is None:
             return self
         row = np.full(dag.count, -1, dtype=np.int64)
-        row[self._named_nodes(dag)] = np.arange(len(self.values))
-        row = row[dag.node_of_point]
+        row[_named_nodes(self.names, dag)] = np.arange(len(self.values))
+        row = row[points]
         lacking = np.flatnonzero(row < 0)
         if len(lacking):
-            first = dag.label(int(dag.node_of_point[lacking[0]]))
+            first = dag.label(int(points[lacking[0]]))
             raise InputError(f"{len(lacking)} of {len(row)} leaves have no embedding, such as {first}; give one for every leaf")
         return Embeddings(self.values[row], None, self.digest, notes=self.notes)
 
@@ -95,7 +96,7 @@ class Embeddings:
         if self.node is not None:
             return self.node, np.arange(len(self.values))
         if self.names is not None:
-            return self._named_nodes(dag), np.arange(len(self.values))
+            return _named_nodes(self.names, dag), np.arange(len(self.values))
         points = dag.node_of_point
         if points is None or len(points) != len(self.values):
             known = "no data points" if points is None else f"{len(points)} data points"
@@ -106,14 +107,15 @@ class Embeddings:
         inside = np.flatnonzero(points >= 0)
         return points[inside], inside
 
-    def _named_nodes(self, dag: Dag) -> np.ndarray:
-        inner = np.bincount(dag.parent, minlength=dag.count) > 0
-        by_kind = np.argsort(~inner, kind="stable").tolist()  # leaves last: names of inner nodes may repeat
-        node_of = {dag.names[node]: node for node in by_kind if dag.names[node] is not None} if dag.names else {}
-        unknown = [name for name in self.names if name not in node_of]
-        if unknown:
-            raise InputError(
-                f"{len(unknown)} of {len(self.names)} embeddings are of names that the hierarchy does not have: "
-                f"{show_names(unknown)}; leave them out, or rename them"
-            )
-        return np.array([node_of[name] for name in self.names], dtype=np.int64)
+
+def _named_nodes(names: Sequence[str], dag: Dag) -> Int[np.ndarray, " names"]:
+    inner = np.bincount(dag.parent, minlength=dag.count) > 0
+    by_kind = np.argsort(~inner, kind="stable").tolist()  # leaves last: names of inner nodes may repeat
+    node_of = {dag.names[node]: node for node in by_kind if dag.names[node] is not None} if dag.names else {}
+    unknown = [name for name in names if name not in node_of]
+    if unknown:
+        raise InputError(
+            f"{len(unknown)} of {len(names)} embeddings are of names that the hierarchy does not have: "
+            f"{show_names(unknown)}; leave them out, or rename them"
+        )
+    return np.array([node_of[name] for name in names], dtype=np.int64)

@@ -46,7 +46,8 @@ class Labels:
         column ``label`` and perhaps a column ``name`` (``key`` calls the former otherwise), or a single column; an index of
         text holds names too. Raises an ``InputError`` for a file that cannot be read or holds none of these.
         """
-        path, hint, notes = Path(path), "", ()
+        path, hint = Path(path), ""
+        notes: tuple[str, ...] = ()
         if path.suffix.lower() == ".npz":
             values, names = read_named_array(path, what="labels", key=key)
         elif path.suffix.lower() in TABLES:
@@ -82,10 +83,11 @@ def _read_table(path: Path, *, key: str) -> tuple[np.ndarray, tuple[str, ...] | 
 
 def _count_missing(column: "pa.ChunkedArray") -> int:
     """How many labels are missing, or empty text, which is what a missing one looks like in CSV."""
+    import pyarrow as pa
     from pyarrow import compute, types
 
     is_text = types.is_string(column.type) or types.is_large_string(column.type)
-    return column.null_count + (compute.sum(compute.equal(column, "")).as_py() or 0 if is_text else 0)
+    return column.null_count + (len(column.filter(compute.equal(column, pa.scalar("")))) if is_text else 0)
 
 
 def _plain(values: Sequence) -> np.ndarray:

@@ -162,7 +162,7 @@ def _read_text(path: Path, columns: list[str] | None = None, *, what: str) -> "p
     header = read_header(path, rule="yes", what=what, separator=separator)
     return csv.read_csv(
         path,
-        read_options=csv.ReadOptions(column_names=header.names, skip_rows=header.line),
+        read_options=csv.ReadOptions(column_names=None if header.names is None else list(header.names), skip_rows=header.line),
         parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=True),
         convert_options=csv.ConvertOptions(include_columns=columns, column_types={NAME: pa.string()}),
     )
