@@ -153,7 +153,8 @@ def find_maven_url() -> str:
 
 def fetch_jars(jars: Iterable[Jar], *, folder: Path, maven_url: str) -> None:
     """Fetch ``jars`` side by side into ``folder``; the first that cannot be had ends the others."""
-    stop, failures = Event(), []
+    stop = Event()
+    failures: list[BaseException] = []
 
     def fetch(jar: Jar) -> None:
         try:

@@ -97,7 +97,7 @@ class Launcher:
                 stdout=console,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
-                env=java_environment() | places,
+                env={**java_environment(), **places},
                 start_new_session=True,
                 # The lock is the open file's, not the process's: the server holds it on when this process lets go.
                 pass_fds=[lock],

@@ -292,7 +292,7 @@ class LocalServer:
     def _await_ready(self, start: Start) -> None:
         """Wait until the server takes the password and answers a query."""
         deadline = time.monotonic() + START_SECONDS
-        problem = "it does not listen"
+        problem: str | None = "it does not listen"
         while time.monotonic() < deadline:
             if not self._is_alive():
                 raise self._death(start)
