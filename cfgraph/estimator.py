@@ -57,6 +57,8 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
         n_features_in_, feature_names_in_: as everywhere in scikit-learn.
     """
 
+    hierarchy_: FieldWithCells
+
     def __init__(
         self,
         arity: int = defaults.POINTS_ARITY,
@@ -120,7 +122,7 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
         _check_names(input_features, known=getattr(self, "feature_names_in_", None), count=self.n_features_in_)
         return _addresses(self.hierarchy_.cells, self._cut())
 
-    def to_hierarchy(self, id: str) -> Hierarchy:
+    def to_hierarchy(self, id: str) -> FieldWithCells:
         """The hierarchy under an id, with its cells: ``store.write(field.to_hierarchy("digits"))``.
 
         Raises:
@@ -139,13 +141,13 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
         the cells' centers: if they were made of principal components, it wants those.
 
         Raises:
-            InputError: for a hierarchy without cells, of dimension 0, or a subtree of one.
+            InputError: for a hierarchy without cells, of dimension 0, a subtree of one, or one that is no field.
         """
-        cells = _check_hierarchy(hierarchy)
-        recipe = hierarchy.recipe if hierarchy.origin == "points" else {}
+        seen = _check_hierarchy(hierarchy)
+        recipe = seen.recipe if seen.origin == "points" else {}
         asked = {name: recipe[name] for name in ("minimum_size", "scale_depth") if name in recipe}
-        field = cls(hierarchy.arity, max(cells.depth, 1), **asked, random_state=recipe.get("seed"))
-        field.hierarchy_, field.n_features_in_ = hierarchy, cells.dimension
+        field = cls(seen.arity, max(seen.cells.depth, 1), **asked, random_state=recipe.get("seed"))
+        field.hierarchy_, field.n_features_in_ = seen, seen.cells.dimension
         return field
 
     def grow(self, depth: int, *, family: str = AUTO) -> Self:
@@ -228,13 +230,14 @@ def _check_names(given: Sequence[str] | None, *, known: Sequence[str] | None, co
         raise EstimatorError(f"input_features should have length equal to number of features ({count}), got {len(given)}")
 
 
-def _check_hierarchy(hierarchy: Hierarchy) -> Cells:
-    cells = hierarchy.require_cells().cells
+def _check_hierarchy(hierarchy: Hierarchy) -> FieldWithCells:
+    seen = hierarchy.require_cells()
+    cells = seen.cells
     if cells.top != ROOT:
         raise InputError(f"expected a whole hierarchy or a prefix of one, got the subtree of {hierarchy.id!r} at {cells.top}")
     if cells.dimension == 0:
         raise InputError(f"the cells of {hierarchy.id!r} have no centers (dimension 0), so no point has a nearest one")
-    return cells
+    return seen.require_field("the estimator")
 
 
 def _grown(seen: FieldWithCells, trained: TrainedPredictor, *, depth: int) -> FieldWithCells:
