@@ -13,7 +13,7 @@ from cfgraph.comparing.report import Report
 from cfgraph.errors import NotFoundError
 from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
-from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.model.hierarchy import FieldWithCells
 from cfgraph.plots import Panel, plot_cells
 from cfgraph.store.queries import load_query
 
@@ -30,7 +30,7 @@ class Chapter:
     title: str
     about: str
     id: str
-    source: Callable[[str], Hierarchy]
+    source: Callable[[str], FieldWithCells]
     ingest: str  # the shell's words for the source
     learned_depth: int
     depth: int
@@ -58,25 +58,25 @@ class Question:
     rows: list[list[Any]]
 
 
-def _fern(id: str) -> Hierarchy:
+def _fern(id: str) -> FieldWithCells:
     from cfgraph.sources.ifs import ifs
 
     return ifs(id=id, maps="fern", depth=8)
 
 
-def _koch(id: str) -> Hierarchy:
+def _koch(id: str) -> FieldWithCells:
     from cfgraph.sources.ifs import ifs
 
     return ifs(id=id, maps="koch", depth=8)
 
 
-def _smooth(id: str) -> Hierarchy:
+def _smooth(id: str) -> FieldWithCells:
     from cfgraph.sources.cfg import cfg
 
     return cfg(id=id, arity=4, dimension=2, scale_factor=0.5, rule="smooth", depth=7, seed=7)
 
 
-def _digits(id: str) -> Hierarchy:
+def _digits(id: str) -> FieldWithCells:
     from sklearn.datasets import load_digits
 
     from cfgraph.sources.points import points

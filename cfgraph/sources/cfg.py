@@ -23,7 +23,7 @@ from cfgraph.errors import InputError
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, check_depth
-from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells
 from cfgraph.sources.field import Field
 from cfgraph.sources.tuples import largest_norm, smallest_in_batch
 
@@ -78,7 +78,7 @@ def cfg(
     amplitude: float | None = None,
     frequency: float = defaults.FREQUENCY,
     seed: int = defaults.SEED,
-) -> Hierarchy:
+) -> FieldWithCells:
     """A hierarchy grown from the origin to ``depth`` by a seeded generator, with R, delta and Lambda recorded.
 
     Args:

@@ -144,7 +144,7 @@ def _exported_dag(graph: "nx.Graph", *, where: str) -> Dag:
     )
 
 
-def _added(graph: "nx.DiGraph", own: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+def _added(graph: "nx.Graph", own: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """What nodes have that no export wrote: attributes that people gave them since, under new names or beside the others."""
     known = {"name", "size", *CELL_ATTRIBUTES, *map(own_name, own)}
     return [

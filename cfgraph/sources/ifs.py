@@ -19,7 +19,7 @@ from cfgraph.formats.maps import AffineMaps, check_contraction, read_maps
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, check_depth
-from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells
 from cfgraph.sources.field import Field
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
@@ -51,7 +51,7 @@ def ifs(
     root_center: Sequence[float] | None = None,
     scale_factor: float | None = None,
     seed: int = defaults.SEED,
-) -> Hierarchy:
+) -> FieldWithCells:
     """The hierarchy of an affine iterated function system down to ``depth``.
 
     Where all maps are similarities of ratio s, the separation delta is exact at every level; else it is reported level

@@ -22,7 +22,7 @@ from cfgraph.metric.distances import subtree_radii
 from cfgraph.model.address import check_id, format_address, key_of
 from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
 from cfgraph.model.growth import Frontier, count_cells, expand
-from cfgraph.model.hierarchy import FieldWithCells, Hierarchy
+from cfgraph.model.hierarchy import FieldWithCells
 from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
 
 SCALE_FACTOR_RANGE = (0.05, 0.95)  # what an estimated scale factor is kept within, so that 1 / s and 1 / (1 - s) stay sane
@@ -65,7 +65,7 @@ def points(
     duplicates: str = defaults.DUPLICATE_RULE,
     seed: int = defaults.SEED,
     point_nodes: bool = False,
-) -> Hierarchy:
+) -> FieldWithCells:
     """The hierarchy that recursive k-means makes of points, with ``size`` and ``radius`` columns.
 
     The scale factor is the ratio at which the mean displacement of children shrinks from level to level, estimated from
