@@ -55,7 +55,7 @@ HEADER = click.option(
 @click.option("--multiway", type=float, metavar="T", help="Collapse merges within T of the largest height of their parent's.")
 @click.option("--attach", is_flag=True, help="Make each data point a leaf below its class.")
 @pass_context
-def logits(context: Context, **arguments: Any) -> None:
+def logits(context: Context, /, **arguments: Any) -> None:
     """A tree of the classes of a classifier, from its logits or log-probabilities in FILE, a row a data point.
 
     The method of "From Logits to Hierarchies" (arXiv 2410.07858): the group of classes that is predicted least surely is merged
@@ -75,7 +75,7 @@ def logits(context: Context, **arguments: Any) -> None:
 @HEADER
 @click.option("--names", metavar="FILE", type=FILE, help="Names of the points, one a line.")
 @pass_context
-def linkage(context: Context, **arguments: Any) -> None:
+def linkage(context: Context, /, **arguments: Any) -> None:
     """SciPy's linkage matrix in FILE: .npy, .npz, .csv or .parquet, a row a merge.
 
     Cells have the properties height and merge (their number in the matrix); lengths are differences of heights.
@@ -91,7 +91,7 @@ def linkage(context: Context, **arguments: Any) -> None:
 @_shrinking
 @click.option("--tree", "index", type=int, metavar="N", help="Of several trees in FILE, take this one; the first is 0.")
 @pass_context
-def tree(context: Context, **arguments: Any) -> None:
+def tree(context: Context, /, **arguments: Any) -> None:
     """A Newick tree in FILE, with its names and branch lengths.
 
     From Python, cfgraph.sources.tree also takes scikit-learn's AgglomerativeClustering and BisectingKMeans, and HDBSCAN.
@@ -109,7 +109,7 @@ def tree(context: Context, **arguments: Any) -> None:
 @click.option("--parent", metavar="COLUMN", help="The column of the parents.  [default: parent]")
 @click.option("--length", metavar="COLUMN", help="The column of the lengths.  [default: length or weight, if there is one]")
 @pass_context
-def edges(context: Context, **arguments: Any) -> None:
+def edges(context: Context, /, **arguments: Any) -> None:
     """Child-parent pairs in FILE, .tsv or .csv: an ontology, with several parents a node and several roots.
 
     Cycles are refused, and shown. Several roots hang under a virtual one, which no path uses.
@@ -124,7 +124,7 @@ def edges(context: Context, **arguments: Any) -> None:
 @_shared
 @_shrinking
 @pass_context
-def graph(context: Context, **arguments: Any) -> None:
+def graph(context: Context, /, **arguments: Any) -> None:
     """A directed graph in FILE: GraphML or node-link JSON, edges from parents to children.
 
     Attributes of nodes that are numbers, texts or truth values become properties of cells (one that is called like what every

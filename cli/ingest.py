@@ -55,7 +55,7 @@ def _shared(function: Callable) -> Callable:
     "--frequency", type=float, default=defaults.FREQUENCY, show_default=True, help="Radians from the field's middle to its rim."
 )
 @pass_context
-def cfg(context: Context, bulk: bool, **arguments: Any) -> None:
+def cfg(context: Context, /, bulk: bool, **arguments: Any) -> None:
     """A seeded synthetic generator of any arity, dimension and scale factor.
 
     Its bound R, separation delta = d0 - 2a and Lipschitz constant Lambda are known and recorded.
@@ -73,7 +73,7 @@ def cfg(context: Context, bulk: bool, **arguments: Any) -> None:
 @click.option("--scale-factor", type=float, help="At least the largest norm of a map.  [default: that norm]")
 @pass_context
 def ifs(
-    context: Context, maps: str | None, map_name: str | None, root_center: str | None, bulk: bool, **arguments: Any
+    context: Context, /, maps: str | None, map_name: str | None, root_center: str | None, bulk: bool, **arguments: Any
 ) -> None:
     """An affine iterated function system.
 
@@ -116,7 +116,7 @@ def ifs(
     help="What equal points get.",
 )
 @pass_context
-def points(context: Context, columns: str | None, bulk: bool, **arguments: Any) -> None:
+def points(context: Context, /, columns: str | None, bulk: bool, **arguments: Any) -> None:
     """Recursive k-means on the points in FILE: .npy, .npz, .csv or .parquet, a row a point.
 
     Cells have the properties size (how many points lie below) and radius (how far away the farthest cell below is).
