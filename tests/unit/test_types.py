@@ -30,6 +30,8 @@ def use(field: HierarchyWithCells, store: Store, labels: Labels) -> None:
     cfgraph.trian(field, id="rule", depth=2){SEEN_WRONG}
     sources.ifs(id="koch", maps="koch", depth=8)
     sources.ifs(id="koch", maps="koch", dephth=8){SEEN_WRONG}
+    sources.linkage(id="l", data="f.npy", minimum=2)
+    sources.linkage(id="l", data="f.npy", minimun=2){SEEN_WRONG}
     cfgraph.compare(store, "a", "b", pairs=9)
     cfgraph.compare(store, "a", "b", pair=9){SEEN_WRONG}
     cfgraph.rollout(store, "a", predictor="b", stop=Stop(depth=3))
