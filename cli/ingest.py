@@ -55,14 +55,14 @@ def _shared(function: Callable) -> Callable:
     "--frequency", type=float, default=defaults.FREQUENCY, show_default=True, help="Radians from the field's middle to its rim."
 )
 @pass_context
-def cfg(context: Context, /, bulk: bool, **arguments: Any) -> None:
+def cfg(context: Context, /, id: str, depth: int, bulk: bool, **design: Any) -> None:
     """A seeded synthetic generator of any arity, dimension and scale factor.
 
     Its bound R, separation delta = d0 - 2a and Lipschitz constant Lambda are known and recorded.
     """
-    from cfgraph.sources.cfg import field
+    from cfgraph.sources.cfg import Design, field
 
-    ingest_source(context, field(**arguments), bulk=bulk)
+    ingest_source(context, field(id=id, depth=depth, design=Design(**design)), bulk=bulk)
 
 
 @command.command("ifs", epilog="Example: cfgraph ingest ifs maps.json --map barnsley_fern --depth 6 --as fern")

@@ -96,9 +96,7 @@ def cfg(
     Raises:
         InputError: for an argument out of its range, or a depth that would be absurdly many cells.
     """
-    return field(
-        id=id,
-        depth=depth,
+    design = Design(
         arity=arity,
         dimension=dimension,
         scale_factor=scale_factor,
@@ -107,35 +105,42 @@ def cfg(
         amplitude=amplitude,
         frequency=frequency,
         seed=seed,
-    ).grow()
+    )
+    return field(id=id, depth=depth, design=design).grow()
 
 
-def field(
-    *,
-    id: str,
-    depth: int,
-    arity: int = defaults.ARITY,
-    dimension: int = defaults.DIMENSION,
-    scale_factor: float = defaults.SCALE_FACTOR,
-    rule: str = defaults.RULE,
-    separation: float = defaults.SEPARATION,
-    amplitude: float | None = None,
-    frequency: float = defaults.FREQUENCY,
-    seed: int = defaults.SEED,
-) -> Field:
-    """What :func:`cfg` grows, checked and not grown yet; the arguments and errors are the same."""
-    recipe: dict[str, Any] = {
-        "source": "cfg",
-        "rule": rule,
-        "arity": check_integer(arity, name="arity", low=1, high=ARITY_MAX),
-        "dimension": check_integer(dimension, name="dimension", low=1, high=ARITY_MAX),
-        "scale_factor": check_scale_factor(scale_factor),
-        "separation": check_number(separation, name="separation"),
-        "amplitude": _amplitude(amplitude, rule=rule, separation=separation),
-        "frequency": check_number(frequency, name="frequency") if rule == "smooth" else 0.0,
-        "seed": check_integer(seed, name="seed", low=0),
-        "depth": check_depth(depth, id=check_id(id), arity=arity),
-    }
+@dataclass(frozen=True)
+class Design:
+    """What a generator is made from: the arguments of :func:`cfg` that are neither the hierarchy's id nor its depth."""
+
+    arity: int = defaults.ARITY
+    dimension: int = defaults.DIMENSION
+    scale_factor: float = defaults.SCALE_FACTOR
+    rule: str = defaults.RULE
+    separation: float = defaults.SEPARATION
+    amplitude: float | None = None
+    frequency: float = defaults.FREQUENCY
+    seed: int = defaults.SEED
+
+    def recipe(self) -> dict[str, Any]:
+        """The hierarchy's recipe but for its depth; an ``InputError`` for an argument out of its range."""
+        return {
+            "source": "cfg",
+            "rule": self.rule,
+            "arity": check_integer(self.arity, name="arity", low=1, high=ARITY_MAX),
+            "dimension": check_integer(self.dimension, name="dimension", low=1, high=ARITY_MAX),
+            "scale_factor": check_scale_factor(self.scale_factor),
+            "separation": check_number(self.separation, name="separation"),
+            "amplitude": _amplitude(self.amplitude, rule=self.rule, separation=self.separation),
+            "frequency": check_number(self.frequency, name="frequency") if self.rule == "smooth" else 0.0,
+            "seed": check_integer(self.seed, name="seed", low=0),
+        }
+
+
+def field(*, id: str, depth: int, design: Design = Design()) -> Field:
+    """What :func:`cfg` grows, checked and not grown yet; the errors are the same."""
+    recipe = design.recipe()
+    recipe["depth"] = check_depth(depth, id=check_id(id), arity=recipe["arity"])
     generator = rule_of(recipe)
     hierarchy = FieldHierarchy(
         id=id,
@@ -148,7 +153,9 @@ def field(
         lipschitz=generator.lipschitz,
         recipe=recipe,
     )
-    return Field(hierarchy, root=Cells.from_root(np.zeros(dimension)), make_rule=lambda: generator, depth=recipe["depth"])
+    return Field(
+        hierarchy, root=Cells.from_root(np.zeros(recipe["dimension"])), make_rule=lambda: generator, depth=recipe["depth"]
+    )
 
 
 def rule_of(recipe: Mapping[str, Any]) -> Generator:

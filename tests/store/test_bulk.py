@@ -21,6 +21,7 @@ from cfgraph.server.importing import staging_of
 from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.sources import cfg, ifs, points
+from cfgraph.sources.cfg import Design
 from cfgraph.sources.cfg import field as cfg_field
 from cfgraph.sources.ifs import field as ifs_field
 from cfgraph.store import Store
@@ -100,7 +101,7 @@ def assert_equal(found: Store, expected: Store, identifier: str) -> None:
 
 SOURCES = {
     "fern": lambda id: ifs_field(id=id, maps="fern", depth=5),
-    "cfg": lambda id: cfg_field(id=id, arity=3, dimension=3, depth=5),
+    "cfg": lambda id: cfg_field(id=id, depth=5, design=Design(arity=3, dimension=3)),
     "points": make_points,
     "root": lambda id: cfg_field(id=id, depth=0),
 }

@@ -115,6 +115,25 @@ def test_only_the_command_line_prints(file):
         assert "print" not in [getattr(function, "id", None) for function in calls]
 
 
+# Verbs that users call: their options are keywords with defaults, found by `help` and completion one by one.
+VERBS_OF_MANY_OPTIONS = {"cfgraph.sources.cfg.cfg", "cfgraph.sources.points.points", "cfgraph.growing.rollout.rollout"}
+VERBS_OF_MANY_OPTIONS |= {"cfgraph.comparing.compare.compare_cells"}
+
+
+def test_long_parameter_lists_are_values_with_names():
+    """No function has ten parameters or more but the verbs above (keywords), and commands (click passes each option alone)."""
+    long = {}
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                keywords, others = node.args.kwonlyargs, [*node.args.posonlyargs, *node.args.args]
+                own = [parameter for parameter in others if parameter.arg not in ("self", "cls")]
+                if len(keywords) + len(own) >= 10 and not any("command" in ast.unparse(by) for by in node.decorator_list):
+                    long[f"{module_of(file)}.{node.name}"] = len(own)
+    assert set(long) == VERBS_OF_MANY_OPTIONS, "put them together into a frozen value"
+    assert max(long.values()) <= 2
+
+
 def test_every_package_is_in_the_wheel():
     listed = set(tomllib.loads((HOUSE / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     there = {module_of(file) for folder in ("cfgraph", "cli", "cypher") for file in (HOUSE / folder).rglob("__init__.py")}

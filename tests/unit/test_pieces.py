@@ -7,6 +7,7 @@ from cfgraph.formats.maps import AffineMaps
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.model.pieces import grow_pieces, pieces_of_cells
+from cfgraph.sources.cfg import Design
 from cfgraph.sources.cfg import field as cfg_field
 from cfgraph.sources.field import Spread
 from cfgraph.sources.ifs import field as ifs_field
@@ -24,10 +25,10 @@ def some_maps(arity, dimension, seed=0):
 
 FIELDS = {
     "cfg": lambda: cfg_field(id="it", depth=6),
-    "cfg-3d": lambda: cfg_field(id="it", depth=4, arity=3, dimension=3),
-    "cfg-wide": lambda: cfg_field(id="it", depth=2, arity=23, dimension=17),
-    "cfg-constant": lambda: cfg_field(id="it", depth=4, rule="constant"),
-    "chain": lambda: cfg_field(id="it", depth=40, arity=1, dimension=1),
+    "cfg-3d": lambda: cfg_field(id="it", depth=4, design=Design(arity=3, dimension=3)),
+    "cfg-wide": lambda: cfg_field(id="it", depth=2, design=Design(arity=23, dimension=17)),
+    "cfg-constant": lambda: cfg_field(id="it", depth=4, design=Design(rule="constant")),
+    "chain": lambda: cfg_field(id="it", depth=40, design=Design(arity=1, dimension=1)),
     "root": lambda: cfg_field(id="it", depth=0),
     "koch": lambda: ifs_field(id="it", maps="koch", depth=6),
     "fern": lambda: ifs_field(id="it", maps="fern", depth=6),
