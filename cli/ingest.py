@@ -144,7 +144,7 @@ def parquet(context: Context, data: Path, id: str | None) -> None:
         context.say(f"{data} tells no digest of its content, so nothing says whether it was changed; its invariants hold")
     with context.open_store() as store, progress_bar(f"ingest {backup.hierarchy.id}") as progress:
         hierarchy = ingest_parquet(store, backup, progress=progress)
-    grown = "".join(f", grown by {predictor['id']}" for predictor, _ in backup.growers)
+    grown = "".join(f", grown by {grower.trained.id}" for grower in backup.growers)
     cells = backup.hierarchy.cells
     click.echo(f"{hierarchy.id}: {len(cells)} cells, depth {cells.depth}, dimension {hierarchy.dimension}{grown}")
 

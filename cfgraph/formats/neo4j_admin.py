@@ -186,7 +186,7 @@ def _join_lists(values: Sequence[Sequence[float]], *, delimiter: str) -> pa.Arra
 
 
 @dataclass(frozen=True)
-class Grower:
+class GrowerRows:
     """A predictor that grew the hierarchy, as properties: its own, of each GROWN_BY, and of TRAINED_ON if it was on this."""
 
     properties: Mapping[str, Any]
@@ -274,7 +274,7 @@ class ImportFolder:
             future.result()
         self._pending = []
 
-    def finish(self, hierarchy: Mapping[str, Any], *, growers: Iterable[Grower] = ()) -> list[str]:
+    def finish(self, hierarchy: Mapping[str, Any], *, growers: Iterable[GrowerRows] = ()) -> list[str]:
         """Write what is left, the hierarchy's own node last; the arguments of neo4j-admin, to be run in the folder."""
         self._wait()
         self._open.close()

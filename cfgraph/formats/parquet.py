@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import pyarrow as pa
@@ -43,9 +43,7 @@ from cfgraph.model.columns import FLOATS, JSON, own_column, width_of
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells, description_type
 from cfgraph.model.invariants import check_sound
 from cfgraph.model.order import breadth_first, place_addresses
-
-if TYPE_CHECKING:
-    from cfgraph.predictors.trained import TrainedPredictor
+from cfgraph.predictors.trained import Grower, TrainedPredictor
 
 METADATA = "cfgraph"
 DIGEST = "digest"
@@ -142,7 +140,7 @@ class ParquetFile:
         self,
         hierarchy: Hierarchy,
         *,
-        growers: Sequence[tuple["TrainedPredictor", Sequence[Mapping[str, Any]]]] = (),
+        growers: Sequence[Grower] = (),
         predicts: str | None = None,
     ) -> None:
         """Write what is left, and the hierarchy's own data."""
@@ -169,7 +167,7 @@ class ParquetFile:
             self._waiting = []
 
 
-def _predictor_record(trained: "TrainedPredictor") -> dict[str, Any]:
+def _predictor_record(trained: TrainedPredictor) -> dict[str, Any]:
     record = trained.model_dump(mode="json", exclude={"weights"})
     return {**record, "weights": base64.b64encode(trained.weights).decode()}
 
@@ -199,20 +197,18 @@ def write_parquet(hierarchy: HierarchyWithCells, path: str | Path) -> None:
 class Backup:
     """What a Parquet file holds: the hierarchy with its cells, what grew it, and the id of the hierarchy that it predicts.
 
-    ``growers`` are the fields of each predictor, and the properties of each GROWN_BY that leads to it;
-    :mod:`cfgraph.transfer.backup` makes predictors of them. ``digest`` is None where the file tells none, so nothing says
-    whether it is as it was exported.
+    ``digest`` is None where the file tells none, so nothing says whether it is as it was exported.
     """
 
     path: Path
     hierarchy: HierarchyWithCells
-    growers: tuple[tuple[dict[str, Any], list[dict[str, Any]]], ...] = ()
+    growers: tuple[Grower, ...] = ()
     predicts: str | None = None
     digest: str | None = None
 
 
-class Grower(BaseModel):
-    """The metadata's entry of a predictor."""
+class GrowerEntry(BaseModel):
+    """The metadata's entry of a predictor that grew the hierarchy."""
 
     predictor: dict[str, Any]
     growths: list[dict[str, Any]]
@@ -224,7 +220,7 @@ class Told(BaseModel):
     cells: int
     hierarchy: dict[str, Any]
     own: list[tuple[str, str, str]]
-    growers: list[Grower]
+    growers: list[GrowerEntry]
     predicts: str | None = None
 
 
@@ -244,7 +240,7 @@ def read_parquet(path: str | Path, *, id: str | None = None) -> Backup:
         told = Told.model_validate(metadata)
         fields = told.hierarchy | ({} if id is None else {"id": id})
         hierarchy = description_type(fields)(**fields)
-        growers = tuple((_predictor(grower.predictor), grower.growths) for grower in told.growers)
+        predictors = [_predictor_fields(grower.predictor) for grower in told.growers]
         layout = Layout(hierarchy.dimension, tuple(told.own), links=hierarchy.links > 0, points=hierarchy.point_nodes)
         schema = layout.schema
     _check_columns(file.schema_arrow, schema, path=path)
@@ -253,8 +249,10 @@ def read_parquet(path: str | Path, *, id: str | None = None) -> Backup:
         raise _damaged(path, f"it should have {told.cells} rows, and has {len(table)}")
     with _explained(path):
         whole = _assemble(hierarchy, table, layout, path=path)
-        check_sound(whole, grown=bool(growers))
+        check_sound(whole, grown=bool(predictors))
     _check_unchanged(table.select(schema.names), metadata, whole, path=path)
+    trained = [_predictor(fields, path=path) for fields in predictors]
+    growers = tuple(Grower(by, entry.growths) for by, entry in zip(trained, told.growers, strict=True))
     return Backup(path, whole, growers, told.predicts, metadata.get(DIGEST))
 
 
@@ -286,11 +284,19 @@ def _metadata(file: pq.ParquetFile, *, path: Path) -> dict[str, Any]:
     return told
 
 
-def _predictor(record: Mapping[str, Any]) -> dict[str, Any]:
+def _predictor_fields(record: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return {**record, "weights": base64.b64decode(record["weights"], validate=True)}
     except (ValueError, TypeError):
         raise InputError("the weights of a predictor are no text in base64") from None
+
+
+def _predictor(fields: dict[str, Any], *, path: Path) -> TrainedPredictor:
+    try:
+        return TrainedPredictor(**fields)
+    except (ValidationError, InputError) as error:
+        told = _faults_in(error) if isinstance(error, ValidationError) else str(error)
+        raise InputError(f"{str(path)!r} is damaged, or was changed: a predictor in it is none: {told}") from error
 
 
 def _check_columns(found: pa.Schema, wanted: pa.Schema, *, path: Path) -> None:
@@ -324,7 +330,7 @@ def _damaged(path: Path, told: str) -> InputError:
     return InputError(f"{str(path)!r} is damaged, or was changed: {told}; export it again")
 
 
-def faults_in(error: ValidationError) -> str:
+def _faults_in(error: ValidationError) -> str:
     """What is wrong with the first few fields, in one line."""
     return "; ".join(map(_fault, error.errors()[:3]))
 
@@ -340,7 +346,7 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        raise _damaged(path, faults_in(error)) from error
+        raise _damaged(path, _faults_in(error)) from error
     except (OverflowError, MemoryError) as error:
         raise _damaged(path, "a number in its metadata is too large") from error
     except KeyError as error:

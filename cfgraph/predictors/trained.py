@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -71,6 +71,13 @@ class TrainedPredictor(BaseModel):
         """All there is to show, ready for JSON; ``learned`` is what the family says of itself, where the weights are there."""
         told = self.model_dump(mode="json", exclude={"weights", "config"})
         return {**told, "judged_by": self.judged_by, "learned": self.load().describe() if self.weights else {}}
+
+
+class Grower(NamedTuple):
+    """What grew a hierarchy: a predictor, with its weights, and the properties of each GROWN_BY that leads to it."""
+
+    trained: TrainedPredictor
+    growths: Sequence[Mapping[str, Any]]
 
 
 def judgements(validation: Validation, not_trained: Sequence[str]) -> list[tuple[str, float | str | None]]:

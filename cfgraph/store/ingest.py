@@ -13,8 +13,9 @@ from cfgraph.model.blocks import Block, block_height, block_of_cells, block_of_r
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells
 from cfgraph.model.columns import known_values
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells, same_recipe
+from cfgraph.predictors.trained import Grower
 from cfgraph.store.graph import run_operation
-from cfgraph.store.predictors import Grown, Predictors, check_predictor_in
+from cfgraph.store.predictors import Predictors, check_predictor_in
 from cfgraph.store.records import hierarchy_of, properties_of
 from cfgraph.store.writing import SESSIONS, BlockWriter, Written, key_pages, label_list
 
@@ -32,7 +33,7 @@ class Ingest(Predictors):
         progress: Progress = lambda done, total: None,
         sessions: int = SESSIONS,
         then: Literal["complete", "growing"] = "complete",
-        growers: Sequence[Grown] = (),
+        growers: Sequence[Grower] = (),
     ) -> Hierarchy:
         """Write a hierarchy with its cells; the same recipe again goes on where it stopped, or finds it done.
 
@@ -52,14 +53,14 @@ class Ingest(Predictors):
             state = self._end_writing(hierarchy.id, then=then)
         return hierarchy.replace(state=state)
 
-    def _check_growers(self, hierarchy: Hierarchy, growers: Sequence[Grown]) -> None:
+    def _check_growers(self, hierarchy: Hierarchy, growers: Sequence[Grower]) -> None:
         """Refuse what cannot be kept beside the hierarchy, before anything is written."""
         for trained, _ in growers:
             if trained.id == hierarchy.id:
                 raise InputError(f"the id {hierarchy.id!r} is that of the predictor that grew it; choose another")
             self._graph.transact(partial(check_predictor_in, trained=trained))
 
-    def _write_growers(self, hierarchy: Hierarchy, growers: Sequence[Grown]) -> None:
+    def _write_growers(self, hierarchy: Hierarchy, growers: Sequence[Grower]) -> None:
         """Write what grew a hierarchy elsewhere, the earliest growth first."""
         for trained, growths in growers:
             self.write_predictor(trained)

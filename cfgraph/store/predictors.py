@@ -6,12 +6,10 @@ import neo4j
 
 from cfgraph.errors import InputError, NotFoundError
 from cfgraph.model.address import check_id
-from cfgraph.predictors.trained import TrainedPredictor
+from cfgraph.predictors.trained import Grower, TrainedPredictor
 from cfgraph.store.graph import run_operation
 from cfgraph.store.part import Part
 from cfgraph.store.records import predictor_of, properties_of
-
-Grown = tuple[TrainedPredictor, list[dict[str, Any]]]  # a predictor, and the properties of each GROWN_BY that leads to it
 
 
 class Predictors(Part):
@@ -37,12 +35,12 @@ class Predictors(Part):
         """Remember which hierarchy a copy predicts."""
         self._graph.write("link_truth", id=copy, truth=truth)
 
-    def growers(self, identifier: str) -> list[Grown]:
-        """Every predictor that grew a hierarchy, with its weights, and the properties of each GROWN_BY that leads to it."""
+    def growers(self, identifier: str) -> list[Grower]:
+        """Every predictor that grew a hierarchy, with the growths that it did."""
         found: dict[str, list[dict[str, Any]]] = {}
         for row in self._graph.read("read_growth", id=identifier):
             found.setdefault(row["predictor"], []).append(row["growth"])
-        return [(self.predictor(name), growths) for name, growths in found.items()]
+        return [Grower(self.predictor(name), growths) for name, growths in found.items()]
 
 
 def write_predictor_in(tx: neo4j.ManagedTransaction, trained: TrainedPredictor) -> None:

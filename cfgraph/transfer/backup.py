@@ -6,18 +6,15 @@ in memory, checks it as a whole, and then writes it as every other is written.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-from pydantic import ValidationError
 
 from cfgraph.errors import InputError, NotFoundError
 from cfgraph.files.whole import check_place, whole_file
 from cfgraph.formats.csv import check_csv, write_csv_tables
-from cfgraph.formats.parquet import Backup, ParquetFile, faults_in
+from cfgraph.formats.parquet import Backup, ParquetFile
 from cfgraph.formats.tables import Layout, page_table
 from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.predictors.trained import TrainedPredictor
 from cfgraph.store import Store
 from cfgraph.store.digest import digest_hierarchy
 from cfgraph.transfer.pages import Progress, watched_pages
@@ -67,9 +64,9 @@ def ingest_parquet(store: Store, backup: Backup, *, progress: Progress = lambda 
     Raises:
         InputError: where the id is taken by another hierarchy, or by one of the same recipe with other cells (grown since).
     """
-    hierarchy, growers = backup.hierarchy, [(_predictor(backup, fields), growths) for fields, growths in backup.growers]
+    hierarchy = backup.hierarchy
     was_there = _is_there(store, hierarchy.id)
-    written = store.write(hierarchy, growers=growers, progress=progress)
+    written = store.write(hierarchy, growers=backup.growers, progress=progress)
     if was_there and store.digest(hierarchy.id) != digest_hierarchy(hierarchy):
         raise InputError(
             f"the id {hierarchy.id!r} is taken by a hierarchy of the same recipe with other cells (one was grown, say); "
@@ -78,14 +75,6 @@ def ingest_parquet(store: Store, backup: Backup, *, progress: Progress = lambda 
     if backup.predicts is not None:
         store.link_truth(hierarchy.id, backup.predicts)
     return written
-
-
-def _predictor(backup: Backup, fields: dict[str, Any]) -> TrainedPredictor:
-    try:
-        return TrainedPredictor(**fields)
-    except (ValidationError, InputError) as error:
-        told = faults_in(error) if isinstance(error, ValidationError) else str(error)
-        raise InputError(f"{str(backup.path)!r} is damaged, or was changed: a predictor in it is none: {told}") from error
 
 
 def _complete(store: Store, identifier: str) -> Hierarchy:

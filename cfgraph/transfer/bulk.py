@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cfgraph.errors import InputError, NotFoundError, StoreError, VanishedError
 from cfgraph.files.whole import whole_folder
-from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, Grower, ImportFolder, own_type
+from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, GrowerRows, ImportFolder, own_type
 from cfgraph.model.columns import one_kind, width_of
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Hierarchy, same_recipe
 from cfgraph.model.pieces import Piece, pieces_of_cells
@@ -27,7 +27,7 @@ from cfgraph.store import Store
 from cfgraph.store.records import properties_of
 
 if TYPE_CHECKING:
-    from cfgraph.predictors.trained import TrainedPredictor
+    from cfgraph.predictors.trained import Grower
 
 LEAVING_SECONDS = 2.0  # how long a connection that was closed may still be counted
 POLL_SECONDS = 0.1
@@ -199,7 +199,7 @@ def export_bulk(store: Store, identifier: str, directory: Path, *, progress: Pro
     if hierarchy.state != "complete":
         raise InputError(f"{identifier!r} is in state {hierarchy.state!r}; finish that first, by its own command")
     growers = store.growers(identifier)
-    texts = [*hierarchy.notes, *(text for trained, _ in growers for text in trained.warnings)]
+    texts = [*hierarchy.notes, *(text for grower in growers for text in grower.trained.warnings)]
     total = store.counts(identifier).cells
     with whole_folder(directory) as part:
         with ImportFolder(part, identifier, ids="key", texts=texts, own=_own_types(store, hierarchy)) as folder:
@@ -207,9 +207,7 @@ def export_bulk(store: Store, identifier: str, directory: Path, *, progress: Pro
                 _check_parents(page, identifier)
                 folder.add_page(page)
                 progress(folder.cells, total)
-            arguments = folder.finish(
-                properties_of(hierarchy), growers=[_grower(trained, growths, identifier) for trained, growths in growers]
-            )
+            arguments = folder.finish(properties_of(hierarchy), growers=[_rows_of(grower, identifier) for grower in growers])
         if folder.cells != total:
             raise VanishedError(f"{identifier!r} changed while it was read; export it again")
         (part / "README.md").write_text(_readme(hierarchy, arguments, growers=growers), encoding="utf-8")
@@ -237,9 +235,9 @@ def _check_parents(page: dict[str, list], identifier: str) -> None:
         raise StoreError(f"cells of {identifier!r} have parents elsewhere, first {strange[0]!r}; run `cfgraph verify`")
 
 
-def _grower(trained: "TrainedPredictor", growths: list[dict], identifier: str) -> Grower:
-    trained_on = {"depth": trained.depth} if trained.hierarchy == identifier else None
-    return Grower(properties_of(trained), tuple(growths), trained_on)
+def _rows_of(grower: "Grower", identifier: str) -> GrowerRows:
+    trained_on = {"depth": grower.trained.depth} if grower.trained.hierarchy == identifier else None
+    return GrowerRows(properties_of(grower.trained), tuple(grower.growths), trained_on)
 
 
 README = """\
@@ -262,9 +260,9 @@ CSV has no empty lists, which the centers and residuals of dimension 0 are. So t
 """
 
 
-def _readme(hierarchy: Hierarchy, arguments: list[str], *, growers: list) -> str:
+def _readme(hierarchy: Hierarchy, arguments: list[str], *, growers: list["Grower"]) -> str:
     restore = ["query", "--write", "--name", "restore_empty_lists", "-p", f"id={json.dumps(hierarchy.id)}"]
-    names = ", ".join(trained.id for trained, _ in growers)
+    names = ", ".join(grower.trained.id for grower in growers)
     return README.format(
         id=hierarchy.id,
         command=shlex.join(["neo4j-admin", *arguments]),
