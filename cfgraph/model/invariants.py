@@ -1,20 +1,97 @@
-"""Invariants: whether the cells of a hierarchy in memory keep the invariants, checked before cells from elsewhere are written.
+"""Invariants: what the numbers of a hierarchy keep, asked of columns: of a page of the graph, and of cells in memory.
 
-The invariants are those of :mod:`cfgraph.verify`, which looks at the graph; here they are asked of columns.
+:func:`check_edges` is for both. :func:`check_sound` checks cells from elsewhere, all of them, before they are written;
+:mod:`cfgraph.store.verify` looks at the graph, where anything may be missing or of another type.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, Edges, Links
 from cfgraph.model.columns import FLOATS, broken_vectors
-from cfgraph.model.hierarchy import FieldWithCells, HierarchyWithCells
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Hierarchy, HierarchyWithCells
 
 TOLERANCE = 1e-9
 
 Broken = tuple[np.ndarray, str]  # of each cell whether it breaks an invariant, and which
+
+
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """What is known at one end of each edge: the columns of its child, or of its parent."""
+
+    center: Float[np.ndarray, "edges dim"]
+    scale: Float[np.ndarray, " edges"]
+    root_distance: Float[np.ndarray, " edges"]
+
+    @classmethod
+    def of(cls, cells: Cells, rows: np.ndarray) -> Self:
+        """The columns of some rows."""
+        return cls(cells.center[rows], cells.scale[rows], cells.root_distance[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeColumns:
+    """Edges with the cells at both ends, of which nothing is missing. ``virtual`` are those below a virtual root."""
+
+    below: Ends
+    above: Ends
+    residual: Float[np.ndarray, "edges dim"]
+    length: Float[np.ndarray, " edges"]
+    primary: Bool[np.ndarray, " edges"]
+    virtual: Bool[np.ndarray, " edges"]
+
+
+class BrokenEdges(NamedTuple):
+    """Which edges break an invariant, how that is said of all, and of one: ``detail`` has room for its value."""
+
+    invariant: str
+    broken: Bool[np.ndarray, " edges"]
+    message: str
+    detail: str
+    values: Float[np.ndarray, " edges"]
+
+
+def check_edges(hierarchy: Hierarchy, edges: EdgeColumns) -> Iterator[BrokenEdges]:
+    """Every invariant that ties a cell's numbers to those of a parent, with the edges that break it (docs/mathematics.md)."""
+    below, above = edges.below, edges.above
+    size = np.maximum(np.linalg.norm(below.center, axis=1), below.scale)
+    gap = np.linalg.norm(below.center - above.center - above.scale[:, None] * edges.residual, axis=1)
+    told = "its center is not center + scale * residual of a parent's"
+    yield BrokenEdges("center", gap > TOLERANCE * size, told, "off by {:.3g}", gap)
+    yield _scales(hierarchy, edges)
+    norm = np.linalg.norm(edges.residual, axis=1)
+    yield _lengths(hierarchy, edges, wanted=above.scale * norm)
+    broken = norm > hierarchy.residual_bound * (1 + TOLERANCE)
+    yield BrokenEdges("bound", broken, "a residual is longer than the bound", "its residual has norm {:.6g}", norm)
+    distance = above.root_distance + edges.length
+    broken = np.abs(below.root_distance - distance) > TOLERANCE * np.maximum(distance, below.scale)
+    told = "its root distance is not its parent's and the length of the edge"
+    yield BrokenEdges("root_distance", broken & edges.primary, told, "expected {:.17g}", distance)
+
+
+def _scales(hierarchy: Hierarchy, edges: EdgeColumns) -> BrokenEdges:
+    scale = edges.below.scale
+    if not isinstance(hierarchy, FieldHierarchy):
+        return BrokenEdges("scale", ~(scale > 0), "its scale is not above 0", "expected a scale above 0, found {:.17g}", scale)
+    wanted = hierarchy.scale_factor * edges.above.scale
+    broken = np.abs(scale - wanted) > TOLERANCE * wanted
+    return BrokenEdges("scale", broken, "its scale is not the scale factor times its parent's", "expected {:.17g}", wanted)
+
+
+def _lengths(hierarchy: Hierarchy, edges: EdgeColumns, *, wanted: Float[np.ndarray, " edges"]) -> BrokenEdges:
+    length = edges.length
+    if hierarchy.lengths != "metric":
+        told = "the length of the edge to it is below 0"
+        return BrokenEdges("length", ~(length >= 0), told, "expected a length of at least 0, found {:.17g}", length)
+    broken = (np.abs(length - wanted) > TOLERANCE * np.maximum(wanted, edges.above.scale)) & ~edges.virtual
+    told = "the length of an edge to it is not scale * norm(residual)"
+    return BrokenEdges("length", broken, told, "expected {:.17g}", wanted)
 
 
 def check_sound(hierarchy: HierarchyWithCells, *, grown: bool) -> None:
@@ -95,23 +172,17 @@ def _shape(hierarchy: HierarchyWithCells, edges: Edges) -> Iterator[Broken]:
 
 
 def _geometry(hierarchy: HierarchyWithCells, edges: Edges) -> Iterator[Broken]:
-    cells, child = hierarchy.cells, edges.child
-    above = cells.scale[edges.parent]
-    norm = np.linalg.norm(edges.residual, axis=1)
-    gap = np.linalg.norm(cells.center[child] - cells.center[edges.parent] - above[:, None] * edges.residual, axis=1)
-    size = np.maximum(np.linalg.norm(cells.center[child], axis=1), cells.scale[child])
-    yield _at(cells, child, gap > TOLERANCE * size), "its center is not center + scale * residual of a parent's"
-    if isinstance(hierarchy, FieldWithCells):
-        wrong = np.abs(cells.scale[child] - hierarchy.scale_factor * above) > TOLERANCE * hierarchy.scale_factor * above
-        yield _at(cells, child, wrong), "its scale is not the scale factor times its parent's"
-    virtual = hierarchy.virtual_root & (edges.parent == 0)
-    if hierarchy.lengths == "metric":
-        wrong = np.abs(edges.length - above * norm) > TOLERANCE * np.maximum(above * norm, above)
-        yield _at(cells, child, wrong & ~virtual), "the length of an edge to it is not scale * norm(residual)"
-    yield _at(cells, child, norm > hierarchy.residual_bound * (1 + TOLERANCE)), "a residual is longer than the bound"
-    distance = cells.root_distance[np.maximum(cells.parent, 0)] + cells.length
-    wrong = np.abs(cells.root_distance - distance) > TOLERANCE * np.maximum(distance, cells.scale)
-    yield wrong & (cells.parent >= 0), "its root distance is not its parent's and the length of the edge"
+    cells = hierarchy.cells
+    columns = EdgeColumns(
+        below=Ends.of(cells, edges.child),
+        above=Ends.of(cells, edges.parent),
+        residual=edges.residual,
+        length=edges.length,
+        primary=edges.primary,
+        virtual=hierarchy.virtual_root & (edges.parent == 0),
+    )
+    for check in check_edges(hierarchy, columns):
+        yield _at(cells, edges.child, check.broken), check.message
 
 
 def _extras(hierarchy: HierarchyWithCells, edges: Edges) -> Iterator[Broken]:

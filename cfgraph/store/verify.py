@@ -4,7 +4,7 @@ The invariants are those of docs/mathematics.md and docs/cypher.md; ``INVARIANTS
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,11 @@ from cfgraph.errors import AddressError, StoreError
 from cfgraph.model.address import level_of, parse_address, stem_of
 from cfgraph.model.columns import is_of_kind
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
+from cfgraph.model.invariants import TOLERANCE, EdgeColumns, Ends, check_edges
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
 
-TOLERANCE = 1e-9
 VIOLATIONS_MAX = 10_000  # kept in a report; all are counted
 
 INVARIANTS = {
@@ -333,41 +333,18 @@ def _check_numbers(sound: list[tuple[dict[str, Any], dict[str, Any]]], hierarchy
     if not sound:
         return
     cells, parents = zip(*sound, strict=True)
-    column = {name: np.array([cell[name] for cell in cells]) for name in ("center", "scale", "root_distance")}
-    above = {name: np.array([p[name] for p in parents]) for name in ("center", "scale", "root_distance", "residual", "length")}
-    norm = np.linalg.norm(above["residual"], axis=1)
-    primary = np.array([parent["primary"] is not False for parent in parents])
-    virtual = np.array([parent["virtual"] for parent in parents])
-    size = np.maximum(np.linalg.norm(column["center"], axis=1), column["scale"])
-    gap = np.linalg.norm(column["center"] - above["center"] - above["scale"][:, None] * above["residual"], axis=1)
-    length = above["scale"] * norm
-    distance = above["root_distance"] + above["length"]
-    broken_distance = np.abs(column["root_distance"] - distance) > TOLERANCE * np.maximum(distance, column["scale"])
-    checks = {
-        "center": (gap > TOLERANCE * size, "off by {:.3g}", gap),
-        "scale": _scale_check(column["scale"], above["scale"], hierarchy),
-        "length": _length_check(above["length"], length, above["scale"], hierarchy, virtual=virtual),
-        "root_distance": (broken_distance & primary, "expected {:.17g}", distance),
-        "bound": (norm > hierarchy.residual_bound * (1 + TOLERANCE), "its residual has norm {:.6g}", norm),
-    }
-    for invariant, (broken, detail, values) in checks.items():
-        for row in np.flatnonzero(broken).tolist():
-            report.add(invariant, cells[row]["key"][len(hierarchy.id) :], detail.format(values[row]))
+    edges = EdgeColumns(
+        below=_ends(cells),
+        above=_ends(parents),
+        residual=np.array([parent["residual"] for parent in parents]),
+        length=np.array([parent["length"] for parent in parents]),
+        primary=np.array([parent["primary"] is not False for parent in parents]),
+        virtual=np.array([parent["virtual"] for parent in parents]),
+    )
+    for check in check_edges(hierarchy, edges):
+        for row in np.flatnonzero(check.broken).tolist():
+            report.add(check.invariant, cells[row]["key"][len(hierarchy.id) :], check.detail.format(check.values[row]))
 
 
-_Check = tuple[np.ndarray, str, np.ndarray]  # where it is broken, what to say of it, the value to say
-
-
-def _scale_check(scale: np.ndarray, above: np.ndarray, hierarchy: Hierarchy) -> _Check:
-    if not isinstance(hierarchy, FieldHierarchy):
-        return ~(scale > 0), "expected a scale above 0, found {:.17g}", scale
-    wanted = hierarchy.scale_factor * above
-    return np.abs(scale - wanted) > TOLERANCE * wanted, "expected {:.17g}", wanted
-
-
-def _length_check(
-    found: np.ndarray, wanted: np.ndarray, scale: np.ndarray, hierarchy: Hierarchy, *, virtual: np.ndarray
-) -> _Check:
-    if hierarchy.lengths != "metric":
-        return ~(found >= 0), "expected a length of at least 0, found {:.17g}", found
-    return (np.abs(found - wanted) > TOLERANCE * np.maximum(wanted, scale)) & ~virtual, "expected {:.17g}", wanted
+def _ends(cells: Sequence[dict[str, Any]]) -> Ends:
+    return Ends(*(np.array([cell[name] for cell in cells]) for name in ("center", "scale", "root_distance")))
