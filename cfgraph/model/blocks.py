@@ -89,22 +89,29 @@ def cut_cells(cells: Cells, *, height: int) -> Iterator[list[tuple[int, int]]]:
 
 def block_of_cells(cells: Cells, row: int, *, last_level: int, last_state: UInt8[np.ndarray, " cells"]) -> Block:
     """The block below a row of a hierarchy in memory. ``last_state`` is the state that the cells of the last level get."""
-    addresses, levels, parents = cells.addresses, [], np.array([row])
+    levels, parents, root = list[BlockLevel](), np.array([row]), cells.addresses[row]
     for level in range(int(cells.level[row]) + 1, last_level + 1):
         parents = parents[cells.child_count[parents] > 0]
         if len(parents) == 0:
             break
-        rows = slice(int(cells.first_child[parents[0]]), int(cells.first_child[parents[-1]] + cells.child_count[parents[-1]]))
-        columns: dict[str, Any] = cells.take(rows)
-        del columns["level"], columns["parent"]
-        columns["state"] = last_state[rows] if level == last_level else columns["state"]
-        levels.append(
-            BlockLevel(
-                level=level, parents=[addresses[p] for p in parents.tolist()], counts=cells.child_count[parents], **columns
-            )
-        )
+        rows = _rows_below(cells, parents)
+        state = (last_state if level == last_level else cells.state)[rows]
+        levels.append(_level_below(cells, parents, {"state": state}))
         parents = np.arange(rows.start, rows.stop)
-    return Block(root=addresses[row], seeds=[addresses[row]], levels=levels)
+    return Block(root=root, seeds=[root], levels=levels)
+
+
+def _rows_below(cells: Cells, parents: Int[np.ndarray, " parents"]) -> slice:
+    """The children of some cells of one level, which all have some: they stand side by side."""
+    return slice(int(cells.first_child[parents[0]]), int(cells.first_child[parents[-1]] + cells.child_count[parents[-1]]))
+
+
+def _level_below(cells: Cells, parents: Int[np.ndarray, " parents"], changes: Mapping[str, Any]) -> BlockLevel:
+    """The children of some cells of one level as a level of a block, with other columns in place of their own."""
+    columns = {**cells.take(_rows_below(cells, parents)), **changes, "level": int(cells.level[parents[0]]) + 1}
+    del columns["parent"]
+    addresses = cells.addresses
+    return BlockLevel(parents=[addresses[row] for row in parents.tolist()], counts=cells.child_count[parents], **columns)
 
 
 @dataclass(frozen=True)
@@ -149,20 +156,17 @@ def block_of_run(cells: Cells, run: Run, *, last_state: UInt8[np.ndarray, " cell
 
     The edges of a virtual root get no length (NaN).
     """
-    addresses, levels = cells.addresses, []
+    addresses, levels = cells.addresses, list[BlockLevel]()
     parents = np.arange(run.parents.start, run.parents.stop)
     parents = parents[cells.child_count[parents] > 0]
     for level in range(int(cells.level[run.children.start]), int(cells.level[run.children.stop - 1]) + 1):
         here = parents[cells.level[parents] == level - 1]
-        rows = slice(int(cells.first_child[here[0]]), int(cells.first_child[here[-1]] + cells.child_count[here[-1]]))
-        columns = cells.take(rows)
-        del columns["level"], columns["parent"]
+        rows = _rows_below(cells, here)
         inside = np.arange(rows.start, rows.stop) < run.parents.stop
-        columns["state"] = np.where(inside, columns["state"], last_state[rows])
+        changes = {"state": np.where(inside, cells.state[rows], last_state[rows]), "own": cells.take_own(rows)}
         if virtual_root and level == 1:
-            columns["length"] = np.full(rows.stop - rows.start, np.nan)
-        names, counts = [addresses[row] for row in here.tolist()], cells.child_count[here]
-        levels.append(BlockLevel(level=level, parents=names, counts=counts, own=cells.take_own(rows), **columns))
+            changes["length"] = np.full(rows.stop - rows.start, np.nan)
+        levels.append(_level_below(cells, here, changes))
     seeds = [addresses[row] for row in parents[parents < run.children.start].tolist()]
     return Block(root=seeds[0], seeds=seeds, levels=levels)
 
