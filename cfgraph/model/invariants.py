@@ -1,7 +1,7 @@
 """Invariants: what the numbers of a hierarchy keep, asked of columns: of a page of the graph, and of cells in memory.
 
-:func:`check_edges` is for both. :func:`check_sound` checks cells from elsewhere, all of them, before they are written;
-:mod:`cfgraph.store.verify` looks at the graph, where anything may be missing or of another type.
+:func:`check_edges` and :func:`check_families` are for both. :func:`check_sound` checks cells from elsewhere, all of them,
+before they are written; :mod:`cfgraph.store.verify` looks at the graph, where anything may be missing or of another type.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, Edges, Links
@@ -47,51 +47,101 @@ class EdgeColumns:
     virtual: Bool[np.ndarray, " edges"]
 
 
-class BrokenEdges(NamedTuple):
-    """Which edges break an invariant, how that is said of all, and of one: ``detail`` has room for its value."""
+@dataclass(frozen=True, eq=False)
+class Families:
+    """Cells, and the edges to their children: ``parent`` is the row of each edge's cell. What is not known is NaN, or -1."""
+
+    radius: Float[np.ndarray, " cells"]
+    size: Int[np.ndarray, " cells"]
+    frontier: Bool[np.ndarray, " cells"]
+    parent: Int[np.ndarray, " edges"]
+    length: Float[np.ndarray, " edges"]
+    primary: Bool[np.ndarray, " edges"]
+    child_radius: Float[np.ndarray, " edges"]
+    child_size: Int[np.ndarray, " edges"]
+    child_frontier: Bool[np.ndarray, " edges"]
+
+
+class Check(NamedTuple):
+    """Which edges (or cells) break an invariant, how that is said of all, and of one: ``detail`` has room for its values."""
 
     invariant: str
-    broken: Bool[np.ndarray, " edges"]
+    broken: Bool[np.ndarray, " rows"]
     message: str
     detail: str
-    values: Float[np.ndarray, " edges"]
+    values: tuple[Float[np.ndarray, " rows"] | Int[np.ndarray, " rows"], ...]
+
+    def failures(self) -> Iterator[tuple[int, str]]:
+        """The row of each that breaks it, and the detail."""
+        for row in np.flatnonzero(self.broken).tolist():
+            yield row, self.detail.format(*(column[row] for column in self.values))
 
 
-def check_edges(hierarchy: Hierarchy, edges: EdgeColumns) -> Iterator[BrokenEdges]:
+def check_edges(hierarchy: Hierarchy, edges: EdgeColumns) -> Iterator[Check]:
     """Every invariant that ties a cell's numbers to those of a parent, with the edges that break it (docs/mathematics.md)."""
     below, above = edges.below, edges.above
     size = np.maximum(np.linalg.norm(below.center, axis=1), below.scale)
     gap = np.linalg.norm(below.center - above.center - above.scale[:, None] * edges.residual, axis=1)
     told = "its center is not center + scale * residual of a parent's"
-    yield BrokenEdges("center", gap > TOLERANCE * size, told, "off by {:.3g}", gap)
+    yield Check("center", gap > TOLERANCE * size, told, "off by {:.3g}", (gap,))
     yield _scales(hierarchy, edges)
     norm = np.linalg.norm(edges.residual, axis=1)
     yield _lengths(hierarchy, edges, wanted=above.scale * norm)
     broken = norm > hierarchy.residual_bound * (1 + TOLERANCE)
-    yield BrokenEdges("bound", broken, "a residual is longer than the bound", "its residual has norm {:.6g}", norm)
+    yield Check("bound", broken, "a residual is longer than the bound", "its residual has norm {:.6g}", (norm,))
     distance = above.root_distance + edges.length
     broken = np.abs(below.root_distance - distance) > TOLERANCE * np.maximum(distance, below.scale)
     told = "its root distance is not its parent's and the length of the edge"
-    yield BrokenEdges("root_distance", broken & edges.primary, told, "expected {:.17g}", distance)
+    yield Check("root_distance", broken & edges.primary, told, "expected {:.17g}", (distance,))
 
 
-def _scales(hierarchy: Hierarchy, edges: EdgeColumns) -> BrokenEdges:
+def _scales(hierarchy: Hierarchy, edges: EdgeColumns) -> Check:
     scale = edges.below.scale
     if not isinstance(hierarchy, FieldHierarchy):
-        return BrokenEdges("scale", ~(scale > 0), "its scale is not above 0", "expected a scale above 0, found {:.17g}", scale)
+        return Check("scale", ~(scale > 0), "its scale is not above 0", "expected a scale above 0, found {:.17g}", (scale,))
     wanted = hierarchy.scale_factor * edges.above.scale
     broken = np.abs(scale - wanted) > TOLERANCE * wanted
-    return BrokenEdges("scale", broken, "its scale is not the scale factor times its parent's", "expected {:.17g}", wanted)
+    return Check("scale", broken, "its scale is not the scale factor times its parent's", "expected {:.17g}", (wanted,))
 
 
-def _lengths(hierarchy: Hierarchy, edges: EdgeColumns, *, wanted: Float[np.ndarray, " edges"]) -> BrokenEdges:
+def _lengths(hierarchy: Hierarchy, edges: EdgeColumns, *, wanted: Float[np.ndarray, " edges"]) -> Check:
     length = edges.length
     if hierarchy.lengths != "metric":
         told = "the length of the edge to it is below 0"
-        return BrokenEdges("length", ~(length >= 0), told, "expected a length of at least 0, found {:.17g}", length)
+        return Check("length", ~(length >= 0), told, "expected a length of at least 0, found {:.17g}", (length,))
     broken = (np.abs(length - wanted) > TOLERANCE * np.maximum(wanted, edges.above.scale)) & ~edges.virtual
     told = "the length of an edge to it is not scale * norm(residual)"
-    return BrokenEdges("length", broken, told, "expected {:.17g}", wanted)
+    return Check("length", broken, told, "expected {:.17g}", (wanted,))
+
+
+def check_families(hierarchy: Hierarchy, families: Families) -> Iterator[Check]:
+    """Every invariant that ties what a cell says of its descendants to what its children say of theirs."""
+    count = len(families.radius)
+    below = np.bincount(families.parent, weights=families.child_frontier | np.isnan(families.child_radius), minlength=count)
+    unknown = families.frontier | (below > 0)
+    known = ~np.isnan(families.radius)
+    if hierarchy.state != "writing":  # while it is written, radii are those of the whole that is on its way
+        told = "it has a radius, and there is a frontier at or below it, or a child without one"
+        detail = "it has the radius {}, but there is a frontier at or below it"
+        yield Check("radius", known & unknown, told, detail, (families.radius,))
+    reach = np.zeros(count)
+    np.maximum.at(reach, families.parent, np.nan_to_num(families.length + families.child_radius))
+    short = families.radius < reach - TOLERANCE * np.maximum(1.0, reach)
+    detail = "its radius is {}, and a known descendant is as far as {}"
+    yield Check("radius", short & ~unknown, "its radius does not reach a descendant", detail, (families.radius, reach))
+    yield _sizes(hierarchy, families)
+
+
+def _sizes(hierarchy: Hierarchy, families: Families) -> Check:
+    parent, size = families.parent[families.primary], families.child_size[families.primary]
+    total = np.zeros_like(families.size)
+    np.add.at(total, parent, size)
+    lacking = np.bincount(parent, weights=size < 0, minlength=len(total)) > 0
+    asked = (families.size >= 0) & (np.bincount(parent, minlength=len(total)) > 0) & ~lacking
+    wrong = total > families.size if hierarchy.imported else total != families.size
+    told = "the data points below it are not those below its children"
+    detail = "{} data points lie below it, and {} below its children"
+    return Check("size", asked & wrong, told, detail, (families.size, total))
 
 
 def check_sound(hierarchy: HierarchyWithCells, *, grown: bool) -> None:
@@ -186,15 +236,20 @@ def _geometry(hierarchy: HierarchyWithCells, edges: Edges) -> Iterator[Broken]:
 
 
 def _extras(hierarchy: HierarchyWithCells, edges: Edges) -> Iterator[Broken]:
-    cells, size = hierarchy.cells, hierarchy.cells.size
-    if cells.radius is not None:
-        reach = np.where(np.isnan(cells.radius), np.inf, cells.radius)[edges.child] + edges.length
-        short = cells.radius[edges.parent] * (1 + TOLERANCE) + TOLERANCE < reach
-        yield _at(cells, edges.parent, short), "its radius does not reach a descendant, or one without a radius is below it"
-        yield ~np.isnan(cells.radius) & (cells.state == FRONTIER), "it has a radius, and is frontier"
-    if size is not None:
-        total = np.bincount(cells.parent[1:], weights=size[1:], minlength=len(cells))
-        known = (size >= 0) & (cells.child_count > 0)
-        wrong = total > size if hierarchy.imported else total != size
-        lacking = np.bincount(cells.parent[1:], weights=size[1:] < 0, minlength=len(cells)) > 0
-        yield known & wrong & ~lacking, "the data points below it are not those below its children"
+    cells, count = hierarchy.cells, len(hierarchy.cells)
+    radius = np.full(count, np.nan) if cells.radius is None else cells.radius
+    size = np.full(count, -1) if cells.size is None else cells.size
+    frontier = cells.state == FRONTIER
+    families = Families(
+        radius=radius,
+        size=size,
+        frontier=frontier,
+        parent=edges.parent,
+        length=edges.length,
+        primary=edges.primary,
+        child_radius=radius[edges.child],
+        child_size=size[edges.child],
+        child_frontier=frontier[edges.child],
+    )
+    for check in check_families(hierarchy, families):
+        yield check.broken, check.message

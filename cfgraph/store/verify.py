@@ -4,7 +4,7 @@ The invariants are those of docs/mathematics.md and docs/cypher.md; ``INVARIANTS
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from cfgraph.errors import AddressError, StoreError
 from cfgraph.model.address import level_of, parse_address, stem_of
 from cfgraph.model.columns import is_of_kind
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
-from cfgraph.model.invariants import TOLERANCE, EdgeColumns, Ends, check_edges
+from cfgraph.model.invariants import Check, EdgeColumns, Ends, Families, check_edges, check_families
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -145,9 +145,12 @@ PARENT = ("key", "is_cell", "level", "center", "scale", "root_distance", "predic
 CHILD = ("key", "is_cell", "slot", "length", "radius", "size", "primary", "frontier")
 
 
+Family = tuple[dict[str, Any], list[list[Any]]]  # a cell, and the rows of its children
+
+
 def _check_page(page: dict[str, list[Any]], hierarchy: Hierarchy, report: VerifyReport, *, before: str) -> str:
     """Check one page's cells one by one for what they are, and the sound ones together for their numbers."""
-    sound = []
+    sound, families = [], []
     for cell, parents, children in zip(page["cells"], page["parents"], page["children"], strict=True):
         cell = dict(zip(CELL, cell, strict=True))
         if cell["key"] == before:
@@ -156,9 +159,11 @@ def _check_page(page: dict[str, list[Any]], hierarchy: Hierarchy, report: Verify
         if not _check_cell(cell, hierarchy, report):
             continue
         _check_children(cell, children, hierarchy, report)
+        families.append((cell, children))
         sound += [(cell, parent) for parent in _sound_parents(cell, parents, hierarchy, report)]
     report.cells += len(page["cells"])
     _check_numbers(sound, hierarchy, report)
+    _check_descendants(families, hierarchy, report)
     return before
 
 
@@ -209,8 +214,6 @@ def _check_children(cell: dict[str, Any], rows: list[list[Any]], hierarchy: Hier
         report.add("expansion", place, f"it is {'Frontier' if cell['frontier'] else 'Leaf'} but has {len(children)} children")
     elif not (cell["frontier"] or cell["leaf"]):
         _check_expanded(place, children if hierarchy.imported else primary, hierarchy, report)
-    _check_radius(cell, place, children if hierarchy.imported else primary, hierarchy, report)
-    _check_size(cell, place, primary, hierarchy, report)
 
 
 def _check_expanded(place: str, children: list[dict[str, Any]], hierarchy: Hierarchy, report: VerifyReport) -> None:
@@ -224,37 +227,6 @@ def _check_expanded(place: str, children: list[dict[str, Any]], hierarchy: Hiera
 
 def _shortened(slots: list[Any]) -> str:
     return str(slots) if len(slots) <= 20 else f"{slots[:20]} and {len(slots) - 20} more"
-
-
-def _check_radius(
-    cell: dict[str, Any], place: str, children: list[dict[str, Any]], hierarchy: Hierarchy, report: VerifyReport
-) -> None:
-    radius = cell["radius"]
-    if radius is None:
-        return
-    if cell["frontier"] or any(child["frontier"] or child["radius"] is None for child in children):
-        if hierarchy.state != "writing":  # while it is written, radii are those of the whole that is on its way
-            report.add("radius", place, f"it has the radius {radius}, but there is a frontier at or below it")
-        return
-    reach = max(((child["length"] or 0.0) + child["radius"] for child in children if _is_length(child["length"])), default=0.0)
-    if radius < reach - TOLERANCE * max(1.0, reach):
-        report.add("radius", place, f"its radius is {radius}, and a known descendant is as far as {reach}")
-
-
-def _is_length(value: Any) -> bool:
-    return value is None or _is_number(value)  # the edges of a virtual root have none
-
-
-def _check_size(
-    cell: dict[str, Any], place: str, children: list[dict[str, Any]], hierarchy: Hierarchy, report: VerifyReport
-) -> None:
-    sizes = [child["size"] for child in children]
-    if cell["size"] is None or not sizes or None in sizes:
-        return
-    if not all(type(size) is int for size in sizes):
-        return
-    if sum(sizes) > cell["size"] if hierarchy.imported else sum(sizes) != cell["size"]:
-        report.add("size", place, f"{cell['size']} data points lie below it, and {sum(sizes)} below its children")
 
 
 def _sound_parents(
@@ -341,10 +313,44 @@ def _check_numbers(sound: list[tuple[dict[str, Any], dict[str, Any]]], hierarchy
         primary=np.array([parent["primary"] is not False for parent in parents]),
         virtual=np.array([parent["virtual"] for parent in parents]),
     )
-    for check in check_edges(hierarchy, edges):
-        for row in np.flatnonzero(check.broken).tolist():
-            report.add(check.invariant, cells[row]["key"][len(hierarchy.id) :], check.detail.format(check.values[row]))
+    _report(check_edges(hierarchy, edges), cells, hierarchy, report)
 
 
 def _ends(cells: Sequence[dict[str, Any]]) -> Ends:
     return Ends(*(np.array([cell[name] for cell in cells]) for name in ("center", "scale", "root_distance")))
+
+
+def _check_descendants(
+    families: list[tuple[dict[str, Any], list[list[Any]]]], hierarchy: Hierarchy, report: VerifyReport
+) -> None:
+    """What many cells at once say of their descendants. What is of another type in a child is told where that is looked at."""
+    cells, rows = [cell for cell, _ in families], []
+    for number, (_, children) in enumerate(families):
+        rows += [(number, dict(zip(CHILD, child, strict=True))) for child in children]
+    edges = [(number, child) for number, child in rows if hierarchy.imported or child["primary"] is not False]
+    columns = Families(
+        radius=np.array([_radius(cell) for cell in cells], dtype=np.float64),
+        size=np.array([_size(cell) for cell in cells], dtype=np.int64),
+        frontier=np.array([cell["frontier"] for cell in cells], dtype=bool),
+        parent=np.array([number for number, _ in edges], dtype=np.int64),
+        length=np.array([child["length"] if _is_number(child["length"]) else 0.0 for _, child in edges], dtype=np.float64),
+        primary=np.array([child["primary"] is not False for _, child in edges], dtype=bool),
+        child_radius=np.array([_radius(child) for _, child in edges], dtype=np.float64),
+        child_size=np.array([_size(child) for _, child in edges], dtype=np.int64),
+        child_frontier=np.array([child["frontier"] for _, child in edges], dtype=bool),
+    )
+    _report(check_families(hierarchy, columns), cells, hierarchy, report)
+
+
+def _radius(cell: dict[str, Any]) -> float:
+    return cell["radius"] if _is_number(cell["radius"]) else math.nan
+
+
+def _size(cell: dict[str, Any]) -> int:
+    return cell["size"] if type(cell["size"]) is int else -1
+
+
+def _report(checks: Iterable[Check], cells: Sequence[dict[str, Any]], hierarchy: Hierarchy, report: VerifyReport) -> None:
+    for check in checks:
+        for row, detail in check.failures():
+            report.add(check.invariant, cells[row]["key"][len(hierarchy.id) :], detail)
