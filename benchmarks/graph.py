@@ -190,16 +190,16 @@ def measure_reading(bench: Bench, *, depth: int, rounds: int, say: Say) -> list[
         Rival("driver alone", lambda _: plain.read_columns(bench.driver, OURS)),
     ]
     say(f"reading {len(subject.cells):,} cells: {', '.join(rival.name for rival in rivals)}")
-    check_columns(bench.store.read(OURS), plain.read_columns(bench.driver, OURS), identifier=OURS)
+    check_columns(bench.store.read(OURS), plain.read_columns(bench.driver, OURS), id=OURS)
     seconds = take_turns(rivals, rounds=rounds, say=say)
     bench.store.remove(OURS)
     return [_found_reading(seconds, count=len(subject.cells))]
 
 
-def check_columns(cells: Cells, columns: dict[str, np.ndarray], *, identifier: str) -> None:
+def check_columns(cells: Cells, columns: dict[str, np.ndarray], *, id: str) -> None:
     """Raise an ``AssertionError`` unless both ways read the same."""
     order = np.argsort(columns["key"], kind="stable")
-    own = np.array([identifier + address for address in cells.addresses], dtype=object)
+    own = np.array([id + address for address in cells.addresses], dtype=object)
     own_order = np.argsort(own, kind="stable")
     for name in columns.keys() - {"key"}:
         if not np.array_equal(columns[name][order], getattr(cells, name)[own_order]):

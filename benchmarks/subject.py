@@ -11,14 +11,14 @@ from cfgraph.predictors.trained import TrainedPredictor
 PREFIX_DEPTH = 3  # of what is learned from, and of the copy that is grown
 
 
-def make_subject(identifier: str, *, depth: int) -> Hierarchy:
+def make_subject(id: str, *, depth: int) -> Hierarchy:
     """The Koch curve down to a depth, in memory: (4^(depth + 1) - 1) / 3 cells."""
-    return sources.ifs(id=identifier, maps="koch", depth=depth)
+    return sources.ifs(id=id, maps="koch", depth=depth)
 
 
-def make_wide_subject(identifier: str, *, depth: int) -> Hierarchy:
+def make_wide_subject(id: str, *, depth: int) -> Hierarchy:
     """A smooth generator of arity 4 in 64 dimensions, down to a depth, in memory."""
-    return sources.cfg(id=identifier, arity=4, dimension=64, depth=depth)
+    return sources.cfg(id=id, arity=4, dimension=64, depth=depth)
 
 
 def forget_views(hierarchy: Hierarchy) -> Hierarchy:
@@ -31,6 +31,6 @@ def forgetting(hierarchy: Hierarchy) -> Callable[[], Hierarchy]:
     return lambda: forget_views(hierarchy)
 
 
-def learn_rule(identifier: str, hierarchy: Hierarchy, *, depth: int) -> TrainedPredictor:
+def learn_rule(id: str, hierarchy: Hierarchy, *, depth: int) -> TrainedPredictor:
     """The recurrence, learned from a prefix."""
-    return train(hierarchy, id=identifier, depth=depth, family="recurrence")
+    return train(hierarchy, id=id, depth=depth, family="recurrence")

@@ -75,11 +75,11 @@ def command(
     context.say(f"wrote {output}")
 
 
-def _check_words(identifier: str | None, *, report: BinaryIO | None, **of_cells: str | int | None) -> None:
+def _check_words(id: str | None, *, report: BinaryIO | None, **of_cells: str | int | None) -> None:
     """An ``InputError`` for words that do not go together."""
     from cfgraph.errors import InputError
 
-    if (identifier is None) == (report is None):
+    if (id is None) == (report is None):
         raise InputError("expected either the ID of a hierarchy to draw or --report FILE")
     given = [f"--{name}" for name, value in of_cells.items() if value is not None]
     if report is not None and given:
@@ -95,10 +95,10 @@ def _usual_form(panels: "list[Panel]", *, level: int | None) -> str:
     return "tree" if level is None and all(panel.cells.dimension == 0 for panel in panels) else "centers"
 
 
-def _read_panel(store: "Store", identifier: str, *, depth: int | None) -> "Panel":
+def _read_panel(store: "Store", id: str, *, depth: int | None) -> "Panel":
     from cfgraph.plots import Panel
 
-    grown = store.grown_by(identifier)
-    cells = store.read(identifier, depth=depth)
+    grown = store.grown_by(id)
+    cells = store.read(id, depth=depth)
     grown_by = grown.predictor if grown else None
-    return Panel(cells, identifier, grown_by=grown_by, names=cells.names, height=cells.own.get("height"))
+    return Panel(cells, id, grown_by=grown_by, names=cells.names, height=cells.own.get("height"))

@@ -96,9 +96,9 @@ def new_id(store, request):
         return made[-1]
 
     yield make
-    for identifier in reversed(made):
+    for id in reversed(made):
         with suppress(NotFoundError):
-            store.remove(identifier)
+            store.remove(id)
 
 
 @pytest.fixture

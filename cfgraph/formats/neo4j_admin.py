@@ -79,13 +79,13 @@ def _behind(prefix: str, texts: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(prefix, texts, "")  # type: ignore[call-overload]  # the stubs mix no text with arrays
 
 
-def cell_table(piece: Piece, *, identifier: str, delimiter: str) -> pa.Table:
+def cell_table(piece: Piece, *, id: str, delimiter: str) -> pa.Table:
     """A piece's cells as the columns of ``cell_header("actual")``."""
     count = len(piece)
     columns = [
         pa.array(piece.node),
-        _behind(identifier, piece.address),
-        pa.repeat(identifier, count),
+        _behind(id, piece.address),
+        pa.repeat(id, count),
         piece.address,
         as_text(piece.level),
         join_numbers(piece.center, delimiter=delimiter),
@@ -113,13 +113,13 @@ def edge_table(piece: Piece, *, delimiter: str) -> pa.Table:
 
 
 def page_tables(
-    page: Mapping[str, list], *, identifier: str, delimiter: str, own: Mapping[str, str | None]
+    page: Mapping[str, list], *, id: str, delimiter: str, own: Mapping[str, str | None]
 ) -> tuple[pa.Table, np.ndarray, pa.Table]:
     """A page of the store, cells by their keys, as a table of cells, their states, and a table of edges."""
     radius, size = np.array(page["radius"], dtype=np.float64), np.array(page["size"], dtype=np.int64)
     cells: list[pa.Array] = [
         pa.array(page["key"], pa.string()),
-        pa.repeat(identifier, len(page["key"])),
+        pa.repeat(id, len(page["key"])),
         pa.array(page["address"], pa.string()),
         pa.array(page["level"], pa.int64()),
         _join_lists(page["center"], delimiter=delimiter),
@@ -169,12 +169,12 @@ def _with_infinities(column: pa.Array) -> pa.Array:
     return pc.replace_substring(pc.cast(column, pa.string()), "inf", "Infinity")
 
 
-def point_tables(page: Mapping[str, list], *, identifier: str) -> tuple[pa.Table, pa.Table]:
+def point_tables(page: Mapping[str, list], *, id: str) -> tuple[pa.Table, pa.Table]:
     """The data points in a page's cells, and the relationships that lead to the cells."""
     placed = [(row, key) for key, rows in zip(page["key"], page["points"], strict=True) for row in rows]
     row = pa.array([row for row, _ in placed], pa.int64())
-    key = _behind(f"{identifier}/", pc.cast(row, pa.string()))
-    points = pa.table([key, pa.repeat(identifier, len(placed)), row], names=POINT_HEADER)
+    key = _behind(f"{id}/", pc.cast(row, pa.string()))
+    points = pa.table([key, pa.repeat(id, len(placed)), row], names=POINT_HEADER)
     return points, pa.table([key, pa.array([key for _, key in placed], pa.string())], names=IN_HEADER)
 
 
@@ -200,14 +200,14 @@ class ImportFolder:
 
     Args:
         folder: where the files go.
-        identifier: the hierarchy's id.
+        id: the hierarchy's id.
         ids: whether nodes are told apart by their keys or by whole numbers.
         texts: all texts that stand in lists, so that no delimiter is one of their characters.
         own: the properties of the source's own in the order of the pages, and the types of their columns; None for no column.
     """
 
     folder: Path
-    identifier: str
+    id: str
     ids: Literal["key", "actual"]
     texts: Iterable[str] = ()
     own: Mapping[str, str | None] = field(default_factory=dict)
@@ -222,7 +222,7 @@ class ImportFolder:
         inside = set().union(*self.texts)
         self.delimiter = next(sign for sign in DELIMITERS if sign not in inside)
         # Without any quotes where none is needed, which is faster to write and to read.
-        quoted = set(self.identifier) & set(',"') or "string" in self.own.values()
+        quoted = set(self.id) & set(',"') or "string" in self.own.values()
         style: Literal["needed", "none"] = "needed" if quoted else "none"
         self._style = arrow_csv.WriteOptions(include_header=False, quoting_style=style)
 
@@ -245,16 +245,16 @@ class ImportFolder:
 
     def add_page(self, page: Mapping[str, list]) -> None:
         """Write a page of the store."""
-        cells, state, edges = page_tables(page, identifier=self.identifier, delimiter=self.delimiter, own=self.own)
+        cells, state, edges = page_tables(page, id=self.id, delimiter=self.delimiter, own=self.own)
         self._write_cells(cells, state=state)
         self._write("edges.csv", edges)
         if page["points"]:
-            for name, table in zip(("points.csv", "in.csv"), point_tables(page, identifier=self.identifier), strict=True):
+            for name, table in zip(("points.csv", "in.csv"), point_tables(page, id=self.id), strict=True):
                 self._write(name, table)
         self.cells += len(cells)
 
     def _write_cells_of(self, piece: Piece) -> None:
-        self._write_cells(cell_table(piece, identifier=self.identifier, delimiter=self.delimiter), state=piece.state)
+        self._write_cells(cell_table(piece, id=self.id, delimiter=self.delimiter), state=piece.state)
 
     def _write_cells(self, table: pa.Table, *, state: np.ndarray) -> None:
         for kind in np.unique(state).tolist():
@@ -278,7 +278,7 @@ class ImportFolder:
         """Write what is left, the hierarchy's own node last; the arguments of neo4j-admin, to be run in the folder."""
         self._wait()
         self._open.close()
-        own, root = (self.identifier, self.identifier + "/") if self.ids == "key" else (HIERARCHY_NODE, HIERARCHY_NODE + 1)
+        own, root = (self.id, self.id + "/") if self.ids == "key" else (HIERARCHY_NODE, HIERARCHY_NODE + 1)
         self._add_node("Hierarchy", "hierarchy.csv", hierarchy, node=own)
         self._add_edge("ROOT", "root.csv", own, root, {})
         for number, grower in enumerate(growers, start=1):

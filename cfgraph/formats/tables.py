@@ -121,11 +121,11 @@ def kinds_in(hierarchy: "HierarchyWithCells") -> dict[str, set[str]]:
 # -- from pages of the store
 
 
-def page_table(page: Mapping[str, list], *, identifier: str, layout: Layout) -> pa.Table:
+def page_table(page: Mapping[str, list], *, id: str, layout: Layout) -> pa.Table:
     """A page of the store (cfgraph/store's ``import_pages``) as a table of cells."""
-    first, second = _split_edges(page, identifier=identifier)
+    first, second = _split_edges(page, id=id)
     if any(second) and not layout.links:
-        raise _damaged(identifier, "there are edges from second parents, which the hierarchy does not tell of")
+        raise _damaged(id, "there are edges from second parents, which the hierarchy does not tell of")
     parent, slot, residual, length = zip(*first, strict=True)
     root = [0.0] * layout.dimension
     radius, size = np.array(page["radius"], dtype=np.float64), np.array(page["size"], dtype=np.int64)
@@ -148,17 +148,17 @@ def page_table(page: Mapping[str, list], *, identifier: str, layout: Layout) -> 
     }
     values = zip(*page["own"], strict=True) if page["own"] else [[None] * len(page["key"])] * len(layout.own)
     columns |= {column: _encoded(found, kind) for (_, column, kind), found in zip(layout.own, values, strict=True)}
-    return _table(columns, layout.schema, identifier=identifier)
+    return _table(columns, layout.schema, id=id)
 
 
-def _split_edges(page: Mapping[str, list], *, identifier: str) -> tuple[list[tuple], list[list[dict[str, Any]]]]:
+def _split_edges(page: Mapping[str, list], *, id: str) -> tuple[list[tuple], list[list[dict[str, Any]]]]:
     """Of each cell the edge from its primary parent, parents by address, and those from second parents."""
-    size = len(identifier)
+    size = len(id)
     first, second = [], []
     for key, edges in zip(page["key"], page["edges"], strict=True):
         primary = [edge for edge in edges if edge[4] is not False]
-        if len(primary) != (len(key) > size + 1) or not all(str(edge[0]).startswith(f"{identifier}/") for edge in edges):
-            raise _damaged(identifier, f"cell {key[size:]} has {len(primary)} primary parents, or parents elsewhere")
+        if len(primary) != (len(key) > size + 1) or not all(str(edge[0]).startswith(f"{id}/") for edge in edges):
+            raise _damaged(id, f"cell {key[size:]} has {len(primary)} primary parents, or parents elsewhere")
         first.append((primary[0][0][size:], *primary[0][1:4]) if primary else (None,) * 4)
         others = [edge for edge in edges if edge[4] is False]
         names = ("slot", "residual", "length")
@@ -175,19 +175,19 @@ def _encoded(values: Sequence[Any], kind: str) -> Sequence[Any]:
     return values
 
 
-def _table(columns: Mapping[str, Any], schema: pa.Schema, *, identifier: str) -> pa.Table:
+def _table(columns: Mapping[str, Any], schema: pa.Schema, *, id: str) -> pa.Table:
     try:
         return pa.table({name: _array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise _damaged(identifier, str(error)) from error
+        raise _damaged(id, str(error)) from error
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:
     return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
-def _damaged(identifier: str, told: str) -> StoreError:
-    return StoreError(f"some cells of {identifier!r} are damaged ({told[:200]}); `cfgraph verify {identifier}` names them")
+def _damaged(id: str, told: str) -> StoreError:
+    return StoreError(f"some cells of {id!r} are damaged ({told[:200]}); `cfgraph verify {id}` names them")
 
 
 # -- from memory
@@ -223,7 +223,7 @@ def cell_table(hierarchy: "HierarchyWithCells", *, layout: Layout) -> pa.Table:
         columns["links"] = _links_of(hierarchy)
     if layout.points and hierarchy.cell_of_point is not None:
         columns["points"] = _points_of(hierarchy.cell_of_point, count=len(cells))
-    return _table(columns, layout.schema, identifier=hierarchy.id)
+    return _table(columns, layout.schema, id=hierarchy.id)
 
 
 def edge_table(hierarchy: "HierarchyWithCells") -> pa.Table:

@@ -42,7 +42,7 @@ class Job:
     """What a worker process is told: where the graph is, what to grow, how."""
 
     access: dict[str, Any]
-    identifier: str
+    id: str
     growth: dict[str, Any]
     device: str
     lease_seconds: float
@@ -63,7 +63,7 @@ class Crew:
 
     Args:
         store: the graph, opened by its URL.
-        identifier: the hierarchy, whose growth is pinned.
+        id: the hierarchy, whose growth is pinned.
         growth: how it is grown.
         workers: how many processes, from 1 to 256.
     """
@@ -71,7 +71,7 @@ class Crew:
     def __init__(
         self,
         store: "Store",
-        identifier: str,
+        id: str,
         growth: "GrownBy",
         *,
         workers: int,
@@ -87,7 +87,7 @@ class Crew:
             raise InputError("worker processes need a store that was opened by its URL; grow with one worker in this process")
         self._job = Job(
             access=access.reveal(),
-            identifier=identifier,
+            id=id,
             growth=asdict(growth),
             device=device,
             lease_seconds=lease_seconds,
@@ -97,7 +97,7 @@ class Crew:
         self._observe, self._heard = observe, queue.SimpleQueue[tuple[int, Event | None]]()
         self._parted: set[int] = set()  # those that said that they end
         self._begin = time.monotonic()
-        self._processes = [_start(identifier) for _ in range(workers)]
+        self._processes = [_start(id) for _ in range(workers)]
         self._readers = [threading.Thread(target=self._listen, args=(number,), daemon=True) for number in range(workers)]
 
     def __enter__(self) -> "Crew":
@@ -171,9 +171,9 @@ class Crew:
         self._heard.put((number, None))
 
 
-def _start(identifier: str) -> subprocess.Popen[str]:
-    # The identifier is only there for those who read a process list.
-    command = [sys.executable, "-m", "cfgraph.growing.crew", identifier]
+def _start(id: str) -> subprocess.Popen[str]:
+    # The id is only there for those who read a process list.
+    command = [sys.executable, "-m", "cfgraph.growing.crew", id]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
 
 
@@ -215,7 +215,7 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
     growth = GrownBy(**job.growth)
     retrier = Retrier(job.outage_seconds, halted=halted.is_set, tell=_tell_action)
     with retrier.retry(lambda: Store.connect(**job.access, retry_seconds=DRIVER_SECONDS)) as store:
-        hierarchy, trained = retrier.retry(lambda: _read_task(store, job.identifier, growth))
+        hierarchy, trained = retrier.retry(lambda: _read_task(store, job.id, growth))
         worker = Worker(
             store,
             hierarchy,
@@ -231,11 +231,11 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
         return worker.run()
 
 
-def _read_task(store: "Store", identifier: str, growth: "GrownBy") -> "tuple[FieldHierarchy, TrainedPredictor]":
+def _read_task(store: "Store", id: str, growth: "GrownBy") -> "tuple[FieldHierarchy, TrainedPredictor]":
     try:
-        return store.hierarchy(identifier).require_field("rollout"), store.predictor(growth.predictor)
+        return store.hierarchy(id).require_field("rollout"), store.predictor(growth.predictor)
     except NotFoundError as error:  # it was there when the command began
-        told = f"the predictor that grows {identifier!r}, or the hierarchy itself, was removed meanwhile: {error}"
+        told = f"the predictor that grows {id!r}, or the hierarchy itself, was removed meanwhile: {error}"
         raise VanishedError(told) from error
 
 

@@ -21,7 +21,7 @@ class LeaseKeeper:
 
     Args:
         store: what keeps the leases.
-        identifier: the hierarchy.
+        id: the hierarchy.
         lease_seconds: how long a lease lasts from each renewal on, just now.
         rate: the worker's cells a second just now; kept with its leases, for those who watch.
         outlasted: told once, of the first block that takes longer than a lease.
@@ -30,13 +30,13 @@ class LeaseKeeper:
     def __init__(
         self,
         store: Growth,
-        identifier: str,
+        id: str,
         *,
         lease_seconds: Callable[[], float],
         rate: Callable[[], float],
         outlasted: Callable[[Lease], None],
     ):
-        self._store, self._identifier, self._seconds = store, identifier, lease_seconds
+        self._store, self._id, self._seconds = store, id, lease_seconds
         self._rate, self._outlasted = rate, outlasted
         self._held: dict[Lease, float] = {}  # and since when
         self._lock, self._end = threading.Lock(), threading.Event()
@@ -51,7 +51,7 @@ class LeaseKeeper:
         self._end.set()
         self._thread.join()
         with suppress(CfgraphError):  # the store is away: they end by themselves
-            self._store.release_leases(self._identifier, list(self._held))
+            self._store.release_leases(self._id, list(self._held))
 
     def hold(self, lease: Lease) -> None:
         """Keep a lease from now on."""
@@ -66,7 +66,7 @@ class LeaseKeeper:
     def give_back(self, lease: Lease) -> None:
         """End a lease whose block is not written."""
         self.let_go(lease)
-        self._store.release_leases(self._identifier, [lease])
+        self._store.release_leases(self._id, [lease])
 
     def _keep(self) -> None:
         while not self._end.wait(self._seconds() / RENEWALS):
@@ -76,7 +76,7 @@ class LeaseKeeper:
                 held = {lease: since for lease, since in self._held.items() if since <= before}
             if held:
                 with suppress(CfgraphError):  # tried again soon; where it stays away, the fence will tell
-                    self._store.renew_leases(self._identifier, list(held), lease_seconds=self._seconds(), rate=self._rate())
+                    self._store.renew_leases(self._id, list(held), lease_seconds=self._seconds(), rate=self._rate())
                     self._tell_of_the_longest(held)
 
     def _tell_of_the_longest(self, held: dict[Lease, float]) -> None:

@@ -83,7 +83,7 @@ class RolloutReport:
 
 def rollout(
     store: "Store",
-    identifier: str,
+    id: str,
     *,
     predictor: str,
     stop: Stop,
@@ -106,7 +106,7 @@ def rollout(
     """
     _check_numbers(workers=workers, lease_seconds=lease_seconds, outage_seconds=outage_seconds)
     trained = store.predictor(predictor)
-    source = store.hierarchy(identifier).require_field("rollout")
+    source = store.hierarchy(id).require_field("rollout")
     check_fit(trained, source)
     if (from_depth is None) != (copy_as is None):
         raise InputError(

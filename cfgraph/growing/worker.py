@@ -110,22 +110,22 @@ class Worker:
         """Find the last block, in address order, that still fits into the number of cells, and pin it once."""
         if self.growth.last_block is not None:
             return
-        identifier, arity = self.hierarchy.id, self.hierarchy.arity
-        room = int(self.growth.stop["cells"]) - self._retry(lambda: self.store.counts(identifier).cells)
+        id, arity = self.hierarchy.id, self.hierarchy.arity
+        room = int(self.growth.stop["cells"]) - self._retry(lambda: self.store.counts(id).cells)
         (first, last) = block_boundaries(from_level=depth - 1, depth=depth, height=self.growth.block_height)[-1]
         chosen = ""
         for block in (block for page in self._pages(first, last) for block in page):
-            seeds = self._retry(partial(self.store.read_block, identifier, block.root, depth=last, arity=arity))
+            seeds = self._retry(partial(self.store.read_block, id, block.root, depth=last, arity=arity))
             room -= sum(len(part.addresses) for part in seeds) * arity
             if room < 0:
                 break
             chosen = block.root
-        self.growth = self._retry(lambda: self.store.pin_growth_end(identifier, self.growth, last_block=chosen))
+        self.growth = self._retry(lambda: self.store.pin_growth_end(id, self.growth, last_block=chosen))
 
     def _pages(self, first: int, last: int) -> Iterator[list[Pending]]:
         """The blocks of a layer that hold frontier cells, in address order, some at a time."""
-        identifier = self.hierarchy.id
-        start, _ = subtree_range(identifier)
+        id = self.hierarchy.id
+        start, _ = subtree_range(id)
         bound = self.growth.last_block if last == self.growth.to_depth else None
         while page := self._read_page(start, last):
             blocks: dict[str, Pending] = {}
@@ -138,7 +138,7 @@ class Worker:
             yield list(blocks.values())
             if len(page) < PAGE_CELLS:
                 return
-            start = f"{identifier}{stem_of(next(reversed(blocks)))}/~"  # '~' sorts behind every digit: behind the subtree
+            start = f"{id}{stem_of(next(reversed(blocks)))}/~"  # '~' sorts behind every digit: behind the subtree
 
     def _read_page(self, start: str, last: int) -> list[tuple[str, int]]:
         read = self.store.read_frontier

@@ -38,25 +38,21 @@ class Path:
     lengths: tuple[float, ...]
 
 
-def find_path(store: "Store", identifier: str, *, first: str, second: str) -> Path:
+def find_path(store: "Store", id: str, *, first: str, second: str) -> Path:
     """The path between two cells, by address or, what is none, by name (a name such as ``/0`` is taken for the address).
 
     Raises ``AddressError`` for an address that is not in the graph, and for a name that no cell has, or several.
     """
-    return find_paths(store, identifier, pairs=[(first, second)])[0]
+    return find_paths(store, id, pairs=[(first, second)])[0]
 
 
-def find_paths(store: "Store", identifier: str, *, pairs: list[tuple[str, str]]) -> list[Path]:
+def find_paths(store: "Store", id: str, *, pairs: list[tuple[str, str]]) -> list[Path]:
     """The paths of many pairs; the cells that they need are read in one go."""
-    hierarchy = store.hierarchy(identifier)
+    hierarchy = store.hierarchy(id)
     names = {end for pair in pairs for end in pair if not is_address(end)}
-    address_of = store.find_named(identifier, names) if names else {}
+    address_of = store.find_named(id, names) if names else {}
     pairs = [(address_of.get(first, first), address_of.get(second, second)) for first, second in pairs]
-    return (
-        _paths_in_graph(store, hierarchy, pairs)
-        if hierarchy.links
-        else paths_in_tree(store.reader(identifier), hierarchy, pairs)
-    )
+    return _paths_in_graph(store, hierarchy, pairs) if hierarchy.links else paths_in_tree(store.reader(id), hierarchy, pairs)
 
 
 def paths_in_tree(reader: Reader, hierarchy: Hierarchy, pairs: list[tuple[str, str]]) -> list[Path]:
@@ -71,11 +67,11 @@ def paths_in_tree(reader: Reader, hierarchy: Hierarchy, pairs: list[tuple[str, s
     return [_path_between(first, second, lengths, virtual_root=hierarchy.virtual_root) for first, second in pairs]
 
 
-def _missing(address: str, cells: Mapping[str, float], identifier: str) -> str:
+def _missing(address: str, cells: Mapping[str, float], id: str) -> str:
     there = max(
         (ancestor_address(address, level) for level in range(level_of(address))), key=lambda a: (a in cells, level_of(a))
     )
-    return f"there is no cell {address} in {identifier!r}: nothing is known below {there}"
+    return f"there is no cell {address} in {id!r}: nothing is known below {there}"
 
 
 def _path_between(first: str, second: str, lengths: dict[str, float], *, virtual_root: bool) -> Path:

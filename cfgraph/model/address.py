@@ -73,45 +73,45 @@ def lowest_common_ancestor(first: str, second: str) -> str:
     return format_address(common)
 
 
-def check_id(identifier: str) -> str:
+def check_id(id: str) -> str:
     """The id itself if it may name a hierarchy or a predictor, else an ``InputError`` that says why not."""
-    if not isinstance(identifier, str) or not identifier:
+    if not isinstance(id, str) or not id:
         raise InputError("expected an id of at least one character, got an empty one")
-    if "/" in identifier:
-        raise InputError(f"an id holds no '/' (it separates the id from the address in a cell's key), got {identifier!r}")
+    if "/" in id:
+        raise InputError(f"an id holds no '/' (it separates the id from the address in a cell's key), got {id!r}")
     try:
-        size = len(identifier.encode())
+        size = len(id.encode())
     except UnicodeEncodeError as error:  # half a character, as bytes that are no UTF-8 become on the command line
-        raise InputError(f"an id is text that UTF-8 can hold, got {identifier!r}") from error
+        raise InputError(f"an id is text that UTF-8 can hold, got {id!r}") from error
     if size > ID_BYTES_MAX:
-        raise InputError(f"an id has at most {ID_BYTES_MAX} bytes, got {size}: {identifier[:40]!r}...")
-    if not _ID.fullmatch(identifier):
-        raise InputError(f"an id holds no control characters and no space at its ends, got {identifier!r}")
-    return identifier
+        raise InputError(f"an id has at most {ID_BYTES_MAX} bytes, got {size}: {id[:40]!r}...")
+    if not _ID.fullmatch(id):
+        raise InputError(f"an id holds no control characters and no space at its ends, got {id!r}")
+    return id
 
 
-def key_of(identifier: str, address: str) -> str:
+def key_of(id: str, address: str) -> str:
     """A cell's key in the graph: ``id + address``."""
-    key = identifier + address
+    key = id + address
     if len(key) > KEY_BYTES_MAX // 4 and len(key.encode()) > KEY_BYTES_MAX:
         raise InputError(
-            f"the key of a cell at level {level_of(address)} of {identifier!r} would have {len(key.encode())} bytes, and the "
+            f"the key of a cell at level {level_of(address)} of {id!r} would have {len(key.encode())} bytes, and the "
             f"database's index holds {KEY_BYTES_MAX}; the hierarchy is too deep: ingest fewer levels"
         )
     return key
 
 
-def deepest_level(identifier: str, *, arity: int) -> int:
+def deepest_level(id: str, *, arity: int) -> int:
     """The deepest level whose keys the database's index can hold, whatever their slots."""
-    return (KEY_BYTES_MAX - len(identifier.encode())) // (1 + len(str(arity - 1)))
+    return (KEY_BYTES_MAX - len(id.encode())) // (1 + len(str(arity - 1)))
 
 
-def subtree_range(identifier: str, address: str = ROOT) -> tuple[str, str]:
+def subtree_range(id: str, address: str = ROOT) -> tuple[str, str]:
     """The half-open range of keys ``[low, high)`` that holds exactly the proper descendants of a cell.
 
     The root's own key ``id/`` lies in the range of its descendants; every other cell's key does not lie in its own.
     """
-    stem = identifier + stem_of(address)
+    stem = id + stem_of(address)
     return stem + "/", stem + "0"
 
 

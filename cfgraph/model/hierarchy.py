@@ -28,7 +28,7 @@ from cfgraph.model.columns import KIND_PATTERN, width_of
 from cfgraph.model.dag import Lengths
 
 State = Literal["writing", "growing", "complete", "removing"]
-Identifier = Annotated[str, AfterValidator(check_id)]
+Id = Annotated[str, AfterValidator(check_id)]
 
 
 def recipe_digest(recipe: Mapping[str, Any]) -> str:
@@ -63,7 +63,7 @@ class Hierarchy(BaseModel):
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="forbid")
 
-    id: Identifier
+    id: Id
     state: State = "complete"
     origin: str  # the source: cfg, ifs, points, ...; rollout for a copy that a predictor grew
     dimension: int = Field(ge=0)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import Cells
-from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Identifier, recipe_digest
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Id, recipe_digest
 from cfgraph.predictors import DEVICE
 from cfgraph.predictors.predictor import Predictor
 from cfgraph.predictors.recurrence import SPAN_TOLERANCE
@@ -28,9 +28,9 @@ class TrainedPredictor(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: Identifier
+    id: Id
     family: str
-    hierarchy: Identifier
+    hierarchy: Id
     depth: int = Field(ge=1)
     seed: int
     arity: int = Field(ge=1)

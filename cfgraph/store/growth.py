@@ -106,63 +106,63 @@ class Seeds:
 class Growth(Part):
     """What a rollout and its workers ask."""
 
-    def begin_growth(self, identifier: str, growth: GrownBy) -> GrownBy:
+    def begin_growth(self, id: str, growth: GrownBy) -> GrownBy:
         """Pin a growth, or find the same one pinned; an ``InputError`` where another one is under way."""
-        rows = self._graph.write("begin_growth", id=identifier, predictor=growth.predictor, growth=growth.properties())
+        rows = self._graph.write("begin_growth", id=id, predictor=growth.predictor, growth=growth.properties())
         if not rows:
-            raise VanishedError(f"hierarchy {identifier!r} or predictor {growth.predictor!r} was removed meanwhile")
+            raise VanishedError(f"hierarchy {id!r} or predictor {growth.predictor!r} was removed meanwhile")
         if rows[0]["pinned"] is None and rows[0]["state"] in ("complete", "growing"):
             return replace(growth, since=rows[0]["since"])
         if rows[0]["pinned"] is None:
-            raise InputError(f"hierarchy {identifier!r} is in state {rows[0]['state']!r}; finish that first by its own command")
+            raise InputError(f"hierarchy {id!r} is in state {rows[0]['state']!r}; finish that first by its own command")
         pinned = GrownBy.of(rows[0]["pinned"], predictor=rows[0]["pinned_predictor"])
         if (pinned.predictor, pinned.stop) != (growth.predictor, growth.stop):
             raise InputError(
-                f"{identifier!r} is being grown by {pinned.predictor!r} with the stop {json.dumps(pinned.stop)}; finish that "
+                f"{id!r} is being grown by {pinned.predictor!r} with the stop {json.dumps(pinned.stop)}; finish that "
                 f"with the same predictor and stop before growing it by {growth.predictor!r} with {json.dumps(growth.stop)}"
             )
         return pinned
 
-    def pin_growth_end(self, identifier: str, growth: GrownBy, *, last_block: str) -> GrownBy:
+    def pin_growth_end(self, id: str, growth: GrownBy, *, last_block: str) -> GrownBy:
         """Pin the last block of a growth that is limited by a number of cells; the one pinned first counts."""
-        rows = self._graph.write("pin_growth_end", id=identifier, since=growth.since, last_block=last_block)
+        rows = self._graph.write("pin_growth_end", id=id, since=growth.since, last_block=last_block)
         if not rows:
-            raise VanishedError(f"hierarchy {identifier!r}, or the predictor that grows it, was removed meanwhile")
+            raise VanishedError(f"hierarchy {id!r}, or the predictor that grows it, was removed meanwhile")
         return replace(growth, last_block=rows[0]["last_block"])
 
-    def finish_growth(self, identifier: str, growth: GrownBy) -> None:
+    def finish_growth(self, id: str, growth: GrownBy) -> None:
         """Record that a growth has reached its stop, as another worker may have done; a ``VanishedError`` where it is gone."""
-        rows = self._graph.write("finish_growth", id=identifier, since=growth.since)
+        rows = self._graph.write("finish_growth", id=id, since=growth.since)
         if not rows or rows[0]["state"] == "removing":
-            raise VanishedError(f"hierarchy {identifier!r}, or the predictor that grows it, was removed meanwhile")
+            raise VanishedError(f"hierarchy {id!r}, or the predictor that grows it, was removed meanwhile")
 
-    def read_growth(self, identifier: str) -> list[GrownBy]:
+    def read_growth(self, id: str) -> list[GrownBy]:
         """What grew the hierarchy, the latest first."""
-        rows = self._graph.read("read_growth", id=identifier)
+        rows = self._graph.read("read_growth", id=id)
         return [GrownBy.of(row["growth"], predictor=row["predictor"], truth=row["truth"]) for row in rows]
 
-    def grown_by(self, identifier: str) -> GrownBy | None:
+    def grown_by(self, id: str) -> GrownBy | None:
         """What grew a hierarchy last; None where no predictor did."""
-        return next(iter(self.read_growth(identifier)), None)
+        return next(iter(self.read_growth(id)), None)
 
-    def count_frontier(self, identifier: str) -> dict[int, int]:
+    def count_frontier(self, id: str) -> dict[int, int]:
         """The number of frontier cells by level."""
-        low, high = subtree_range(identifier)
+        low, high = subtree_range(id)
         return {row["level"]: row["cells"] for row in self._graph.read("count_frontier", low=low, high=high)}
 
-    def frontier_depth(self, identifier: str) -> int:
+    def frontier_depth(self, id: str) -> int:
         """The deepest level that still can grow; 0 where there is none."""
-        return max(self.count_frontier(identifier), default=0)
+        return max(self.count_frontier(id), default=0)
 
-    def read_frontier(self, identifier: str, *, start: str, depth: int, page: int) -> list[tuple[str, int]]:
+    def read_frontier(self, id: str, *, start: str, depth: int, page: int) -> list[tuple[str, int]]:
         """Address and level of frontier cells from the key ``start`` on, above level ``depth``, in address order."""
-        _, high = subtree_range(identifier)
+        _, high = subtree_range(id)
         rows = self._graph.read("read_frontier", start=start, high=high, depth=depth, page=page)
-        return [(row["key"][len(identifier) :], row["level"]) for row in rows]
+        return [(row["key"][len(id) :], row["level"]) for row in rows]
 
     def claim_frontier(
         self,
-        identifier: str,
+        id: str,
         blocks: Sequence[Pending],
         *,
         owner: str,
@@ -182,7 +182,7 @@ class Growth(Part):
         parameters = {
             "since": None if growth is None else growth.since,
             # By key: the one order in which locks are taken everywhere.
-            "blocks": sorted([key_of(identifier, block.root), key_of(identifier, block.seed)] for block in blocks),
+            "blocks": sorted([key_of(id, block.root), key_of(id, block.seed)] for block in blocks),
             "most": most,
             "owner": owner,
             "token": token,
@@ -190,13 +190,13 @@ class Growth(Part):
             "rate": rate,
             "dead_owners": list(dead_owners),
         }
-        rows = self._graph.write("claim_frontier", id=identifier, **parameters)
+        rows = self._graph.write("claim_frontier", id=id, **parameters)
         if rows and _is_in_between(rows[0]):
             time.sleep(ASK_AGAIN_SECONDS)
-            rows = self._graph.write("claim_frontier", id=identifier, **parameters)
-        answer = _checked_answer(rows, identifier)
-        claims = {key[len(identifier) :]: before for key, before in answer["claims"]}
-        answers = [(key[len(identifier) :], kind, who) for key, kind, who in answer["answers"]]
+            rows = self._graph.write("claim_frontier", id=id, **parameters)
+        answer = _checked_answer(rows, id)
+        claims = {key[len(id) :]: before for key, before in answer["claims"]}
+        answers = [(key[len(id) :], kind, who) for key, kind, who in answer["answers"]]
         return Claim(
             leases=tuple(Lease(root=root, token=token) for root in claims),
             done=frozenset(root for root, kind, _ in answers if kind == "done"),
@@ -205,30 +205,26 @@ class Growth(Part):
             taken_from={root: before for root, before in claims.items() if before is not None},
         )
 
-    def renew_leases(
-        self, identifier: str, leases: Collection[Lease], *, lease_seconds: float, rate: float = 0.0
-    ) -> set[Lease]:
+    def renew_leases(self, id: str, leases: Collection[Lease], *, lease_seconds: float, rate: float = 0.0) -> set[Lease]:
         """Move the end of leases; those that still held. One that ended is over, even if nobody took it yet."""
-        rows = self._graph.write(
-            "renew_leases", leases=_keyed(leases, identifier), milliseconds=int(lease_seconds * 1000), rate=rate
-        )
-        return {Lease(root=row["key"][len(identifier) :], token=row["token"]) for row in rows}
+        rows = self._graph.write("renew_leases", leases=_keyed(leases, id), milliseconds=int(lease_seconds * 1000), rate=rate)
+        return {Lease(root=row["key"][len(id) :], token=row["token"]) for row in rows}
 
-    def release_leases(self, identifier: str, leases: Collection[Lease]) -> None:
+    def release_leases(self, id: str, leases: Collection[Lease]) -> None:
         """Give leases back unfinished."""
         if leases:
-            self._graph.write("release_leases", leases=_keyed(leases, identifier))
+            self._graph.write("release_leases", leases=_keyed(leases, id))
 
-    def read_workers(self, identifier: str) -> list[AtWork]:
+    def read_workers(self, id: str) -> list[AtWork]:
         """The workers that hold leases on a hierarchy just now, by the server's clock."""
-        return [AtWork(**row) for row in self._graph.read("read_workers", id=identifier)]
+        return [AtWork(**row) for row in self._graph.read("read_workers", id=id)]
 
-    def read_block(self, identifier: str, root: str, *, depth: int, arity: int) -> list[Seeds]:
+    def read_block(self, id: str, root: str, *, depth: int, arity: int) -> list[Seeds]:
         """The frontier cells of a block above level ``depth``, one ``Seeds`` a level, with their parents' tuples."""
-        _, high = subtree_range(identifier, root)  # the root's own key lies right below its descendants'
-        rows = self._graph.read("read_block", key=key_of(identifier, root), high=high, depth=depth, id_size=len(identifier))
+        _, high = subtree_range(id, root)  # the root's own key lies right below its descendants'
+        rows = self._graph.read("read_block", key=key_of(id, root), high=high, depth=depth, id_size=len(id))
         levels = sorted({cell[1] for row in rows for cell in row["cells"]})
-        return [_seeds(rows, level=level, arity=arity, identifier=identifier) for level in levels]
+        return [_seeds(rows, level=level, arity=arity, id=id) for level in levels]
 
 
 def _is_in_between(answer: dict[str, Any]) -> bool:
@@ -239,23 +235,23 @@ def _is_in_between(answer: dict[str, Any]) -> bool:
     return answer["state"] == "growing" and not answer["pinned"]
 
 
-def _checked_answer(rows: list[dict[str, Any]], identifier: str) -> dict[str, Any]:
+def _checked_answer(rows: list[dict[str, Any]], id: str) -> dict[str, Any]:
     if not rows or rows[0]["state"] == "removing":
-        raise VanishedError(f"hierarchy {identifier!r} was removed meanwhile; nothing of it is left half-written")
+        raise VanishedError(f"hierarchy {id!r} was removed meanwhile; nothing of it is left half-written")
     answer = rows[0]
     if _is_in_between(answer):
         raise VanishedError(
-            f"the predictor that grows {identifier!r} was removed meanwhile; the graph is valid, and another can go on with it"
+            f"the predictor that grows {id!r} was removed meanwhile; the graph is valid, and another can go on with it"
         )
     return answer
 
 
-def _keyed(leases: Collection[Lease], identifier: str) -> list[list[str]]:
+def _keyed(leases: Collection[Lease], id: str) -> list[list[str]]:
     """Leases as parameters, in the one order in which locks are taken everywhere."""
-    return sorted([key_of(identifier, lease.root), lease.token] for lease in leases)
+    return sorted([key_of(id, lease.root), lease.token] for lease in leases)
 
 
-def _seeds(rows: list[dict[str, Any]], *, level: int, arity: int, identifier: str) -> Seeds:
+def _seeds(rows: list[dict[str, Any]], *, level: int, arity: int, id: str) -> Seeds:
     families = [row for row in rows if any(cell[1] == level for cell in row["cells"])]
     families.sort(key=lambda row: () if row["parent"] is None else parse_address(row["parent"]))
     found = [(family, cell) for family, row in enumerate(families) for cell in sorted(row["cells"], key=lambda cell: cell[5])]
@@ -269,17 +265,17 @@ def _seeds(rows: list[dict[str, Any]], *, level: int, arity: int, identifier: st
         length=np.array(length, dtype=np.float64),
         level=np.full(len(found), level, dtype=np.int32),
         slot=np.array(slot, dtype=np.int32),
-        tuples=np.stack([_tuple(row, arity=arity, dimension=dimension, identifier=identifier) for row in families]),
+        tuples=np.stack([_tuple(row, arity=arity, dimension=dimension, id=id) for row in families]),
         family=np.array([family for family, _ in found]),
     )
     return Seeds(addresses=list(addresses), frontier=frontier)
 
 
-def _tuple(row: dict[str, Any], *, arity: int, dimension: int, identifier: str) -> np.ndarray:
+def _tuple(row: dict[str, Any], *, arity: int, dimension: int, id: str) -> np.ndarray:
     if row["parent"] is None:
         return np.zeros((arity, dimension))
     if sorted(row["slots"]) != list(range(arity)):
         raise StoreError(
-            f"the children of {stem_of(row['parent'])}/ in {identifier!r} are not in slots 0..{arity - 1}; run cfgraph verify"
+            f"the children of {stem_of(row['parent'])}/ in {id!r} are not in slots 0..{arity - 1}; run cfgraph verify"
         )
     return np.array([residual for _, residual in sorted(zip(row["slots"], row["tuple"], strict=True))], dtype=np.float64)

@@ -43,34 +43,34 @@ class Hierarchies(Part):
         """Every hierarchy, without cells, oldest first."""
         return [hierarchy_of(row["hierarchy"]) for row in self._graph.read("list_hierarchies")]
 
-    def hierarchy(self, identifier: str) -> Hierarchy:
+    def hierarchy(self, id: str) -> Hierarchy:
         """One hierarchy, without cells; a ``NotFoundError`` where there is none of that id."""
-        rows = self._graph.read("read_hierarchy", id=check_id(identifier))
+        rows = self._graph.read("read_hierarchy", id=check_id(id))
         if not rows:
-            raise NotFoundError(f"there is no hierarchy {identifier!r} in this store; `cfgraph ls` lists what it holds")
+            raise NotFoundError(f"there is no hierarchy {id!r} in this store; `cfgraph ls` lists what it holds")
         return hierarchy_of(rows[0]["hierarchy"])
 
-    def counts(self, identifier: str) -> Counts:
+    def counts(self, id: str) -> Counts:
         """How many cells a hierarchy has by now, counted."""
-        low, high = subtree_range(check_id(identifier))
+        low, high = subtree_range(check_id(id))
         return Counts(**self._graph.read("count_cells", low=low, high=high)[0])
 
-    def read(self, identifier: str, *, depth: int | None = None, top: str = ROOT) -> Cells:
+    def read(self, id: str, *, depth: int | None = None, top: str = ROOT) -> Cells:
         """The cells at and below ``top``, down to level ``depth`` where one is given, in breadth-first order.
 
         A prefix costs what it holds, whatever lies below it. At its last level cells that go on count as frontier.
         """
-        hierarchy = self._readable(identifier)
+        hierarchy = self._readable(id)
         parse_address(top)
         if depth is not None and depth < level_of(top):
             raise InputError(f"expected a depth of at least {level_of(top)}, the level of {top}, got {depth}")
-        cells = reading.read_cells(self._graph, identifier, depth=depth, top=top, extras=hierarchy.data_built)
+        cells = reading.read_cells(self._graph, id, depth=depth, top=top, extras=hierarchy.data_built)
         return reading.with_own(self._graph, cells, hierarchy) if hierarchy.imported else cells
 
-    def read_whole(self, identifier: str, *, depth: int | None = None) -> HierarchyWithCells:
+    def read_whole(self, id: str, *, depth: int | None = None) -> HierarchyWithCells:
         """A hierarchy with its cells, and with the cells that its data points lie in where points are nodes of the graph."""
-        hierarchy = self._readable(identifier)
-        cells = self.read(identifier, depth=depth)
+        hierarchy = self._readable(id)
+        cells = self.read(id, depth=depth)
         placed = self._read_points(hierarchy, cells) if hierarchy.point_nodes and depth is None else None
         return hierarchy.with_cells(cells, cell_of_point=placed)
 
@@ -84,76 +84,75 @@ class Hierarchies(Part):
             placed[page["row"]] = [row_of[address] for address in page["address"]]
         return placed
 
-    def reader(self, identifier: str) -> StoreReader:
+    def reader(self, id: str) -> StoreReader:
         """The hierarchy's cells by address, as compare and others ask for them."""
-        self._readable(identifier)
-        return StoreReader(self, identifier)
+        self._readable(id)
+        return StoreReader(self, id)
 
-    def read_at(self, identifier: str, addresses: Sequence[str]) -> Columns:
+    def read_at(self, id: str, addresses: Sequence[str]) -> Columns:
         """The cells at some addresses: those that are there, in any order; ``address`` says which."""
-        return self._read_keyed("read_cells", identifier, addresses)
+        return self._read_keyed("read_cells", id, addresses)
 
-    def read_children(self, identifier: str, addresses: Sequence[str]) -> Columns:
+    def read_children(self, id: str, addresses: Sequence[str]) -> Columns:
         """The children of the cells at some addresses, in any order."""
-        return self._read_keyed("read_children", identifier, addresses)
+        return self._read_keyed("read_children", id, addresses)
 
-    def _read_keyed(self, operation: str, identifier: str, addresses: Sequence[str]) -> Columns:
-        hierarchy = self._readable(identifier)
-        asked = {"id_size": len(identifier), "extras": hierarchy.data_built}
-        keys = sorted({key_of(identifier, address) for address in addresses})
+    def _read_keyed(self, operation: str, id: str, addresses: Sequence[str]) -> Columns:
+        hierarchy = self._readable(id)
+        asked = {"id_size": len(id), "extras": hierarchy.data_built}
+        keys = sorted({key_of(id, address) for address in addresses})
         pages = [self._graph.read(operation, keys=page, **asked)[0] for page in key_pages(keys, size=KEYS)]
-        return reading.joined_columns([reading.checked(page, identifier) for page in pages])
+        return reading.joined_columns([reading.checked(page, id) for page in pages])
 
-    def read_columns(self, identifier: str, columns: tuple[str, ...], *, top: str = ROOT) -> Iterator[dict[str, np.ndarray]]:
+    def read_columns(self, id: str, columns: tuple[str, ...], *, top: str = ROOT) -> Iterator[dict[str, np.ndarray]]:
         """Pages of chosen columns (``address`` always among them) of the cells below ``top``, in key order."""
-        hierarchy = self._readable(identifier)
+        hierarchy = self._readable(id)
         if unknown := set(columns) - set(CARRIED):
             raise InputError(f"expected columns among {', '.join(CARRIED)}, got {', '.join(sorted(unknown))}")
         edges, extras = bool(set(EDGE) & set(columns)), hierarchy.data_built and bool(set(OPTIONAL) & set(columns))
-        for page in reading.read_pages(self._graph, identifier, top=top, edges=edges, extras=extras):
+        for page in reading.read_pages(self._graph, id, top=top, edges=edges, extras=extras):
             yield {"address": np.array(page["addresses"]), **{name: np.array(page[name]) for name in columns}}
 
-    def parent_tuple(self, identifier: str, address: str) -> Float[np.ndarray, "arity dim"] | None:
+    def parent_tuple(self, id: str, address: str) -> Float[np.ndarray, "arity dim"] | None:
         """The tuple of a cell's parent, in slot order; None for the root."""
         parse_address(address)
-        return reading.parent_tuple(self._graph, check_id(identifier), address)
+        return reading.parent_tuple(self._graph, check_id(id), address)
 
-    def digest(self, identifier: str) -> str:
+    def digest(self, id: str) -> str:
         """One name for everything that the hierarchy's cells hold: equal digests, equal cells."""
-        hierarchy = self._readable(identifier)
+        hierarchy = self._readable(id)
         if hierarchy.imported:  # links and points speak of rows, so it is read whole
-            return digest_hierarchy(self.read_whole(identifier))
-        return digest_pages(reading.read_pages(self._graph, identifier))
+            return digest_hierarchy(self.read_whole(id))
+        return digest_pages(reading.read_pages(self._graph, id))
 
-    def _readable(self, identifier: str) -> Hierarchy:
-        hierarchy = self.hierarchy(identifier)
+    def _readable(self, id: str) -> Hierarchy:
+        hierarchy = self.hierarchy(id)
         if hierarchy.state == "removing":
-            raise InputError(f"{identifier!r} is half removed; run `cfgraph rm {identifier}` again to finish that")
+            raise InputError(f"{id!r} is half removed; run `cfgraph rm {id}` again to finish that")
         return hierarchy
 
-    def find_named(self, identifier: str, names: Collection[str]) -> dict[str, str]:
+    def find_named(self, id: str, names: Collection[str]) -> dict[str, str]:
         """The addresses of the cells of some names; an ``AddressError`` for names that no cell, or several, have."""
-        self._readable(identifier)
-        low, high = subtree_range(identifier)
-        rows = self._graph.read("find_named", low=low, high=high, names=sorted(names), id_size=len(identifier))
+        self._readable(id)
+        low, high = subtree_range(id)
+        rows = self._graph.read("find_named", low=low, high=high, names=sorted(names), id_size=len(id))
         found = {row["name"]: row["address"] for row in rows}
         if missing := [name for name in sorted(names) if name not in found]:
             raise AddressError(
-                f"expected an address such as '/' or '/2/0', or the name of a cell; none of {identifier!r} is called "
-                f"{missing[0]!r}"
+                f"expected an address such as '/' or '/2/0', or the name of a cell; none of {id!r} is called {missing[0]!r}"
             )
         if len(rows) > len(found):
             name = Counter(row["name"] for row in rows).most_common(1)[0][0]
             places = [row["address"] for row in rows if row["name"] == name]
             raise AddressError(
-                f"{len(places)} cells of {identifier!r} are called {name!r}, at {', '.join(places[:3])}"
+                f"{len(places)} cells of {id!r} are called {name!r}, at {', '.join(places[:3])}"
                 f"{', ...' if len(places) > 3 else ''}; say which by address"
             )
         return found
 
-    def verification_pages(self, identifier: str, *, names: Sequence[str] = ()) -> Iterator[dict[str, list[Any]]]:
+    def verification_pages(self, id: str, *, names: Sequence[str] = ()) -> Iterator[dict[str, list[Any]]]:
         """Every cell with what the invariants speak of, in key order, a page at a time."""
-        start, high = subtree_range(identifier)
+        start, high = subtree_range(id)
         while True:
             page = self._graph.read("read_verification", start=start, high=high, page=VERIFICATION_CELLS, names=list(names))[0]
             if not page["cells"]:
@@ -161,16 +160,16 @@ class Hierarchies(Part):
             start = reading.next_key(page["cells"][-1][0])
             yield page
 
-    def import_pages(self, identifier: str) -> Iterator[dict[str, list[Any]]]:
+    def import_pages(self, id: str) -> Iterator[dict[str, list[Any]]]:
         """Every cell as it is, with every edge that leads to it, in key order, a page at a time.
 
         Of an imported hierarchy with the values of its own properties (``own``), where points are nodes with the numbers
         of those in the cell (``points``).
         """
-        hierarchy = self._readable(identifier)
-        start, high = subtree_range(identifier)
+        hierarchy = self._readable(id)
+        start, high = subtree_range(id)
         asked = {"high": high, "page": reading.PAGE_CELLS, "names": list(hierarchy.own), "points": hierarchy.point_nodes}
-        yield from reading.pages_ahead(self._graph, "read_import", identifier, start=start, **asked)
+        yield from reading.pages_ahead(self._graph, "read_import", id, start=start, **asked)
 
     def own_kinds(self, hierarchy: Hierarchy) -> dict[str, set[str]]:
         """The kinds (``model/columns.py``) of the values in each property of the source's own, as the graph has them."""
@@ -183,7 +182,7 @@ class Hierarchies(Part):
         found = {row["name"]: {kind.removesuffix(" NOT NULL") for kind in row["kinds"]} - {"NULL"} for row in rows}
         return {name: vectors.get(name) or found.get(name, set()) for name in hierarchy.own}
 
-    def strays(self, identifier: str) -> list[dict[str, Any]]:
+    def strays(self, id: str) -> list[dict[str, Any]]:
         """Cells that say they are the hierarchy's but cannot be found by its keys."""
-        low, high = subtree_range(identifier)
-        return self._graph.read("read_strays", id=identifier, low=low, high=high)
+        low, high = subtree_range(id)
+        return self._graph.read("read_strays", id=id, low=low, high=high)

@@ -68,12 +68,12 @@ class Ingest(Predictors):
                 if not self._graph.write("write_growth", id=hierarchy.id, predictor=trained.id, growth=growth)[0]["written"]:
                     raise VanishedError(f"hierarchy {hierarchy.id!r} or predictor {trained.id!r} was removed meanwhile")
 
-    def _end_writing(self, identifier: str, *, then: str) -> str:
+    def _end_writing(self, id: str, *, then: str) -> str:
         """Move on from ``writing``; the state that it is in by now, where somebody who wrote the same was faster."""
-        rows = self._graph.write("set_hierarchy_state", id=identifier, state=then, expected=["writing"])
-        rows = rows or [row["hierarchy"] for row in self._graph.read("read_hierarchy", id=identifier)]
+        rows = self._graph.write("set_hierarchy_state", id=id, state=then, expected=["writing"])
+        rows = rows or [row["hierarchy"] for row in self._graph.read("read_hierarchy", id=id)]
         if not rows or rows[0]["state"] == "removing":
-            raise VanishedError(f"hierarchy {identifier!r} was removed meanwhile")
+            raise VanishedError(f"hierarchy {id!r} was removed meanwhile")
         state: str = rows[0]["state"]
         return state
 
@@ -93,16 +93,16 @@ class Ingest(Predictors):
         # An expanded cell without children here has some by links alone, which come in the end.
         to_expand = (cells.state == EXPANDED) & (cells.child_count > 0)
         last_state = np.where(to_expand, FRONTIER, cells.state).astype(np.uint8)
-        with BlockWriter(self._graph, identifier=hierarchy.id, sessions=sessions, done=count) as writer:
+        with BlockWriter(self._graph, id=hierarchy.id, sessions=sessions, done=count) as writer:
             for layer in _layers(hierarchy, cells, last_state=last_state):
                 for make_block in self._unwritten(hierarchy.id, cells, layer):
                     writer.submit(make_block())
                 writer.drain()
 
-    def _unwritten(self, identifier: str, cells: Cells, layer: "_Layer") -> Iterator[Callable[[], Block]]:
+    def _unwritten(self, id: str, cells: Cells, layer: "_Layer") -> Iterator[Callable[[], Block]]:
         """The blocks of a layer of which a seed is frontier still: all of them but after an interruption."""
         for part in key_pages(layer, size=10_000):
-            keys = [key_of(identifier, cells.addresses[row]) for row, _ in part]
+            keys = [key_of(id, cells.addresses[row]) for row, _ in part]
             frontier = {row["key"] for row in self._graph.read("read_frontier_keys", keys=keys)}
             yield from (make_block for (_, make_block), key in zip(part, keys, strict=True) if key in frontier)
 
@@ -114,7 +114,7 @@ class Ingest(Predictors):
         addresses, values = cells.addresses, (links.slot.tolist(), links.residual.tolist(), links.length.tolist())
         ends = [[key_of(hierarchy.id, addresses[row]) for row in rows.tolist()] for rows in (links.parent, links.child)]
         for page in key_pages([list(row) for row in zip(*ends, *values, strict=True)], size=LINK_ROWS):
-            self._write_rows("create_links", "linked", page, identifier=hierarchy.id)
+            self._write_rows("create_links", "linked", page, hierarchy=hierarchy)
 
     def _write_points(self, hierarchy: HierarchyWithCells, cells: Cells) -> None:
         """Write the data points as nodes, where that was asked for."""
@@ -128,22 +128,24 @@ class Ingest(Predictors):
         addresses = cells.addresses
         placed = [[row, addresses[cell]] for row, cell in enumerate(hierarchy.cell_of_point.tolist()) if cell >= 0]
         for page in key_pages(placed, size=LINK_ROWS):
-            self._write_rows("create_points", "placed", page, identifier=hierarchy.id, id=hierarchy.id)
+            self._write_rows("create_points", "placed", page, hierarchy=hierarchy, id=hierarchy.id)
 
-    def _write_rows(self, operation: str, column: str, rows: list[list[Any]], *, identifier: str, **parameters: str) -> None:
+    def _write_rows(
+        self, operation: str, column: str, rows: list[list[Any]], *, hierarchy: Hierarchy, **parameters: str
+    ) -> None:
         """Write rows of which each finds its cells; a ``VanishedError`` where some are gone."""
         if self._graph.write(operation, rows=rows, **parameters)[0][column] != len(rows):
-            raise VanishedError(f"hierarchy {identifier!r} was removed, or lost cells, meanwhile; run cfgraph verify")
+            raise VanishedError(f"hierarchy {hierarchy.id!r} was removed, or lost cells, meanwhile; run cfgraph verify")
 
-    def block_writer(self, identifier: str, **options: Any) -> BlockWriter:
+    def block_writer(self, id: str, **options: Any) -> BlockWriter:
         """A writer of blocks of one hierarchy, for a ``with``; see :class:`~cfgraph.store.writing.BlockWriter`."""
-        return BlockWriter(self._graph, identifier=identifier, **options)
+        return BlockWriter(self._graph, id=id, **options)
 
-    def set_state(self, identifier: str, *, state: str, expected: tuple[str, ...]) -> str:
+    def set_state(self, id: str, *, state: str, expected: tuple[str, ...]) -> str:
         """Move a hierarchy on to ``state``; a ``VanishedError`` where it is in none of the ``expected`` ones."""
-        rows = self._graph.write("set_hierarchy_state", id=identifier, state=state, expected=list(expected))
+        rows = self._graph.write("set_hierarchy_state", id=id, state=state, expected=list(expected))
         if not rows:
-            raise VanishedError(f"hierarchy {identifier!r} was removed, or taken on by somebody else, meanwhile")
+            raise VanishedError(f"hierarchy {id!r} was removed, or taken on by somebody else, meanwhile")
         moved: str = rows[0]["state"]
         return moved
 

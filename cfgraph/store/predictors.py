@@ -24,21 +24,21 @@ class Predictors(Part):
         """Every predictor, without its weights, oldest first."""
         return [predictor_of(row["predictor"]) for row in self._graph.read("list_predictors")]
 
-    def predictor(self, identifier: str) -> TrainedPredictor:
+    def predictor(self, id: str) -> TrainedPredictor:
         """One predictor with its weights; a ``NotFoundError`` where there is none of that id."""
-        rows = self._graph.read("read_predictor", id=check_id(identifier))
+        rows = self._graph.read("read_predictor", id=check_id(id))
         if not rows:
-            raise NotFoundError(f"there is no predictor {identifier!r} in this store; `cfgraph ls` lists what it holds")
+            raise NotFoundError(f"there is no predictor {id!r} in this store; `cfgraph ls` lists what it holds")
         return predictor_of(rows[0]["predictor"])
 
     def link_truth(self, copy: str, truth: str) -> None:
         """Remember which hierarchy a copy predicts."""
         self._graph.write("link_truth", id=copy, truth=truth)
 
-    def growers(self, identifier: str) -> list[Grower]:
+    def growers(self, id: str) -> list[Grower]:
         """Every predictor that grew a hierarchy, with the growths that it did."""
         found: dict[str, list[dict[str, Any]]] = {}
-        for row in self._graph.read("read_growth", id=identifier):
+        for row in self._graph.read("read_growth", id=id):
             found.setdefault(row["predictor"], []).append(row["growth"])
         return [Grower(self.predictor(name), growths) for name, growths in found.items()]
 

@@ -24,17 +24,15 @@ BLANK: dict[str, Callable[[np.ndarray], np.ndarray]] = {"radius": np.isnan, "siz
 Columns = dict[str, list[Any]]
 
 
-def read_pages(
-    graph: Graph, identifier: str, *, top: str = ROOT, edges: bool = True, extras: bool = False
-) -> Iterator[Columns]:
+def read_pages(graph: Graph, id: str, *, top: str = ROOT, edges: bool = True, extras: bool = False) -> Iterator[Columns]:
     """The proper descendants of ``top`` (with the root where it is the top) in key order, a page of columns at a time."""
-    low, high = subtree_range(identifier, top)
+    low, high = subtree_range(id, top)
     start = low if top == ROOT else low + "0"  # the root's own key is `low` itself: it comes with its descendants
-    asked = {"high": high, "page": PAGE_CELLS, "id_size": len(identifier), "edges": edges, "extras": extras}
-    yield from pages_ahead(graph, "read_subtree", identifier, start=start, **asked)
+    asked = {"high": high, "page": PAGE_CELLS, "id_size": len(id), "edges": edges, "extras": extras}
+    yield from pages_ahead(graph, "read_subtree", id, start=start, **asked)
 
 
-def pages_ahead(graph: Graph, operation: str, identifier: str, *, start: str, **asked: Any) -> Iterator[Columns]:
+def pages_ahead(graph: Graph, operation: str, id: str, *, start: str, **asked: Any) -> Iterator[Columns]:
     """What a paged operation reads from a key on; the next page is asked for while the caller works on this one."""
     with ThreadPoolExecutor(1, thread_name_prefix="cfgraph-read") as ahead:
         coming = ahead.submit(graph.read, operation, start=start, **asked)
@@ -44,7 +42,7 @@ def pages_ahead(graph: Graph, operation: str, identifier: str, *, start: str, **
             if last is None:
                 return
             coming = ahead.submit(graph.read, operation, start=next_key(last), **asked)
-            yield checked(page, identifier)
+            yield checked(page, id)
 
 
 def next_key(key: str) -> str:
@@ -52,55 +50,53 @@ def next_key(key: str) -> str:
     return key + " "
 
 
-def checked(page: Columns, identifier: str) -> Columns:
+def checked(page: Columns, id: str) -> Columns:
     """The page itself where its columns are of one length; else some cell lacks something."""
     sizes = {len(column) for column in page.values() if column}
     if len(sizes) > 1:
-        raise StoreError(f"some cells of {identifier!r} lack a property or a parent; `cfgraph verify {identifier}` names them")
+        raise StoreError(f"some cells of {id!r} lack a property or a parent; `cfgraph verify {id}` names them")
     return page
 
 
-def read_cells(graph: Graph, identifier: str, *, depth: int | None, top: str, extras: bool) -> Cells:
+def read_cells(graph: Graph, id: str, *, depth: int | None, top: str, extras: bool) -> Cells:
     """The cells at and below ``top``, down to level ``depth``: by ranges of keys for all, by descent for a prefix."""
-    above = _read_top(graph, identifier, top=top, extras=extras)
+    above = _read_top(graph, id, top=top, extras=extras)
     if depth is None:
-        pages = list(read_pages(graph, identifier, top=top, extras=extras))
+        pages = list(read_pages(graph, id, top=top, extras=extras))
         parts = pages if top == ROOT else [above, *pages]
     else:
-        parts = [above, *_descend(graph, identifier, top=top, depth=depth, extras=extras)]
-    cells = assemble_cells(parts, identifier=identifier, top=top)
+        parts = [above, *_descend(graph, id, top=top, depth=depth, extras=extras)]
+    cells = assemble_cells(parts, id=id, top=top)
     return cells if depth is None else cells.prefix(depth)
 
 
-def _read_top(graph: Graph, identifier: str, *, top: str, extras: bool) -> Columns:
-    found = graph.read("read_cells", keys=[key_of(identifier, top)], id_size=len(identifier), extras=extras)[0]
+def _read_top(graph: Graph, id: str, *, top: str, extras: bool) -> Columns:
+    found = graph.read("read_cells", keys=[key_of(id, top)], id_size=len(id), extras=extras)[0]
     if not found["addresses"]:
-        raise AddressError(f"there is no cell {top} in {identifier!r}")
-    return checked(found, identifier)
+        raise AddressError(f"there is no cell {top} in {id!r}")
+    return checked(found, id)
 
 
-def _descend(graph: Graph, identifier: str, *, top: str, depth: int, extras: bool) -> Iterator[Columns]:
-    keys = [key_of(identifier, top)]
+def _descend(graph: Graph, id: str, *, top: str, depth: int, extras: bool) -> Iterator[Columns]:
+    keys = [key_of(id, top)]
     for _ in range(level_of(top), depth):
         level: list[str] = []
         for page in key_pages(keys, size=PAGE_PARENTS):
-            columns = checked(graph.read("read_children", keys=page, id_size=len(identifier), extras=extras)[0], identifier)
+            columns = checked(graph.read("read_children", keys=page, id_size=len(id), extras=extras)[0], id)
             level += columns["addresses"]
             yield columns
-        keys = [identifier + address for address in level]
+        keys = [id + address for address in level]
         if not keys:
             return
 
 
-def assemble_cells(parts: list[Columns], *, identifier: str, top: str) -> Cells:
+def assemble_cells(parts: list[Columns], *, id: str, top: str) -> Cells:
     """Columns in any order as ``Cells`` in breadth-first order."""
     addresses = _joined(parts, "addresses")
     try:
         parent, slot, level = place_addresses(addresses, top=top)
     except KeyError as missing:
-        raise StoreError(
-            f"cell {missing.args[0]} of {identifier!r} is missing though it has children; run cfgraph verify"
-        ) from None
+        raise StoreError(f"cell {missing.args[0]} of {id!r} is missing though it has children; run cfgraph verify") from None
     order, parent = breadth_first(parent, slot, level)
     arrays = {name: _array(parts, name, count=len(addresses)) for name in parts[0] if name != "addresses"}
     columns: dict[str, Any] = {name: column[order] for name, column in arrays.items() if column is not None}
@@ -172,11 +168,11 @@ def _read_links(graph: Graph, cells: Cells, keys: list[str], hierarchy: Hierarch
     return links if len(links) else None
 
 
-def point_pages(graph: Graph, identifier: str) -> Iterator[Columns]:
+def point_pages(graph: Graph, id: str) -> Iterator[Columns]:
     """The data points of a hierarchy, with the address of the cell that each lies in, a page at a time."""
-    start, high = subtree_range(identifier)
+    start, high = subtree_range(id)
     while True:
-        page = graph.read("read_points", start=start, high=high, page=PAGE_CELLS, id_size=len(identifier))[0]
+        page = graph.read("read_points", start=start, high=high, page=PAGE_CELLS, id_size=len(id))[0]
         last = page.pop("last")
         if last is None:
             return
@@ -184,12 +180,10 @@ def point_pages(graph: Graph, identifier: str) -> Iterator[Columns]:
         yield page
 
 
-def parent_tuple(graph: Graph, identifier: str, address: str) -> np.ndarray | None:
+def parent_tuple(graph: Graph, id: str, address: str) -> np.ndarray | None:
     """The residuals of the children of a cell's parent, in slot order; None for a root."""
     if address == ROOT:
         return None
-    rows = graph.read(
-        "read_children", keys=[key_of(identifier, parent_address(address))], id_size=len(identifier), extras=False
-    )[0]
+    rows = graph.read("read_children", keys=[key_of(id, parent_address(address))], id_size=len(id), extras=False)[0]
     slots = [int(child[child.rindex("/") + 1 :]) for child in rows["addresses"]]
     return np.array([residual for _, residual in sorted(zip(slots, rows["residual"], strict=True))])

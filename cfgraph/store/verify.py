@@ -78,18 +78,18 @@ class VerifyReport:
             self.violations.append(Violation(invariant, place, detail))
 
 
-def verify(store: "Store", identifier: str, *, progress: Callable[[int, int], None] = lambda done, total: None) -> VerifyReport:
+def verify(store: "Store", id: str, *, progress: Callable[[int, int], None] = lambda done, total: None) -> VerifyReport:
     """Check every invariant of a hierarchy; memory is bounded by a page of cells. A ``NotFoundError`` for an unknown id."""
-    report = VerifyReport(id=identifier)
+    report = VerifyReport(id=id)
     try:
-        hierarchy = store.hierarchy(identifier)
+        hierarchy = store.hierarchy(id)
     except StoreError as damage:
-        report.add("hierarchy", identifier, str(damage))
+        report.add("hierarchy", id, str(damage))
         return report
     _check_hierarchy(store, hierarchy, report)
-    total = store.counts(identifier).cells
+    total = store.counts(id).cells
     before = ""
-    for page in store.verification_pages(identifier, names=list(hierarchy.own_kinds)):
+    for page in store.verification_pages(id, names=list(hierarchy.own_kinds)):
         before = _check_page(page, hierarchy, report, before=before)
         progress(report.cells, total)
     return report
@@ -99,18 +99,18 @@ def verify(store: "Store", identifier: str, *, progress: Callable[[int, int], No
 
 
 def _check_hierarchy(store: "Store", hierarchy: Hierarchy, report: VerifyReport) -> None:
-    identifier = hierarchy.id
+    id = hierarchy.id
     if hierarchy.state == "removing":
-        report.add("hierarchy", identifier, f"it is half removed; `cfgraph rm {identifier}` finishes that")
-    roots = store._graph.read("read_roots", id=identifier)
-    if [(root["key"], root["is_cell"]) for root in roots] != [(f"{identifier}/", True)]:
-        report.add("root", identifier, f"expected one ROOT to the cell {identifier}/, found {[root['key'] for root in roots]}")
-    for stray in store.strays(identifier):
+        report.add("hierarchy", id, f"it is half removed; `cfgraph rm {id}` finishes that")
+    roots = store._graph.read("read_roots", id=id)
+    if [(root["key"], root["is_cell"]) for root in roots] != [(f"{id}/", True)]:
+        report.add("root", id, f"expected one ROOT to the cell {id}/, found {[root['key'] for root in roots]}")
+    for stray in store.strays(id):
         report.add("key", str(stray["address"]), f"a cell of this hierarchy has the key {stray['key']!r}, outside its range")
-    grown = store.read_growth(identifier)
+    grown = store.read_growth(id)
     if hierarchy.state == "complete" and any(not growth.done for growth in grown):
-        report.add("hierarchy", identifier, "its state is complete, but a growth of it is not done")
-    for lease in store._graph.read("read_leases", id=identifier):
+        report.add("hierarchy", id, "its state is complete, but a growth of it is not done")
+    for lease in store._graph.read("read_leases", id=id):
         _check_lease(lease, hierarchy, report)
     # Its predictor may have been removed since.
     report.grown = bool(grown or hierarchy.former_predictors) or hierarchy.origin == "rollout"
@@ -177,15 +177,15 @@ def _is_vector(value: Any, dimension: int) -> bool:
 
 def _check_cell(cell: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport) -> bool:
     """Whether a cell's own properties are sound enough to compute with."""
-    place, identifier = cell["key"][len(hierarchy.id) :], hierarchy.id
+    place, id = cell["key"][len(hierarchy.id) :], hierarchy.id
     try:
         level = len(parse_address(place))
     except AddressError as error:
         report.add("key", cell["key"], str(error))
         return False
-    if cell["hierarchy"] != identifier or cell["address"] != place:
+    if cell["hierarchy"] != id or cell["address"] != place:
         told = f"it says hierarchy {cell['hierarchy']!r} and address {cell['address']!r}"
-        report.add("key", place, f"expected hierarchy {identifier!r} and address {place!r}, as its key has; {told}")
+        report.add("key", place, f"expected hierarchy {id!r} and address {place!r}, as its key has; {told}")
     if cell["level"] != level:
         report.add("level", place, f"expected level {level}, found {cell['level']!r}")
     wrong = [name for name in ("scale", "root_distance") if not _is_number(cell[name])]

@@ -70,7 +70,7 @@ Statement = tuple[str, dict[str, Any]]  # an operation and its parameters
 Row = tuple[Any, ...]  # a cell's values, in the order in which its statement takes them
 
 
-def encode_level(level: BlockLevel, *, identifier: str) -> list[Statement]:
+def encode_level(level: BlockLevel, *, id: str) -> list[Statement]:
     """The statements that create a level: one for each combination of labels and of what a statement's cells share."""
     children = _child_rows(level)
     kinds = np.stack([level.state.astype(float), level.predicted.astype(float)])
@@ -79,7 +79,7 @@ def encode_level(level: BlockLevel, *, identifier: str) -> list[Statement]:
     else:
         children = [(*child, *own) for child, own in zip(children, _own_rows(level.own, level.scale), strict=True)]
     if (kinds == kinds[:, :1]).all():
-        return [_statement(level, kinds[:, 0], _group_rows(level, children), identifier=identifier)]
+        return [_statement(level, kinds[:, 0], _group_rows(level, children), id=id)]
     family = np.repeat(np.arange(len(level.parents)), level.counts)
     statements = []
     for kind in np.unique(kinds, axis=1).T:
@@ -87,9 +87,7 @@ def encode_level(level: BlockLevel, *, identifier: str) -> list[Statement]:
         grouped: dict[int, list[Row]] = {}
         for row in rows.tolist():
             grouped.setdefault(int(family[row]), []).append(children[row])
-        statements.append(
-            _statement(level, kind, [(level.parents[f], group) for f, group in grouped.items()], identifier=identifier)
-        )
+        statements.append(_statement(level, kind, [(level.parents[f], group) for f, group in grouped.items()], id=id))
     return statements
 
 
@@ -117,9 +115,9 @@ def _own_rows(own: Mapping[str, np.ndarray], scales: np.ndarray) -> Iterator[tup
         yield scale, {name: column[row] for name, column in columns.items() if column[row] is not None}
 
 
-def _statement(level: BlockLevel, kind: np.ndarray, rows: list[tuple[str, list[Row]]], *, identifier: str) -> Statement:
+def _statement(level: BlockLevel, kind: np.ndarray, rows: list[tuple[str, list[Row]]], *, id: str) -> Statement:
     state, predicted, *scale = kind.tolist()
-    parameters = {"id": identifier, "level": level.level, "labels": label_list(int(state)), "rows": rows}
+    parameters = {"id": id, "level": level.level, "labels": label_list(int(state)), "rows": rows}
     if level.own is not None:
         return "create_cells", parameters
     return "create_children", {**parameters, "scale": scale[0], "predicted": True if predicted else None}
@@ -136,13 +134,13 @@ class BlockWriter:
         self,
         graph: Graph,
         *,
-        identifier: str,
+        id: str,
         sessions: int = SESSIONS,
         done: Callable[[Written], None] = lambda _: None,
         retry: Retry = lambda work: work(),
         transaction_seconds: float | None = None,
     ):
-        self._graph, self._identifier, self._done, self._retry = graph, identifier, done, retry
+        self._graph, self._id, self._done, self._retry = graph, id, done, retry
         self._transaction_seconds = transaction_seconds
         self._sessions, self._in_flight = sessions, set[Future[Written]]()
         self._pool = ThreadPoolExecutor(sessions, thread_name_prefix="cfgraph-write")
@@ -191,7 +189,7 @@ class BlockWriter:
         except LeaseLostError:
             return Written(block, lease, new=False, lost=True, seconds=time.monotonic() - begin)
         except CfgraphError as error:
-            raise _located(error, block, identifier=self._identifier) from error
+            raise _located(error, block, id=self._id) from error
         return Written(block, lease, new=new, seconds=time.monotonic() - begin)
 
     def _try_to_write(self, block: Block, lease: Lease | None) -> bool:
@@ -200,15 +198,15 @@ class BlockWriter:
                 self._graph,
                 self._session(),
                 block,
-                identifier=self._identifier,
+                id=self._id,
                 lease=lease,
                 transaction_seconds=self._transaction_seconds,
             )
 
 
-def _located(error: CfgraphError, block: Block, *, identifier: str) -> CfgraphError:
+def _located(error: CfgraphError, block: Block, *, id: str) -> CfgraphError:
     """The same error, saying which cells were being written."""
-    where = f"the {block.cells:,} cells below {block.root} of {identifier!r}, down to level {block.levels[-1].level}"
+    where = f"the {block.cells:,} cells below {block.root} of {id!r}, down to level {block.levels[-1].level}"
     return type(error)(f"{error} (this happened while writing {where})")
 
 
@@ -217,7 +215,7 @@ def write_block(
     session: neo4j.Session,
     block: Block,
     *,
-    identifier: str,
+    id: str,
     lease: Lease | None = None,
     transaction_seconds: float | None = None,
 ) -> bool:
@@ -228,18 +226,16 @@ def write_block(
     ``transaction_seconds`` bounds the transaction on the server, so that a client that stalls in the middle does not keep
     others from the block; a transaction that merely took longer is tried again with twice the time.
     """
-    statements = [statement for level in block.levels for statement in encode_level(level, identifier=identifier)]
-    seeds = [key_of(identifier, seed) for seed in block.seeds]
+    statements = [statement for level in block.levels for statement in encode_level(level, id=id)]
+    seeds = [key_of(id, seed) for seed in block.seeds]
     for attempt in range(WRITE_TRIES):
         seconds = None if transaction_seconds is None else transaction_seconds * 2**attempt
-        work = neo4j.unit_of_work(timeout=seconds)(
-            lambda tx: _write_in(tx, statements, seeds=seeds, lease=lease, identifier=identifier)
-        )
+        work = neo4j.unit_of_work(timeout=seconds)(lambda tx: _write_in(tx, statements, seeds=seeds, lease=lease, id=id))
         try:
             transact(session, work)
             return True
         except (_AlreadyWrittenError, exceptions.ConstraintError, LeaseLostError) as cause:
-            _explain_unwritten(graph, seeds, identifier=identifier, cause=cause)
+            _explain_unwritten(graph, seeds, id=id, cause=cause)
             return False
         except (exceptions.IncompleteCommit, exceptions.ClientError) as error:
             passing = isinstance(error, exceptions.IncompleteCommit) or any(code in (error.code or "") for code in TIMED_OUT)
@@ -249,7 +245,7 @@ def write_block(
 
 
 def _write_in(
-    tx: neo4j.ManagedTransaction, statements: list[Statement], *, seeds: list[str], lease: Lease | None, identifier: str
+    tx: neo4j.ManagedTransaction, statements: list[Statement], *, seeds: list[str], lease: Lease | None, id: str
 ) -> None:
     if run_operation(tx, "expand_frontier", keys=seeds)[0]["expanded"] != len(seeds):
         raise _AlreadyWrittenError
@@ -257,22 +253,22 @@ def _write_in(
         created = run_operation(tx, operation, **parameters)[0]["created"]
         wanted = sum(len(children) for _, children in parameters["rows"])
         if created != wanted:
-            raise OwnershipError(f"level {parameters['level']} of {identifier!r} took {created} of {wanted} cells; run verify")
+            raise OwnershipError(f"level {parameters['level']} of {id!r} took {created} of {wanted} cells; run verify")
     # Last, so that the lease can be renewed, and taken over, while the cells are being written.
-    if lease is not None and not _holds(tx, lease, identifier=identifier):
-        raise LeaseLostError(f"the lease on block {lease.root} of {identifier!r} had ended; nothing was written")
+    if lease is not None and not _holds(tx, lease, id=id):
+        raise LeaseLostError(f"the lease on block {lease.root} of {id!r} had ended; nothing was written")
 
 
-def _holds(tx: neo4j.ManagedTransaction, lease: Lease, *, identifier: str) -> bool:
-    held: bool = run_operation(tx, "fence_block", key=key_of(identifier, lease.root), token=lease.token)[0]["held"] == 1
+def _holds(tx: neo4j.ManagedTransaction, lease: Lease, *, id: str) -> bool:
+    held: bool = run_operation(tx, "fence_block", key=key_of(id, lease.root), token=lease.token)[0]["held"] == 1
     return held
 
 
-def _explain_unwritten(graph: Graph, seeds: list[str], *, identifier: str, cause: Exception) -> None:
+def _explain_unwritten(graph: Graph, seeds: list[str], *, id: str, cause: Exception) -> None:
     """Return where the block was written by somebody; raise where it was not and cannot be."""
-    state = [row["hierarchy"]["state"] for row in graph.read("read_hierarchy", id=identifier)]
+    state = [row["hierarchy"]["state"] for row in graph.read("read_hierarchy", id=id)]
     if not state or state == ["removing"]:
-        raise VanishedError(f"hierarchy {identifier!r} was removed meanwhile; nothing of it is left half-written") from cause
+        raise VanishedError(f"hierarchy {id!r} was removed meanwhile; nothing of it is left half-written") from cause
     left = graph.read("read_frontier_keys", keys=seeds)
     if left and isinstance(cause, LeaseLostError):
         raise cause

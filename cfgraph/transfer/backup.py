@@ -20,9 +20,7 @@ from cfgraph.store.digest import digest_hierarchy
 from cfgraph.transfer.pages import Progress, watched_pages
 
 
-def export_parquet(
-    store: Store, identifier: str, path: str | Path, *, progress: Progress = lambda done, total: None
-) -> Hierarchy:
+def export_parquet(store: Store, id: str, path: str | Path, *, progress: Progress = lambda done, total: None) -> Hierarchy:
     """Write all of a complete hierarchy to a Parquet file, with the predictors that grew it (cfgraph/formats/parquet.py).
 
     Raises:
@@ -30,8 +28,8 @@ def export_parquet(
         VanishedError: where the hierarchy changes meanwhile; nothing is written then.
     """
     check_place(path)
-    hierarchy = _complete(store, identifier)
-    growers, latest = store.growers(identifier), store.grown_by(identifier)
+    hierarchy = _complete(store, id)
+    growers, latest = store.growers(id), store.grown_by(id)
     layout = Layout.of(hierarchy, kinds=store.own_kinds(hierarchy))
     with whole_file(path) as file, ParquetFile(file, layout) as parquet:
         for table in _tables(store, hierarchy, layout, progress=progress):
@@ -40,7 +38,7 @@ def export_parquet(
     return hierarchy
 
 
-def export_csv(store: Store, identifier: str, path: str | Path, *, progress: Progress = lambda done, total: None) -> Hierarchy:
+def export_csv(store: Store, id: str, path: str | Path, *, progress: Progress = lambda done, total: None) -> Hierarchy:
     """Write a complete hierarchy as one CSV file, or as a folder of them where ``path`` does not end in ``.csv``.
 
     Raises:
@@ -48,7 +46,7 @@ def export_csv(store: Store, identifier: str, path: str | Path, *, progress: Pro
             written.
         VanishedError: where the hierarchy changes meanwhile; nothing is written then.
     """
-    hierarchy = _complete(store, identifier)
+    hierarchy = _complete(store, id)
     check_csv(hierarchy, path)
     layout = Layout.of(hierarchy, kinds=store.own_kinds(hierarchy))
     write_csv_tables(_tables(store, hierarchy, layout, progress=progress), path, hierarchy=hierarchy)
@@ -77,16 +75,16 @@ def ingest_parquet(store: Store, backup: Backup, *, progress: Progress = lambda 
     return written
 
 
-def _complete(store: Store, identifier: str) -> Hierarchy:
-    hierarchy = store.hierarchy(identifier)
+def _complete(store: Store, id: str) -> Hierarchy:
+    hierarchy = store.hierarchy(id)
     if hierarchy.state != "complete":
-        raise InputError(f"{identifier!r} is in state {hierarchy.state!r}; finish that first, by its own command")
+        raise InputError(f"{id!r} is in state {hierarchy.state!r}; finish that first, by its own command")
     return hierarchy
 
 
-def _is_there(store: Store, identifier: str) -> bool:
+def _is_there(store: Store, id: str) -> bool:
     try:
-        store.hierarchy(identifier)
+        store.hierarchy(id)
     except NotFoundError:
         return False
     return True
@@ -95,4 +93,4 @@ def _is_there(store: Store, identifier: str) -> bool:
 def _tables(store: Store, hierarchy: Hierarchy, layout: Layout, *, progress: Progress) -> Iterator[pa.Table]:
     """Every cell of a hierarchy, page by page."""
     for page in watched_pages(store, hierarchy, progress=progress):
-        yield page_table(page, identifier=hierarchy.id, layout=layout)
+        yield page_table(page, id=hierarchy.id, layout=layout)

@@ -189,27 +189,27 @@ def _check_unused(store: Store, *, place: str) -> None:
 # -- out
 
 
-def export_bulk(store: Store, identifier: str, directory: Path, *, progress: Progress = lambda done, total: None) -> BulkExport:
+def export_bulk(store: Store, id: str, directory: Path, *, progress: Progress = lambda done, total: None) -> BulkExport:
     """Write a complete hierarchy as a folder that neo4j-admin imports, with a README that says how.
 
     Besides its cells and edges: the predictors that grew it. Memory is bounded by a page of cells. Raises an ``InputError``
     for a folder that is not empty or cannot be written, and for a hierarchy that is not complete.
     """
-    hierarchy = store.hierarchy(identifier)
+    hierarchy = store.hierarchy(id)
     if hierarchy.state != "complete":
-        raise InputError(f"{identifier!r} is in state {hierarchy.state!r}; finish that first, by its own command")
-    growers = store.growers(identifier)
+        raise InputError(f"{id!r} is in state {hierarchy.state!r}; finish that first, by its own command")
+    growers = store.growers(id)
     texts = [*hierarchy.notes, *(text for grower in growers for text in grower.trained.warnings)]
-    total = store.counts(identifier).cells
+    total = store.counts(id).cells
     with whole_folder(directory) as part:
-        with ImportFolder(part, identifier, ids="key", texts=texts, own=_own_types(store, hierarchy)) as folder:
-            for page in store.import_pages(identifier):
-                _check_parents(page, identifier)
+        with ImportFolder(part, id, ids="key", texts=texts, own=_own_types(store, hierarchy)) as folder:
+            for page in store.import_pages(id):
+                _check_parents(page, id)
                 folder.add_page(page)
                 progress(folder.cells, total)
-            arguments = folder.finish(properties_of(hierarchy), growers=[_rows_of(grower, identifier) for grower in growers])
+            arguments = folder.finish(properties_of(hierarchy), growers=[_rows_of(grower, id) for grower in growers])
         if folder.cells != total:
-            raise VanishedError(f"{identifier!r} changed while it was read; export it again")
+            raise VanishedError(f"{id!r} changed while it was read; export it again")
         (part / "README.md").write_text(_readme(hierarchy, arguments, growers=growers), encoding="utf-8")
     return BulkExport(folder.cells, tuple(arguments))
 
@@ -229,14 +229,14 @@ def _own_types(store: Store, hierarchy: Hierarchy) -> dict[str, str | None]:
     return {name: own_type(kind) for name, kind in kinds.items()}
 
 
-def _check_parents(page: dict[str, list], identifier: str) -> None:
-    strange = [edge[0] for edges in page["edges"] for edge in edges if not str(edge[0]).startswith(identifier + "/")]
+def _check_parents(page: dict[str, list], id: str) -> None:
+    strange = [edge[0] for edges in page["edges"] for edge in edges if not str(edge[0]).startswith(id + "/")]
     if strange:
-        raise StoreError(f"cells of {identifier!r} have parents elsewhere, first {strange[0]!r}; run `cfgraph verify`")
+        raise StoreError(f"cells of {id!r} have parents elsewhere, first {strange[0]!r}; run `cfgraph verify`")
 
 
-def _rows_of(grower: "Grower", identifier: str) -> GrowerRows:
-    trained_on = {"depth": grower.trained.depth} if grower.trained.hierarchy == identifier else None
+def _rows_of(grower: "Grower", id: str) -> GrowerRows:
+    trained_on = {"depth": grower.trained.depth} if grower.trained.hierarchy == id else None
     return GrowerRows(properties_of(grower.trained), tuple(grower.growths), trained_on)
 
 

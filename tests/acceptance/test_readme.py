@@ -26,9 +26,9 @@ def clean(store):
     from cfgraph.errors import NotFoundError
 
     def clear():
-        for identifier in IDS:
+        for id in IDS:
             try:
-                store.remove(identifier)
+                store.remove(id)
             except NotFoundError:
                 continue
 

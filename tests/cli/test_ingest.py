@@ -25,12 +25,12 @@ def points_file(tmp_path):
     return tmp_path / "points.npz"
 
 
-def check_stored(store, identifier, expected):
+def check_stored(store, id, expected):
     """The store holds the cells and the numbers that the library gives for the same arguments."""
-    stored = store.hierarchy(identifier)
+    stored = store.hierarchy(id)
     unlike = {"created", "cells"}
     assert stored.model_dump(exclude=unlike) == expected.model_dump(exclude=unlike)
-    cells = store.read(identifier)
+    cells = store.read(id)
     assert cells.center.tobytes() == expected.cells.center.tobytes()
     assert (cells.state == expected.cells.state).all()
 
@@ -101,6 +101,6 @@ def test_bad_input_gets_one_line_and_nothing_is_written(run, store, words, told)
     assert "refused" not in {hierarchy.id for hierarchy in store.hierarchies()} - before
 
 
-@pytest.mark.parametrize("identifier", ["", "a/b", "x" * 300])
-def test_ids_that_cannot_be(run, identifier):
-    assert len(run("ingest", "cfg", "--depth", 1, "--as", identifier, code=2).stderr.splitlines()) == 1
+@pytest.mark.parametrize("id", ["", "a/b", "x" * 300])
+def test_ids_that_cannot_be(run, id):
+    assert len(run("ingest", "cfg", "--depth", 1, "--as", id, code=2).stderr.splitlines()) == 1

@@ -69,9 +69,9 @@ class Ground:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for identifier in reversed(self._made):
+        for id in reversed(self._made):
             with suppress(NotFoundError):
-                self.store.remove(identifier)
+                self.store.remove(id)
 
     def new_id(self, name: str = "copy") -> str:
         """An id of this ground's own."""

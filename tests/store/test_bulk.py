@@ -82,20 +82,20 @@ def make_points(id):
     return points(id=id, data=data, depth=4, minimum_size=4)
 
 
-def properties(store: Store, identifier: str) -> dict:
+def properties(store: Store, id: str) -> dict:
     """The Hierarchy node as it is in the graph, without the time."""
-    found = store._graph.read("read_hierarchy", id=identifier)[0]["hierarchy"]
+    found = store._graph.read("read_hierarchy", id=id)[0]["hierarchy"]
     assert type(found.pop("created")).__name__ == "DateTime"
     return found
 
 
-def assert_equal(found: Store, expected: Store, identifier: str) -> None:
+def assert_equal(found: Store, expected: Store, id: str) -> None:
     """Two stores hold the same hierarchy, in all that the schema has."""
-    assert found.digest(identifier) == expected.digest(identifier)
-    assert properties(found, identifier) == properties(expected, identifier)
-    for one, other in zip(found.verification_pages(identifier), expected.verification_pages(identifier), strict=True):
+    assert found.digest(id) == expected.digest(id)
+    assert properties(found, id) == properties(expected, id)
+    for one, other in zip(found.verification_pages(id), expected.verification_pages(id), strict=True):
         assert one["cells"] == other["cells"]
-    report = verify(found, identifier)
+    report = verify(found, id)
     assert report.clean, report.violations
 
 
@@ -114,8 +114,8 @@ OTHERS = [
 
 @pytest.mark.parametrize("name", ["cfg", *OTHERS])
 def test_bulk_is_an_ordinary_ingest(name, used, store, new_id):
-    identifier = new_id('it, "quoted"')
-    source = SOURCES[name](identifier)
+    id = new_id('it, "quoted"')
+    source = SOURCES[name](id)
     store.write(source if isinstance(source, Hierarchy) else source.grow())
     password = used.server.home.read_password() if used.server.home.has_data else None
     report = used.bulk(source)
@@ -123,22 +123,22 @@ def test_bulk_is_an_ordinary_ingest(name, used, store, new_id):
     assert password in (None, used.server.home.read_password())
     assert not used.staging.directory.exists()
     with used.open() as filled:
-        assert_equal(filled, store, identifier)
+        assert_equal(filled, store, id)
         indexes = {row[0]: row[1] for row in filled.query("SHOW INDEXES YIELD name, state")[1]}
         assert {"cell_key", "frontier_key", "lease_key", "schema_name"} <= set(indexes)
         assert set(indexes.values()) == {"ONLINE"}
         if name == "fern":
-            grow_further(filled, identifier)
+            grow_further(filled, id)
         for predictor in filled.predictors():
             filled.remove(predictor.id)
-        filled.remove(identifier)
+        filled.remove(id)
 
 
-def grow_further(store: Store, identifier: str) -> None:
-    prefix = store.hierarchy(identifier).with_cells(store.read(identifier, depth=3))
+def grow_further(store: Store, id: str) -> None:
+    prefix = store.hierarchy(id).with_cells(store.read(id, depth=3))
     store.write_predictor(train(prefix, id="rule", depth=3, family="recurrence"))
-    assert rollout(store, identifier, predictor="rule", stop=Stop(depth=6)).grown == 4**6
-    assert verify(store, identifier).clean
+    assert rollout(store, id, predictor="rule", stop=Stop(depth=6)).grown == 4**6
+    assert verify(store, id).clean
 
 
 @pytest.mark.slow("imports into a server of its own, again and again")
@@ -292,43 +292,43 @@ def import_as_told(folder: Path, place: Place) -> None:
 @pytest.mark.slow("a server of its own")
 def test_export_and_import_of_a_grown_hierarchy(run, store, new_id, place, tmp_path):
     """Grown in place: with the predictor and its GROWN_BY it verifies clean, and grows on."""
-    identifier, rule = new_id(), new_id("rule")
-    store.write(ifs(id=identifier, maps="fern", depth=3))
-    store.write_predictor(train(store.hierarchy(identifier).with_cells(store.read(identifier)), id=rule, depth=3))
-    rollout(store, identifier, predictor=rule, stop=Stop(depth=4))
+    id, rule = new_id(), new_id("rule")
+    store.write(ifs(id=id, maps="fern", depth=3))
+    store.write_predictor(train(store.hierarchy(id).with_cells(store.read(id)), id=rule, depth=3))
+    rollout(store, id, predictor=rule, stop=Stop(depth=4))
     folder = tmp_path / "out"
-    told = run("export", identifier, "-o", folder, "--format", "neo4j-admin")
+    told = run("export", id, "-o", folder, "--format", "neo4j-admin")
     assert "README.md" in told.stderr
     import_as_told(folder, place)
     with place.open() as found:
-        assert_equal(found, store, identifier)
+        assert_equal(found, store, id)
         mine, its = found.predictor(rule), store.predictor(rule)
         assert mine == its
-        assert found.read_growth(identifier) == store.read_growth(identifier)
-        assert found.query("MATCH (:Predictor)-[t:TRAINED_ON]->(h) RETURN t.depth, h.id")[1] == [[3, identifier]]
-        assert rollout(found, identifier, predictor=rule, stop=Stop(depth=5)).grown == 4**5
+        assert found.read_growth(id) == store.read_growth(id)
+        assert found.query("MATCH (:Predictor)-[t:TRAINED_ON]->(h) RETURN t.depth, h.id")[1] == [[3, id]]
+        assert rollout(found, id, predictor=rule, stop=Stop(depth=5)).grown == 4**5
 
 
 @pytest.mark.slow("a server of its own")
 def test_export_and_import_of_strange_texts_leaves_and_second_parents(store, new_id, place, tmp_path):
-    identifier = new_id("a, 'b' \"c\"; é\N{SNOWMAN} \\ $x")
+    id = new_id("a, 'b' \"c\"; é\N{SNOWMAN} \\ $x")
     notes = ("one; two", 'a "quoted" | one', "two\nlines, \\n and all", "")
-    written = ragged_hierarchy(identifier).replace(notes=notes)
+    written = ragged_hierarchy(id).replace(notes=notes)
     store.write(written)
     second = "MATCH (p:Cell {key: $id + '/0'}), (c:Cell {key: $id + '/1/0'}) CREATE (p)-[:CHILD {slot: 2, length: 1e-7, "
-    store.query(second + "residual: [-0.0, 5e-324], primary: false}]->(c)", {"id": identifier}, write=True)
-    assert export_bulk(store, identifier, tmp_path / "out").cells == len(written.cells)
+    store.query(second + "residual: [-0.0, 5e-324], primary: false}]->(c)", {"id": id}, write=True)
+    assert export_bulk(store, id, tmp_path / "out").cells == len(written.cells)
     import_as_told(tmp_path / "out", place)
     with place.open() as found:
-        assert found.digest(identifier) == store.digest(identifier)
-        assert properties(found, identifier) == properties(store, identifier)
-        for one, other in zip(found.verification_pages(identifier), store.verification_pages(identifier), strict=True):
+        assert found.digest(id) == store.digest(id)
+        assert properties(found, id) == properties(store, id)
+        for one, other in zip(found.verification_pages(id), store.verification_pages(id), strict=True):
             assert one["cells"] == other["cells"]
             for mine, its in zip(one["parents"], other["parents"], strict=True):
                 assert sorted(map(repr, mine)) == sorted(map(repr, its))
 
 
-def flat_hierarchy(identifier: str) -> Hierarchy:
+def flat_hierarchy(id: str) -> Hierarchy:
     """Three cells without coordinates."""
     nothing = np.zeros((3, 0))
     cells = Cells(
@@ -343,20 +343,20 @@ def flat_hierarchy(identifier: str) -> Hierarchy:
         state=np.array([0, 1, 1], dtype=np.uint8),
         predicted=np.zeros(3, dtype=bool),
     )
-    source = grown_hierarchy(identifier, arity=2, depth=1)
+    source = grown_hierarchy(id, arity=2, depth=1)
     return source.replace(dimension=0, cells=cells, residual_bound=0.0)
 
 
 @pytest.mark.slow("a server of its own")
 def test_export_and_import_without_dimensions(store, new_id, place, tmp_path):
-    identifier = new_id("7")
-    store.write(flat_hierarchy(identifier))
-    export_bulk(store, identifier, tmp_path / "out")
+    id = new_id("7")
+    store.write(flat_hierarchy(id))
+    export_bulk(store, id, tmp_path / "out")
     import_as_told(tmp_path / "out", place)
     (restore,) = (line for line in (tmp_path / "out" / "README.md").read_text().splitlines() if "restore_empty" in line)
     place.run(*shlex.split(restore)[1:])
     with place.open() as found:
-        assert_equal(found, store, identifier)
+        assert_equal(found, store, id)
         kinds = found.query("MATCH ()-[e:CHILD]->(c) RETURN e.residual, c.center")[1]
         assert kinds == [[[], []], [[], []]]
 
@@ -365,33 +365,33 @@ def test_export_and_import_without_dimensions(store, new_id, place, tmp_path):
 @pytest.mark.parametrize("make", [make_dag, make_metric_dag])
 def test_export_and_import_of_what_is_imported(make, store, new_id, place, tmp_path):
     """Properties of every kind, links, points, several roots; what is no one kind is refused."""
-    mixed, identifier = make(new_id("mixed")), new_id("it")
+    mixed, id = make(new_id("mixed")), new_id("it")
     store.write(mixed)
     with pytest.raises(InputError, match=r"values of several types, or lists, in the property mixed.*export as parquet"):
         export_bulk(store, mixed.id, tmp_path / "mixed")
     columns = {name: column for name, column in COLUMNS.items() if name != "mixed"}
-    written = make(identifier, columns={**columns, 'a, "b"': columns["rank"], "far": np.full(10, -np.inf)})
+    written = make(id, columns={**columns, 'a, "b"': columns["rank"], "far": np.full(10, -np.inf)})
     store.write(written)
     with pytest.raises(InputError, match="leave --bulk out"):
         place.bulk(written)
-    export_bulk(store, identifier, tmp_path / "out")
+    export_bulk(store, id, tmp_path / "out")
     import_as_told(tmp_path / "out", place)
     for line in (tmp_path / "out" / "README.md").read_text().splitlines():
         if "restore_empty" in line:
             place.run(*shlex.split(line)[1:])
     with place.open() as found:
-        assert_equal(found, store, identifier)
-        assert found.read_whole(identifier).own == written.own
+        assert_equal(found, store, id)
+        assert found.read_whole(id).own == written.own
         query = "MATCH (p:Point)-[:IN]->(c:Cell) RETURN p.key, p.hierarchy, p.row, c.key ORDER BY p.key"
-        assert found.query(query)[1] == [row for row in store.query(query)[1] if row[1] == identifier]
+        assert found.query(query)[1] == [row for row in store.query(query)[1] if row[1] == id]
         query = "MATCH (:Cell {key: $key})-[e:CHILD]->() RETURN DISTINCT e.length"
-        assert found.query(query, {"key": f"{identifier}/"})[1] == [[None]]
+        assert found.query(query, {"key": f"{id}/"})[1] == [[None]]
 
 
 @pytest.mark.slow("a command for every refusal, each a process of its own")
 def test_export_refuses(run, store, new_id, tmp_path):
-    identifier = new_id()
-    store.write(cfg(id=identifier, depth=2), then="growing")
+    id = new_id()
+    store.write(cfg(id=id, depth=2), then="growing")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     cases = {
@@ -402,14 +402,14 @@ def test_export_refuses(run, store, new_id, tmp_path):
         (str(tmp_path / "out"),): "in state 'growing'",
     }
     for words, told in cases.items():
-        done = run("export", identifier, "--format", "neo4j-admin", "-o", *words, code=2)
+        done = run("export", id, "--format", "neo4j-admin", "-o", *words, code=2)
         assert told in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert "there is no hierarchy" in run("export", "no", "--format", "neo4j-admin", "-o", tmp_path / "out", code=2).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
-    store.set_state(identifier, state="complete", expected=("growing",))
+    store.set_state(id, state="complete", expected=("growing",))
     (tmp_path / "empty").mkdir()
-    run("export", identifier, "--format", "neo4j-admin", "-o", tmp_path / "empty")
+    run("export", id, "--format", "neo4j-admin", "-o", tmp_path / "empty")
     assert (tmp_path / "empty" / "README.md").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "full"]
 

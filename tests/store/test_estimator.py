@@ -35,8 +35,8 @@ def test_cells_that_a_rollout_added_predict_too(store, new_id):
 
 def test_what_grew_in_memory_goes_to_the_graph_and_is_whole(store, new_id):
     field = ClassificationField(3, 2, random_state=0).fit(DIGITS[:, 20:24]).grow(4, family="parent")
-    identifier = new_id("grown")
-    store.write(field.to_hierarchy(identifier))
-    assert verify(store, identifier).clean
-    back = ClassificationField.from_hierarchy(store.hierarchy(identifier).with_cells(store.read(identifier)))
+    id = new_id("grown")
+    store.write(field.to_hierarchy(id))
+    assert verify(store, id).clean
+    back = ClassificationField.from_hierarchy(store.hierarchy(id).with_cells(store.read(id)))
     np.testing.assert_array_equal(back.predict(DIGITS[:, 20:24]), field.predict(DIGITS[:, 20:24]))

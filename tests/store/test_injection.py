@@ -68,9 +68,9 @@ def named(store, new_id):
         return made[-1]
 
     yield make
-    for identifier in reversed(made):
+    for id in reversed(made):
         try:
-            store.remove(identifier)
+            store.remove(id)
         except InputError:
             continue
 
@@ -79,21 +79,21 @@ def named(store, new_id):
 @pytest.mark.parametrize("text", [text.replace("/", "∕") for text in EVIL])
 def test_ids_are_stored_letter_by_letter(store, named, neighbours, text):
     before = neighbours()
-    identifier, rule, copy = (named(text, kind=kind) for kind in ("h", "p", "c"))
-    truth = grown_hierarchy(identifier, depth=3)
+    id, rule, copy = (named(text, kind=kind) for kind in ("h", "p", "c"))
+    truth = grown_hierarchy(id, depth=3)
     store.write(truth)
     store.write_predictor(train(truth, id=rule, depth=2, family="mean"))
-    rollout(store, identifier, predictor=rule, from_depth=2, copy_as=copy, stop=Stop(depth=3))
-    assert_same_cells(store.read(identifier), truth.cells)
-    assert {identifier, copy} <= {hierarchy.id for hierarchy in store.hierarchies()}
-    assert (store.hierarchy(identifier).id, store.predictor(rule).id) == (identifier, rule)
+    rollout(store, id, predictor=rule, from_depth=2, copy_as=copy, stop=Stop(depth=3))
+    assert_same_cells(store.read(id), truth.cells)
+    assert {id, copy} <= {hierarchy.id for hierarchy in store.hierarchies()}
+    assert (store.hierarchy(id).id, store.predictor(rule).id) == (id, rule)
     assert store.grown_by(copy).predictor == rule
     assert find_path(store, copy, first="/0/1", second="/2").ancestor == "/"
     assert verify(store, copy).clean
     assert neighbours() == before
-    for made in (copy, rule, identifier):
+    for made in (copy, rule, id):
         store.remove(made)
-    assert not {identifier, copy} & {hierarchy.id for hierarchy in store.hierarchies()}
+    assert not {id, copy} & {hierarchy.id for hierarchy in store.hierarchies()}
     assert neighbours() == before
 
 
@@ -169,13 +169,13 @@ def test_the_command_line_hands_texts_on_as_they_are(run, store, named, neighbou
     assert json.loads(found) == [{"x": text}]
     found = run("query", "--write", "RETURN $x AS x", "-p", f"x={json.dumps([text])}", "--format", "json").stdout
     assert json.loads(found) == [{"x": [text]}]
-    identifier = named(text, kind="cli")
-    run("ingest", "ifs", "koch", "--depth", 1, "--as", identifier)
-    assert store.hierarchy(identifier).id == identifier
+    id = named(text, kind="cli")
+    run("ingest", "ifs", "koch", "--depth", 1, "--as", id)
+    assert store.hierarchy(id).id == id
     run("ingest", "ifs", "--map", text, "--depth", 1, "--as", "never", code=2)
-    run("path", identifier, "/", f"/{text}", code=2)
+    run("path", id, "/", f"/{text}", code=2)
     run("query", "--name", text, code=2)
-    assert run("rm", identifier).stdout == f"removed {identifier}: 5 cells\n"
+    assert run("rm", id).stdout == f"removed {id}: 5 cells\n"
     assert neighbours() == before
 
 

@@ -171,7 +171,7 @@ def test_a_write_that_waits_for_a_lock_past_its_time_is_tried_again(store, new_i
     lock = "MATCH (c:Cell {key: $key}) SET c.locked = true"
     with store._graph.session() as session, session.begin_transaction() as tx, ThreadPoolExecutor(1) as pool:
         tx.run(lock, {"key": f"{report.id}/0/0"}).consume()
-        options = {"identifier": report.id, "transaction_seconds": 0.5}
+        options = {"id": report.id, "transaction_seconds": 0.5}
         writing_it = pool.submit(lambda: write_alone(store, block, **options))
         time.sleep(1.2)
         tx.rollback()
@@ -188,7 +188,7 @@ def write_alone(store, block, **options):
 def write(store, id, block, lease):
     """Write one block; what became of it."""
     seen = []
-    with writing.BlockWriter(store._graph, identifier=id, done=seen.append) as writer:
+    with writing.BlockWriter(store._graph, id=id, done=seen.append) as writer:
         writer.submit(block, lease=lease)
     return seen[0]
 

@@ -113,7 +113,7 @@ def test_write_block_again_changes_nothing(store, new_id):
     cells = hierarchy.cells
     block = block_of_cells(cells, 0, last_level=2, last_state=cells.state)
     with store._graph.session() as session:
-        assert writing.write_block(store._graph, session, block, identifier=hierarchy.id) is False
+        assert writing.write_block(store._graph, session, block, id=hierarchy.id) is False
     assert_same_cells(store.read(hierarchy.id), cells)
 
 

@@ -72,14 +72,14 @@ def test_common_levels_are_those_of_lowest_common_ancestors(rows, data):
     assert address.common_levels(first, second).tolist() == expected
 
 
-@pytest.mark.parametrize("identifier", ["h", "h 1", "h0"])
+@pytest.mark.parametrize("id", ["h", "h 1", "h0"])
 @pytest.mark.parametrize("top", ["/", "/1", "/11", "/1/1", "/1/10"])
-def test_subtree_range_holds_exactly_the_descendants(identifier, top):
+def test_subtree_range_holds_exactly_the_descendants(id, top):
     slots = (0, 1, 2, 9, 10, 11, 19, 100)
     everywhere = [address.format_address(way) for depth in range(4) for way in product(slots, repeat=depth)]
     keys = [address.key_of(name, where) for name in ("h", "h 1", "h0", "h1") for where in everywhere]
-    low, high = address.subtree_range(identifier, top)
-    below = {identifier + where for where in everywhere if where.startswith(address.stem_of(top) + "/")}
+    low, high = address.subtree_range(id, top)
+    below = {id + where for where in everywhere if where.startswith(address.stem_of(top) + "/")}
     assert {key for key in keys if low <= key < high} == below
 
 
@@ -89,15 +89,15 @@ def test_relative_addresses(arity, height):
     assert list(address.relative_addresses(arity, height)) == expected
 
 
-@pytest.mark.parametrize("identifier", ["koch", "a b", "Äpfel", "x" * 200, "a\N{SNOWMAN}", ".", "-1"])
-def test_check_id_accepts(identifier):
-    assert address.check_id(identifier) == identifier
+@pytest.mark.parametrize("id", ["koch", "a b", "Äpfel", "x" * 200, "a\N{SNOWMAN}", ".", "-1"])
+def test_check_id_accepts(id):
+    assert address.check_id(id) == id
 
 
-@pytest.mark.parametrize("identifier", ["", "a/b", "/", " a", "a ", "a\n", "\x00", "a\x7f", "x" * 201, "é" * 101, "\udcff"])
-def test_check_id_refuses(identifier):
+@pytest.mark.parametrize("id", ["", "a/b", "/", " a", "a ", "a\n", "\x00", "a\x7f", "x" * 201, "é" * 101, "\udcff"])
+def test_check_id_refuses(id):
     with pytest.raises(InputError, match="id"):
-        address.check_id(identifier)
+        address.check_id(id)
 
 
 def test_key_of_refuses_what_the_index_cannot_hold():
