@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from cfgraph.model.cells import Cells
 from cfgraph.plots.branches import Branches, labels_of, lighten, reach_of
-from cfgraph.plots.page import INK, RASTER_ABOVE, figure_of, inches_of
+from cfgraph.plots.page import INK, RASTER_ABOVE, inches_of
 from cfgraph.plots.words import LETTER_WIDTH, NAME_LETTERS, count_letters, letters_of, shorten_apart
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def draw_icicle(
 
     branches, labels = Branches(cells), labels_of(cells, names)
     width, tall = inches_of(axes)
-    grid = figure_of(axes).dpi
+    grid = axes.figure.dpi
     boxes = Rectangles.of(branches, height=height, pixels=(round(width * grid), round(tall * grid)))
     colors = _colors(branches, boxes)
     corners = [(boxes.left, boxes.top), (boxes.right, boxes.top), (boxes.right, boxes.bottom), (boxes.left, boxes.bottom)]

@@ -146,13 +146,8 @@ def add_axes(figure: "Figure", box: tuple[float, float, float, float]) -> "Axes"
 
 def inches_of(axes: "Axes") -> tuple[float, float]:
     """Width and height of axes in inches."""
-    share, (width, height) = axes.get_position(), figure_of(axes).get_size_inches()
-    return share.width * width, share.height * height
-
-
-def figure_of(axes: "Axes") -> "Figure":
-    """The whole picture that axes are in, be they in a part of it."""
-    return axes.figure.figure
+    dots = axes.get_window_extent()  # wherever they are: in a figure, or in a part of one
+    return dots.width / axes.figure.dpi, dots.height / axes.figure.dpi
 
 
 def write(figure: "Figure", x: float, y: float, words: str, **style: Any) -> None:

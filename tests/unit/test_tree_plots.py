@@ -13,7 +13,7 @@ from cfgraph.model.cells import Cells, Links
 from cfgraph.plots import FORMS, Panel, choose_form, draw_dendrogram, draw_icicle, draw_radial, plot_tree
 from cfgraph.plots.branches import Branches, branch_colors
 from cfgraph.plots.icicle import Rectangles, widths_of
-from cfgraph.plots.page import LEGEND, Layout, picture_style
+from cfgraph.plots.page import LEGEND, Layout, inches_of, picture_style
 from cfgraph.plots.words import (
     _installed_fonts,
     find_fonts,
@@ -182,6 +182,12 @@ def test_heights_are_lengths(form):
     ends = np.array([line[1] for line in lines])
     far = ends[:, 0] if form == "dendrogram" else np.linalg.norm(ends, axis=1)
     np.testing.assert_allclose(far / far.max(), 1 - height[1:] / 4, atol=1e-9)
+
+
+def test_axes_in_a_part_of_a_figure_are_as_large_as_they_are():
+    figure = sheet(10, 5).figure
+    _, right = figure.subfigures(1, 2)
+    assert inches_of(right.add_axes((0.1, 0.1, 0.8, 0.6))) == pytest.approx((4, 3))
 
 
 def test_an_icicle_reaches_down_to_each_cells_height():
