@@ -24,10 +24,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import cfgraph
 from cfgraph.errors import EstimatorError, InputError
 from cfgraph.estimator import ClassificationField
+from cfgraph.files.embeddings import Embeddings
 from cfgraph.metric.locate import locate
 from cfgraph.model.cells import LEAF, Cells
 from cfgraph.model.hierarchy import recipe_digest
-from cfgraph.sources import ifs, points
+from cfgraph.sources import ifs, linkage, points
 
 X, BLOB = make_blobs(200, centers=9, n_features=3, random_state=3)
 TEXT = "it compares predictions by numpy's allclose, which is not there for text, and predictions here are addresses"
@@ -279,6 +280,13 @@ def test_a_hierarchy_without_centers_is_refused():
     flat = koch.replace(dimension=0, cells=Cells.from_root(np.zeros(0)))
     with pytest.raises(InputError, match="no centers"):
         ClassificationField.from_hierarchy(flat)
+
+
+def test_an_imported_hierarchy_is_refused():
+    merges = np.array([[0, 1, 1.0, 2], [2, 3, 2.0, 3]])
+    tree = linkage(id="tree", data=merges, embeddings=Embeddings.of(X[:3]))
+    with pytest.raises(InputError, match="the estimator needs a field"):
+        ClassificationField.from_hierarchy(tree)
 
 
 @pytest.mark.parametrize("id", ["", "a/b", " a"])
