@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import click
 
 from .context import Context, pass_context
+from .header import EMBEDDINGS_HEADER, read_embeddings
 from .output import print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from cfgraph.comparing.measures import PathDistortion
     from cfgraph.comparing.report import Comparison, Report, SeedsReport, Spread
+    from cfgraph.files.embeddings import Embeddings
     from cfgraph.judging.compare_names import NameComparison, TreeAgreement
     from cfgraph.store import Store
 
@@ -43,6 +45,7 @@ class _Options(TypedDict):
 )
 @click.option("--bootstrap", "samples", type=click.IntRange(min=0), default=0, metavar="N", help="By name: intervals, N draws.")
 @click.option("--embeddings", metavar="FILE", type=click.Path(path_type=Path), help="By name: adds tree sampling divergence.")
+@EMBEDDINGS_HEADER
 @click.option("--device", default="cpu", show_default=True, help="Where a network is evaluated: cpu, cuda, mps.")
 @pass_context
 def command(
@@ -53,6 +56,7 @@ def command(
     by: str | None,
     samples: int,
     embeddings: Path | None,
+    embeddings_header: str,
     **options: Unpack[_Options],
 ) -> None:
     """Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.
@@ -66,12 +70,13 @@ def command(
     """
     from cfgraph.comparing.compare import compare
 
+    vectors = read_embeddings(embeddings, header=embeddings_header)
     with context.open_store() as store, progress_bar(f"compare {predicted}") as progress:
         by = by or _fit(store, true, predicted)
         _check_options(by, bootstrap=samples, embeddings=embeddings, seeds=options["seeds"])
         if by == "name":
             asked = {"pairs": options["pairs"], "seed": options["seed"], "samples": samples}
-            found = _compare_names(context, store, true, predicted, embeddings=embeddings, **asked)
+            found = _compare_names(context, store, true, predicted, embeddings=vectors, **asked)
             return _print_names(found, format=format)
         report = compare(store, true, predicted, progress=progress, **options)
     for warning in report.warnings:
@@ -97,15 +102,13 @@ def _fit(store: "Store", true: str, predicted: str) -> str:
 
 
 def _compare_names(
-    context: Context, store: "Store", true: str, predicted: str, *, embeddings: Path | None, **options: int
+    context: Context, store: "Store", true: str, predicted: str, *, embeddings: "Embeddings | None", **options: int
 ) -> "NameComparison":
-    from cfgraph.files.embeddings import Embeddings
     from cfgraph.judging.compare_names import compare_names
 
-    vectors = None if embeddings is None else Embeddings.read(embeddings)
-    for note in vectors.notes if vectors else ():
+    for note in embeddings.notes if embeddings else ():
         context.say(note)
-    return compare_names(store.read_whole(true), store.read_whole(predicted), embeddings=vectors, **options)
+    return compare_names(store.read_whole(true), store.read_whole(predicted), embeddings=embeddings, **options)
 
 
 def _print_names(found: "NameComparison", *, format: str) -> None:

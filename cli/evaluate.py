@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .context import Context, pass_context
+from .header import EMBEDDINGS_HEADER, read_embeddings
 from .output import print_table
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 @click.option("--labels", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The class of each point.")
 @click.option("--key", help="The array or column of the labels, where the file has several.")
 @click.option("--embeddings", metavar="FILE", type=click.Path(path_type=Path), help="A vector for each point.")
+@EMBEDDINGS_HEADER
 @click.option("--clusters", type=int, metavar="K", help="Also judge the cut into K clusters.")
 @click.option("--height", type=float, metavar="H", help="Also judge the cut at height H.")
 @click.option("--level", type=int, metavar="L", help="Also judge the cells of level L as clusters.")
@@ -30,6 +32,7 @@ def command(
     labels: Path,
     key: str | None,
     embeddings: Path | None,
+    embeddings_header: str,
     clusters: int | None,
     height: float | None,
     level: int | None,
@@ -44,14 +47,13 @@ def command(
     leaf purity; with embeddings Dasgupta's cost with its bound, Moseley and Wang's revenue and the cophenetic correlation;
     for a cut NMI, ARI, accuracy and Fowlkes-Mallows.
     """
-    from cfgraph.files.embeddings import Embeddings
     from cfgraph.files.labels import Labels
     from cfgraph.judging.evaluate import Cut, evaluate
     from cfgraph.model.as_json import to_json
 
     cut = Cut.of(clusters=clusters, height=height, level=level)
     classes = Labels.read(labels, key=key)
-    vectors = None if embeddings is None else Embeddings.read(embeddings)
+    vectors = read_embeddings(embeddings, header=embeddings_header)
     for note in (*classes.notes, *(vectors.notes if vectors else ())):
         context.say(note)
     with context.open_store() as store:

@@ -1,29 +1,36 @@
 """The sources of ``cfgraph ingest`` that import hierarchies which people have already."""
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cfgraph import defaults
-
 from .context import Context, pass_context
+from .header import EMBEDDINGS_HEADER, HEADER, read_embeddings
 from .source import ingest_source
 
 FILE = click.Path(path_type=Path)
 
 
 def _shared(function: Callable) -> Callable:
-    """The options that every imported source has."""
+    """The options that every imported source has; it gets embeddings that are read already."""
+
+    @wraps(function)
+    def with_embeddings(*, embeddings: Path | None, embeddings_header: str, **arguments: Any) -> None:
+        function(embeddings=read_embeddings(embeddings, header=embeddings_header), **arguments)
+
     options = (
         click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id."),
         click.option("--embeddings", metavar="FILE", type=FILE, help="Vectors of the leaves: they give centers and lengths."),
+        EMBEDDINGS_HEADER,
         click.option("--points", "point_nodes", is_flag=True, help="Make each data point a node of the graph, IN its cell."),
     )
+    command: Callable = with_embeddings
     for option in reversed(options):
-        function = option(function)
-    return function
+        command = option(command)
+    return command
 
 
 def _shrinking(function: Callable) -> Callable:
@@ -38,13 +45,6 @@ def _shrinking(function: Callable) -> Callable:
 
 
 KEY = click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-HEADER = click.option(
-    "--header",
-    type=click.Choice(defaults.HEADER_RULES),
-    default=defaults.HEADER_RULE,
-    show_default=True,
-    help="Whether the first line of a .csv is one.",
-)
 
 
 @click.command("logits", epilog="Example: cfgraph ingest logits logits.npy --names classes.txt --points --as classes")

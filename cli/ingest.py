@@ -10,7 +10,8 @@ from cfgraph import defaults
 
 from .context import Context, pass_context
 from .group import Group
-from .imported import HEADER, SOURCES
+from .header import HEADER
+from .imported import SOURCES
 from .output import progress_bar
 from .source import ingest_source
 

@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from cfgraph import defaults
 from cfgraph.errors import InputError
-from cfgraph.files.header import Header, check_header_rule, csv_rows, is_number, read_header
+from cfgraph.files.header import Header, check_header_asked, csv_rows, is_number, read_header
 from cfgraph.files.index import index_note, schema_index
 
 if TYPE_CHECKING:
@@ -112,8 +112,7 @@ def read_points(
         raise InputError(f"a key picks an array of an .npz file, and {path} is none; leave --key out")
     if columns is not None and path.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"columns are picked of .csv and .parquet files, and {path} is neither; leave --columns out")
-    if check_header_rule(header) != defaults.HEADER_RULE and path.suffix.lower() != ".csv":
-        raise InputError(f"a header is the first line of a .csv file, and {path} is none; leave --header out")
+    check_header_asked(header, path=path, what=what)
     check_file(path, what=what, suffixes=", ".join(_READERS))
     return reader(path, what=what, key=key, columns=columns, header=header)
 

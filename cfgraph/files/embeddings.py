@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from cfgraph import defaults
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import check_points, read_points
+from cfgraph.files.header import check_header_asked
 from cfgraph.files.named import RowNames, read_named_array, read_row_names
 from cfgraph.model.dag import Dag, show_names
 
@@ -44,6 +45,7 @@ class Embeddings:
         first line of a .csv is one (``yes``, ``no``, ``auto``). Raises an ``InputError`` for what cannot be read.
         """
         path = Path(path)
+        check_header_asked(header, path=path, what="embeddings")
         if path.suffix.lower() == ".npz":
             array, names = read_named_array(path, what="embeddings", key=key)
             table = check_points(array, where=f"the embeddings of {path}")

@@ -46,6 +46,17 @@ def check_header_rule(rule: str) -> str:
     return rule
 
 
+def check_header_asked(rule: str, *, path: Path, what: str) -> None:
+    """Refuse a rule that is none, and one that somebody gave for a file that cannot begin with a header."""
+    if check_header_rule(rule) != HEADER_RULE and path.suffix.lower() != ".csv":
+        raise InputError(f"a header is the first line of a .csv file, and {path} is none; leave {header_option(what)} out")
+
+
+def header_option(what: str) -> str:
+    """The option of the command line that says whether the first line of a file of points, merges or embeddings is a header."""
+    return "--embeddings-header" if what == "embeddings" else "--header"
+
+
 def read_header(path: Path, *, rule: str = HEADER_RULE, what: str = "points", separator: str = ",") -> Header:
     """What the first line of a table says; ``rule`` is ``yes`` or ``no`` where that is known, else ``auto``.
 
@@ -135,19 +146,15 @@ def _resembles(first: Sequence[str], below: Sequence[str] | None) -> bool:
 def _resemblance(first: Sequence[str], what: str) -> str:
     return (
         f"the first line, {_shown(first)}, looks like a header of numbers and was read as a row; "
-        f"{_option('yes', what)} reads it as a header"
+        f"{header_option(what)} yes reads it as a header"
     )
 
 
 def _assumption(first: Sequence[str], what: str) -> str:
     return (
         f"the first line, {_shown(first)}, was read as a header, since its numbers look like names of columns; "
-        f"{_option('no', what)} reads it as a row"
+        f"{header_option(what)} no reads it as a row"
     )
-
-
-def _option(answer: str, what: str) -> str:
-    return f"header={answer!r}" if what == "embeddings" else f"--header {answer}"
 
 
 def _shown(cells: Sequence[str]) -> str:

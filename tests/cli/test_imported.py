@@ -71,6 +71,19 @@ def test_a_cycle_is_refused_and_shown(run, new_id, tmp_path):
     assert "holds no hierarchy" in run("show", name, code=2).stderr
 
 
+def test_whoever_knows_of_the_header_of_embeddings_says_so(run, store, new_id, tmp_path):
+    np.save(tmp_path / "Z.npy", linkage([[0.0], [1.0], [9.0]], "average"))
+    np.save(tmp_path / "label.npy", [0, 0, 1])
+    (tmp_path / "e.csv").write_text("1,2\n3,4\n5,6\n7,8\n")
+    words = ["ingest", "linkage", tmp_path / "Z.npy", "--as", (name := new_id())]
+    run(*words, "--embeddings", tmp_path / "e.csv", "--embeddings-header", "yes")
+    assert store.read(name, depth=0).center.tolist() == [[5, 6]]
+    for start in (words, ["compare", name, name], ["evaluate", name, "--labels", tmp_path / "label.npy"]):
+        told = run(*start, "--embeddings", tmp_path / "Z.npy", "--embeddings-header", "no", code=2).stderr
+        assert "leave --embeddings-header out" in told
+        assert "name it with --embeddings" in run(*start, "--embeddings-header", "yes", code=2).stderr
+
+
 @pytest.mark.slow("several commands, each a process of its own")
 def test_evaluate(run, clusters, tmp_path):
     words = ["evaluate", clusters, "--labels", tmp_path / "label.npy", "--embeddings", tmp_path / "points.npy"]

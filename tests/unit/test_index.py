@@ -82,6 +82,19 @@ def test_who_knows_of_the_header_says_so(place, tmp_path):
         read_points(tmp_path / "p.npy", header="yes")
 
 
+def test_who_knows_of_the_header_of_embeddings_says_so(place, tmp_path):
+    assert Embeddings.read(place("p.csv", "0,1\n5,6\n"), header="no").values.tolist() == [[0, 1], [5, 6]]
+    path = place("q.csv", "1,2,3\n5,6,4\n")
+    assert Embeddings.read(path, header="yes").values.tolist() == [[5, 6, 4]]
+    (note,) = Embeddings.read(path).notes
+    assert "--embeddings-header yes reads it as a header" in note
+    np.savez(tmp_path / "p.npz", VALUES)
+    np.save(tmp_path / "p.npy", VALUES)
+    for suffix in ("npz", "npy"):
+        with pytest.raises(InputError, match=r"first line of a \.csv file.*leave --embeddings-header out"):
+            Embeddings.read(tmp_path / f"p.{suffix}", header="yes")
+
+
 def test_an_index_that_is_asked_for_is_a_column(tmp_path):
     FRAME.set_index(INDEXES["named"]).to_parquet(tmp_path / "p.parquet")
     assert read_points(tmp_path / "p.parquet", columns=["id"]).values[0].tolist() == [10]
