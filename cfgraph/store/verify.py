@@ -145,21 +145,23 @@ PARENT = ("key", "is_cell", "level", "center", "scale", "root_distance", "predic
 CHILD = ("key", "is_cell", "slot", "length", "radius", "size", "primary", "frontier")
 
 
-Family = tuple[dict[str, Any], list[list[Any]]]  # a cell, and the rows of its children
+Family = tuple[dict[str, Any], list[dict[str, Any]]]  # a cell, and its children
 
 
 def _check_page(page: dict[str, list[Any]], hierarchy: Hierarchy, report: VerifyReport, *, before: str) -> str:
     """Check one page's cells one by one for what they are, and the sound ones together for their numbers."""
-    sound, families = [], []
-    for cell, parents, children in zip(page["cells"], page["parents"], page["children"], strict=True):
+    sound, families = [], list[Family]()
+    for cell, parents, rows in zip(page["cells"], page["parents"], page["children"], strict=True):
         cell = dict(zip(CELL, cell, strict=True))
         if cell["key"] == before:
             report.add("key", cell["key"], "two cells have this key")
         before = cell["key"]
         if not _check_cell(cell, hierarchy, report):
             continue
+        children = [dict(zip(CHILD, row, strict=True)) for row in rows]
         _check_children(cell, children, hierarchy, report)
-        families.append((cell, children))
+        if cell["radius"] is not None or cell["size"] is not None:
+            families.append((cell, children))
         sound += [(cell, parent) for parent in _sound_parents(cell, parents, hierarchy, report)]
     report.cells += len(page["cells"])
     _check_numbers(sound, hierarchy, report)
@@ -201,8 +203,7 @@ def _check_cell(cell: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport
     return not wrong
 
 
-def _check_children(cell: dict[str, Any], rows: list[list[Any]], hierarchy: Hierarchy, report: VerifyReport) -> None:
-    children = [dict(zip(CHILD, row, strict=True)) for row in rows]
+def _check_children(cell: dict[str, Any], children: list[dict[str, Any]], hierarchy: Hierarchy, report: VerifyReport) -> None:
     place = cell["key"][len(hierarchy.id) :]
     primary = [child for child in children if child["primary"] is not False]
     for child in primary:
@@ -320,19 +321,22 @@ def _ends(cells: Sequence[dict[str, Any]]) -> Ends:
     return Ends(*(np.array([cell[name] for cell in cells]) for name in ("center", "scale", "root_distance")))
 
 
-def _check_descendants(
-    families: list[tuple[dict[str, Any], list[list[Any]]]], hierarchy: Hierarchy, report: VerifyReport
-) -> None:
+def _check_descendants(families: list[Family], hierarchy: Hierarchy, report: VerifyReport) -> None:
     """What many cells at once say of their descendants. What is of another type in a child is told where that is looked at."""
-    cells, rows = [cell for cell, _ in families], []
-    for number, (_, children) in enumerate(families):
-        rows += [(number, dict(zip(CHILD, child, strict=True))) for child in children]
-    edges = [(number, child) for number, child in rows if hierarchy.imported or child["primary"] is not False]
+    if not families:
+        return
+    cells = [cell for cell, _ in families]
+    edges = [
+        (row, child)
+        for row, (_, children) in enumerate(families)
+        for child in children
+        if hierarchy.imported or child["primary"] is not False
+    ]
     columns = Families(
         radius=np.array([_radius(cell) for cell in cells], dtype=np.float64),
         size=np.array([_size(cell) for cell in cells], dtype=np.int64),
         frontier=np.array([cell["frontier"] for cell in cells], dtype=bool),
-        parent=np.array([number for number, _ in edges], dtype=np.int64),
+        parent=np.array([row for row, _ in edges], dtype=np.int64),
         length=np.array([child["length"] if _is_number(child["length"]) else 0.0 for _, child in edges], dtype=np.float64),
         primary=np.array([child["primary"] is not False for _, child in edges], dtype=bool),
         child_radius=np.array([_radius(child) for _, child in edges], dtype=np.float64),
