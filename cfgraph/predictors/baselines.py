@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NUMBERS_MAX = 4_000_000  # floats that `nearest` keeps at most, 32 MB: it is a property of one node of the graph
 RIDGE_PARTS = (0.0, *(10.0**power for power in range(-8, 4)))
 _ROUNDING = 1e-12  # singular values below this share of the largest are rounding
+_PLAIN_NUMBERS, _PLAIN_DIMENSIONS = 1_000_000, 3  # what `nearest` compares one with one, without a tree
 _TIES = 8  # neighbours asked for at once to find the lowest row among equally near ones
 
 
@@ -81,6 +82,11 @@ class Nearest(Predictor):
 
     def _rows(self, center: Float[np.ndarray, "cells dim"]) -> Int[np.ndarray, " cells"]:
         """The lowest row among the observed centers that are equally near."""
+        if center.shape[1] <= _PLAIN_DIMENSIONS and center.size * len(self.centers) <= _PLAIN_NUMBERS:
+            return _nearest_rows(self.centers, center)  # spares the import of SciPy, which takes longer than a small training
+        return self._rows_by_tree(center)
+
+    def _rows_by_tree(self, center: Float[np.ndarray, "cells dim"]) -> Int[np.ndarray, " cells"]:
         count = min(_TIES, len(self.centers))
         distance, rows = map(np.asarray, self._tree.query(center, k=np.arange(1, count + 1)))
         tied = distance == distance[:, :1]
@@ -96,6 +102,17 @@ class Nearest(Predictor):
         rows = np.sort(np.unique(observed.center, axis=0, return_index=True)[1])
         rows = rows[:: 1 + len(rows) * (1 + tuples.shape[1]) * tuples.shape[2] // NUMBERS_MAX]
         return {"centers": observed.center[rows], "tuples": tuples[rows]}
+
+
+def _nearest_rows(
+    centers: Float[np.ndarray, "parents dim"], asked: Float[np.ndarray, "cells dim"]
+) -> Int[np.ndarray, " cells"]:
+    """The first of the nearest centers, by distances added up axis by axis, as SciPy's tree adds them up to three axes."""
+    squares = np.zeros((len(asked), len(centers)))
+    for axis in range(centers.shape[1]):
+        squares += (asked[:, None, axis] - centers[None, :, axis]) ** 2
+    rows: np.ndarray = np.sqrt(squares).argmin(axis=1)
+    return rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -23,7 +23,7 @@ from cfgraph.predictors import (
     fit_predictor,
     load_predictor,
 )
-from cfgraph.predictors.baselines import _leave_one_out
+from cfgraph.predictors.baselines import Nearest, _leave_one_out
 from cfgraph.sources.ifs import ifs
 from tests.grown import grown_hierarchy
 from tests.trees import smooth_cells, smooth_rule
@@ -161,6 +161,16 @@ def test_nearest_is_the_first_of_equally_near_parents(centers, asked):
     for row, center in enumerate(asked):
         distances = [float(((center - other) ** 2).sum()) for other in centers]
         np.testing.assert_array_equal(answer[row], tuples[distances.index(min(distances))])
+
+
+@given(SEEDS, st.integers(1, 3), st.sampled_from([0.25, 1e-9]))
+def test_nearest_without_a_tree_is_nearest_by_the_tree(seed, dimension, step):
+    """Bit for bit, or a rollout would depend on how many cells it asks for at once; coarse steps make ties."""
+    rng = np.random.default_rng(seed)
+    centers, asked = (np.round(rng.normal(size=(count, dimension)) / step) * step for count in (60, 40))
+    tuples = np.zeros((60, 2, dimension))
+    predictor = Nearest(arity=2, dimension=dimension, residual_bound=1.0, scale_factor=0.5, centers=centers, tuples=tuples)
+    assert predictor._rows(asked).tolist() == predictor._rows_by_tree(asked).tolist()
 
 
 @given(SEEDS, st.integers(1, 3), st.integers(1, 3))
