@@ -7,10 +7,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:
+    Loader = object  # its import would take as long as that of all else that ``cfgraph --help`` has of cfgraph
 
 MOVED = {
     "address": "model.address",
@@ -111,7 +115,7 @@ class _OldVerb(_OldModule):
         return getattr(self, self.__name__.rpartition(".")[2])(*arguments, **named)
 
 
-class _Finder(MetaPathFinder, Loader):
+class _Finder(Loader):
     """Finds old paths and warns of them."""
 
     def find_spec(
