@@ -50,9 +50,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Question:
-    """A Cypher query of the demo with its answer."""
+    """A Cypher query of the demo with its answer, and the command that asks it."""
 
     title: str
+    command: str
     cypher: str
     columns: list[str]
     rows: list[list[Any]]
@@ -180,4 +181,5 @@ def ask_questions(store: "Store") -> Iterator[Question]:
     """The demo's Cypher queries, answered."""
     for title, name, parameters in QUESTIONS:
         columns, rows = store.query_operation(name, parameters)
-        yield Question(title, load_query(name).statement, columns, rows)
+        command = " ".join([f"cfgraph query --name {name}", *(f"-p {key}={value}" for key, value in parameters.items())])
+        yield Question(title, command, load_query(name).statement, columns, rows)

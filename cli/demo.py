@@ -99,5 +99,6 @@ def _short(value: float | None) -> str:
 
 def _print_question(question: "Question") -> None:
     click.secho(f"\n{question.title}", bold=True)
+    click.echo(f"\n  $ {question.command}\n")
     click.echo("\n".join(f"  {line}" for line in question.cypher.splitlines()))
     print_table(question.columns, question.rows)
