@@ -332,10 +332,10 @@ class Question:
         if self.trained is None:
             return found
         who = f"predictor {self.trained.id!r} ({self.trained.family})"
-        told = [f"{who}: {warning}" for warning in self.trained.warnings]
-        if self.trained.flagged and not any("FLAGGED" in line for line in told):
-            told.insert(0, f"{who}: FLAGGED: it is no better than the best baseline")
-        return found + told
+        warnings = [f"{who}: {warning}" for warning in self.trained.warnings]
+        if self.trained.flagged and not any("FLAGGED" in line for line in warnings):
+            warnings.insert(0, f"{who}: FLAGGED: it is no better than the best baseline")
+        return found + warnings
 
     def remarks(self) -> list[str]:
         """What a reader should bear in mind."""
@@ -382,9 +382,9 @@ def check_roots(true: Cells, predicted: Cells, *, names: tuple[str, str]) -> Non
 
 
 def _refuse(what: str, names: tuple[str, str], values: tuple) -> NoReturn:
-    told = [text if len(text := str(value)) <= 80 else f"{text[:77]}..." for value in values]
+    texts = [text if len(text := str(value)) <= 80 else f"{text[:77]}..." for value in values]
     raise InputError(
-        f"expected two hierarchies of one {what}, got {names[0]!r} with {told[0]} and {names[1]!r} with {told[1]}; compare a "
+        f"expected two hierarchies of one {what}, got {names[0]!r} with {texts[0]} and {names[1]!r} with {texts[1]}; compare a "
         "prediction with the hierarchy that it was copied from"
     )
 

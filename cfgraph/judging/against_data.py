@@ -229,8 +229,8 @@ def check_similarity(similarity: "Sparse", *, points: int) -> tuple[np.ndarray, 
     from scipy.sparse import coo_array, csr_array, triu
 
     if similarity.shape != (points, points):
-        told = " x ".join(map(str, similarity.shape))
-        raise InputError(f"expected a similarity for {points} x {points} points, got {told}")
+        shape = " x ".join(map(str, similarity.shape))
+        raise InputError(f"expected a similarity for {points} x {points} points, got {shape}")
     matrix = csr_array(similarity).astype(np.float64, copy=False)
     if not np.isfinite(matrix.data).all():
         raise InputError("expected finite similarities, got NaN or infinity among them")

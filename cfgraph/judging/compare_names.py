@@ -163,7 +163,7 @@ def _common_rows(first: HierarchyWithCells, second: HierarchyWithCells) -> tuple
     if len(rows) < 2:
         raise InputError(
             f"expected at least two names that both hierarchies have, got {len(rows)}: {first.id!r} has "
-            f"{_told(names)}, {second.id!r} has {_told(others)}"
+            f"{_first_names(names)}, {second.id!r} has {_first_names(others)}"
         )
     return _columns(rows)
 
@@ -173,7 +173,7 @@ def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[Int[np.ndarray, " common
     return first, second
 
 
-def _told(names: Sequence[str | None]) -> str:
+def _first_names(names: Sequence[str | None]) -> str:
     known = [name for name in names if name is not None][:3]
     return ", ".join(map(repr, known)) + ", ..." if known else "none"
 

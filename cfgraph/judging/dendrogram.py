@@ -38,8 +38,8 @@ class Dendrogram:
             raise InputError(f"expected the root in row 0, its parent -1, got {self.parent[:1].tolist()}")
         wrong = np.flatnonzero((self.parent[1:] < 0) | (self.parent[1:] >= np.arange(1, cells))) + 1
         if len(wrong):
-            told = f"row {wrong[0]} has the parent {self.parent[wrong[0]]}"
-            raise InputError(f"expected a parent that comes before its child in every row but the first; {told}")
+            detail = f"row {wrong[0]} has the parent {self.parent[wrong[0]]}"
+            raise InputError(f"expected a parent that comes before its child in every row but the first; {detail}")
         self._check_points()
         for name in ("height", "root_distance"):
             _check_column(getattr(self, name), name=name, cells=cells)
@@ -49,8 +49,8 @@ class Dendrogram:
             raise InputError("expected at least one data point in the tree, got none")
         lost = np.flatnonzero((self.cell_of_point < 0) | (self.cell_of_point >= len(self.parent)))
         if len(lost):
-            told = f"{len(lost)} of {len(self.cell_of_point)} lie in none, the first is point {lost[0]}"
-            raise InputError(f"expected every point in a cell of 0..{len(self.parent) - 1}; {told}; leave those points out")
+            detail = f"{len(lost)} of {len(self.cell_of_point)} lie in none, the first is point {lost[0]}"
+            raise InputError(f"expected every point in a cell of 0..{len(self.parent) - 1}; {detail}; leave those points out")
 
     @property
     def points(self) -> int:

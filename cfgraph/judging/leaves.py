@@ -75,8 +75,8 @@ class Leaves:
         row_of = dict(zip(self.named(list(embeddings.names)).tolist(), range(len(embeddings.values)), strict=True))
         lacking = [point for point in points.tolist() if point not in row_of]
         if lacking:
-            told = f"such as {self.names[lacking[0]]!r}"
-            raise InputError(f"{len(lacking)} of {len(points)} points have no embedding, {told}; give one for each")
+            example = f"such as {self.names[lacking[0]]!r}"
+            raise InputError(f"{len(lacking)} of {len(points)} points have no embedding, {example}; give one for each")
         return embeddings.values[[row_of[point] for point in points.tolist()]]
 
     def named(self, names: list[str]) -> Int[np.ndarray, " names"]:

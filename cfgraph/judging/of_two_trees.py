@@ -341,5 +341,5 @@ def neighbour_graph(embedding: Float[np.ndarray, "points dim"], *, neighbours: i
 def check_same_points(first: Dendrogram, second: Dendrogram) -> None:
     """Refuse two trees that cannot be over the same points."""
     if first.points != second.points:
-        told = f"{first.points} in the first and {second.points} in the second"
-        raise InputError(f"expected two trees over the same points, got {told}; give both the points that they share")
+        found = f"{first.points} in the first and {second.points} in the second"
+        raise InputError(f"expected two trees over the same points, got {found}; give both the points that they share")

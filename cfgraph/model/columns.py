@@ -155,16 +155,16 @@ def _vectors(values: Sequence[Any], *, width: int) -> np.ndarray:
 
 def check_vectors(name: str, column: np.ndarray, *, count: int) -> None:
     """An ``InputError`` where a column of a source's own is not a value, or a vector of finite numbers, for each of so many."""
-    told = f"expected the property {name!r} as a value, or a vector of finite numbers, for each of {count:,} nodes"
+    expected = f"expected the property {name!r} as a value, or a vector of finite numbers, for each of {count:,} nodes"
     if not 1 <= column.ndim <= 2 or len(column) != count or 0 in column.shape[1:]:
-        raise InputError(f"{told}, got an array of shape {column.shape}")
+        raise InputError(f"{expected}, got an array of shape {column.shape}")
     if column.ndim == 2 and column.dtype.kind not in "iuf":
-        raise InputError(f"{told}, got vectors of {column.dtype}")
+        raise InputError(f"{expected}, got vectors of {column.dtype}")
     if column.ndim == 2 and column.dtype.kind == "f":
         strange = np.flatnonzero(broken_vectors(column))
         if len(strange):
             raise InputError(
-                f"{told}, got {column[strange[0]].tolist()} for node {strange[0]} (counted from 0); a node "
+                f"{expected}, got {column[strange[0]].tolist()} for node {strange[0]} (counted from 0); a node "
                 "without a vector has not-a-number throughout"
             )
 

@@ -121,8 +121,10 @@ def check_names(dag: Dag) -> None:
     inner = np.bincount(dag.parent, minlength=dag.count) > 0
     leaves = (name for name, inside in zip(dag.names, inner.tolist(), strict=True) if name is not None and not inside)
     if doubled := _repeated(leaves):
-        told = show_names(doubled)
-        raise InputError(f"expected names that are of one leaf each, got {len(doubled)} that several have: {told}; rename them")
+        shown = show_names(doubled)
+        raise InputError(
+            f"expected names that are of one leaf each, got {len(doubled)} that several have: {shown}; rename them"
+        )
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

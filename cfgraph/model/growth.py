@@ -176,9 +176,9 @@ def check_growth(frontier: int, *, arity: int, levels: int, cells_max: int = CEL
     count = count_cells(frontier, arity=arity, levels=levels if arity == 1 else min(levels, 10_000))
     if count > cells_max:
         digits = math.log10(frontier) + levels * math.log10(arity) if arity > 1 else 0.0
-        told = f"{count:,}" if digits < 15 else f"about 10^{digits:.0f}"
+        total = f"{count:,}" if digits < 15 else f"about 10^{digits:.0f}"
         raise InputError(
-            f"{levels} more levels below {frontier:,} cells of arity {arity} would be {told} cells, and at most {cells_max:,} "
+            f"{levels} more levels below {frontier:,} cells of arity {arity} would be {total} cells, and at most {cells_max:,} "
             "are made in one go; ask for a smaller depth (or a larger --precision)"
         )
     return count

@@ -82,8 +82,8 @@ def check_edges(hierarchy: Hierarchy, edges: EdgeColumns) -> Iterator[Check]:
     below, above = edges.below, edges.above
     size = np.maximum(np.linalg.norm(below.center, axis=1), below.scale)
     gap = np.linalg.norm(below.center - above.center - above.scale[:, None] * edges.residual, axis=1)
-    told = "its center is not center + scale * residual of a parent's"
-    yield Check("center", gap > TOLERANCE * size, told, "off by {:.3g}", (gap,))
+    message = "its center is not center + scale * residual of a parent's"
+    yield Check("center", gap > TOLERANCE * size, message, "off by {:.3g}", (gap,))
     yield _scales(hierarchy, edges)
     norm = np.linalg.norm(edges.residual, axis=1)
     yield _lengths(hierarchy, edges, wanted=above.scale * norm)
@@ -91,8 +91,8 @@ def check_edges(hierarchy: Hierarchy, edges: EdgeColumns) -> Iterator[Check]:
     yield Check("bound", broken, "a residual is longer than the bound", "its residual has norm {:.6g}", (norm,))
     distance = above.root_distance + edges.length
     broken = np.abs(below.root_distance - distance) > TOLERANCE * np.maximum(distance, below.scale)
-    told = "its root distance is not its parent's and the length of the edge"
-    yield Check("root_distance", broken & edges.primary, told, "expected {:.17g}", (distance,))
+    message = "its root distance is not its parent's and the length of the edge"
+    yield Check("root_distance", broken & edges.primary, message, "expected {:.17g}", (distance,))
 
 
 def _scales(hierarchy: Hierarchy, edges: EdgeColumns) -> Check:
@@ -107,11 +107,11 @@ def _scales(hierarchy: Hierarchy, edges: EdgeColumns) -> Check:
 def _lengths(hierarchy: Hierarchy, edges: EdgeColumns, *, wanted: Float[np.ndarray, " edges"]) -> Check:
     length = edges.length
     if hierarchy.lengths != "metric":
-        told = "the length of the edge to it is below 0"
-        return Check("length", ~(length >= 0), told, "expected a length of at least 0, found {:.17g}", (length,))
+        message = "the length of the edge to it is below 0"
+        return Check("length", ~(length >= 0), message, "expected a length of at least 0, found {:.17g}", (length,))
     broken = (np.abs(length - wanted) > TOLERANCE * np.maximum(wanted, edges.above.scale)) & ~edges.virtual
-    told = "the length of an edge to it is not scale * norm(residual)"
-    return Check("length", broken, told, "expected {:.17g}", (wanted,))
+    message = "the length of an edge to it is not scale * norm(residual)"
+    return Check("length", broken, message, "expected {:.17g}", (wanted,))
 
 
 def check_families(hierarchy: Hierarchy, families: Families) -> Iterator[Check]:
@@ -121,9 +121,9 @@ def check_families(hierarchy: Hierarchy, families: Families) -> Iterator[Check]:
     unknown = families.frontier | (below > 0)
     known = ~np.isnan(families.radius)
     if hierarchy.state != "writing":  # while it is written, radii are those of the whole that is on its way
-        told = "it has a radius, and there is a frontier at or below it, or a child without one"
+        message = "it has a radius, and there is a frontier at or below it, or a child without one"
         detail = "it has the radius {}, but there is a frontier at or below it"
-        yield Check("radius", known & unknown, told, detail, (families.radius,))
+        yield Check("radius", known & unknown, message, detail, (families.radius,))
     reach = np.zeros(count)
     np.maximum.at(reach, families.parent, np.nan_to_num(families.length + families.child_radius))
     short = families.radius < reach - TOLERANCE * np.maximum(1.0, reach)
@@ -139,9 +139,9 @@ def _sizes(hierarchy: Hierarchy, families: Families) -> Check:
     lacking = np.bincount(parent, weights=size < 0, minlength=len(total)) > 0
     asked = (families.size >= 0) & (np.bincount(parent, minlength=len(total)) > 0) & ~lacking
     wrong = total > families.size if hierarchy.imported else total != families.size
-    told = "the data points below it are not those below its children"
+    message = "the data points below it are not those below its children"
     detail = "{} data points lie below it, and {} below its children"
-    return Check("size", asked & wrong, told, detail, (families.size, total))
+    return Check("size", asked & wrong, message, detail, (families.size, total))
 
 
 def check_sound(hierarchy: HierarchyWithCells, *, grown: bool) -> None:
@@ -149,11 +149,11 @@ def check_sound(hierarchy: HierarchyWithCells, *, grown: bool) -> None:
 
     ``grown`` says whether a predictor is known that grew it.
     """
-    for broken, told in _checks(hierarchy, grown=grown):
+    for broken, message in _checks(hierarchy, grown=grown):
         rows = np.flatnonzero(broken)
         if len(rows):
             raise InputError(
-                f"{len(rows):,} of its cells break an invariant, first {hierarchy.cells.addresses[rows[0]]}: {told}"
+                f"{len(rows):,} of its cells break an invariant, first {hierarchy.cells.addresses[rows[0]]}: {message}"
             )
 
 

@@ -74,8 +74,8 @@ class Recurrence(Predictor):
         matrix, offset = self.maps()
         maps = [{"matrix": a, "offset": t} for a, t in zip(matrix.tolist(), offset.tolist(), strict=True)]
         names = ("growth", "rescaled", "fit", "ridge", "span_residual")
-        told = {name: value for name, value in self.config().items() if name in names}
-        return {**super().describe(), **told, "rank": self.rank, "maps": maps}
+        shown = {name: value for name, value in self.config().items() if name in names}
+        return {**super().describe(), **shown, "rank": self.rank, "maps": maps}
 
     def config(self) -> dict[str, Any]:
         """The fields that are not arrays, ready for JSON."""

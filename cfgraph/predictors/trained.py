@@ -69,8 +69,8 @@ class TrainedPredictor(BaseModel):
 
     def describe(self) -> dict[str, Any]:
         """All there is to show, ready for JSON; ``learned`` is what the family says of itself, where the weights are there."""
-        told = self.model_dump(mode="json", exclude={"weights", "config"})
-        return {**told, "judged_by": self.judged_by, "learned": self.load().describe() if self.weights else {}}
+        record = self.model_dump(mode="json", exclude={"weights", "config"})
+        return {**record, "judged_by": self.judged_by, "learned": self.load().describe() if self.weights else {}}
 
 
 class Grower(NamedTuple):
