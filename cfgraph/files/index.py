@@ -32,16 +32,16 @@ def unnamed_index(names: Sequence[str]) -> tuple[int, ...]:
 
 def schema_index(schema: "pa.Schema") -> tuple[int, ...]:
     """Where the columns of a data frame's index stand in a .parquet, which pandas says, or their names."""
-    told = set(_told_index(schema))
-    found = {place for place, name in enumerate(schema.names) if name in told}
+    index_names = set(_pandas_index(schema))
+    found = {place for place, name in enumerate(schema.names) if name in index_names}
     return tuple(sorted(found.union(unnamed_index(schema.names))))
 
 
-def _told_index(schema: "pa.Schema") -> list[str]:
+def _pandas_index(schema: "pa.Schema") -> list[str]:
     """The names of the index columns in what pandas says of a table; a range of numbers is no column."""
     try:
-        told = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))["index_columns"]
-        return [name for name in told if isinstance(name, str)]
+        columns = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))["index_columns"]
+        return [name for name in columns if isinstance(name, str)]
     except (ValueError, KeyError, TypeError):  # other programs may write what they like there
         return []
 

@@ -30,8 +30,8 @@ def read_named_array(path: Path, *, what: str, key: str | None = None) -> tuple[
     arrays = read_arrays(path, what=what)
     names = arrays.pop(NAMES, None) if key != NAMES else None
     if key is None and len(arrays) != 1:
-        told = f"{', '.join(arrays)}; keep one of them" if arrays else f"none; save the {what} in it"
-        raise InputError(f"expected one array beside {NAMES!r} in {path}, got {told}")
+        found = f"{', '.join(arrays)}; keep one of them" if arrays else f"none; save the {what} in it"
+        raise InputError(f"expected one array beside {NAMES!r} in {path}, got {found}")
     if key is not None and key not in arrays:
         raise InputError(f"{path} holds no array {key!r}; it holds {', '.join(arrays) or 'none'}")
     return arrays[key or next(iter(arrays))], None if names is None else tuple(map(str, names.ravel().tolist()))
@@ -144,8 +144,8 @@ def _explaining(path: Path, *, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        told = " ".join(str(error).encode("ascii", "replace").decode().split())[:200]
-        raise InputError(f"{path} is no table of {what}: {told}") from None
+        message = " ".join(str(error).encode("ascii", "replace").decode().split())[:200]
+        raise InputError(f"{path} is no table of {what}: {message}") from None
 
 
 def _read_parquet(path: Path, columns: list[str] | None = None) -> "pa.Table":

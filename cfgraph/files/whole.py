@@ -36,8 +36,8 @@ def _check_parent(path: Path) -> None:
     parent = path.absolute().parent
     if not parent.is_dir():
         name = str(path.parent)
-        told = f"{name!r} is a file, no folder" if parent.exists() else f"there is no folder {name!r}; make it first"
-        raise InputError(f"cannot write {str(path)!r}: {told}")
+        reason = f"{name!r} is a file, no folder" if parent.exists() else f"there is no folder {name!r}; make it first"
+        raise InputError(f"cannot write {str(path)!r}: {reason}")
 
 
 def _is_writable(path: Path) -> bool:

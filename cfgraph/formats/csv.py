@@ -99,8 +99,8 @@ def _write_folder(tables: Iterable[pa.Table], folder: Path, *, hierarchy: "Hiera
             files["edges.csv"].add(spread(edges_of(table)))
             if hierarchy.point_nodes:
                 files["points.csv"].add(_points_of(table))
-    told = hierarchy.model_dump(mode="json")
-    (folder / "hierarchy.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    record = hierarchy.model_dump(mode="json")
+    (folder / "hierarchy.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def edges_of(cells: pa.Table) -> pa.Table:

@@ -256,6 +256,8 @@ def _checked_edges(page: Page, hierarchy: Hierarchy) -> list[list[list]]:
     for address, edges in zip(page["address"], page["edges"], strict=True):
         primary = sum(edge[4] is not False for edge in edges)
         if primary != (address != ROOT) or not all(str(edge[0]).startswith(f"{hierarchy.id}/") for edge in edges):
-            told = f"cell {address} has {primary} primary parents, or parents elsewhere"
-            raise StoreError(f"some cells of {hierarchy.id!r} are damaged ({told}); `cfgraph verify {hierarchy.id}` names them")
+            detail = f"cell {address} has {primary} primary parents, or parents elsewhere"
+            raise StoreError(
+                f"some cells of {hierarchy.id!r} are damaged ({detail}); `cfgraph verify {hierarchy.id}` names them"
+            )
     return page["edges"]

@@ -51,7 +51,7 @@ def write_gexf(graph: "nx.DiGraph | HierarchyWithCells | Elements", path: str | 
         file.write(encoded(_head(elements, renamed, keys)))
         written = 0
         for batch in elements.batches:
-            file.write(encoded(_nodes(batch, keys["node"], told=json.loads(elements.graph[JSON_TEXT]))))
+            file.write(encoded(_nodes(batch, keys["node"], as_json=json.loads(elements.graph[JSON_TEXT]))))
             waiting.write(encoded(_edges(batch, keys["edge"], first=written)))
             written += len(batch.sources)
         file.write(encoded(["    </nodes>\n    <edges>\n"]))
@@ -85,16 +85,16 @@ def _head(elements: Elements, renamed: Mapping[str, str], keys: Mapping[str, Key
     yield "    <nodes>\n"
 
 
-def _nodes(batch: Batch, keys: Keys, *, told: Sequence[str]) -> Iterator[str]:
-    labels = zip(map(quoted, batch.nodes), map(quoted, _labels(batch, told)), strict=True)
+def _nodes(batch: Batch, keys: Keys, *, as_json: Sequence[str]) -> Iterator[str]:
+    labels = zip(map(quoted, batch.nodes), map(quoted, _labels(batch, as_json)), strict=True)
     openings = (f'      <node id="{node}" label="{label}">\n        <attvalues>\n' for node, label in labels)
     return _filled(openings, batch.of_nodes, keys, closing="        </attvalues>\n      </node>\n")
 
 
-def _labels(batch: Batch, told: Sequence[str]) -> Iterator[Any]:
+def _labels(batch: Batch, as_json: Sequence[str]) -> Iterator[Any]:
     """What each node is called: its name, where that can be shown, else itself."""
     names = batch.of_nodes.get("name") or [None] * len(batch.nodes)
-    if "name" in told:
+    if "name" in as_json:
         names = [None if name is None else json.loads(name) for name in names]
     return (name if _is_label(name) else node for node, name in zip(batch.nodes, names, strict=True))
 

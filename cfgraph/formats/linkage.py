@@ -101,8 +101,8 @@ def _check_linkage(Z: Float[np.ndarray, "merges columns"], *, where: str) -> Non
         )
     faults = [fault for fault in _faults(Z) if fault is not None]
     if faults:
-        row, told = min(faults)
-        raise InputError(f"{where} is no linkage: row {row} (counted from 0), {Z[row].tolist()}: {told}")
+        row, message = min(faults)
+        raise InputError(f"{where} is no linkage: row {row} (counted from 0), {Z[row].tolist()}: {message}")
     from scipy.cluster.hierarchy import is_valid_linkage
 
     try:
@@ -129,9 +129,9 @@ def _faults(Z: Float[np.ndarray, "merges 4"]):
     yield _first(Z[:, 3] != size[children].sum(axis=1), "expected as size, the fourth column, the sum of the merged sizes")
 
 
-def _first(wrong: np.ndarray, told: str) -> tuple[int, str] | None:
+def _first(wrong: np.ndarray, message: str) -> tuple[int, str] | None:
     rows = np.flatnonzero(wrong)
-    return (int(rows[0]), told) if len(rows) else None
+    return (int(rows[0]), message) if len(rows) else None
 
 
 def dag_linkage(

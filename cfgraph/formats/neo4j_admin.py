@@ -338,8 +338,8 @@ class ImportFolder:
         sign = self.delimiter if self.delimiter.isascii() else f"U+{ord(self.delimiter):04X}"
         ids = "string" if self.ids == "key" else "actual"
         options = {"--id-type": ids, "--array-delimiter": sign, "--bad-tolerance": "0", **self._options}
-        told = [f"{name}={value}" for name, value in options.items()]
-        return ["database", "import", "full", DATABASE, "--overwrite-destination", *told, *self._arguments]
+        flags = [f"{name}={value}" for name, value in options.items()]
+        return ["database", "import", "full", DATABASE, "--overwrite-destination", *flags, *self._arguments]
 
 
 def type_of(value: Any) -> str:

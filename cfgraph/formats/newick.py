@@ -147,7 +147,7 @@ def _fault(text: str, start: int, end: int, *, depth: int, closed: bool, where: 
         return InputError(
             f"expected a second ' for the one at {place_of(text, position)} of {where}; a quote within quotes is doubled"
         )
-    told = shorten(name[0]) if name else "an unnamed node"
+    subject = shorten(name[0]) if name else "an unnamed node"
     position = _skip_blanks(text, name.end() if name else position, end)
     number = None
     if position < end and text[position] == ":":
@@ -156,13 +156,13 @@ def _fault(text: str, start: int, end: int, *, depth: int, closed: bool, where: 
         number = found[0] if found else ""
         if not _is_length(number):
             return InputError(
-                f"expected a length, a finite number of at least 0, for {told} at {place_of(text, position)} of {where}, "
+                f"expected a length, a finite number of at least 0, for {subject} at {place_of(text, position)} of {where}, "
                 f"got {shorten(number or text[position : position + 1])!r}"
             )
         position = _skip_blanks(text, position + len(number), end)
     if position >= end:
         return _ended(text, position, depth=depth, where=where)
-    before = (f"after {told}" if name or number else "after ')'") if closed or name or number else "here"
+    before = (f"after {subject}" if name or number else "after ')'") if closed or name or number else "here"
     wanted = "',' or ')'" if depth else "';'"
     got = f"{text[position]!r}{_advice(text[position])}"
     return InputError(f"expected {wanted} {before}, at {place_of(text, position)} of {where}, got {got}")

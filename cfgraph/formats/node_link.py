@@ -31,8 +31,8 @@ def write_node_link(graph: "nx.DiGraph | Hierarchy | Elements", path: str | Path
     attributes, names, pieces = _taken_apart(graph)
     renamed = rename_attributes(names, ["id"])  # where the form has the address
     with whole_file(path) as file, spool_beside(path) as waiting:
-        told = json_text({**attributes, RENAMED: renamed} if renamed else attributes)
-        file.write(f'{{"directed": true, "multigraph": false, "graph": {told}, "nodes": ['.encode())
+        text = json_text({**attributes, RENAMED: renamed} if renamed else attributes)
+        file.write(f'{{"directed": true, "multigraph": false, "graph": {text}, "nodes": ['.encode())
         first_node, first_edge = True, True
         for nodes, edges in pieces:
             first_node = _write_list(file, _node_rows(nodes, renamed), first=first_node)

@@ -71,10 +71,10 @@ class ContentDigest:
             for stream, values in _streams(chunk, (name,)):
                 self._streams[stream].update(values)
 
-    def of(self, told: Mapping[str, Any]) -> str:
+    def of(self, metadata: Mapping[str, Any]) -> str:
         """The digest of the cells that were added, and of this metadata."""
         cells = [[*stream, sha.hexdigest()] for stream, sha in sorted(self._streams.items())]
-        return hashlib.sha256(json.dumps([cells, told], sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([cells, metadata], sort_keys=True).encode()).hexdigest()
 
 
 Stream = tuple[tuple[str, ...], np.ndarray | pa.Buffer]
@@ -145,7 +145,7 @@ class ParquetFile:
     ) -> None:
         """Write what is left, and the hierarchy's own data."""
         self._write()
-        told = {
+        metadata = {
             "version": VERSION,
             "cells": self.cells,
             "hierarchy": hierarchy.model_dump(mode="json"),
@@ -156,7 +156,7 @@ class ParquetFile:
             ],
             "predicts": predicts,
         }
-        self._writer.add_key_value_metadata({METADATA: json.dumps({**told, DIGEST: self._digest.of(told)})})
+        self._writer.add_key_value_metadata({METADATA: json.dumps({**metadata, DIGEST: self._digest.of(metadata)})})
 
     def _write(self) -> None:
         if self._waiting:
@@ -214,7 +214,7 @@ class GrowerEntry(BaseModel):
     growths: list[dict[str, Any]]
 
 
-class Told(BaseModel):
+class Metadata(BaseModel):
     """The form of the metadata's JSON object (cfgraph/formats/parquet_out.py)."""
 
     cells: int
@@ -235,25 +235,25 @@ def read_parquet(path: str | Path, *, id: str | None = None) -> Backup:
     """
     path = Path(path)
     file = _open(path)
-    metadata = _metadata(file, path=path)
+    record = _metadata(file, path=path)
     with _explained(path):
-        told = Told.model_validate(metadata)
-        fields = told.hierarchy | ({} if id is None else {"id": id})
+        metadata = Metadata.model_validate(record)
+        fields = metadata.hierarchy | ({} if id is None else {"id": id})
         hierarchy = description_type(fields)(**fields)
-        predictors = [_predictor_fields(grower.predictor) for grower in told.growers]
-        layout = Layout(hierarchy.dimension, tuple(told.own), links=hierarchy.links > 0, points=hierarchy.point_nodes)
+        predictors = [_predictor_fields(grower.predictor) for grower in metadata.growers]
+        layout = Layout(hierarchy.dimension, tuple(metadata.own), links=hierarchy.links > 0, points=hierarchy.point_nodes)
         schema = layout.schema
     _check_columns(file.schema_arrow, schema, path=path)
     table = _read(file, path=path)
-    if len(table) != told.cells or len(table) == 0:
-        raise _damaged(path, f"it should have {told.cells} rows, and has {len(table)}")
+    if len(table) != metadata.cells or len(table) == 0:
+        raise _damaged(path, f"it should have {metadata.cells} rows, and has {len(table)}")
     with _explained(path):
         whole = _assemble(hierarchy, table, layout, path=path)
         check_sound(whole, grown=bool(predictors))
-    _check_unchanged(table.select(schema.names), metadata, whole, path=path)
+    _check_unchanged(table.select(schema.names), record, whole, path=path)
     trained = [_predictor(fields, path=path) for fields in predictors]
-    growers = tuple(Grower(by, entry.growths) for by, entry in zip(trained, told.growers, strict=True))
-    return Backup(path, whole, growers, told.predicts, metadata.get(DIGEST))
+    growers = tuple(Grower(by, entry.growths) for by, entry in zip(trained, metadata.growers, strict=True))
+    return Backup(path, whole, growers, metadata.predicts, record.get(DIGEST))
 
 
 # -- the file
@@ -275,13 +275,13 @@ def _metadata(file: pq.ParquetFile, *, path: Path) -> dict[str, Any]:
             f"{str(path)!r} is a Parquet file, but none that `cfgraph export` wrote; `cfgraph ingest points` takes points"
         )
     try:
-        told = json.loads(found)
-        version = told["version"]
+        record = json.loads(found)
+        version = record["version"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(path, "its metadata is no JSON object with a version") from error
     if version != VERSION:
         raise InputError(f"{str(path)!r} has the form {version!r}, and this cfgraph knows {VERSION}; upgrade cfgraph")
-    return told
+    return record
 
 
 def _predictor_fields(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -295,8 +295,8 @@ def _predictor(fields: dict[str, Any], *, path: Path) -> TrainedPredictor:
     try:
         return TrainedPredictor(**fields)
     except (ValidationError, InputError) as error:
-        told = _faults_in(error) if isinstance(error, ValidationError) else str(error)
-        raise InputError(f"{str(path)!r} is damaged, or was changed: a predictor in it is none: {told}") from error
+        detail = _faults_in(error) if isinstance(error, ValidationError) else str(error)
+        raise InputError(f"{str(path)!r} is damaged, or was changed: a predictor in it is none: {detail}") from error
 
 
 def _check_columns(found: pa.Schema, wanted: pa.Schema, *, path: Path) -> None:
@@ -326,8 +326,8 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
-def _damaged(path: Path, told: str) -> InputError:
-    return InputError(f"{str(path)!r} is damaged, or was changed: {told}; export it again")
+def _damaged(path: Path, detail: str) -> InputError:
+    return InputError(f"{str(path)!r} is damaged, or was changed: {detail}; export it again")
 
 
 def _faults_in(error: ValidationError) -> str:

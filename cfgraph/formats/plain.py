@@ -47,14 +47,14 @@ def to_plain(graph: "nx.DiGraph | Hierarchy | Elements") -> Elements:
 
 def plain_elements(elements: Elements) -> Elements:
     """The same elements with plain attributes, and ``json_text`` among those of the graph."""
-    told = _told_in(elements)
+    as_json = _json_names_of_elements(elements)
     node_kinds, edge_kinds = (
-        {name: STRING if name in told else kind for name, kind in kinds.items()}
+        {name: STRING if name in as_json else kind for name, kind in kinds.items()}
         for kinds in (elements.node_kinds, elements.edge_kinds)
     )
-    plain = partial(_plain_batch, elements, told)
+    plain = partial(_plain_batch, elements, as_json)
     return Elements(
-        graph={**_plain(elements.graph, told), JSON_TEXT: json.dumps(sorted(told))},
+        graph={**_plain(elements.graph, as_json), JSON_TEXT: json.dumps(sorted(as_json))},
         node_kinds=node_kinds,
         edge_kinds=edge_kinds,
         batches=map(plain, elements.batches),
@@ -63,24 +63,24 @@ def plain_elements(elements: Elements) -> Elements:
 
 def elements_of_graph(graph: "nx.DiGraph") -> Elements:
     """The elements of a networkx graph, whatever attributes it has, as plain ones: there is no other way to tell None."""
-    told = _told_as_json(graph)
+    as_json = _json_names_of_graph(graph)
     node_kinds, edge_kinds = (
-        _kinds_in((values for *_, values in attributes), told)
+        _kinds_in((values for *_, values in attributes), as_json)
         for attributes in (graph.nodes(data=True), graph.edges(data=True))
     )
     return Elements(
-        graph={**_plain(graph.graph, told), JSON_TEXT: json.dumps(sorted(told))},
+        graph={**_plain(graph.graph, as_json), JSON_TEXT: json.dumps(sorted(as_json))},
         node_kinds=node_kinds,
         edge_kinds=edge_kinds,
-        batches=_graph_batches(graph, told, node_names=list(node_kinds), edge_names=list(edge_kinds)),
+        batches=_graph_batches(graph, as_json, node_names=list(node_kinds), edge_names=list(edge_kinds)),
     )
 
 
 def restore_graph(graph: "nx.Graph") -> "nx.Graph":
     """The graph itself, its attributes as before they were made plain; as they are where there is no ``json_text``."""
-    told = set(json.loads(graph.graph.pop(JSON_TEXT, "[]")))
+    as_json = set(json.loads(graph.graph.pop(JSON_TEXT, "[]")))
     for values in _attributes(graph):
-        values |= {name: json.loads(values[name]) for name in told & values.keys()}
+        values |= {name: json.loads(values[name]) for name in as_json & values.keys()}
     return graph
 
 
@@ -125,33 +125,37 @@ def _named(columns: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, Any]
     return {new.get(name, name): column for name, column in columns.items()}
 
 
-def _told_in(elements: Elements) -> set[str]:
+def _json_names_of_elements(elements: Elements) -> set[str]:
     """The names of the attributes that are written as JSON text."""
-    told, kinds = set(), dict[str, set[str]]()
+    as_json, kinds = set(), dict[str, set[str]]()
     for name, value in elements.graph.items():
         kinds.setdefault(name, set()).add(KIND_OF_TYPE.get(type(value), JSON))
-        told |= {name} if isinstance(value, str) and _LOST.search(value) else set()
+        as_json |= {name} if isinstance(value, str) and _LOST.search(value) else set()
     for name, kind in [*elements.node_kinds.items(), *elements.edge_kinds.items()]:
         kinds.setdefault(name, set()).add(kind)
     for columns in elements.texts():
-        told |= {name for name, column in columns.items() if any(_LOST.search(value) for value in column if value is not None)}
-    return told | {name for name, found in kinds.items() if len(found) > 1 or found & {JSON, VECTOR}}
+        as_json |= {
+            name for name, column in columns.items() if any(_LOST.search(value) for value in column if value is not None)
+        }
+    return as_json | {name for name, found in kinds.items() if len(found) > 1 or found & {JSON, VECTOR}}
 
 
-def _plain_batch(elements: Elements, told: set[str], batch: Batch) -> Batch:
-    of_nodes = _plain_columns(batch.of_nodes, elements.node_kinds, told)
-    return replace(batch, of_nodes=of_nodes, of_edges=_plain_columns(batch.of_edges, elements.edge_kinds, told))
+def _plain_batch(elements: Elements, as_json: set[str], batch: Batch) -> Batch:
+    of_nodes = _plain_columns(batch.of_nodes, elements.node_kinds, as_json)
+    return replace(batch, of_nodes=of_nodes, of_edges=_plain_columns(batch.of_edges, elements.edge_kinds, as_json))
 
 
-def _plain_columns(columns: Columns, kinds: Mapping[str, str], told: set[str]) -> Columns:
+def _plain_columns(columns: Columns, kinds: Mapping[str, str], as_json: set[str]) -> Columns:
     """The columns that have a kind, those that are told as JSON as text."""
-    return {name: _plain_column(columns[name], kind, told=name in told) for name, kind in kinds.items() if name in columns}
+    return {
+        name: _plain_column(columns[name], kind, as_json=name in as_json) for name, kind in kinds.items() if name in columns
+    }
 
 
-def _plain_column(column: Sequence[Any], kind: str, *, told: bool) -> Sequence[Any]:
+def _plain_column(column: Sequence[Any], kind: str, *, as_json: bool) -> Sequence[Any]:
     if kind == VECTOR:
         return _vector_texts(column)
-    return [None if value is None else json_text(value) for value in column] if told else column
+    return [None if value is None else json_text(value) for value in column] if as_json else column
 
 
 def _vector_texts(column: Sequence[list[float] | None]) -> list[str | None]:
@@ -161,28 +165,28 @@ def _vector_texts(column: Sequence[list[float] | None]) -> list[str | None]:
     return [None if vector is None else next(texts) for vector in column]
 
 
-def _kinds_in(rows: Iterable[Mapping[str, Any]], told: set[str]) -> dict[str, str]:
+def _kinds_in(rows: Iterable[Mapping[str, Any]], as_json: set[str]) -> dict[str, str]:
     kinds = dict[str, str]()
     for values in rows:
         for name, value in values.items():
             if name not in kinds:
-                kinds[name] = STRING if name in told else KIND_OF_TYPE[type(value)]
+                kinds[name] = STRING if name in as_json else KIND_OF_TYPE[type(value)]
     return kinds
 
 
 def _graph_batches(
-    graph: "nx.DiGraph", told: set[str], *, node_names: Sequence[str], edge_names: Sequence[str]
+    graph: "nx.DiGraph", as_json: set[str], *, node_names: Sequence[str], edge_names: Sequence[str]
 ) -> Iterator[Batch]:
     nodes, edges = iter(graph.nodes(data=True)), iter(graph.edges(data=True))
     while some := list(islice(nodes, BATCH_CELLS)):
-        yield Batch([node for node, _ in some], _columns([values for _, values in some], told, node_names), [], [], {})
+        yield Batch([node for node, _ in some], _columns([values for _, values in some], as_json, node_names), [], [], {})
     while some := list(islice(edges, BATCH_CELLS)):
         sources, targets, values = zip(*some, strict=True)
-        yield Batch([], {}, sources, targets, _columns(values, told, edge_names))
+        yield Batch([], {}, sources, targets, _columns(values, as_json, edge_names))
 
 
-def _columns(rows: Sequence[Mapping[str, Any]], told: set[str], names: Sequence[str]) -> Columns:
-    plain = [_plain(values, told) for values in rows]
+def _columns(rows: Sequence[Mapping[str, Any]], as_json: set[str], names: Sequence[str]) -> Columns:
+    plain = [_plain(values, as_json) for values in rows]
     return {name: [values.get(name) for values in plain] for name in names}
 
 
@@ -193,9 +197,9 @@ def _attributes(graph: "nx.Graph") -> Iterator[dict[str, Any]]:
     yield from (values for *_, values in graph.edges(data=True))
 
 
-def _told_as_json(graph: "nx.DiGraph") -> set[str]:
+def _json_names_of_graph(graph: "nx.DiGraph") -> set[str]:
     """The names of the attributes that are written as JSON text."""
-    told, kinds = set(), dict[str, type]()
+    as_json, kinds = set(), dict[str, type]()
     for values in _attributes(graph):
         for name, value in values.items():
             kind = kinds.setdefault(name, type(value))
@@ -204,9 +208,9 @@ def _told_as_json(graph: "nx.DiGraph") -> set[str]:
                 or kind not in (int, float, bool, str)
                 or (isinstance(value, str) and _LOST.search(value))
             ):
-                told.add(name)
-    return told
+                as_json.add(name)
+    return as_json
 
 
-def _plain(values: Mapping[str, Any], told: set[str]) -> dict[str, Any]:
-    return {name: json_text(value) if name in told else value for name, value in values.items()}
+def _plain(values: Mapping[str, Any], as_json: set[str]) -> dict[str, Any]:
+    return {name: json_text(value) if name in as_json else value for name, value in values.items()}

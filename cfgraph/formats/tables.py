@@ -186,8 +186,8 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
     return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
-def _damaged(id: str, told: str) -> StoreError:
-    return StoreError(f"some cells of {id!r} are damaged ({told[:200]}); `cfgraph verify {id}` names them")
+def _damaged(id: str, detail: str) -> StoreError:
+    return StoreError(f"some cells of {id!r} are damaged ({detail[:200]}); `cfgraph verify {id}` names them")
 
 
 # -- from memory
