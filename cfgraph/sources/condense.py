@@ -39,8 +39,8 @@ def condense(dag: Dag, minimum: int) -> Dag:
     end[parent[only]] = only  # a cluster goes on in its only large child
     owner = _follow(end)[_follow(np.where(large, np.arange(dag.count), parent))]
     kept = large & (rivals != 1)
-    told = f"{dag.count:,} nodes were condensed to {np.count_nonzero(kept):,} clusters of at least {minimum:,} points"
-    return _contract(dag, parent, order, kept=kept, node_of_point=_moved(points, owner), note=told)
+    note = f"{dag.count:,} nodes were condensed to {np.count_nonzero(kept):,} clusters of at least {minimum:,} points"
+    return _contract(dag, parent, order, kept=kept, node_of_point=_moved(points, owner), note=note)
 
 
 def cut_levels(dag: Dag, levels: int) -> Dag:
@@ -66,8 +66,8 @@ def cut_levels(dag: Dag, levels: int) -> Dag:
     kept = (parent < 0) | (band > band[parent])
     owner = _follow(np.where(kept, np.arange(dag.count), parent))
     points = _nodes_of_points(dag, parent, order)
-    told = f"{dag.count:,} nodes were cut at {levels:,} heights, which left {np.count_nonzero(kept):,} cells"
-    return _contract(dag, parent, order, kept=kept, node_of_point=_moved(points, owner), note=told)
+    note = f"{dag.count:,} nodes were cut at {levels:,} heights, which left {np.count_nonzero(kept):,} cells"
+    return _contract(dag, parent, order, kept=kept, node_of_point=_moved(points, owner), note=note)
 
 
 def _moved(points: Int[np.ndarray, " points"], owner: Int[np.ndarray, " nodes"]) -> Int[np.ndarray, " points"]:

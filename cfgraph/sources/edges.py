@@ -271,9 +271,9 @@ def _as_lengths(column, *, text: str, layout: _Layout) -> Float[np.ndarray, " ro
 def _fault(text: str, layout: _Layout, *, otherwise: str) -> InputError:
     """The first row that is wrong, as an error that says where it stands."""
     for line, row in _numbered_rows(text, layout):
-        told = _fault_of(row, layout) if row else None
-        if told is not None:
-            return InputError(f"line {line} of {layout.path}: {told}")
+        fault = _fault_of(row, layout) if row else None
+        if fault is not None:
+            return InputError(f"line {line} of {layout.path}: {fault}")
     return InputError(f"{layout.path} is no table of child-parent pairs: {' '.join(otherwise.split())[:200]}")
 
 
@@ -322,9 +322,9 @@ def _build_dag(columns: dict, *, layout: _Layout) -> Dag:
     rows = len(codes) // 2
     dag = _dag_of(codes[:rows], codes[rows:], names=names, length=columns.get("length"), where=str(layout.path))
     if not layout.headed and rows > 1 and np.count_nonzero((codes == codes[0]) | (codes == codes[rows])) == 2:
-        told = f"{shorten(names[codes[0]])!r} under {shorten(names[codes[rows]])!r}"
+        pair = f"{shorten(names[codes[0]])!r} under {shorten(names[codes[rows]])!r}"
         note = (
-            f"the first row was taken as data, and stands alone: {told}; if it names the columns, do so with --child, --parent"
+            f"the first row was taken as data, and stands alone: {pair}; if it names the columns, do so with --child, --parent"
         )
         dag = replace(dag, notes=(*dag.notes, note))
     if "child_name" not in columns:

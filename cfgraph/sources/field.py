@@ -68,7 +68,7 @@ class Field:
         spread = Spread(arity)
         for level in range(1, grown.depth + 1):
             spread.add(level, grown.residual[grown.level_rows(level)])
-        return self.told(spread).hierarchy.with_cells(grown)
+        return self.with_spread(spread).hierarchy.with_cells(grown)
 
     def pieces(self, *, first: int, spread: Spread) -> Iterator[Piece]:
         """The same cells in pieces, their nodes numbered from ``first`` on; ``spread`` is measured meanwhile."""
@@ -81,7 +81,7 @@ class Field:
     def _how(self) -> dict:
         return {"arity": self.hierarchy.arity, "scale_factor": self.hierarchy.scale_factor}
 
-    def told(self, spread: Spread) -> Self:
+    def with_spread(self, spread: Spread) -> Self:
         """The field with what was measured of all its cells."""
         if not self.measured:
             return self

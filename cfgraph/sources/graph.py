@@ -112,35 +112,35 @@ def graph_dag(graph: "nx.Graph", *, where: str = "the graph") -> Dag:
 
 def _exported_dag(graph: "nx.Graph", *, where: str) -> Dag:
     """The dag of a graph that ``cfgraph.to_networkx`` made of a hierarchy."""
-    told = graph.graph
-    graph = graph.subgraph(node for node in graph if node != ROOT or not told.get("virtual_root"))
+    attributes = graph.graph
+    graph = graph.subgraph(node for node in graph if node != ROOT or not attributes.get("virtual_root"))
     number = {node: index for index, node in enumerate(graph)}
-    attributes = [values for *_, values in graph.edges(data=True)]
+    of_edges = [values for *_, values in graph.edges(data=True)]
     edges = np.array([(number[parent], number[child]) for parent, child in graph.edges()], dtype=np.int64).reshape(-1, 2)
-    order, length = _slot_order(attributes), _lengths(graph, where=where)
+    order, length = _slot_order(of_edges), _lengths(graph, where=where)
     nodes = [values for _, values in graph.nodes(data=True)]
-    kinds = told.get("own_kinds", {})
+    kinds = attributes.get("own_kinds", {})
     own = {
         name: own_column([values.get(own_name(name)) for values in nodes], kind=kinds.get(name))
-        for name in told.get("own", ())
+        for name in attributes.get("own", ())
         if name != "name"
     }
     if all("size" in values for values in nodes):
         own["size"] = own_column([values["size"] for values in nodes])
     added, notes = _columns(_added(graph, own), structured=set())
-    notes += _edge_notes(attributes, known=_EDGE_ATTRIBUTES | {"primary", "residual"})
-    has_names = "name" in told.get("own", ()) or any("name" in values for values in nodes)
-    unit = length is None or told.get("lengths") == "unit"
+    notes += _edge_notes(of_edges, known=_EDGE_ATTRIBUTES | {"primary", "residual"})
+    has_names = "name" in attributes.get("own", ()) or any("name" in values for values in nodes)
+    unit = length is None or attributes.get("lengths") == "unit"
     return Dag(
         count=len(number),
         parent=edges[order, 0],
         child=edges[order, 1],
         length=None if unit or length is None else length[order],
-        lengths="unit" if unit else told["lengths"] if told.get("lengths") in ("branch", "height") else "branch",
+        lengths="unit" if unit else attributes["lengths"] if attributes.get("lengths") in ("branch", "height") else "branch",
         names=[values.get("name") for values in nodes] if has_names else None,
         columns=own | added,
-        node_of_point=_exported_points(nodes, told, own),
-        notes=(*told.get("notes", ()), *notes),
+        node_of_point=_exported_points(nodes, attributes, own),
+        notes=(*attributes.get("notes", ()), *notes),
     )
 
 
@@ -159,14 +159,14 @@ def _edge_notes(attributes: list[dict[str, Any]], *, known: set[str]) -> tuple[s
     return (f"attributes of edges other than length, weight and slot were left out: {', '.join(left)}",) if left else ()
 
 
-def _exported_points(nodes: list[dict[str, Any]], told: dict[str, Any], own: dict[str, np.ndarray]) -> np.ndarray | None:
+def _exported_points(nodes: list[dict[str, Any]], attributes: dict[str, Any], own: dict[str, np.ndarray]) -> np.ndarray | None:
     """The node of each data point; None where the file does not tell."""
-    if told.get("points") is None or not (told.get("point_nodes") or "row" in own):
+    if attributes.get("points") is None or not (attributes.get("point_nodes") or "row" in own):
         return None
-    placed = np.full(told["points"], -1, dtype=np.int64)
+    placed = np.full(attributes["points"], -1, dtype=np.int64)
     for node, values in enumerate(nodes):
         placed[values.get("points", [])] = node
-    if not told.get("point_nodes"):
+    if not attributes.get("point_nodes"):
         has_row = np.flatnonzero(own["row"] >= 0)
         placed[own["row"][has_row]] = has_row
     return placed
@@ -249,13 +249,15 @@ def _free_name(name: str, *, taken: set[str]) -> str:
 
 
 def _column_notes(left: list[str], renamed: dict[str, str]) -> tuple[str, ...]:
-    told = []
+    notes = []
     if left:
-        told.append(f"attributes that are not numbers, text or truth values, all of one kind, were left out: {', '.join(left)}")
+        notes.append(
+            f"attributes that are not numbers, text or truth values, all of one kind, were left out: {', '.join(left)}"
+        )
     if renamed:
         pairs = ", ".join(f"{name} is {called}" for name, called in renamed.items())
-        told.append(f"attributes that are called like what every cell has got an underscore: {pairs}")
-    return tuple(told)
+        notes.append(f"attributes that are called like what every cell has got an underscore: {pairs}")
+    return tuple(notes)
 
 
 def _plain(value: Any) -> Any:

@@ -82,8 +82,9 @@ def imported(
         raise InputError(f"{origin} knows of no data points, so none can be nodes; leave --points out")
     tree = _Placed.of(dag, id=id)
     cells = tree.cells(None if embeddings is None else tree.centers(*embeddings.sums(dag), fill=fill))
-    told = {**(recipe or {}), "embeddings_sha256": embeddings and embeddings.digest, "minimum": minimum, "levels": levels}
-    told = {name: value for name, value in told.items() if value is not None} | ({"points": True} if point_nodes else {})
+    arguments = {**(recipe or {}), "embeddings_sha256": embeddings and embeddings.digest, "minimum": minimum, "levels": levels}
+    arguments = {name: value for name, value in arguments.items() if value is not None}
+    arguments |= {"points": True} if point_nodes else {}
     return ImportedWithCells(
         id=id,
         origin=origin,
@@ -102,7 +103,7 @@ def imported(
             *(embeddings.notes if embeddings else ()),
             *((SIZE_NOTE,) if "size" in dag.columns and cells.size is None else ()),
         ),
-        recipe={"source": origin, "dag_sha256": digest, **told},
+        recipe={"source": origin, "dag_sha256": digest, **arguments},
         cells=cells,
         cell_of_point=tree.cell_of_point,
     )
@@ -210,11 +211,11 @@ class _Placed:
             np.add.at(count, self.parent[rows], count[rows])
         lacking = np.flatnonzero(count == 0)
         if len(lacking) and not fill:
-            told = ", ".join(
+            examples = ", ".join(
                 "the root" if node == self.dag.count else self.dag.label(node) for node in self.order[lacking[-SHOWN:]].tolist()
             )
             raise InputError(
-                f"{len(lacking)} of {len(count)} cells have no embedding at or below them, such as {told}; give "
+                f"{len(lacking)} of {len(count)} cells have no embedding at or below them, such as {examples}; give "
                 "one for every leaf, or none at all"
             )
         center = total / np.maximum(count, np.finfo(float).tiny)[:, None]
@@ -294,13 +295,13 @@ class _Placed:
     def _sizes(self) -> Int[np.ndarray, " cells"] | None:
         """How many data points lie at and below each cell, along primary parents; None where no data is known."""
         if self.cell_of_point is None:
-            return self._told_sizes()
+            return self._own_sizes()
         size = np.bincount(self.cell_of_point[self.cell_of_point >= 0], minlength=len(self.order)).astype(np.int64)
         for rows in reversed(self.levels[1:]):
             np.add.at(size, self.parent[rows], size[rows])
         return size
 
-    def _told_sizes(self) -> Int[np.ndarray, " cells"] | None:
+    def _own_sizes(self) -> Int[np.ndarray, " cells"] | None:
         """The source's own column ``size``, where that counts what lies at and below each cell."""
         size = self.dag.columns.get("size")
         if size is None or size.dtype.kind != "i":

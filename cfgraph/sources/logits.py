@@ -121,10 +121,10 @@ class LogitTable:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the shape and the numbers as float64, whatever file and type they came from."""
-        told = hashlib.sha256(repr(self.values.shape).encode())
+        digest = hashlib.sha256(repr(self.values.shape).encode())
         for start in range(0, len(self.values), _DIGEST_ROWS):
-            told.update((self.values[start : start + _DIGEST_ROWS].astype("<f8") + 0.0).tobytes())  # -0.0 and 0.0 are one
-        return told.hexdigest()
+            digest.update((self.values[start : start + _DIGEST_ROWS].astype("<f8") + 0.0).tobytes())  # -0.0 and 0.0 are one
+        return digest.hexdigest()
 
 
 def read_logits(path: Path | str, *, key: str | None = None, columns: Sequence[str] | None = None) -> LogitTable:
@@ -270,10 +270,10 @@ def _check_rows(logits: Float[np.ndarray, "points classes"], found: Predictions,
         )
     _check_no_probabilities(logits, found, where=where)
     empty = logits.shape[1] - len(np.unique(found.predicted))
-    told = [f"{len(flat)} rows, the first row {flat[0]}, hold equal logits and count as class 0"] if len(flat) else []
+    notes = [f"{len(flat)} rows, the first row {flat[0]}, hold equal logits and count as class 0"] if len(flat) else []
     if empty:
-        told.append(f"{empty} of {logits.shape[1]} classes are predicted for no point; they merge first, by probabilities")
-    return tuple(told)
+        notes.append(f"{empty} of {logits.shape[1]} classes are predicted for no point; they merge first, by probabilities")
+    return tuple(notes)
 
 
 def _check_no_probabilities(logits: Float[np.ndarray, "points classes"], found: Predictions, *, where: str) -> None:

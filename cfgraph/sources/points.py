@@ -182,9 +182,9 @@ def _check_enough(values: Float[np.ndarray, "points dim"], *, depth: int, arity:
     reachable = (len(values) - 1) // (arity - 1)
     if depth > reachable:
         digits = depth * math.log10(arity)
-        told = f"{count_cells(1, arity=arity, levels=depth):,}" if digits < 15 else f"about 10^{digits:.0f}"
+        total = f"{count_cells(1, arity=arity, levels=depth):,}" if digits < 15 else f"about 10^{digits:.0f}"
         raise InputError(
-            f"a full tree of depth {depth} and arity {arity} would be {told} cells, and no tree of {len(values)} points is "
+            f"a full tree of depth {depth} and arity {arity} would be {total} cells, and no tree of {len(values)} points is "
             f"deeper than {reachable}; ask for a smaller depth"
         )
 

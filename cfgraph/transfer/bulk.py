@@ -78,7 +78,7 @@ def ingest_bulk(
             clock.note("stop")
             files = prepare_staging(server.home)
             say(f"writing {plan.cells:,} cells as files for neo4j-admin")
-            told, arguments = write_files(files, source, progress=progress)
+            hierarchy, arguments = write_files(files, source, progress=progress)
             clock.note("write")
             say("neo4j-admin imports them")
             import_files(launcher, arguments)
@@ -86,11 +86,11 @@ def ingest_bulk(
         clock.note("start")
     except _AlreadyThereError:
         say(f"{plan.hierarchy.id}: the store holds it already, whole")
-        told = plan.hierarchy
+        hierarchy = plan.hierarchy
     with Store.open(url, settings=settings, say=say) as store:
         store.ensure_schema()
         clock.note("schema")
-        return BulkReport(store.hierarchy(told.id).require_field("--bulk"), plan.cells, plan.depth, clock.seconds)
+        return BulkReport(store.hierarchy(hierarchy.id).require_field("--bulk"), plan.cells, plan.depth, clock.seconds)
 
 
 @dataclass
@@ -114,7 +114,7 @@ class _Plan:
     cells: int
     depth: int
     pieces: Callable[[Spread], Iterator[Piece]]
-    told: Callable[[Spread], FieldHierarchy]
+    with_spread: Callable[[Spread], FieldHierarchy]
 
     @classmethod
     def of(cls, source: Field | Hierarchy) -> "_Plan":
@@ -125,7 +125,7 @@ class _Plan:
                 source.cells,
                 source.depth,
                 pieces=lambda spread: source.pieces(first=first, spread=spread),
-                told=lambda spread: source.told(spread).hierarchy,
+                with_spread=lambda spread: source.with_spread(spread).hierarchy,
             )
         if not isinstance(source, FieldHierarchy):
             raise InputError(
@@ -148,8 +148,8 @@ def write_files(
         for piece in plan.pieces(spread):
             folder.add_piece(piece)
             progress(folder.cells, plan.cells)
-        told = plan.told(spread)
-        return told, folder.finish(properties_of(told))
+        hierarchy = plan.with_spread(spread)
+        return hierarchy, folder.finish(properties_of(hierarchy))
 
 
 def _check_empty(connection: Connection, hierarchy: Hierarchy, *, place: str) -> None:
@@ -181,8 +181,8 @@ def _check_unused(store: Store, *, place: str) -> None:
     deadline = time.monotonic() + LEAVING_SECONDS
     while (others := store.count_connections() - 1) > 0:
         if time.monotonic() > deadline:
-            told = "another is" if others == 1 else f"{others} others are"
-            raise InputError(f"--bulk stops the server, and {told} connected to {place}; close that first")
+            who = "another is" if others == 1 else f"{others} others are"
+            raise InputError(f"--bulk stops the server, and {who} connected to {place}; close that first")
         time.sleep(POLL_SECONDS)
 
 

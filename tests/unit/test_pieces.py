@@ -61,7 +61,7 @@ def test_pieces_are_the_cells_in_memory(name, piece_cells, monkeypatch):
     for column in COLUMNS:
         assert columns[column].tobytes() == getattr(whole.cells, column).tobytes(), column
     check_nodes(columns, whole)
-    assert field.told(spread).hierarchy.model_dump() == whole.model_dump()
+    assert field.with_spread(spread).hierarchy.model_dump() == whole.model_dump()
 
 
 def check_nodes(columns, whole: Hierarchy):
