@@ -72,8 +72,8 @@ def _cut(panels: Sequence[Panel], *, depth: int | None, level: int | None) -> tu
     """The panels down to the same depth, after a check that they can be shown on the same axes."""
     dimensions = {panel.cells.dimension for panel in panels}
     if len(dimensions) != 1 or 0 in dimensions:
-        told = ", ".join(f"{panel.name!r} has {panel.cells.dimension}" for panel in panels)
-        raise InputError(f"expected hierarchies of one dimension, at least 1, to draw on the same axes; {told}")
+        detail = ", ".join(f"{panel.name!r} has {panel.cells.dimension}" for panel in panels)
+        raise InputError(f"expected hierarchies of one dimension, at least 1, to draw on the same axes; {detail}")
     deepest = min(panel.cells.depth for panel in panels)
     if level is not None and level > deepest:
         raise InputError(f"there is no level {level} to draw: the deepest that is there is level {deepest}")
@@ -91,7 +91,7 @@ class _View:
     points: tuple[Float[np.ndarray, "_ 2"], ...]
     x_label: str
     y_label: str
-    told: str  # what the caption says of the axes
+    note: str  # what the caption says of the axes
     low: Float[np.ndarray, " 2"]
     high: Float[np.ndarray, " 2"]
     equal: bool  # whether both axes have one unit; else the second is the level, and the root is on top
@@ -141,8 +141,8 @@ def _view(panels: Sequence[Panel]) -> _View:
     mean, axes, shares = main_axes(cells[0].center)
     points = tuple((c.center - mean) @ axes.T for c in cells)
     first, second = (f"main axis {number} ({share:.0%} of the variance)" for number, share in enumerate(shares, start=1))
-    told = f" in {cells[0].dimension} dimensions, seen along the two main axes of {panels[0].name}"
-    return _View(points, first, second, told, *_frame_of(points, equal=True), equal=True)
+    note = f" in {cells[0].dimension} dimensions, seen along the two main axes of {panels[0].name}"
+    return _View(points, first, second, note, *_frame_of(points, equal=True), equal=True)
 
 
 def main_axes(
@@ -196,8 +196,8 @@ def _level_layers(panels: Sequence[Panel], view: _View) -> list[_Layer]:
         if count > LINES_MAX:
             size = min(size, view.room(view.points[0][rows[0]]))
         heading = _heading(level, predicted_from=predicted_from)
-        color, told = _level_color(level / max(cells.depth, 1)), _common_count([part.stop - part.start for part in rows])
-        layers.append(_Layer(Key(f"level {level}", color, size, told, heading), rows))
+        color, common = _level_color(level / max(cells.depth, 1)), _common_count([part.stop - part.start for part in rows])
+        layers.append(_Layer(Key(f"level {level}", color, size, common, heading), rows))
     return layers
 
 
@@ -265,7 +265,7 @@ def _draw_cells(panels: Sequence[Panel], *, level: int | None) -> "Figure":
     for number, panel in enumerate(panels):
         axes = add_axes(figure, layout.box(number))
         _draw_frame(axes, view, left=stacked or number == 0, below=not stacked or number == len(panels) - 1)
-        draw_heading(figure, layout.box(number), name=panel.name, told=describe_panel(panel, level=level))
+        draw_heading(figure, layout.box(number), name=panel.name, description=describe_panel(panel, level=level))
         if level is None:
             _draw_lines(axes, panel.cells, view.points[number])
         for order, layer in enumerate(layers):
@@ -320,7 +320,7 @@ def _mark(size: float) -> dict[str, Any]:
 def _caption(panels: Sequence[Panel], view: _View, *, level: int | None) -> Iterator[str]:
     """What a mark is; how far apart the panels are; what the frame leaves out: a line each."""
     by_level = "Color: its level. Size: its scale, and less where cells are many."
-    yield f"Each mark is the center of a cell{view.told}. {by_level if level is None else 'Color: its branch below the root.'}"
+    yield f"Each mark is the center of a cell{view.note}. {by_level if level is None else 'Color: its branch below the root.'}"
     for number, panel in enumerate(panels[1:], start=1):
         outside = int((~view.inside(view.points[number])).sum())
         left_out = f" {outside:,} of its cells lie outside the frame." if outside else ""
@@ -337,8 +337,8 @@ def _compare(first: Panel, other: Panel, *, level: int | None) -> str:
         return f"{other.name} shares no address with {first.name}."
     gaps = np.linalg.norm(first.cells.center[rows] - other.cells.center[other_rows], axis=1)
     diameter = float(np.linalg.norm(np.ptp(first.cells.center, axis=0)))
-    told = f"{gaps.max() / diameter:.2g} of the diameter" if diameter else f"{gaps.max():.2g}"
-    return f"At {len(rows):,} common addresses the centers of {other.name} are at most {told} from those of {first.name}."
+    largest = f"{gaps.max() / diameter:.2g} of the diameter" if diameter else f"{gaps.max():.2g}"
+    return f"At {len(rows):,} common addresses the centers of {other.name} are at most {largest} from those of {first.name}."
 
 
 def _common_rows(first: Cells, other: Cells) -> tuple[Int[np.ndarray, " common"], Int[np.ndarray, " common"]]:

@@ -117,9 +117,9 @@ def _draw_axis(axes: "Axes", *, reach: Float[np.ndarray, " cells"], height: Floa
     most = float(reach.max())
     highest = None if height is None else float(np.max(height))
     low, high = (0.0, most) if highest is None else (highest - most, highest)
-    told = np.asarray(MaxNLocator(nbins=8, integer=highest is None, min_n_ticks=1).tick_values(low, high))
-    told = told[(told >= low) & (told <= high)]
-    axes.set_xticks(told if highest is None else highest - told, [f"{value:g}" for value in told])
+    ticks = np.asarray(MaxNLocator(nbins=8, integer=highest is None, min_n_ticks=1).tick_values(low, high))
+    ticks = ticks[(ticks >= low) & (ticks <= high)]
+    axes.set_xticks(ticks if highest is None else highest - ticks, [f"{value:g}" for value in ticks])
     axes.set_xlabel("level" if highest is None else "height", x=0.0, ha="left")
     axes.set_yticks([])
     for side in ("left", "right", "top"):

@@ -185,15 +185,15 @@ def _draw_axis(axes: "Axes", cells: Cells, *, height: Float[np.ndarray, " cells"
 
     first, depth = int(cells.level[0]), cells.depth
     if height is None:
-        told = np.asarray(MaxNLocator(nbins=12, integer=True, min_n_ticks=1).tick_values(first, depth))
-        told = told[(told >= first) & (told <= depth)]
-        places = tall * (told - first + 0.5) / (depth - first + 1)
+        ticks = np.asarray(MaxNLocator(nbins=12, integer=True, min_n_ticks=1).tick_values(first, depth))
+        ticks = ticks[(ticks >= first) & (ticks <= depth)]
+        places = tall * (ticks - first + 0.5) / (depth - first + 1)
     else:
         low, root = float(np.min(height)), float(height[0])
-        told = np.asarray(MaxNLocator(nbins=8).tick_values(low, root))
-        told = told[(told >= low) & (told <= root)]
-        places = tall * (ROOT_SHARE + (1 - ROOT_SHARE) * (root - told) / max(root - low, 1e-300))
-    axes.set_yticks(places, [f"{value:g}" for value in told])
+        ticks = np.asarray(MaxNLocator(nbins=8).tick_values(low, root))
+        ticks = ticks[(ticks >= low) & (ticks <= root)]
+        places = tall * (ROOT_SHARE + (1 - ROOT_SHARE) * (root - ticks) / max(root - low, 1e-300))
+    axes.set_yticks(places, [f"{value:g}" for value in ticks])
     axes.set_ylabel("level" if height is None else "height")
     axes.set_xticks([])
     for side in axes.spines.values():

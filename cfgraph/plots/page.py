@@ -156,11 +156,11 @@ def write(figure: "Figure", x: float, y: float, words: str, **style: Any) -> Non
     figure.text(x / width, y / height, words, parse_math=False, **{"color": INK, **style})
 
 
-def draw_heading(figure: "Figure", box: tuple[float, float, float, float], *, name: str, told: str) -> None:
+def draw_heading(figure: "Figure", box: tuple[float, float, float, float], *, name: str, description: str) -> None:
     """The name above a panel, and below it what there is to see."""
     left, top = box[0], box[1] + box[3]
     write(figure, left, top + 0.25, fit_words(name, width=box[2], size=13.0), size=11, weight="bold")
-    write(figure, left, top + 0.08, fit_words(told, width=box[2], size=8.0), size=8, color=GREY)
+    write(figure, left, top + 0.08, fit_words(description, width=box[2], size=8.0), size=8, color=GREY)
 
 
 def draw_caption(figure: "Figure", lines: Sequence[str]) -> None:
@@ -263,12 +263,12 @@ def describe_panel(panel: Panel, *, level: int | None) -> str:
     cells = panel.cells
     if level is not None:
         rows = cells.level_rows(level)
-        first, told = level, f"{name_cells(rows.stop - rows.start)} of level {level}"
+        first, description = level, f"{name_cells(rows.stop - rows.start)} of level {level}"
     else:
-        rows, told = slice(None), f"{name_cells(len(cells))}, {name_levels(0, cells.depth)}"
+        rows, description = slice(None), f"{name_cells(len(cells))}, {name_levels(0, cells.depth)}"
         first = int(cells.level[cells.predicted].min(initial=cells.depth))
     if not cells.predicted[rows].any():
-        return told
+        return description
     grown = f"{name_levels(first, cells.depth)} grown by {panel.grown_by or 'a predictor'}"
     return f"{name_cells(len(cells.predicted[rows]))}; {grown}"
 

@@ -93,12 +93,12 @@ def _draw_rings(axes: "Axes", *, reach: Float[np.ndarray, " cells"], unit: float
     most = float(reach.max())
     low, high = (0.0, most) if highest is None else (highest - most, highest)
     bins = RINGS_MAX if highest is None and most <= RINGS_MAX else 5
-    for told in map(float, MaxNLocator(nbins=bins, integer=highest is None, min_n_ticks=1).tick_values(low, high)):
-        radius = unit * (told if highest is None else highest - told)
+    for tick in map(float, MaxNLocator(nbins=bins, integer=highest is None, min_n_ticks=1).tick_values(low, high)):
+        radius = unit * (tick if highest is None else highest - tick)
         if RING_LEAST < radius <= unit * most * (1 + 1e-9):
             axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=FAINT, linewidth=0.5, zorder=0))
             box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-            axes.text(0, radius, f"{told:g}", bbox=box, fontsize=RING_SIZE, color=GREY, ha="center", va="center", zorder=4)
+            axes.text(0, radius, f"{tick:g}", bbox=box, fontsize=RING_SIZE, color=GREY, ha="center", va="center", zorder=4)
 
 
 def _write_outwards(axes: "Axes", words: str, *, angle: float, radius: float, size: float) -> None:

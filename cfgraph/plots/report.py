@@ -76,7 +76,7 @@ class _Chart:
     """One panel of a report's picture."""
 
     name: str
-    told: str
+    description: str
     curves: tuple[_Curve, ...]
 
 
@@ -86,7 +86,7 @@ class _Sheet:
 
     levels: Int[np.ndarray, " levels"]
     charts: tuple[_Chart, ...]
-    told: str
+    description: str
     warnings: tuple[str, ...]
 
     @property
@@ -96,7 +96,7 @@ class _Sheet:
     @property
     def words(self) -> list[str]:
         """All words that hold names."""
-        return [self.told, *self.warnings, *(key.words for key in self.keys)]
+        return [self.description, *self.warnings, *(key.words for key in self.keys)]
 
     @property
     def keys(self) -> list[Key]:
@@ -174,14 +174,14 @@ def _number(value: float | None) -> float:
 def _draw_sheet(sheet: _Sheet) -> "Figure":
     keys = sheet.keys
     zeros = " Hollow marks: exactly zero." if any((curve.values == 0).any() for curve in sheet.curves) else ""
-    caption = f"{sheet.told}, at the levels that the predictor has never seen.{zeros}"
+    caption = f"{sheet.description}, at the levels that the predictor has never seen.{zeros}"
     boxes = tell_boxes(sheet.words)
-    told = [caption, *sheet.warnings, *([boxes] if boxes else ())]
-    lines = wrap_lines(told, width=len(sheet.charts) * REPORT_PANEL[0] + LEGEND)
+    texts = [caption, *sheet.warnings, *([boxes] if boxes else ())]
+    lines = wrap_lines(texts, width=len(sheet.charts) * REPORT_PANEL[0] + LEGEND)
     layout = Layout(*REPORT_PANEL, len(sheet.charts), False, legend_height(keys), LINE * len(lines), gap=REPORT_GAP)
     figure = new_figure(layout.total)
     for number, chart in enumerate(sheet.charts):
-        draw_heading(figure, layout.box(number), name=chart.name, told=chart.told)
+        draw_heading(figure, layout.box(number), name=chart.name, description=chart.description)
         _draw_chart(add_axes(figure, layout.box(number)), chart, sheet.levels)
     draw_legend(figure, keys, place=layout.legend)
     draw_caption(figure, lines)

@@ -96,7 +96,7 @@ def _draw(panels: Sequence[Panel], *, form: str) -> "Figure":
     layout = Layout(width, height, len(panels), stacked, high, LINE * len(caption), own_legends=own_legends)
     figure = new_figure(layout.total)
     for number, panel in enumerate(panels):
-        draw_heading(figure, layout.box(number), name=panel.name, told=describe_panel(panel, level=None))
+        draw_heading(figure, layout.box(number), name=panel.name, description=describe_panel(panel, level=None))
         _DRAW[form](add_axes(figure, layout.box(number)), panel.cells, panel.names, _usable_height(panel))
     draw_legends(figure, legends, layout=layout, names=[panel.name for panel in panels])
     draw_caption(figure, caption)
@@ -133,7 +133,7 @@ def _keys(panel: Panel, *, most: int) -> list[Key]:
     if len(tops) == 1 or branches.leaves[tops].max() == 1:
         return []
     chosen = np.sort(np.argsort(-branches.leaves[tops], kind="stable")[:most])
-    told = "leaves by branch" if len(chosen) == len(tops) else f"leaves, {most} of {len(tops):,} branches"
+    heading = "leaves by branch" if len(chosen) == len(tops) else f"leaves, {most} of {len(tops):,} branches"
     addresses = panel.cells.addresses
     return [
         Key(
@@ -141,7 +141,7 @@ def _keys(panel: Panel, *, most: int) -> list[Key]:
             tuple(colors[number].tolist()),
             MARK,
             int(branches.leaves[tops[number]]),
-            None if at else told,
+            None if at else heading,
         )
         for at, number in enumerate(chosen.tolist())
     ]

@@ -176,5 +176,5 @@ def tell_boxes(words: Iterable[str]) -> str | None:
     first = f"U+{ord(letters[0]):04X} ({unicodedata.name(letters[0], 'without a name').lower()})"
     if len(letters) == 1:
         return f"A box stands for {first}: no installed font has it. Install a font of its script."
-    told = f"{len(letters):,} letters, {first} among them"
-    return f"Boxes stand for {told}: no installed font has them. Install one of their script."
+    description = f"{len(letters):,} letters, {first} among them"
+    return f"Boxes stand for {description}: no installed font has them. Install one of their script."
