@@ -186,9 +186,9 @@ def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
 
 def _write_line(process: subprocess.Popen[str], line: str) -> None:
     with suppress(BrokenPipeError):  # it died at birth: the end of its output will tell
-        told, _ = _pipes(process)
-        told.write(line + "\n")
-        told.flush()
+        pipe, _ = _pipes(process)
+        pipe.write(line + "\n")
+        pipe.flush()
 
 
 # -- the worker process
@@ -235,8 +235,8 @@ def _read_task(store: "Store", id: str, growth: "GrownBy") -> "tuple[FieldHierar
     try:
         return store.hierarchy(id).require_field("rollout"), store.predictor(growth.predictor)
     except NotFoundError as error:  # it was there when the command began
-        told = f"the predictor that grows {id!r}, or the hierarchy itself, was removed meanwhile: {error}"
-        raise VanishedError(told) from error
+        message = f"the predictor that grows {id!r}, or the hierarchy itself, was removed meanwhile: {error}"
+        raise VanishedError(message) from error
 
 
 def _tell(event: Event) -> None:

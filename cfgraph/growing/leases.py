@@ -41,7 +41,7 @@ class LeaseKeeper:
         self._held: dict[Lease, float] = {}  # and since when
         self._lock, self._end = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._keep, name="cfgraph-leases", daemon=True)
-        self._told = False
+        self._reported = False
 
     def __enter__(self) -> "LeaseKeeper":
         self._thread.start()
@@ -81,6 +81,6 @@ class LeaseKeeper:
 
     def _tell_of_the_longest(self, held: dict[Lease, float]) -> None:
         lease, since = min(held.items(), key=lambda item: item[1])
-        if not self._told and time.monotonic() - since > self._seconds():
-            self._told = True
+        if not self._reported and time.monotonic() - since > self._seconds():
+            self._reported = True
             self._outlasted(lease)

@@ -24,8 +24,8 @@ def properties_of(model: Hierarchy | TrainedPredictor) -> dict[str, Any]:
     for name in JSON_FIELDS & fields.keys():
         fields[name] = json.dumps(fields[name], sort_keys=True)
     lists = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
-    told = {name: value for name, value in lists.items() if value is not None and value != []}
-    return {name: value for name, value in told.items() if name not in IMPORTED_FIELDS or value != IMPORTED_FIELDS[name]}
+    present = {name: value for name, value in lists.items() if value is not None and value != []}
+    return {name: value for name, value in present.items() if name not in IMPORTED_FIELDS or value != IMPORTED_FIELDS[name]}
 
 
 def hierarchy_of(properties: dict[str, Any]) -> Hierarchy:
@@ -43,9 +43,12 @@ def _made(model: type[Record], fields: dict[str, Any]) -> Record:
     try:
         return model(**fields)
     except (ValidationError, CfgraphError) as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in getattr(error, "errors", list)()) or str(error)
+        faults: list[dict[str, Any]] = getattr(error, "errors", list)()
+        detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in faults) or str(error)
         kind, name = KINDS.get(model, "Hierarchy"), fields.get("id")
-        raise StoreError(f"the {kind} node {name!r} is damaged ({told}); `cfgraph verify` and `cfgraph rm` may help") from error
+        raise StoreError(
+            f"the {kind} node {name!r} is damaged ({detail}); `cfgraph verify` and `cfgraph rm` may help"
+        ) from error
 
 
 def _fields(properties: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:

@@ -93,9 +93,9 @@ def _recognise(error: BaseException, *, place: str) -> CfgraphError | None:
     """What is said of an answer whose code is known."""
     code = (error.code if isinstance(error, exceptions.Neo4jError) else None) or ""
     for kind, known in ((StoreRefusedError, REFUSALS), (StoreUnavailableError, PASSING)):
-        for ending, told in known.items():
+        for ending, template in known.items():
             if code.endswith(ending):
-                return kind(told.format(place=place, message=one_line(error)))
+                return kind(template.format(place=place, message=one_line(error)))
     return None
 
 

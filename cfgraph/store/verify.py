@@ -186,8 +186,8 @@ def _check_cell(cell: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport
         report.add("key", cell["key"], str(error))
         return False
     if cell["hierarchy"] != id or cell["address"] != place:
-        told = f"it says hierarchy {cell['hierarchy']!r} and address {cell['address']!r}"
-        report.add("key", place, f"expected hierarchy {id!r} and address {place!r}, as its key has; {told}")
+        found = f"it says hierarchy {cell['hierarchy']!r} and address {cell['address']!r}"
+        report.add("key", place, f"expected hierarchy {id!r} and address {place!r}, as its key has; {found}")
     if cell["level"] != level:
         report.add("level", place, f"expected level {level}, found {cell['level']!r}")
     wrong = [name for name in ("scale", "root_distance") if not _is_number(cell[name])]
