@@ -130,8 +130,8 @@ def _print_names(found: "NameComparison", *, format: str) -> None:
 
 
 def _distortion_rows(found: "PathDistortion") -> list[list]:
-    told = f"over {found.pairs:,} pairs of names"
-    return [["path metric: mean relative difference", found.mean_relative, told], ["largest", found.max_relative, ""]]
+    note = f"over {found.pairs:,} pairs of names"
+    return [["path metric: mean relative difference", found.mean_relative, note], ["largest", found.max_relative, ""]]
 
 
 def _tree_rows(found: "TreeAgreement") -> list[list]:

@@ -67,10 +67,10 @@ def _print_outcome(number: int, outcome: "Outcome") -> None:
     click.secho(f"\n{number}. {chapter.title}", bold=True)
     click.echo(chapter.about)
     click.echo("\n".join(["", *(f"  $ {line}" for line in outcome.commands), ""]))
-    told = f"{outcome.learned['family']} learned from levels 0 to {report.from_depth}"
+    message = f"{outcome.learned['family']} learned from levels 0 to {report.from_depth}"
     if "growth" in outcome.learned["learned"]:
-        told += f"; {len(outcome.learned['learned']['maps'])} maps recovered (cfgraph show {outcome.learned['id']})"
-    click.echo(told)
+        message += f"; {len(outcome.learned['learned']['maps'])} maps recovered (cfgraph show {outcome.learned['id']})"
+    click.echo(message)
     rows = list(_rows(report, outcome.learned["family"]))
     print_table(["rule", "nMSE, one step", "nMSE, rolled out", "slots right", "largest center error", "certificate"], rows)
     remarks = [remark for remark in report.remarks if remark != DISTORTION_REMARK]  # the table has no path distances

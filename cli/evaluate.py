@@ -86,16 +86,16 @@ def _print(found: "Evaluation") -> None:
         title = f"cut by {name} {value:g}: {scores.clusters} clusters"
         print_table(
             ["measure", "value", ""],
-            [_row(found, told, key, getattr(scores, key)) for key, told in titles.items()],
+            [_row(found, heading, key, getattr(scores, key)) for key, heading in titles.items()],
             title=title,
         )
 
 
 def _row(found: "Evaluation", title: str, name: str, value: float) -> list[Any]:
     interval = found.intervals.get(name)
-    told = (
+    note = (
         ""
         if interval is None
         else f"{interval.confidence:.0%} of {interval.samples} draws: {interval.low:.4f} to {interval.high:.4f}"
     )
-    return [title, value, told]
+    return [title, value, note]

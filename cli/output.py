@@ -85,12 +85,12 @@ def growth_line(label: str) -> Iterator[Callable[["Status"], None] | None]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}")]
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[growth]}")]
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(label, total=None, told="")
+        task = progress.add_task(label, total=None, growth="")
 
         def show(status: "Status") -> None:
-            progress.update(task, completed=status.grown, total=status.total or None, told=growth_text(status))
+            progress.update(task, completed=status.grown, total=status.total or None, growth=growth_text(status))
 
         yield show
 

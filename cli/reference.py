@@ -87,10 +87,10 @@ def _parameters(context: click.Context) -> Iterator[str]:
         yield "\n".join(lines)
 
 
-def _option(names: str, told: str) -> str:
+def _option(names: str, description: str) -> str:
     """One option as a list item; what click adds in brackets (environment variable, default, range) comes last."""
-    words, bracket, extra = told.rpartition("  [") if told.endswith("]") else (told, "", "")
-    return f"* `{names}`  {words or told}" + (f" `[{extra}`" if bracket else "")
+    words, bracket, extra = description.rpartition("  [") if description.endswith("]") else (description, "", "")
+    return f"* `{names}`  {words or description}" + (f" `[{extra}`" if bracket else "")
 
 
 if __name__ == "__main__":

@@ -65,9 +65,9 @@ def _remarks(hierarchy: "Hierarchy") -> list[str]:
 
 def _describe(hierarchy: "Hierarchy") -> str:
     """What an imported hierarchy has that a field has not."""
-    told = [
+    facts = [
         f"{hierarchy.links} edges from second parents" if hierarchy.links else "",
         "several roots under a virtual one" if hierarchy.virtual_root else "",
         f"{hierarchy.points} data points" if hierarchy.points else "",
     ]
-    return "".join(f", {text}" for text in told if text)
+    return "".join(f", {text}" for text in facts if text)

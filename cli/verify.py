@@ -22,6 +22,6 @@ def command(context: Context, id: str, format: str) -> int:
         return int(not report.clean)
     for violation in report.violations:
         click.echo(f"{violation.invariant} {violation.place}: {violation.detail}")
-    told = ", ".join(f"{count} {invariant}" for invariant, count in report.counts.items())
-    click.echo(f"{id}: {report.cells:,} cells, " + (f"violations: {told}" if told else "every invariant holds"))
+    violations = ", ".join(f"{count} {invariant}" for invariant, count in report.counts.items())
+    click.echo(f"{id}: {report.cells:,} cells, " + (f"violations: {violations}" if violations else "every invariant holds"))
     return int(not report.clean)
