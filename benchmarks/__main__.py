@@ -60,8 +60,8 @@ def main(names: tuple[str, ...], rounds: int | None, quick: bool) -> None:
     click.echo(as_text(findings))
     if whole:
         machine, date = describe_machine(server=server), datetime.now(UTC).date().isoformat()
-        told = as_markdown(findings, machine=machine, rounds=rounds, date=date, load=f"{load} and {load_now()}")
-        DOCUMENT.write_text(told, encoding="utf-8")
+        text = as_markdown(findings, machine=machine, rounds=rounds, date=date, load=f"{load} and {load_now()}")
+        DOCUMENT.write_text(text, encoding="utf-8")
         _say(f"written to {DOCUMENT.relative_to(DOCUMENT.parents[1])}")
 
 

@@ -75,8 +75,11 @@ def measure_bulk(*, depth: int, rounds: int, say: Say) -> list[Finding]:
             for files, seconds in ((own, runs.alone), (exported, runs.exported)):
                 with _store_in(folder / "store") as server:
                     seconds.append(_import(server, commands[files], files=files))
-            told = ", ".join(f"{stage} {seconds:.3g} s" for stage, seconds in runs.ours[-1].items())
-            say(f"  round {number}: --bulk {told}; neo4j-admin {runs.alone[-1]:.3g} s, on an export {runs.exported[-1]:.3g} s")
+            by_stage = ", ".join(f"{stage} {seconds:.3g} s" for stage, seconds in runs.ours[-1].items())
+            say(
+                f"  round {number}: --bulk {by_stage}; neo4j-admin {runs.alone[-1]:.3g} s, "
+                f"on an export {runs.exported[-1]:.3g} s"
+            )
     return _found(runs, count=source.cells)
 
 
@@ -118,10 +121,10 @@ def _import(server: LocalServer, command: list[str], *, files: Path) -> float:
 
 def _found(runs: _Runs, *, count: int) -> list[Finding]:
     stages = {stage: median(run[stage] for run in runs.ours) for stage in runs.ours[0]}
-    told = ", ".join(f"{stage} {seconds:.3g} s" for stage, seconds in stages.items())
+    by_stage = ", ".join(f"{stage} {seconds:.3g} s" for stage, seconds in stages.items())
     ours = (
         f"`ingest cfg --bulk` of {count:,} cells (arity 4, dimension 2) into an empty store, files, import and indexes, but "
-        f"without stopping and starting the server: {rate(count, runs.inside)} cells/s; by stage, median: {told}"
+        f"without stopping and starting the server: {rate(count, runs.inside)} cells/s; by stage, median: {by_stage}"
     )
     beside = {
         "neo4j-admin on the same files": (runs.alone, "the files that `--bulk` writes, there already"),

@@ -27,12 +27,12 @@ def _judge_cifar(*, say: Say) -> Iterator[Finding]:
     with np.load(files[1], allow_pickle=False) as images:
         official = images["fine_to_coarse"]
     with np.load(files[0], allow_pickle=False) as logits:
-        for key, told in CLASSIFIERS.items():
-            say(f"class trees of CIFAR-100, log-probabilities of {told}")
-            yield from _judge_cut(logits[key], official, told=told)
+        for key, classifier in CLASSIFIERS.items():
+            say(f"class trees of CIFAR-100, log-probabilities of {classifier}")
+            yield from _judge_cut(logits[key], official, classifier=classifier)
 
 
-def _judge_cut(logits: np.ndarray, official: np.ndarray, *, told: str) -> Iterator[Finding]:
+def _judge_cut(logits: np.ndarray, official: np.ndarray, *, classifier: str) -> Iterator[Finding]:
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
     count = len(np.unique(official))
@@ -41,7 +41,7 @@ def _judge_cut(logits: np.ndarray, official: np.ndarray, *, told: str) -> Iterat
         ours, theirs = (float(measure(official, cut)) for cut in cuts)
         yield Finding(
             name="classes",
-            title=f"{title}, a score, of CIFAR-100's classes cut at {count}: {told} (average linkage: {theirs:.3f})",
+            title=f"{title}, a score, of CIFAR-100's classes cut at {count}: {classifier} (average linkage: {theirs:.3f})",
             values=(ours,),
             wanted=None,
             ours=f"`merge_logits` of {logits.shape[0]:,} x {logits.shape[1]} log-probabilities, the last {count - 1} merges "

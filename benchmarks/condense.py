@@ -27,12 +27,12 @@ def measure_condense(*, points: int, rounds: int, say: Say) -> list[Finding]:
 
 
 def _found(way: str, seconds: dict[str, list[float]], *, points: int) -> Finding:
-    told = f"condensed to clusters of {MINIMUM}" if way == "condense" else f"cut at {LEVELS} levels"
+    description = f"condensed to clusters of {MINIMUM}" if way == "condense" else f"cut at {LEVELS} levels"
     call = f"condense(linkage_dag(Z), {MINIMUM})" if way == "condense" else f"cut_levels(linkage_dag(Z), {LEVELS})"
     ours, theirs = (1000 * float(np.median(seconds[name])) for name in (way, "scipy linkage"))
     return Finding(
         name="condense",
-        title=f"a single linkage of {points:,} points {told}, against SciPy computing it",
+        title=f"a single linkage of {points:,} points {description}, against SciPy computing it",
         values=ratios(seconds["scipy linkage"], seconds[way]),
         wanted=Wanted("at least", 1) if way == "condense" else None,
         ours=f"`{call}`, the check of the matrix included: {ours:.3g} ms",

@@ -27,7 +27,7 @@ class Subject:
     """A hierarchy whose cells have several parents."""
 
     title: str
-    told: str
+    description: str
     edges: Edges
 
 
@@ -81,7 +81,7 @@ def _measure(subject: Subject, *, lengths: str, rounds: int, say: Say) -> Findin
         ),
     ]
     _check_agreement(Edges(*columns), graph, pairs=_draw(random, plain, PAIRS_OF_NETWORKX))
-    say(f"path distances in {subject.told}, {lengths}: {', '.join(rival.name for rival in rivals)}")
+    say(f"path distances in {subject.description}, {lengths}: {', '.join(rival.name for rival in rivals)}")
     return _found(take_turns(rivals, rounds=rounds, say=say), subject=subject, lengths=lengths)
 
 
@@ -130,7 +130,7 @@ def _found(seconds: dict[str, list[float]], *, subject: Subject, lengths: str) -
         title=f"path distances in {subject.title}, {lengths}, against `nx.dijkstra_path_length`, a pair",
         values=ratios(theirs["nx.dijkstra_path_length"], ours),
         wanted=Wanted("at least", WANTED[lengths]),
-        ours=f"`shortest.pair_distances` of {PAIRS:,} random pairs in {subject.told}, from the columns of its edges on: "
+        ours=f"`shortest.pair_distances` of {PAIRS:,} random pairs in {subject.description}, from the columns of its edges on: "
         f"{1e6 * float(np.median(ours)):.3g} µs a pair",
         theirs=f"{PAIRS_OF_NETWORKX} random pairs a round in an `nx.Graph` that is ready: {medians}, a pair",
         remarks=(

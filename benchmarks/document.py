@@ -46,8 +46,8 @@ def _shortfalls(findings: Sequence[Finding]) -> list[str]:
     missed = [finding for finding in findings if finding.verdict == "NO"]
     if not missed:
         return ["Everything that is wanted was reached in this run.\n"]
-    told = [f"* {finding.title}: {finding.row()[2]}, wanted {finding.row()[4]}." for finding in missed]
-    return ["**What falls short of what is wanted in this run:**\n", *told, ""]
+    lines = [f"* {finding.title}: {finding.row()[2]}, wanted {finding.row()[4]}." for finding in missed]
+    return ["**What falls short of what is wanted in this run:**\n", *lines, ""]
 
 
 def _section(finding: Finding) -> str:

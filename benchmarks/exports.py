@@ -51,7 +51,7 @@ def _measure(subject: Hierarchy, name: str, *, write, paths: list[Path], depth: 
     seconds = take_turns(rivals, rounds=rounds, say=say)
     _check_equal(*(READ[name](path) for path in paths))
     ours, theirs = (_peak(whose, name, depth=depth, path=path) for whose, path in zip(("ours", "theirs"), paths, strict=True))
-    told = f"`write_{name}` of {cells:,} cells in memory"
+    description = f"`write_{name}` of {cells:,} cells in memory"
     beside = f"a `DiGraph` with the same attributes, lists as JSON text, by `nx.write_{name}`"
     return [
         Finding(
@@ -59,7 +59,7 @@ def _measure(subject: Hierarchy, name: str, *, write, paths: list[Path], depth: 
             title=f"export as {name} against networkx's writer",
             values=ratios(seconds["networkx"], seconds["cfgraph"]),
             wanted=Wanted("at least", 3),
-            ours=f"{told}: {rate(cells, seconds['cfgraph'])} cells/s",
+            ours=f"{description}: {rate(cells, seconds['cfgraph'])} cells/s",
             theirs=f"{beside}, the graph's making included: {rate(cells, seconds['networkx'])} cells/s",
         ),
         Finding(
@@ -68,7 +68,7 @@ def _measure(subject: Hierarchy, name: str, *, write, paths: list[Path], depth: 
             values=(ours,),
             wanted=Wanted("at most", 300),
             unit=" MB",
-            ours=f"a process that makes the hierarchy and writes it: {told}",
+            ours=f"a process that makes the hierarchy and writes it: {description}",
             theirs=f"{beside}: {theirs:.0f} MB",
         ),
     ]
@@ -89,8 +89,8 @@ def _graph(hierarchy: Hierarchy) -> nx.DiGraph:
     states = ("Expanded", "Frontier", "Leaf")
     nodes = (cells.level, cells.center, cells.scale, cells.root_distance, cells.state, cells.predicted)
     for node, level, center, scale, distance, state, predicted in zip(names, *(c.tolist() for c in nodes), strict=True):
-        told = {"level": level, "center": json.dumps(center), "scale": scale, "root_distance": distance}
-        graph.add_node(node, **told, state=states[state], predicted=predicted)
+        attributes = {"level": level, "center": json.dumps(center), "scale": scale, "root_distance": distance}
+        graph.add_node(node, **attributes, state=states[state], predicted=predicted)
     edges = (cells.parent, cells.slot, cells.residual, cells.length)
     rows = zip(names[1:], *(column[1:].tolist() for column in edges), strict=True)
     for child, parent, slot, residual, length in rows:

@@ -166,8 +166,8 @@ def _measure_memory(logits: np.ndarray, *, say: Say) -> list[Finding]:
         for kind in TYPES:
             path = Path(folder) / f"{kind}.npy"
             np.save(path, logits.astype(kind))
-            told = subprocess.run([sys.executable, "-c", PROGRAM, str(path)], check=True, stdout=subprocess.PIPE).stdout
-            done = json.loads(told)
+            output = subprocess.run([sys.executable, "-c", PROGRAM, str(path)], check=True, stdout=subprocess.PIPE).stdout
+            done = json.loads(output)
             path.unlink()
             say(f"  peak memory with {kind}: {done['peak'] / 1e6:.0f} MB of which the input is {done['input'] / 1e6:.0f} MB")
             found.append(_found_memory(done))

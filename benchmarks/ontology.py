@@ -21,17 +21,19 @@ STAGES = ("read", "write", "verify")
 def measure_ontology(bench: Bench, *, nodes: int, rounds: int, say: Say) -> list[Finding]:
     """``ontology``: the Gene Ontology where its file lies beside the project, else a made one of as many nodes."""
     with TemporaryDirectory(prefix="cfgraph-bench-") as folder:
-        path, told = (ONTOLOGY, "the Gene Ontology") if ONTOLOGY.exists() else (Path(folder) / "made.tsv", "a made ontology")
+        path, ontology = (
+            (ONTOLOGY, "the Gene Ontology") if ONTOLOGY.exists() else (Path(folder) / "made.tsv", "a made ontology")
+        )
         if path != ONTOLOGY:
             _write_pairs(path, nodes=nodes)
-        say(f"{told}: in, and verified")
+        say(f"{ontology}: in, and verified")
         hierarchies, taken = zip(*(_ingest(bench, path, say=say) for _ in range(rounds)), strict=True)
     hierarchy = hierarchies[-1]
     stages = ", ".join(f"{median(some):.3g} s to {name}" for name, some in zip(STAGES, zip(*taken, strict=True), strict=True))
     return [
         Finding(
             name="ontology",
-            title=f"{told} in and verified",
+            title=f"{ontology} in and verified",
             values=tuple(map(sum, taken)),
             wanted=Wanted("at most", 15),
             unit=" s",

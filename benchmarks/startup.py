@@ -57,7 +57,7 @@ def measure_torch(url: str, *, say: Say) -> list[Finding]:
     """``torch``: every command but the training of a network, asked for help and really run, in processes of their own."""
     say("looking for commands that load torch")
     guilty = [line for lines in _command_lines() if (line := _first_to_load_torch(lines, url=url))]
-    told = f"torch was loaded by: {'; '.join(guilty)}" if guilty else ""
+    remark = f"torch was loaded by: {'; '.join(guilty)}" if guilty else ""
     return [
         Finding(
             name="torch",
@@ -68,7 +68,7 @@ def measure_torch(url: str, *, say: Say) -> list[Finding]:
             "`ls`, `show`, `path`, `query`, `export`, `plot`, `verify`, `rm`, `status` run with a recurrence, and all "
             "but the first two again with a network that another process had trained",
             theirs="what `sys.modules` holds afterwards",
-            remarks=(told,) if told else (),
+            remarks=(remark,) if remark else (),
         )
     ]
 
@@ -104,8 +104,8 @@ def _first_to_load_torch(lines: list[list[str]], *, url: str) -> str | None:
     """The first command line that loads torch; None where none does, or where it is a network's training, which may."""
     with TemporaryDirectory(prefix="cfgraph-bench-") as folder:
         here = [[word.format(folder=folder) for word in line] for line in lines]
-        told = _run([sys.executable, "-c", PROBE, json.dumps(here)], CFGRAPH_STORE=url)
-    line = json.loads(told) if told.strip() else None
+        output = _run([sys.executable, "-c", PROBE, json.dumps(here)], CFGRAPH_STORE=url)
+    line = json.loads(output) if output.strip() else None
     return None if line is None or line[0] == "train" else f"cfgraph {' '.join(line)}"
 
 
