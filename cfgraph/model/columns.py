@@ -9,6 +9,7 @@ stand in the description (``Hierarchy.own_kinds``); graphs, tables, files, diges
 """
 
 import math
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -74,13 +75,21 @@ DIGESTED = sorted(  # bytes, then numbers, then vectors: the order in which dige
 
 INTEGER, FLOAT, STRING, BOOLEAN = "INTEGER", "FLOAT", "STRING", "BOOLEAN"  # as Neo4j calls them
 JSON = "JSON"  # lists of other kinds than vectors, or values of several kinds
-KIND_PATTERN = rf"^({INTEGER}|{FLOAT}|{STRING}|{BOOLEAN}|{JSON}|{FLOAT}\[[1-9][0-9]{{0,6}}\])$"
+WIDTH_MAX = 99_999  # of a vector: it is a property of one node of the graph
+KIND_PATTERN = re.compile(rf"({INTEGER}|{FLOAT}|{STRING}|{BOOLEAN}|{JSON}|{FLOAT}\[[1-9][0-9]{{0,4}}\])")
 KIND_OF_TYPE = {int: INTEGER, float: FLOAT, str: STRING, bool: BOOLEAN}
 
 
 def vector_kind(width: int) -> str:
     """The kind of vectors of so many numbers."""
     return f"{FLOAT}[{width}]"
+
+
+def check_kind(kind: str) -> str:
+    """The kind itself; a ``ValueError`` for what is none."""
+    if not KIND_PATTERN.fullmatch(kind):
+        raise ValueError(f"{kind[:40]!r} is no kind of a property, such as {FLOAT} or {FLOAT}[3]")
+    return kind
 
 
 def width_of(kind: str | None) -> int | None:
@@ -147,16 +156,20 @@ def own_column(values: Sequence[Any], *, kind: str | None = None) -> np.ndarray:
 
 
 def _vectors(values: Sequence[Any], *, width: int) -> np.ndarray:
-    lacking = [np.nan] * width
-    if any(value is not None and not (isinstance(value, list) and len(value) == width) for value in values):
+    if any(not _is_list(value, width=width) for value in values if value is not None):
         raise ValueError(f"a value is no list of {width} numbers")
+    lacking = [np.nan] * width
     return np.array([lacking if value is None else value for value in values], dtype=np.float64).reshape(len(values), width)
+
+
+def _is_list(value: Any, *, width: int) -> bool:
+    return isinstance(value, list) and len(value) == width
 
 
 def check_vectors(name: str, column: np.ndarray, *, count: int) -> None:
     """An ``InputError`` where a column of a source's own is not a value, or a vector of finite numbers, for each of so many."""
     expected = f"expected the property {name!r} as a value, or a vector of finite numbers, for each of {count:,} nodes"
-    if not 1 <= column.ndim <= 2 or len(column) != count or 0 in column.shape[1:]:
+    if not 1 <= column.ndim <= 2 or len(column) != count or not all(1 <= width <= WIDTH_MAX for width in column.shape[1:]):
         raise InputError(f"{expected}, got an array of shape {column.shape}")
     if column.ndim == 2 and column.dtype.kind not in "iuf":
         raise InputError(f"{expected}, got vectors of {column.dtype}")

@@ -24,7 +24,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from cfgraph.errors import InputError
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
-from cfgraph.model.columns import KIND_PATTERN, width_of
+from cfgraph.model.columns import check_kind, width_of
 from cfgraph.model.dag import Lengths
 
 State = Literal["writing", "growing", "complete", "removing"]
@@ -74,7 +74,7 @@ class Hierarchy(BaseModel):
     virtual_root: bool = False  # the root holds several roots together: its edges have no length, and no path uses them
     links: int = Field(default=0, ge=0)  # edges from second parents
     own: tuple[str, ...] = ()  # the properties that the source gave cells besides: name, height, ...
-    own_kinds: dict[str, Annotated[str, Field(pattern=KIND_PATTERN)]] = Field(
+    own_kinds: dict[str, Annotated[str, AfterValidator(check_kind)]] = Field(
         default_factory=dict
     )  # model/columns.py; 0.1 did not tell
     points: int | None = Field(default=None, ge=0)  # how many data points are known to lie in cells

@@ -28,7 +28,7 @@ from cfgraph.formats.gexf import read_gexf
 from cfgraph.formats.graphml import JSON_TEXT, restore_graphml
 from cfgraph.formats.plain import RENAMED, restore_names
 from cfgraph.model.address import ROOT
-from cfgraph.model.columns import RESERVED, own_column
+from cfgraph.model.columns import RESERVED, check_kind, own_column
 from cfgraph.model.dag import Dag
 from cfgraph.model.hierarchy import ImportedWithCells
 from cfgraph.sources.imported import ImportOptions, imported
@@ -119,7 +119,7 @@ def _exported_dag(graph: "nx.Graph", *, where: str) -> Dag:
     edges = np.array([(number[parent], number[child]) for parent, child in graph.edges()], dtype=np.int64).reshape(-1, 2)
     order, length = _slot_order(of_edges), _lengths(graph, where=where)
     nodes = [values for _, values in graph.nodes(data=True)]
-    kinds = attributes.get("own_kinds", {})
+    kinds = {name: check_kind(kind) for name, kind in attributes.get("own_kinds", {}).items()}
     own = {
         name: own_column([values.get(own_name(name)) for values in nodes], kind=kinds.get(name))
         for name in attributes.get("own", ())

@@ -184,3 +184,14 @@ def test_cells_with_other_vectors_do_not_fit():
     hierarchy = make()
     with pytest.raises(InputError, match=r"vectors of 3 numbers as 'latent', its cells have 2"):
         hierarchy.with_cells(hierarchy.cells.with_columns(own={"latent": np.zeros((6, 2))}))
+
+
+@pytest.mark.parametrize("kind", ["FLOAT[3]", "FLOAT[x]", "FLOAT[999999999999]", "FLOAT[0]", "INTEGER[2]", "", 7])
+def test_kinds_that_do_not_fit_are_refused(tmp_path, kind):
+    graph_in_memory = to_networkx(make(latent=np.zeros((6, 2))))
+    graph_in_memory.graph["own_kinds"] = {"latent": kind}
+    with pytest.raises(InputError, match=r"what it tells of the hierarchy does not fit"):
+        graph(data=graph_in_memory, id="back")
+    if isinstance(kind, str) and kind != "FLOAT[3]":
+        with pytest.raises(ValueError, match="no kind of a property"):
+            make().without_cells().replace(own_kinds={"latent": kind})
