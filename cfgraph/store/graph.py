@@ -20,7 +20,7 @@ from cfgraph.store.refusals import SERVER_VERSION_MIN, SERVER_WANTED, explained,
 log = logging.getLogger("cfgraph.store")
 logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what it warns of comes back as an error, once
 Outcome = TypeVar("Outcome")
-USER_AGENT = "cfgraph/0.1"
+USER_AGENT = "cfgraph"
 CONNECT_SECONDS = 15.0
 RETRY_PAUSE_SECONDS = 1.0
 RETRY_SECONDS = 30.0  # how long the driver tries a transaction again that failed for a passing reason
