@@ -29,6 +29,7 @@ from cfgraph.model.dag import Lengths
 
 State = Literal["writing", "growing", "complete", "removing"]
 Id = Annotated[str, AfterValidator(check_id)]
+Kind = Annotated[str, AfterValidator(check_kind)]
 
 
 def recipe_digest(recipe: Mapping[str, Any]) -> str:
@@ -74,9 +75,7 @@ class Hierarchy(BaseModel):
     virtual_root: bool = False  # the root holds several roots together: its edges have no length, and no path uses them
     links: int = Field(default=0, ge=0)  # edges from second parents
     own: tuple[str, ...] = ()  # the properties that the source gave cells besides: name, height, ...
-    own_kinds: dict[str, Annotated[str, AfterValidator(check_kind)]] = Field(
-        default_factory=dict
-    )  # model/columns.py; 0.1 did not tell
+    own_kinds: dict[str, Kind] = {}  # the kinds of those (model/columns.py); nothing in what 0.1 wrote
     points: int | None = Field(default=None, ge=0)  # how many data points are known to lie in cells
     point_nodes: bool = False  # whether they are nodes of the graph
     notes: tuple[str, ...] = ()  # what a reader should know: how x0 was chosen, what was left out
