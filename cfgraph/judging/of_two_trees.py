@@ -16,7 +16,7 @@ from jaxtyping import Float, Int, Shaped, UInt64
 from cfgraph.errors import InputError, MissingExtraError
 from cfgraph.judging.against_data import check_similarity
 from cfgraph.judging.dendrogram import Dendrogram
-from cfgraph.judging.flat import cut_level
+from cfgraph.judging.flat import cut_clusters, cut_level
 from cfgraph.judging.pairs import CHUNK_NUMBERS, Choice, PairCorrelation, check_weight, correlate, draw_points
 
 if TYPE_CHECKING:
@@ -213,6 +213,23 @@ def fowlkes_mallows_by_level(
     deepest = min(int(first.level.max()), int(second.level.max()))
     levels = range(1, deepest + 1) if levels is None else levels
     return {level: _fowlkes_mallows(cut_level(first, level), cut_level(second, level), weight=weight) for level in levels}
+
+
+def fowlkes_mallows_by_clusters(
+    first: Dendrogram,
+    second: Dendrogram,
+    *,
+    clusters: Sequence[int],
+    weight: Shaped[np.ndarray, " weights"] | None = None,
+) -> dict[int, float]:
+    """B_k of Fowlkes and Mallows (1983): the index of both trees cut into k clusters (``flat.cut_clusters``).
+
+    Raises:
+        InputError: for trees with different numbers of points, a k that is not from 1 to that number, and weights of the
+            wrong length.
+    """
+    check_same_points(first, second)
+    return {k: _fowlkes_mallows(cut_clusters(first, k), cut_clusters(second, k), weight=weight) for k in clusters}
 
 
 def _fowlkes_mallows(one: np.ndarray, other: np.ndarray, *, weight: np.ndarray | None) -> float:

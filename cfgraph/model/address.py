@@ -50,6 +50,11 @@ def parent_address(address: str) -> str:
     return address[: address.rindex("/")] or ROOT
 
 
+def child_address(address: str, slot: int) -> str:
+    """The address of the child in ``slot``."""
+    return f"{stem_of(address)}/{slot}"
+
+
 def stem_of(address: str) -> str:
     """What a descendant's address starts with, without the slash that follows: empty for the root."""
     return "" if address == ROOT else address
@@ -121,6 +126,15 @@ def relative_addresses(arity: int, height: int) -> tuple[str, ...]:
     if height == 0:
         return ("",)
     return tuple(f"{head}/{slot}" for head in relative_addresses(arity, height - 1) for slot in range(arity))
+
+
+def slot_matrix(addresses: Sequence[str]) -> Int[np.ndarray, "cells depth"]:
+    """The slots of many addresses, one row each, filled up with -1: what array code compares addresses by."""
+    rows = [parse_address(address) for address in addresses]
+    matrix = np.full((len(rows), max(map(len, rows), default=0)), -1, dtype=np.int32)
+    for row, slots in enumerate(rows):
+        matrix[row, : len(slots)] = slots
+    return matrix
 
 
 def common_levels(first: Int[np.ndarray, "pairs depth"], second: Int[np.ndarray, "pairs depth"]) -> Int[np.ndarray, " pairs"]:

@@ -40,6 +40,8 @@ def test_read_prefix_level_and_subtree(store, new_id):
     piece = store.read(hierarchy.id, top="/1/2", depth=3)
     assert piece.depth == 3
     assert (piece.state == [EXPANDED, FRONTIER, FRONTIER, FRONTIER]).all()
+    level = store.read_level(hierarchy.id, 3)
+    np.testing.assert_array_equal(level["center"], hierarchy.cells.center[hierarchy.cells.level_rows(3)])
     tuple_ = store.parent_tuple(hierarchy.id, "/1/2")
     np.testing.assert_array_equal(tuple_, hierarchy.cells.residual[hierarchy.cells.rows(["/1/0", "/1/1", "/1/2"])])
 

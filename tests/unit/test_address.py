@@ -32,7 +32,7 @@ def test_parse_address_refuses_malformed(malformed):
 @given(SLOTS, st.integers(0, 99))
 def test_child_and_parent_address(slots, slot):
     text = address.format_address(slots)
-    child = address.format_address((*slots, slot))
+    child = address.child_address(text, slot)
     assert address.parse_address(child) == (*slots, slot)
     assert address.parent_address(child) == text
 
@@ -66,10 +66,14 @@ def test_lowest_common_ancestor(first, second):
 def test_common_levels_are_those_of_lowest_common_ancestors(rows, data):
     addresses = [address.format_address(slots) for slots in rows]
     pairs = data.draw(st.lists(st.tuples(*2 * [st.integers(0, len(rows) - 1)]), min_size=1, max_size=8))
-    matrix = np.array([[*slots, *[-1] * (5 - len(slots))] for slots in rows])
+    matrix = address.slot_matrix(addresses)
     first, second = (matrix[[pair[side] for pair in pairs]] for side in (0, 1))
     expected = [address.level_of(address.lowest_common_ancestor(addresses[a], addresses[b])) for a, b in pairs]
     assert address.common_levels(first, second).tolist() == expected
+
+
+def test_slot_matrix_fills_up_with_minus_one():
+    np.testing.assert_array_equal(address.slot_matrix(["/", "/3/1", "/2"]), [[-1, -1], [3, 1], [2, -1]])
 
 
 @pytest.mark.parametrize("id", ["h", "h 1", "h0"])

@@ -14,8 +14,10 @@ from sklearn.metrics import fowlkes_mallows_score
 from cfgraph.errors import InputError, MissingExtraError
 from cfgraph.judging.against_data import bootstrap
 from cfgraph.judging.dendrogram import Dendrogram
+from cfgraph.judging.flat import cut_clusters
 from cfgraph.judging.of_two_trees import (
     cophenetic_agreement,
+    fowlkes_mallows_by_clusters,
     fowlkes_mallows_by_level,
     neighbour_graph,
     robinson_foulds,
@@ -91,6 +93,14 @@ def test_sampled_triplets_are_near_the_exact_distance_and_say_so():
     assert (sampled.exact, sampled.triplets, sampled.seed) == (False, 50_000, 4)
     assert 0 < sampled.standard_error < 0.01
     assert exact.standard_error == 0.0
+
+
+def test_fowlkes_mallows_by_clusters():
+    first, second = binary_tree(40, seed=1), binary_tree(40, seed=2)
+    found = fowlkes_mallows_by_clusters(first, second, clusters=[1, 2, 5, 40])
+    expected = {k: fowlkes_mallows_score(cut_clusters(first, k), cut_clusters(second, k)) for k in (1, 2, 5, 40)}
+    assert found == expected
+    assert found[1] == 1.0
 
 
 def test_fowlkes_mallows_by_level():
@@ -190,6 +200,7 @@ MEASURES = [
     triplet_distance,
     fowlkes_mallows_by_level,
     cophenetic_agreement,
+    lambda *trees, **how: fowlkes_mallows_by_clusters(*trees, clusters=[2], **how),
 ]
 
 
