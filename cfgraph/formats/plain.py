@@ -118,7 +118,9 @@ def json_text(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError as error:
-        raise InputError(f"JSON has no infinite numbers, and an attribute is one ({error}); use parquet or csv") from error
+        raise InputError(
+            f"JSON has neither infinite numbers nor not-a-number, and an attribute holds one ({error}); use parquet or csv"
+        ) from error
 
 
 def _named(columns: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, Any]:

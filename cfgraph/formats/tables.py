@@ -288,15 +288,27 @@ def _points_of(cell: np.ndarray, *, count: int) -> pa.ListArray:
 
 
 def spread(table: pa.Table) -> pa.Table:
-    """The same table without lists: vectors as columns ``center_0, center_1, ...``; links and points are left out."""
+    """The same table without lists: vectors as columns ``center_0, center_1, ...``; links and points are left out.
+
+    A property of the source's own that is called like one of these gets ``own.`` before it.
+    """
     columns: dict[str, Any] = {}
-    for name in table.column_names:
-        kind, column = table.schema.field(name).type, table.column(name)
-        if pa.types.is_fixed_size_list(kind):
-            columns |= {f"{name}_{axis}": pc.list_element(column, axis) for axis in range(kind.list_size)}
-        elif not pa.types.is_list(kind):
+    flat = {name: _flat_columns(table, name) for name in table.column_names}
+    taken = {name for known, found in flat.items() if known in COLUMNS for name in found}
+    for known, found in flat.items():
+        for name, column in found.items():
+            while known not in COLUMNS and name in taken:
+                name = f"own.{name}"
+            taken.add(name)
             columns[name] = column
     return pa.table(columns)
+
+
+def _flat_columns(table: pa.Table, name: str) -> dict[str, pa.ChunkedArray]:
+    kind, column = table.schema.field(name).type, table.column(name)
+    if pa.types.is_fixed_size_list(kind):
+        return {f"{name}_{axis}": pc.list_element(column, axis) for axis in range(kind.list_size)}
+    return {} if pa.types.is_list(kind) else {name: column}
 
 
 def to_pandas(hierarchy: "Hierarchy") -> tuple["pd.DataFrame", "pd.DataFrame"]:

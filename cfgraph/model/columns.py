@@ -75,6 +75,7 @@ DIGESTED = sorted(  # bytes, then numbers, then vectors: the order in which dige
 
 INTEGER, FLOAT, STRING, BOOLEAN = "INTEGER", "FLOAT", "STRING", "BOOLEAN"  # as Neo4j calls them
 JSON = "JSON"  # lists of other kinds than vectors, or values of several kinds
+INTEGER_MAX = 2**63 - 1  # of a property of the graph
 WIDTH_MAX = 99_999  # of a vector: it is a property of one node of the graph
 KIND_PATTERN = re.compile(rf"({INTEGER}|{FLOAT}|{STRING}|{BOOLEAN}|{JSON}|{FLOAT}\[[1-9][0-9]{{0,4}}\])")
 KIND_OF_TYPE = {int: INTEGER, float: FLOAT, str: STRING, bool: BOOLEAN}
@@ -112,6 +113,11 @@ def kind_of(column: np.ndarray) -> str | None:
     return one_kind({KIND_OF_TYPE.get(kind, JSON) for kind in types})
 
 
+def fits_kind(found: str | None, stated: str) -> bool:
+    """Whether values of one kind may stand in a column that is stated to be of another: whole numbers are floats too."""
+    return found is None or found == stated or stated == JSON or (found, stated) == (INTEGER, FLOAT)
+
+
 def is_of_kind(value: Any, kind: str) -> bool:
     """Whether a value, as the graph has it, is one of a column of this kind; None, for no value, always is."""
     if value is None or kind == JSON:
@@ -119,8 +125,7 @@ def is_of_kind(value: Any, kind: str) -> bool:
     width = width_of(kind)
     if width is not None:
         return isinstance(value, list) and len(value) == width and all(type(x) is float and math.isfinite(x) for x in value)
-    found = KIND_OF_TYPE.get(type(value))
-    return found == kind or (found, kind) == (INTEGER, FLOAT)
+    return type(value) in KIND_OF_TYPE and fits_kind(KIND_OF_TYPE[type(value)], kind)
 
 
 def known_values(column: np.ndarray) -> list[Any]:
@@ -159,18 +164,25 @@ def _vectors(values: Sequence[Any], *, width: int) -> np.ndarray:
     if any(not _is_list(value, width=width) for value in values if value is not None):
         raise ValueError(f"a value is no list of {width} numbers")
     lacking = [np.nan] * width
-    return np.array([lacking if value is None else value for value in values], dtype=np.float64).reshape(len(values), width)
+    vectors = np.array([lacking if value is None else value for value in values]).reshape(len(values), width)
+    if vectors.dtype.kind not in "fi":
+        raise ValueError(f"a value is no list of {width} numbers")
+    return vectors.astype(np.float64)
 
 
 def _is_list(value: Any, *, width: int) -> bool:
     return isinstance(value, list) and len(value) == width
 
 
-def check_vectors(name: str, column: np.ndarray, *, count: int) -> None:
+def check_column(name: str, column: np.ndarray, *, count: int) -> None:
     """An ``InputError`` where a column of a source's own is not a value, or a vector of finite numbers, for each of so many."""
     expected = f"expected the property {name!r} as a value, or a vector of finite numbers, for each of {count:,} nodes"
     if not 1 <= column.ndim <= 2 or len(column) != count or not all(1 <= width <= WIDTH_MAX for width in column.shape[1:]):
         raise InputError(f"{expected}, got an array of shape {column.shape}")
+    if column.dtype.kind not in "biufOU" or (column.dtype.kind == "u" and column.size and column.max() > INTEGER_MAX):
+        raise InputError(
+            f"expected numbers that the graph can hold, text or truth values as the property {name!r}, got {column.dtype}"
+        )
     if column.ndim == 2 and column.dtype.kind not in "iuf":
         raise InputError(f"{expected}, got vectors of {column.dtype}")
     if column.ndim == 2 and column.dtype.kind == "f":

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.errors import InputError
-from cfgraph.model.columns import check_vectors
+from cfgraph.model.columns import check_column
 
 SHOWN = 5  # names in a message, and at either end of a cycle
 Lengths = Literal["metric", "branch", "height", "unit"]
@@ -147,7 +147,7 @@ def check_columns(dag: Dag) -> None:
     for name, column in dag.columns.items():
         if not name or "\0" in name or not _fits_utf8([name]):
             raise InputError(f"expected a name for each attribute of nodes, text without NUL, got {name!r}; rename it")
-        check_vectors(name, column, count=dag.count)
+        check_column(name, column, count=dag.count)
     _check_texts(dag)
 
 

@@ -96,6 +96,14 @@ class Hierarchy(BaseModel):
             return fields
         return {name: value for name, value in fields.items() if name in cls.model_fields or value is not None}
 
+    @model_validator(mode="after")
+    def _kinds_fit(self) -> Self:
+        if unknown := self.own_kinds.keys() - set(self.own):
+            raise InputError(
+                f"hierarchy {self.id!r} has kinds of properties that its cells have not: {', '.join(sorted(unknown))}"
+            )
+        return self
+
     @property
     def recipe_digest(self) -> str:
         """The recipe's digest: two hierarchies of equal digests hold the same cells."""

@@ -268,6 +268,8 @@ def _column(values: list[Any]) -> np.ndarray | None:
     """Whole numbers (-1 for none), floats (NaN), or text or truth values (None); None where they are nothing of one kind."""
     kinds = {type(value) for value in values} - {type(None)}
     gaps = [value is None for value in values]
+    if kinds == {int} and -1 in values and not any(gaps) and _fit_integers(values, low=-_INTEGER_MAX):
+        return own_column(values)  # where -1 is a value it cannot say that there is none
     if kinds == {int} and _fit_integers(compress(values, [not gap for gap in gaps]), low=0 if any(gaps) else -_INTEGER_MAX):
         return np.array([-1 if value is None else value for value in values], dtype=np.int64)
     if kinds and kinds <= {int, float}:

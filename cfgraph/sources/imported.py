@@ -24,7 +24,7 @@ from cfgraph.errors import InputError
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.model.address import KEY_BYTES_MAX, check_id
 from cfgraph.model.cells import EXPANDED, LEAF, Cells, Links
-from cfgraph.model.columns import RESERVED, kind_of
+from cfgraph.model.columns import RESERVED, kind_of, own_column
 from cfgraph.model.dag import SHOWN, Dag, check_columns, check_cycles, check_names, heights, ranges
 from cfgraph.model.hierarchy import ImportedWithCells
 from cfgraph.sources.condense import condense, cut_levels
@@ -330,7 +330,7 @@ class _Placed:
 
     def _own(self, *, metric: bool) -> Columns:
         """The source's own columns, by rows."""
-        own = {name: column for name, column in self.dag.columns.items() if name != "size"}
+        own = {name: _plain_column(column) for name, column in self.dag.columns.items() if name != "size"}
         if clash := set(own) & set(RESERVED):
             raise InputError(f"a cell's own property cannot be called {', '.join(sorted(clash))}; rename it")
         if self.dag.names is not None and any(name is not None for name in self.dag.names):
@@ -423,6 +423,11 @@ def _check_depth(characters: int, *, id: str, levels: int, is_tree: bool) -> Non
             f"the hierarchy is {levels:,} levels deep: its deepest cell's key would have {longest:,} bytes or more, and the "
             f"database's index holds {KEY_BYTES_MAX:,}; {helps}"
         )
+
+
+def _plain_column(column: np.ndarray) -> np.ndarray:
+    """The column itself; whole numbers among which are some below -1 as objects, because -1 is a value there, not "none"."""
+    return own_column(column.tolist()) if column.ndim == 1 and column.dtype.kind == "i" and (column < -1).any() else column
 
 
 def _extended(column: np.ndarray, *, by: int) -> np.ndarray:

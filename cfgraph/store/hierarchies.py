@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from cfgraph.errors import AddressError, InputError, NotFoundError, StoreError
 from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
 from cfgraph.model.cells import Cells
-from cfgraph.model.columns import CARRIED, EDGE, OPTIONAL, width_of
+from cfgraph.model.columns import CARRIED, EDGE, OPTIONAL, fits_kind, one_kind, width_of
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 from cfgraph.model.reader import Columns
 from cfgraph.store import reading
@@ -104,6 +104,14 @@ class Hierarchies(Part):
         pages = [self._graph.read(operation, keys=page, **asked)[0] for page in key_pages(keys, size=KEYS)]
         return reading.joined_columns([reading.checked(page, id) for page in pages])
 
+    def read_level(self, id: str, level: int) -> dict[str, np.ndarray]:
+        """The columns of one level's cells, in breadth-first order, with their ``address``."""
+        if level < 0:
+            raise InputError(f"expected a level of at least 0, got {level}")
+        cells = self.read(id, depth=level)
+        rows = cells.level_rows(level)
+        return {"address": np.array(cells.addresses[rows]), **cells.take(rows)}
+
     def read_columns(self, id: str, columns: tuple[str, ...], *, top: str = ROOT) -> Iterator[dict[str, np.ndarray]]:
         """Pages of chosen columns (``address`` always among them) of the cells below ``top``, in key order."""
         hierarchy = self._readable(id)
@@ -172,7 +180,10 @@ class Hierarchies(Part):
         yield from reading.pages_ahead(self._graph, "read_import", id, start=start, **asked)
 
     def own_kinds(self, hierarchy: Hierarchy) -> dict[str, set[str]]:
-        """The kinds (``model/columns.py``) of the values in each property of the source's own, as the graph has them."""
+        """The kinds (``model/columns.py``) of the values in each property of the source's own, as the graph has them.
+
+        Raises a ``StoreError`` where they are not what the description says.
+        """
         vectors = {name: {kind} for name, kind in hierarchy.own_kinds.items() if width_of(kind)}
         names = [name for name in hierarchy.own if name not in vectors]
         if not names:
@@ -180,7 +191,14 @@ class Hierarchies(Part):
         low, high = subtree_range(hierarchy.id)
         rows = self._graph.read("read_own_kinds", low=low, high=high, names=names)
         found = {row["name"]: {kind.removesuffix(" NOT NULL") for kind in row["kinds"]} - {"NULL"} for row in rows}
-        return {name: vectors.get(name) or found.get(name, set()) for name in hierarchy.own}
+        kinds = {name: vectors.get(name) or found.get(name, set()) for name in hierarchy.own}
+        for name, stated in hierarchy.own_kinds.items():
+            if not fits_kind(one_kind(kinds[name]), stated):
+                detail = f"{name} of some is {one_kind(kinds[name])}, and should be {stated}"
+                raise StoreError(
+                    f"some cells of {hierarchy.id!r} are damaged ({detail}); `cfgraph verify {hierarchy.id}` names them"
+                )
+        return kinds
 
     def strays(self, id: str) -> list[dict[str, Any]]:
         """Cells that say they are the hierarchy's but cannot be found by its keys."""

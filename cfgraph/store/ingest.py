@@ -166,6 +166,11 @@ def _layers(hierarchy: Hierarchy, cells: Cells, *, last_state: np.ndarray) -> It
 
 
 def _writable(hierarchy: HierarchyWithCells) -> Cells:
+    if not isinstance(hierarchy, Hierarchy):
+        raise InputError(
+            f"expected a hierarchy with its cells, got a {type(hierarchy).__name__}; what a Parquet file holds is written by "
+            "`cfgraph ingest parquet`, or by cfgraph.transfer.backup.ingest_parquet"
+        )
     cells = hierarchy.require_cells().cells
     if cells.top != ROOT:
         raise InputError(f"expected a whole hierarchy or a prefix of one, got the subtree below {cells.top}")

@@ -193,7 +193,7 @@ def _check_cell(cell: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport
     wrong = [name for name in ("scale", "root_distance") if not _is_number(cell[name])]
     wrong += ["center"] * (not _is_vector(cell["center"], hierarchy.dimension))
     wrong += ["radius"] * (cell["radius"] is not None and not _is_number(cell["radius"]))
-    wrong += ["size"] * (cell["size"] is not None and type(cell["size"]) is not int)
+    wrong += ["size"] * (cell["size"] is not None and not (type(cell["size"]) is int and cell["size"] >= 0))
     wrong += ["predicted"] * (cell["predicted"] not in (None, True, False))
     for (name, kind), value in zip(hierarchy.own_kinds.items(), cell["own"], strict=True):
         if not is_of_kind(value, kind):

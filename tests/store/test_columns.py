@@ -2,11 +2,13 @@
 
 import json
 
+import networkx as nx
 import numpy as np
 import pytest
 from pyarrow import csv as arrow_csv
 
 from cfgraph.errors import InputError, StoreError
+from cfgraph.files.embeddings import Embeddings
 from cfgraph.formats import to_arrow, to_networkx, to_pandas
 from cfgraph.model.dag import Dag
 from cfgraph.model.invariants import check_sound
@@ -195,3 +197,72 @@ def test_kinds_that_do_not_fit_are_refused(tmp_path, kind):
     if isinstance(kind, str) and kind != "FLOAT[3]":
         with pytest.raises(ValueError, match="no kind of a property"):
             make().without_cells().replace(own_kinds={"latent": kind})
+
+
+def test_properties_called_like_a_vectors_numbers_keep_both(tmp_path):
+    hierarchy = make(center_0=np.arange(6), v=np.arange(12.0).reshape(6, 2), v_0=np.arange(6) + 10)
+    hierarchy = imported(
+        Dag(6, PARENT, CHILD, names=list("abcdef"), columns={n: hierarchy.cells.own[n] for n in ("center_0", "v", "v_0")}),
+        id="clash",
+        origin="edges",
+        embeddings=Embeddings.of(np.linspace(0, 1, 12).reshape(6, 2), names=list("abcdef")),
+    )
+    export(hierarchy, path=tmp_path / "cells.csv")
+    table = arrow_csv.read_csv(tmp_path / "cells.csv")
+    assert table.column("own.center_0").to_pylist() == list(range(6))
+    assert table.column("center_0").to_pylist() == hierarchy.cells.center[:, 0].tolist()
+    assert table.column("v_0").to_pylist() == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
+    assert table.column("own.v_0").to_pylist() == [10, 11, 12, 13, 14, 15]
+    assert {"own.v_0", "v_0", "v_1"} <= set(to_pandas(hierarchy)[0].columns)
+
+
+@pytest.mark.parametrize("numbers", [[-1, -2, 3, 4, 5, 6], [0, 1, -1, 2, -7, 3]])
+def test_whole_numbers_below_none_keep_minus_one(store, new_id, tmp_path, numbers):
+    hierarchy = make(new_id("columns"), n=np.array(numbers))
+    store.write(hierarchy)
+    rows = store.query("MATCH (c:Cell {hierarchy: $id}) RETURN c.n ORDER BY c.key", {"id": hierarchy.id})[1]
+    assert [row[0] for row in rows] == [numbers[node] for node in BY_KEY]
+    export(store, hierarchy.id, path=tmp_path / "h.parquet")
+    assert digest_hierarchy(parquet(tmp_path / "h.parquet", id="back").hierarchy) == store.digest(hierarchy.id)
+
+
+def test_minus_one_in_a_graph_is_a_number():
+    tree = nx.DiGraph([("r", "a"), ("r", "b")])
+    nx.set_node_attributes(tree, {"r": -1, "a": 3, "b": 0}, "t")
+    assert graph(data=tree, id="g").cells.own["t"].tolist() == [-1, 3, 0]
+
+
+def test_vectors_of_text_are_refused():
+    told = to_networkx(make())
+    for values in told.nodes.values():
+        values["latent"] = ["1", "2", "3"]
+    with pytest.raises(InputError, match="a value is no list of 3 numbers"):
+        graph(data=told, id="back")
+
+
+def test_numbers_that_the_graph_cannot_hold_are_refused():
+    with pytest.raises(
+        InputError, match="numbers that the graph can hold, text or truth values as the property 'u', got uint64"
+    ):
+        make(u=np.full(6, 2**63, dtype=np.uint64))
+    with pytest.raises(InputError, match="got complex128"):
+        make(u=np.full(6, 1j))
+
+
+def test_an_export_of_other_kinds_than_stated_is_refused(store, written, tmp_path):
+    store.query("MATCH (c:Cell {key: $key}) SET c.weight = 'q'", {"key": f"{written.id}/1"}, write=True)
+    for name in ("h.parquet", "h.csv", "h.graphml"):
+        with pytest.raises(StoreError, match=r"damaged \(weight of some is JSON, and should be FLOAT\); `cfgraph verify"):
+            export(store, written.id, path=tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_kinds_are_those_of_own_properties():
+    with pytest.raises(InputError, match=r"has kinds of properties that its cells have not: latent, weight"):
+        make().without_cells().replace(own=())
+
+
+def test_what_a_file_holds_is_no_hierarchy(store, tmp_path):
+    export(make(), path=tmp_path / "h.parquet")
+    with pytest.raises(InputError, match=r"expected a hierarchy with its cells, got a Backup; .*ingest parquet"):
+        store.write(parquet(tmp_path / "h.parquet"))

@@ -17,7 +17,7 @@ from tests.grown import grown_hierarchy
 MAKE = """
 CREATE (boss:Hierarchy {name: 'management', foreign: $mark}), (:Hierarchy {id: 7, foreign: $mark}),
        (:Hierarchy {id: ['a', 'b'], foreign: $mark}), (:Hierarchy {id: $id, state: 'growing', foreign: $mark}),
-       (:Predictor {id: $rule, foreign: $mark}), (:Predictor {foreign: $mark}),
+       (:Predictor {id: $rule, foreign: $mark}), (:Predictor {foreign: $mark}), (:Hierarchy {recipe: 'soup', foreign: $mark}),
        (cell:Cell:Frontier {name: 'A1', foreign: $mark}), (cell)-[:CHILD]->(:Cell:Leaf {level: 'ground', foreign: $mark}),
        (:Point {x: 1, y: 2, foreign: $mark}), (:Lease {flat: 3, foreign: $mark}), (:Schema {name: 'org', foreign: $mark}),
        (boss)-[:ROOT]->(cell)
@@ -36,7 +36,7 @@ def others(store, new_id):
     before = there()
     yield id, rule
     assert there() == before
-    assert len(before[1]) == 11
+    assert len(before[1]) == 12
     store.query("MATCH (n {foreign: $mark}) DETACH DELETE n", {"mark": id}, write=True)
 
 

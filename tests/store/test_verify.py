@@ -63,6 +63,7 @@ CORRUPTIONS = [
     ("predicted", "/1/0", CELL + "SET c.predicted = true"),
     ("predicted", "/1/0/0", CELL + "SET c.predicted = true"),
     ("property", "/1/0", CELL + "SET c.predicted = 'yes'"),
+    ("property", "/1/0", CELL + "SET c.size = -1"),
     ("lease", "/1/0", "CREATE (:Lease {key: $id + '/1/0', hierarchy: $id, owner: 'nobody', token: 'x', until: 0})"),
 ]
 

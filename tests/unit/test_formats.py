@@ -383,7 +383,7 @@ def test_dot_of_the_plane_has_places(tmp_path):
 
 def test_an_infinite_number_is_refused_by_json(tmp_path):
     hierarchy = make_dag(columns={"height": np.array([np.inf, 1, 1, 1, 1, 1.0])})
-    with pytest.raises(InputError, match="JSON has no infinite numbers"):
+    with pytest.raises(InputError, match="JSON has neither infinite numbers nor not-a-number"):
         export_hierarchy(hierarchy, tmp_path / "h.json")
     write_parquet(hierarchy, tmp_path / "h.parquet")
     assert np.isinf(parquet(tmp_path / "h.parquet").hierarchy.cells.own["height"]).sum() == 1
