@@ -1,7 +1,8 @@
 """Header: the options that say whether the first line of a table is one, and embeddings read by theirs."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -10,20 +11,16 @@ from cfgraph import defaults
 if TYPE_CHECKING:
     from cfgraph.files.embeddings import Embeddings
 
-HEADER = click.option(
-    "--header",
-    type=click.Choice(defaults.HEADER_RULES),
-    default=defaults.HEADER_RULE,
-    show_default=True,
-    help="Whether the first line of a .csv is one.",
-)
-EMBEDDINGS_HEADER = click.option(
-    "--embeddings-header",
-    type=click.Choice(defaults.HEADER_RULES),
-    default=defaults.HEADER_RULE,
-    show_default=True,
-    help="Whether the first line of a .csv of embeddings is one.",
-)
+Command = TypeVar("Command", bound=Callable)
+
+
+def _header_option(name: str, *, of: str) -> Callable[[Command], Command]:
+    rules, rule = click.Choice(defaults.HEADER_RULES), defaults.HEADER_RULE
+    return click.option(name, type=rules, default=rule, show_default=True, help=f"Whether the first line of {of} is one.")
+
+
+HEADER = _header_option("--header", of="a .csv")
+EMBEDDINGS_HEADER = _header_option("--embeddings-header", of="a .csv of embeddings")
 
 
 def read_embeddings(path: Path | None, *, header: str) -> "Embeddings | None":

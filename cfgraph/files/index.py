@@ -50,5 +50,7 @@ def index_note(names: Sequence[str]) -> tuple[str, ...]:
     """What is said of index columns that were left out."""
     if not names:
         return ()
-    shown = ", ".join(name or "the first, without a name" for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    nameless, named = names.count(""), [name for name in names if name]
+    first = [] if not nameless else ["the first, without a name" if nameless == 1 else f"the first {nameless}, without names"]
+    shown = ", ".join([*first, *named[:_SHOWN]]) + (", ..." if len(named) > _SHOWN else "")
     return (f"columns that are the index of a data frame, no values, were left out: {shown}",)

@@ -325,7 +325,8 @@ def test_grow_of_data_keeps_what_was_observed():
 def test_nothing_is_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ClassificationField(3, 3, random_state=0).fit(X).transform(X)
+        found = ClassificationField(3, 3, random_state=0).fit(X).transform(X)
+    assert len(found) == len(X)
 
 
 def test_it_is_loaded_when_it_is_first_used():

@@ -120,6 +120,8 @@ def test_any_id_can_be_drawn(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plot_cells([Panel(smooth_cells(2), name)], tmp_path / "h.png")
+        plot_cells([Panel(smooth_cells(2), "it")], tmp_path / "it.png")
+    assert (tmp_path / "h.png").read_bytes() != (tmp_path / "it.png").read_bytes()  # the name is in it
 
 
 def test_edges_from_second_parents_are_told(tmp_path):
@@ -192,7 +194,8 @@ def test_plot_report_of_nulls(tmp_path):
     report = json.loads(re.sub(r"0\.[0-9]+", "null", json.dumps(REPORT)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot_report(report, tmp_path / "r.png")
+        plot_report(report, tmp_path / "r.svg")
+    assert any("a warning that must be seen" in text for text in comments_of(tmp_path / "r.svg"))
 
 
 @pytest.mark.parametrize("missing", ["levels", "baselines", "predicted", "from_depth"])

@@ -290,6 +290,8 @@ def test_any_name_can_be_drawn(form, name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plot_tree([Panel(tree(ANIMALS), name or "it", names=[name] * 8)], tmp_path / "h.png", form=form)
+        plot_tree([Panel(tree(ANIMALS), name or "it", names=[None] * 8)], tmp_path / "none.png", form=form)
+    assert ((tmp_path / "h.png").read_bytes() == (tmp_path / "none.png").read_bytes()) == (name == "")
 
 
 def test_other_forms_are_refused(tmp_path):
