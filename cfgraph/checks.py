@@ -18,14 +18,16 @@ def check_integer(value: int, *, name: str, low: int, high: int | None = None) -
     return number
 
 
-def check_number(value: float | str, *, name: str) -> float:
-    """A finite number."""
+def check_number(value: float | str, *, name: str, low: float | None = None) -> float:
+    """A finite number, of at least ``low``."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise InputError(f"expected a finite number as {name}, got {value!r}")
+    if low is not None and number < low:
+        raise InputError(f"expected {name} of at least {low:g}, got {value!r}")
     return number
 
 

@@ -23,3 +23,41 @@ HEADER_RULES = ("auto", "yes", "no")  # whether the first line of a table is a h
 HEADER_RULE = "auto"
 DUPLICATES = ("refuse", "keep", "drop")
 DUPLICATE_RULE = "refuse"
+
+# logits
+LOGITS_LINKAGES = ("l2h", "spectral", "average")  # the paper's own, and two by affinities
+LOGITS_LINKAGE = "l2h"
+
+# dasgupta
+DASGUPTA_FITS = ("search", "relaxed")
+DASGUPTA_FIT = "search"
+SHARPNESS = 1.0
+LEAF_SIZE = 1
+
+# infohier
+VIEWS = ("vectors", "images")
+BATCH = 256
+RATE = 1e-3
+LAMBDA_CONTRASTIVE, LAMBDA_HIERARCHICAL = 1.0, 0.1
+DEVICE = "cpu"
+
+# apply
+BEAM = 4
+
+# induced
+INDUCED_ARITY = 4
+BANDWIDTH = 0.3  # of the spread of the data
+TEMPERATURE = 0.2  # of the bandwidth
+# hcrl
+HCRL_DEPTH = 3
+HCRL_BRANCHING = 3
+HCRL_ENCODERS = ("none", "vae")
+HCRL_ENCODER = "none"
+LEVEL_RULES = ("fixed", "free")
+LEVEL_RULE = "fixed"
+COVARIANCES = ("diagonal", "isotropic")
+HCRL_STARTS = ("split", "grow")
+CONCENTRATION = 1.0  # gamma and alpha: all shares alike
+LATENT = 10  # coordinates of an autoencoder's latents
+LIKELIHOODS = ("bernoulli", "gaussian")
+DEVICE = "cpu"

@@ -11,9 +11,12 @@
     ├── StoreError                  3   the store is not reachable or refuses
     │   ├── StoreUnavailableError   3   the same call may succeed later
     │   ├── StoreRefusedError       3   password, rights, version, read-only, full
-    │   └── LocalServerError        3   the local server could not be fetched, started or stopped
+    │   ├── FewHandlesError         3   too few files may be open at once
+    │   ├── LocalServerError        3   the local server could not be fetched, started or stopped
+    │   └── DamagedError            1   what the graph holds of a hierarchy or a predictor is not what cfgraph writes
     ├── OwnershipError              4   what was worked on vanished or is another's
     │   ├── VanishedError           4   a hierarchy, cell or predictor was removed meanwhile
+    │   │   └── ChangedError        4   a hierarchy is written or grown while it is read
     │   └── LeaseLostError          4   another worker holds the block now
     └── WorkersLostError          137   every worker process was killed
 
@@ -21,7 +24,13 @@ A message says what was expected, what came, where, and what to do: one line. Th
 when none is given.
 """
 
+import errno
+import os
+from collections.abc import Iterator
+
+USUAL_HANDLES = 4096  # files that may be open at once: enough for everything here, the server included
 DISTRIBUTION = "classification-fields"  # what pip calls us
+DETAIL_MAX = 200  # characters of what others say
 
 
 class CfgraphError(Exception):
@@ -82,8 +91,28 @@ class StoreRefusedError(StoreError):
     """The store refuses the work."""
 
 
+class FewHandlesError(StoreError):
+    """Too few files may be open at once; raise the limit with `ulimit -n 4096`, then run the same command again."""
+
+
 class LocalServerError(StoreError):
     """The local server could not be started; see its log."""
+
+
+class DamagedError(StoreError):
+    """What the graph holds is not what cfgraph writes; `cfgraph verify ID` names what is wrong."""
+
+    exit_code = 1
+
+    def __init__(self, message: str | None = None, *, id: str | None = None):
+        super().__init__(message)
+        self.id = id  # of the hierarchy, where that is known
+
+    @classmethod
+    def of(cls, id: str, detail: str) -> "DamagedError":
+        """The error for a hierarchy of which something is damaged, in one line."""
+        detail = " ".join(detail.split())[:DETAIL_MAX]
+        return cls(f"{id!r} is damaged in the graph ({detail}); `cfgraph verify {id}` names what is wrong", id=id)
 
 
 class OwnershipError(CfgraphError):
@@ -94,6 +123,10 @@ class OwnershipError(CfgraphError):
 
 class VanishedError(OwnershipError):
     """What was worked on was removed meanwhile."""
+
+
+class ChangedError(VanishedError):
+    """What was read is written or grown meanwhile, and would be of several moments; run it again."""
 
 
 class LeaseLostError(OwnershipError):
@@ -125,3 +158,50 @@ def how_to_install(extra: str) -> str:
 def one_line(error: BaseException) -> str:
     """What an error says, without line breaks."""
     return " ".join((getattr(error, "message", None) or str(error)).split()).removesuffix(" ()")
+
+
+def few_handles(error: BaseException) -> FewHandlesError | None:
+    """The error to tell in place of one that too few file handles led to; None for any other."""
+    for cause in _chain(error):
+        if isinstance(cause, FewHandlesError):
+            return cause
+        if isinstance(cause, OSError) and cause.errno == errno.ENFILE:
+            return FewHandlesError(
+                "the system has no file handle left; end other programs, or have an administrator raise fs.file-max, then run "
+                "the same command again"
+            )
+        if (isinstance(cause, OSError) and cause.errno == errno.EMFILE) or (
+            isinstance(cause, ImportError) and os.strerror(errno.EMFILE) in str(cause)
+        ):
+            return FewHandlesError(f"this process has as many files open as it may, {file_limits()[0]}; {how_to_raise_files()}")
+    return None
+
+
+def file_limits() -> tuple[float, float]:
+    """How many files may be open at once: now, and after raising it; no limit is infinity."""
+    import resource  # only here, so that Windows can import the module
+
+    soft, hard = (
+        float("inf") if limit == resource.RLIM_INFINITY else limit for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+    )
+    return soft, hard
+
+
+def how_to_raise_files() -> str:
+    """What to do where too few files may be open at once."""
+    hard = file_limits()[1]
+    how = f"raise the limit with `ulimit -n {USUAL_HANDLES}` in the shell that runs cfgraph"
+    if hard < USUAL_HANDLES:
+        how += f" (the hard limit is {hard}: an administrator raises it, with LimitNOFILE or /etc/security/limits.conf)"
+    return f"{how}, then run the same command again"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that led to it."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        cause = waiting.pop()
+        if cause is not None and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            waiting += [cause.__context__, cause.__cause__, *getattr(cause, "exceptions", ())]

@@ -6,8 +6,6 @@ copies of the whole.
 
 import hashlib
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,10 @@ from cfgraph import defaults
 from cfgraph.errors import InputError
 from cfgraph.files.header import Header, check_header_asked, csv_rows, is_number, read_header
 from cfgraph.files.index import index_note, schema_index
+from cfgraph.files.npy import opened_archive, read_npy
+from cfgraph.files.opened import OpenedFile, opened, suffix_of
+from cfgraph.files.row_groups import check_groups
+from cfgraph.files.texts import check_cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _TOO_LARGE = 1e100  # the square of a larger coordinate, summed, may not be a float
 _BATCH_NUMBERS = 1 << 21  # of a .parquet that are decoded at a time: 16 MB
 _BUFFER_BYTES = 1 << 16  # of a .parquet that are read at a time
+_CELL_BYTES = 40  # of a .csv while it is read, measured: a float in a column, in the rows, and while they are checked
 _COUNTED_ROWS = 4  # fewer may count by chance
 
 
@@ -55,16 +58,18 @@ class RawArray:
     notes: tuple[str, ...] = ()
 
 
-def read_array(path: Path | str, *, what: str, key: str | None = None, columns: Sequence[str] | None = None) -> RawArray:
+def read_array(
+    path: Path | str, *, what: str, key: str | None = None, columns: Sequence[str] | None = None, large: bool = False
+) -> RawArray:
     """The array in a .npy, .npz or .parquet file, unchecked, of the type it was saved in (a .parquet: of floats).
 
-    ``what`` is what the rows are, in the plural, for errors.
+    ``what`` is what the rows are, in the plural, for errors. ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
 
     Raises:
-        InputError: for a file that is missing, empty, damaged or of another form, and for gaps in a .parquet.
+        InputError: for a file that is missing, empty, damaged, too large or of another form, and for gaps in a .parquet.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     suffixes = ", ".join(_RAW_READERS)
     if suffix not in _RAW_READERS:
         raise InputError(f"expected {what} in a file that ends in {suffixes}, got {path}")
@@ -72,20 +77,23 @@ def read_array(path: Path | str, *, what: str, key: str | None = None, columns: 
         raise InputError(f"a key picks an array of an .npz file, and {path} is none; leave --key out")
     if columns is not None and suffix != ".parquet":
         raise InputError(f"columns are picked of .parquet files, and {path} is none; leave --columns out")
-    check_file(path, what=what, suffixes=suffixes)
-    return _RAW_READERS[suffix](path, what=what, key=key, columns=columns)
+    with opened(path, expected=expected_rows(what, suffixes), large=large) as file:
+        return _RAW_READERS[suffix](file, what=what, key=key, columns=columns)
 
 
-def read_arrays(path: Path | str, *, what: str) -> dict[str, np.ndarray]:
+def read_arrays(path: Path | str, *, what: str, large: bool = False) -> dict[str, np.ndarray]:
     """All arrays of an .npz file by their names, as they are.
 
     Raises:
-        InputError: for a file that is missing, empty, damaged or no archive.
+        InputError: for a file that is missing, empty, damaged, too large or no archive.
     """
-    path = Path(path)
-    check_file(path, what=what, suffixes=".npz")
-    with _open_archive(path) as archive:
-        return {name: _unpacked(archive, name, path=path) for name in archive.files}
+    with opened(path, expected=expected_rows(what, ".npz"), large=large) as file, opened_archive(file) as archive:
+        return archive.read_all()
+
+
+def expected_rows(what: str, suffixes: str) -> str:
+    """What errors say that a file should hold."""
+    return f"{what}, a row each, in a file that ends in {suffixes}"
 
 
 def read_points(
@@ -95,26 +103,29 @@ def read_points(
     columns: Sequence[str] | None = None,
     header: str = defaults.HEADER_RULE,
     what: str = "points",
+    large: bool = False,
 ) -> PointTable:
     """The points in a file, by its suffix; ``key`` picks an array of an .npz, ``columns`` those of a .csv or .parquet.
 
     ``header`` says whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out. The
     index of a data frame is left out unless ``columns`` name it. ``what`` is what the rows are, in the plural, for errors.
+    ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
 
     Raises:
-        InputError: for a file that is missing, empty, damaged or of another form; cells that are no finite numbers.
+        InputError: for a file that is missing, empty, damaged, too large or of another form; cells that are no finite numbers.
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
+    suffix = suffix_of(path)
+    reader = _READERS.get(suffix)
     if reader is None:
         raise InputError(f"expected {what} in a file that ends in {', '.join(_READERS)}, got {path}")
-    if key is not None and path.suffix.lower() != ".npz":
+    if key is not None and suffix != ".npz":
         raise InputError(f"a key picks an array of an .npz file, and {path} is none; leave --key out")
-    if columns is not None and path.suffix.lower() not in (".csv", ".parquet"):
+    if columns is not None and suffix not in (".csv", ".parquet"):
         raise InputError(f"columns are picked of .csv and .parquet files, and {path} is neither; leave --columns out")
     check_header_asked(header, path=path, what=what)
-    check_file(path, what=what, suffixes=", ".join(_READERS))
-    return reader(path, what=what, key=key, columns=columns, header=header)
+    with opened(path, expected=expected_rows(what, ", ".join(_READERS)), large=large) as file:
+        return reader(file, what=what, key=key, columns=columns, header=header)
 
 
 def check_points(array: Any, *, where: str) -> PointTable:
@@ -148,66 +159,18 @@ def _check_finite(values: Float[np.ndarray, "points dim"], *, where: str) -> Non
         )
 
 
-def check_file(path: Path, *, what: str, suffixes: str) -> None:
-    """An InputError where a file is missing, cannot be read, or is empty."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(1)
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}; expected {what} in a file that ends in {suffixes}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; expected a file of {what}") from None
-    if not start:
-        raise InputError(f"{path} is empty; expected {what}, a row each")
+def _raw_npy(file: OpenedFile, *, copied: bool = False, **_: Any) -> RawArray:
+    return RawArray(read_npy(file, copied=copied), where=str(file.path))
 
 
-def _load_numpy(path: Path) -> Any:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from None
+def _raw_npz(file: OpenedFile, *, what: str, key: str | None, copied: bool = False, **_: Any) -> RawArray:
+    with opened_archive(file) as archive:
+        chosen = _choose_key(archive.names, key=key, path=file.path, what=what)
+        return RawArray(archive.read(chosen, copied=copied), where=f"array {chosen!r} of {file.path}")
 
 
-def _damaged(path: Path, error: Exception) -> InputError:
-    """What numpy says of a file, but for its advice to load it all the same: that runs whatever is in a pickle."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    if "pickle" in reason:
-        reason = "it is of another format, or holds Python objects"
-    return InputError(
-        f"{path} is no {path.suffix.lower()} file of plain numbers: {reason[:200]}; save plain numbers with numpy"
-    )
-
-
-def _raw_npy(path: Path, **_: Any) -> RawArray:
-    array = _load_numpy(path)
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(f"{path} holds an archive of arrays; rename it to end in .npz")
-    return RawArray(array, where=str(path))
-
-
-def _raw_npz(path: Path, *, what: str, key: str | None, **_: Any) -> RawArray:
-    with _open_archive(path) as archive:
-        chosen = _choose_key(archive.files, key=key, path=path, what=what)
-        return RawArray(_unpacked(archive, chosen, path=path), where=f"array {chosen!r} of {path}")
-
-
-def _open_archive(path: Path) -> "np.lib.npyio.NpzFile":
-    archive = _load_numpy(path)
-    if isinstance(archive, np.ndarray):
-        raise InputError(f"{path} holds a single array; rename it to end in .npy")
-    return archive
-
-
-def _unpacked(archive: "np.lib.npyio.NpzFile", name: str, *, path: Path) -> np.ndarray:
-    try:
-        return archive[name]
-    except (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from None
-
-
-def _read_numpy(path: Path, *, what: str, key: str | None, **_: Any) -> PointTable:
-    raw = _RAW_READERS[path.suffix.lower()](path, what=what, key=key)
+def _read_numpy(file: OpenedFile, *, what: str, key: str | None, **_: Any) -> PointTable:
+    raw = _RAW_READERS[file.suffix](file, what=what, key=key, copied=True)
     return check_points(raw.values, where=raw.where)
 
 
@@ -221,12 +184,13 @@ def _choose_key(names: Sequence[str], *, key: str | None, path: Path, what: str)
     return names[0] if key is None else key
 
 
-def _read_csv(path: Path, *, what: str, columns: Sequence[str] | None, header: str, **_: Any) -> PointTable:
+def _read_csv(file: OpenedFile, *, what: str, columns: Sequence[str] | None, header: str, **_: Any) -> PointTable:
     """Numbers between commas, below a header or without one."""
-    first = read_header(path, rule=header, what=what)
+    check_cells(file, separator=",", cell_bytes=_CELL_BYTES)
+    first, path = read_header(file, rule=header, what=what), file.path
     kept = [place for place in range(first.width) if place not in first.index]
     chosen = kept if columns is None else _positions(columns, names=first.calls, path=path)
-    values = _parse_csv(path, first, chosen=chosen, what=what)
+    values = _parse_csv(file, first, chosen=chosen, what=what)
     if len(values) == 0:
         raise InputError(f"{path} holds a header and no {what}; expected a row of numbers for each")
     table = check_points(values, where=str(path))
@@ -245,7 +209,7 @@ def _count_note(values: np.ndarray, names: Sequence[str], *, asked: bool, what: 
     return (f"column {names[0]!r} counts the rows and was read as values; if it is an index, {_other_columns(what)}",)
 
 
-def _parse_csv(path: Path, header: Header, *, chosen: Sequence[int], what: str) -> Float[np.ndarray, "points columns"]:
+def _parse_csv(file: OpenedFile, header: Header, *, chosen: Sequence[int], what: str) -> Float[np.ndarray, "points columns"]:
     """The chosen columns as floats, by pyarrow; where it stumbles, or a value is not finite, the place is looked up."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -257,20 +221,20 @@ def _parse_csv(path: Path, header: Header, *, chosen: Sequence[int], what: str) 
         column_types=dict.fromkeys(wanted, pa.float64()), include_columns=wanted, null_values=[], strings_can_be_null=False
     )
     try:
-        table = arrow_csv.read_csv(path, read_options=read, convert_options=convert)
+        table = arrow_csv.read_csv(file.rewound(), read_options=read, convert_options=convert)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         if "Empty CSV" in str(error):
             return np.empty((0, len(chosen)))
-        raise _csv_fault(path, header, chosen=chosen, otherwise=str(error), what=what) from None
+        raise _csv_fault(file, header, chosen=chosen, otherwise=str(error), what=what) from None
     values = np.column_stack([column.to_numpy() for column in table.columns])
     if not np.isfinite(values).all():
-        raise _csv_fault(path, header, chosen=chosen, otherwise="a value is not finite", what=what)
+        raise _csv_fault(file, header, chosen=chosen, otherwise="a value is not finite", what=what)
     return values
 
 
-def _csv_fault(path: Path, header: Header, *, chosen: Sequence[int], otherwise: str, what: str) -> InputError:
+def _csv_fault(file: OpenedFile, header: Header, *, chosen: Sequence[int], otherwise: str, what: str) -> InputError:
     """The first row of another width, or the first chosen cell that is no finite number, as an error that says where."""
-    rows, width = csv_rows(path), header.width
+    rows, width, path = csv_rows(file), header.width, file.path
     if header.names is not None:
         next(rows)
     for line, row in rows:
@@ -303,25 +267,29 @@ def _positions(columns: Sequence[str], *, names: Sequence[str], path: Path) -> l
     return [list(names).index(name) for name in columns]
 
 
-def _read_parquet(path: Path, *, what: str, columns: Sequence[str] | None, **_: Any) -> PointTable:
-    raw = _raw_parquet(path, what=what, columns=columns)
+def _read_parquet(file: OpenedFile, *, what: str, columns: Sequence[str] | None, **_: Any) -> PointTable:
+    raw = _raw_parquet(file, what=what, columns=columns)
     return PointTable(check_points(raw.values, where=raw.where).values, raw.notes)
 
 
-def _raw_parquet(path: Path, *, what: str, columns: Sequence[str] | None, **_: Any) -> RawArray:
+def _raw_parquet(file: OpenedFile, *, what: str, columns: Sequence[str] | None, **_: Any) -> RawArray:
     """Columns of numbers, or a single column of lists of equal length; piece by piece into one array."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    try:
-        with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:  # else a second copy of it all
-            schema = file.schema_arrow
+    path = file.path
+    try:  # without a buffer of its own, which would be a second copy of it all
+        with parquet.ParquetFile(file.rewound(), pre_buffer=False, buffer_size=_BUFFER_BYTES) as table:
+            schema = table.schema_arrow
             names, notes = _parquet_columns(schema, columns=columns, path=path, what=what)
+            check_groups(table, names, file=file)
             kinds = [schema.field(name).type for name in names]
             listed = any(map(_is_list, kinds))
             fill = _fill_by_rows if listed else _fill_by_columns
-            values = fill(file, names=names, kind=_float_type(kinds), path=path)
-    except (pa.ArrowException, OSError) as error:
+            values = fill(table, names=names, kind=_float_type(kinds), path=path)
+    except MemoryError:  # which pyarrow's is too
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as .parquet: {' '.join(str(error).split())[:200]}") from None
     notes = (*notes, *_count_note(values, names, asked=columns is not None, what=what))
     return RawArray(values, where=str(path), names=None if listed else tuple(names), notes=notes)

@@ -13,6 +13,7 @@ from cfgraph.errors import InputError
 from cfgraph.files.arrays import check_points, read_points
 from cfgraph.files.header import check_header_asked
 from cfgraph.files.named import RowNames, read_named_array, read_row_names
+from cfgraph.files.opened import suffix_of, unchanged
 from cfgraph.model.dag import Dag, show_names
 
 
@@ -20,7 +21,8 @@ from cfgraph.model.dag import Dag, show_names
 class Embeddings:
     """A vector a row, of the node called ``names[row]``, or, without names, of data point ``row``.
 
-    A source may say the ``node`` of each itself, and its ``weight``: how many vectors it is the mean of.
+    A source may say the ``node`` of each itself, and its ``weight``: how many vectors it is the mean of. ``exact`` ones are the
+    centers of their nodes as they are, whatever lies below these.
     """
 
     values: Float[np.ndarray, "rows dim"]
@@ -29,6 +31,7 @@ class Embeddings:
     node: Int[np.ndarray, " rows"] | None = None
     weight: Float[np.ndarray, " rows"] | None = None
     notes: tuple[str, ...] = ()  # what a reader should know of how they were read
+    exact: bool = False
 
     @classmethod
     def of(cls, values: Float[np.ndarray, "rows dim"], *, names: Sequence[str] | None = None) -> "Embeddings":
@@ -37,22 +40,26 @@ class Embeddings:
         return cls._checked(table.values, names, digest=table.digest)
 
     @classmethod
-    def read(cls, path: Path | str, *, key: str | None = None, header: str = defaults.HEADER_RULE) -> "Embeddings":
+    def read(
+        cls, path: Path | str, *, key: str | None = None, header: str = defaults.HEADER_RULE, large: bool = False
+    ) -> "Embeddings":
         """Vectors of a file.
 
         .npy holds a row a data point; .npz besides perhaps an array ``names``; a .csv or .parquet file perhaps a column
         ``name`` beside its columns of numbers, or an index of text, whose texts are names then. ``header`` says whether the
-        first line of a .csv is one (``yes``, ``no``, ``auto``). Raises an ``InputError`` for what cannot be read.
+        first line of a .csv is one (``yes``, ``no``, ``auto``), ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
+        Raises an ``InputError`` for what cannot be read.
         """
         path = Path(path)
         check_header_asked(header, path=path, what="embeddings")
-        if path.suffix.lower() == ".npz":
-            array, names = read_named_array(path, what="embeddings", key=key)
+        if suffix_of(path) == ".npz":
+            array, names = read_named_array(path, what="embeddings", key=key, large=large)
             table = check_points(array, where=f"the embeddings of {path}")
             return cls._checked(table.values, names, digest=table.digest)
-        is_table = path.suffix.lower() in (".csv", ".parquet")
-        rows = read_row_names(path, what="embeddings", header=header) if is_table else RowNames()
-        table = read_points(path, key=key, columns=rows.others, header=header, what="embeddings")
+        is_table = suffix_of(path) in (".csv", ".parquet")
+        with unchanged(path):  # names and values are read one after the other
+            rows = read_row_names(path, what="embeddings", header=header, large=large) if is_table else RowNames()
+            table = read_points(path, key=key, columns=rows.others, header=header, what="embeddings", large=large)
         read = cls._checked(table.values, rows.names, digest=table.digest)
         return replace(read, notes=(*table.notes, *rows.notes))
 

@@ -5,6 +5,7 @@ have no names. Which columns hold an index rather than values is told by :mod:`c
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pathlib import Path
 from cfgraph.defaults import HEADER_RULE, HEADER_RULES
 from cfgraph.errors import InputError
 from cfgraph.files.index import unnamed_at_the_start, unnamed_index
+from cfgraph.files.opened import OpenedFile, suffix_of
+from cfgraph.files.texts import check_characters
 
 NAME = "name"  # the column of a table that holds the rows' names
 _WHOLE = re.compile(r"[0-9]+")
@@ -48,7 +51,7 @@ def check_header_rule(rule: str) -> str:
 
 def check_header_asked(rule: str, *, path: Path, what: str) -> None:
     """Refuse a rule that is none, and one that somebody gave for a file that cannot begin with a header."""
-    if check_header_rule(rule) != HEADER_RULE and path.suffix.lower() != ".csv":
+    if check_header_rule(rule) != HEADER_RULE and suffix_of(path) != ".csv":
         raise InputError(f"a header is the first line of a .csv file, and {path} is none; leave {header_option(what)} out")
 
 
@@ -57,16 +60,17 @@ def header_option(what: str) -> str:
     return "--embeddings-header" if what == "embeddings" else "--header"
 
 
-def read_header(path: Path, *, rule: str = HEADER_RULE, what: str = "points", separator: str = ",") -> Header:
+def read_header(file: OpenedFile, *, rule: str = HEADER_RULE, what: str = "points", separator: str = ",") -> Header:
     """What the first line of a table says; ``rule`` is ``yes`` or ``no`` where that is known, else ``auto``.
 
     Raises:
-        InputError: for blank lines only, and another rule.
+        InputError: for blank lines only, another rule, and what is no text in UTF-8.
     """
     check_header_rule(rule)
-    rows = list(islice(csv_rows(path, separator=separator), 2))
+    check_characters(file, expected=f"{what}, a row each,")
+    rows = list(islice(csv_rows(file, separator=separator), 2))
     if not rows:
-        raise InputError(f"{path} holds blank lines only; expected {what}, a row each")
+        raise InputError(f"{file.path} holds blank lines only; expected {what}, a row each")
     (line, cells), below = rows[0], rows[1][1] if len(rows) > 1 else None
     first = [cell.strip() for cell in cells]
     if rule == "no" or (rule == "auto" and not _is_header(first, below)):
@@ -77,16 +81,18 @@ def read_header(path: Path, *, rule: str = HEADER_RULE, what: str = "points", se
     return Header(tuple(names), len(names), line, index=unnamed_index(names), notes=notes)
 
 
-def csv_rows(path: Path, *, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
+def csv_rows(file: OpenedFile, *, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, each with the number of its last line."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file, delimiter=separator)
-        try:
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
-        except csv.Error as error:
-            raise InputError(f"{path} is not a table of numbers between commas: line {reader.line_num}: {error}") from None
+    text = io.TextIOWrapper(file.rewound(), encoding="utf-8-sig", errors="replace", newline="")
+    reader = csv.reader(text, delimiter=separator)
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise InputError(f"{file.path} is not a table of numbers between commas: line {reader.line_num}: {error}") from None
+    finally:
+        text.detach()  # else the file would be closed with it
 
 
 def is_number(cell: str) -> bool:

@@ -12,6 +12,7 @@ from jaxtyping import Shaped
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import read_array
 from cfgraph.files.named import TABLES, read_named_array, read_named_table
+from cfgraph.files.opened import suffix_of
 from cfgraph.model.dag import show_names
 
 if TYPE_CHECKING:
@@ -39,21 +40,23 @@ class Labels:
             raise InputError(f"expected one label a name, got several for {show_names(doubled)}; leave all but one out")
 
     @classmethod
-    def read(cls, path: Path | str, *, key: str | None = None) -> "Labels":
+    def read(cls, path: Path | str, *, key: str | None = None, large: bool = False) -> "Labels":
         """The labels in a file.
 
         .npy holds one array; .npz the array ``key`` (not needed where it holds one beside ``names``); .csv, .tsv and .parquet a
         column ``label`` and perhaps a column ``name`` (``key`` calls the former otherwise), or a single column; an index of
-        text holds names too. Raises an ``InputError`` for a file that cannot be read or holds none of these.
+        text holds names too. ``large`` lifts the limits of :mod:`cfgraph.files.opened`. Raises an ``InputError`` for a file
+        that cannot be read or holds none of these.
         """
         path, hint = Path(path), ""
+        suffix = suffix_of(path)
         notes: tuple[str, ...] = ()
-        if path.suffix.lower() == ".npz":
-            values, names = read_named_array(path, what="labels", key=key)
-        elif path.suffix.lower() in TABLES:
-            values, names, hint, notes = _read_table(path, key=key or LABEL)
-        elif path.suffix.lower() == ".npy":
-            values, names = read_array(path, what="labels", key=key).values, None
+        if suffix == ".npz":
+            values, names = read_named_array(path, what="labels", key=key, large=large)
+        elif suffix in TABLES:
+            values, names, hint, notes = _read_table(path, key=key or LABEL, large=large)
+        elif suffix == ".npy":
+            values, names = read_array(path, what="labels", key=key, large=large).values, None
         else:
             raise InputError(f"expected labels in a .npy, .npz, .csv, .tsv or .parquet file, got {path}")
         if values.ndim != 1 or values.dtype.kind not in "iufbOUS":
@@ -67,8 +70,8 @@ class Labels:
         return cls(values, names, hint, notes)
 
 
-def _read_table(path: Path, *, key: str) -> tuple[np.ndarray, tuple[str, ...] | None, str, tuple[str, ...]]:
-    read = read_named_table(path, what="labels", key=key)
+def _read_table(path: Path, *, key: str, large: bool) -> tuple[np.ndarray, tuple[str, ...] | None, str, tuple[str, ...]]:
+    read = read_named_table(path, what="labels", key=key, large=large)
     table, others = read.columns, read.columns.column_names
     chosen = key if key in others else others[0] if len(others) == 1 and key == LABEL else None
     if chosen is None:
@@ -77,7 +80,7 @@ def _read_table(path: Path, *, key: str) -> tuple[np.ndarray, tuple[str, ...] | 
     lacking = _count_missing(column)
     if lacking:
         raise InputError(f"expected a label in every row of {path}, got {lacking} without one; leave those rows out")
-    hint = "" if chosen == key or path.suffix.lower() == ".parquet" else f" (the first line, {chosen!r}, was read as a header)"
+    hint = "" if chosen == key or suffix_of(path) == ".parquet" else f" (the first line, {chosen!r}, was read as a header)"
     return _plain(column.to_pylist()), read.names, hint, read.notes
 
 
@@ -92,5 +95,7 @@ def _count_missing(column: "pa.ChunkedArray") -> int:
 
 def _plain(values: Sequence) -> np.ndarray:
     """Labels as numbers where all are, else as text."""
+    if any(isinstance(value, str) for value in values):  # before numpy gives every text the room of the longest
+        return np.array(list(map(str, values)), dtype=object)
     array = np.array(values)
     return array if array.dtype.kind in "iufb" else np.array(list(map(str, values)), dtype=object)

@@ -10,24 +10,31 @@ import numpy as np
 
 from cfgraph import defaults
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import check_file, read_arrays
+from cfgraph.files.arrays import expected_rows, read_arrays
 from cfgraph.files.header import NAME, read_header
 from cfgraph.files.index import index_note, schema_index, unnamed_index
+from cfgraph.files.opened import OpenedFile, opened
+from cfgraph.files.row_groups import read_columns
+from cfgraph.files.texts import check_cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 NAMES = "names"  # the array of an .npz file that holds names
 TABLES = (".csv", ".tsv", ".parquet")
+_OBJECT_TIMES = 2  # names and labels become Python's objects
+_CELL_BYTES = 80  # of a table of text, measured: in a column, and as an object
 
 
-def read_named_array(path: Path, *, what: str, key: str | None = None) -> tuple[np.ndarray, tuple[str, ...] | None]:
+def read_named_array(
+    path: Path, *, what: str, key: str | None = None, large: bool = False
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """The array ``key`` of an .npz file (not needed where there is one beside ``names``), and the names if it has some.
 
     Raises:
         InputError: for a file that is missing or damaged, and for none or several arrays beside ``names`` without a key.
     """
-    arrays = read_arrays(path, what=what)
+    arrays = read_arrays(path, what=what, large=large)
     names = arrays.pop(NAMES, None) if key != NAMES else None
     if key is None and len(arrays) != 1:
         found = f"{', '.join(arrays)}; keep one of them" if arrays else f"none; save the {what} in it"
@@ -46,7 +53,7 @@ class NamedTable:
     notes: tuple[str, ...] = ()
 
 
-def read_named_table(path: Path, *, what: str, key: str | None = None) -> NamedTable:
+def read_named_table(path: Path, *, what: str, key: str | None = None, large: bool = False) -> NamedTable:
     """The columns of a .csv, .tsv or .parquet file, their names as text; a .csv begins with a header.
 
     The column ``name`` holds the rows' names, else an index of text does. Other columns of a data frame's index are left out,
@@ -55,11 +62,9 @@ def read_named_table(path: Path, *, what: str, key: str | None = None) -> NamedT
     Raises:
         InputError: for a file that is missing, empty or damaged, columns of one name, and names that are missing.
     """
-    check_file(path, what=what, suffixes=", ".join(TABLES))
-    is_parquet = path.suffix.lower() == ".parquet"
-    with _explaining(path, what=what):
-        table = _read_parquet(path) if is_parquet else _read_text(path, what=what)
-    found = schema_index(table.schema) if is_parquet else unnamed_index(table.column_names)
+    with opened(path, expected=expected_rows(what, ", ".join(TABLES)), large=large) as file:
+        table = _read_table(file, what=what)
+    found = schema_index(table.schema) if file.suffix == ".parquet" else unnamed_index(table.column_names)
     index = [place for place in found if table.column_names[place] not in (NAME, key)]
     values = table.select([place for place in range(table.num_columns) if place not in index])
     doubled = sorted({name for name in values.column_names if values.column_names.count(name) > 1})
@@ -78,39 +83,42 @@ class RowNames:
     notes: tuple[str, ...] = ()
 
 
-def read_row_names(path: Path, *, what: str, header: str = defaults.HEADER_RULE) -> RowNames:
+def read_row_names(path: Path, *, what: str, header: str = defaults.HEADER_RULE, large: bool = False) -> RowNames:
     """The names of a table's rows, and nothing else of it: the column ``name``, else an index of text.
 
     Raises:
         InputError: as :func:`read_named_table`.
     """
-    check_file(path, what=what, suffixes=", ".join(TABLES))
-    is_parquet = path.suffix.lower() == ".parquet"
-    called, found = _parquet_calls(path, what=what) if is_parquet else _text_calls(path, what=what, header=header)
+    with opened(path, expected=expected_rows(what, ", ".join(TABLES)), large=large) as file:
+        return _row_names_of(file, what=what, header=header)
+
+
+def _row_names_of(file: OpenedFile, *, what: str, header: str) -> RowNames:
+    is_parquet = file.suffix == ".parquet"
+    called, found = _parquet_calls(file, what=what) if is_parquet else _text_calls(file, what=what, header=header)
     index = [called[place] for place in found if called[place] != NAME]
     wanted = [NAME] if NAME in called else index if len(index) == 1 else []
     if not wanted:
         return RowNames()
-    with _explaining(path, what=what):
-        table = _read_parquet(path, wanted) if is_parquet else _read_text(path, wanted, what=what)
+    table = _read_table(file, wanted, what=what)
     if NAME not in called and not _is_text(table.column(0).type):
         return RowNames()  # row numbers: whoever reads the values tells that they are left out
     others = tuple(name for name in called if name != NAME and name not in index)
-    return RowNames(_texts(table.column(0), path=path), others, index_note(index) if NAME in called else ())
+    return RowNames(_texts(table.column(0), path=file.path), others, index_note(index) if NAME in called else ())
 
 
-def _parquet_calls(path: Path, *, what: str) -> tuple[Sequence[str], Sequence[int]]:
+def _parquet_calls(file: OpenedFile, *, what: str) -> tuple[Sequence[str], Sequence[int]]:
     """What the columns of a .parquet are called, and where those of an index stand."""
     from pyarrow import parquet
 
-    with _explaining(path, what=what):
-        schema = parquet.read_schema(path)
+    with _explaining(file, what=what):
+        schema = parquet.read_schema(file.rewound())
     return schema.names, schema_index(schema)
 
 
-def _text_calls(path: Path, *, what: str, header: str) -> tuple[Sequence[str], Sequence[int]]:
+def _text_calls(file: OpenedFile, *, what: str, header: str) -> tuple[Sequence[str], Sequence[int]]:
     """The same of a .csv; nothing where it has no header."""
-    first = read_header(path, rule=header, what=what)
+    first = read_header(file, rule=header, what=what)
     return first.names or (), first.index
 
 
@@ -137,31 +145,35 @@ def _is_text(kind: "pa.DataType") -> bool:
 
 
 @contextmanager
-def _explaining(path: Path, *, what: str) -> Iterator[None]:
+def _explaining(file: OpenedFile, *, what: str) -> Iterator[None]:
     """What pyarrow says of a damaged file, in a line of plain characters."""
     import pyarrow as pa
 
     try:
         yield
+    except MemoryError:  # which pyarrow's is too
+        raise
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         message = " ".join(str(error).encode("ascii", "replace").decode().split())[:200]
-        raise InputError(f"{path} is no table of {what}: {message}") from None
+        raise InputError(f"{file.path} is no table of {what}: {message}") from None
 
 
-def _read_parquet(path: Path, columns: list[str] | None = None) -> "pa.Table":
-    from pyarrow import parquet
+def _read_table(file: OpenedFile, columns: list[str] | None = None, *, what: str) -> "pa.Table":
+    with _explaining(file, what=what):
+        if file.suffix == ".parquet":
+            return read_columns(file, columns, times=_OBJECT_TIMES)
+        return _read_text(file, columns, what=what)
 
-    return parquet.read_table(path, columns=columns)
 
-
-def _read_text(path: Path, columns: list[str] | None = None, *, what: str) -> "pa.Table":
+def _read_text(file: OpenedFile, columns: list[str] | None = None, *, what: str) -> "pa.Table":
     import pyarrow as pa
     from pyarrow import csv
 
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    header = read_header(path, rule="yes", what=what, separator=separator)
+    separator = "\t" if file.suffix == ".tsv" else ","
+    check_cells(file, separator=separator, cell_bytes=_CELL_BYTES)
+    header = read_header(file, rule="yes", what=what, separator=separator)
     return csv.read_csv(
-        path,
+        file.rewound(),
         read_options=csv.ReadOptions(column_names=None if header.names is None else list(header.names), skip_rows=header.line),
         parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=True),
         convert_options=csv.ConvertOptions(include_columns=columns, column_types={NAME: pa.string()}),

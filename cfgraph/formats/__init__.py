@@ -98,16 +98,16 @@ def choose_format(path: str | Path, *, asked: str | None = None) -> str:
     return chosen
 
 
-def export_hierarchy(hierarchy: "HierarchyWithCells", path: str | Path, *, format: str | None = None) -> None:
-    """Write a hierarchy that holds its cells to a file, in any format but ``maps``."""
+def export_hierarchy(hierarchy: "HierarchyWithCells", path: str | Path, *, format: str | None = None, **options: bool) -> None:
+    """Write a hierarchy that holds its cells to a file, in any format but ``maps``; ``options`` are those of its writer."""
     chosen = choose_format(path, asked=format)
     if chosen == "maps":
         raise InputError(f"{hierarchy.id!r} is a hierarchy, which has no maps (a predictor has); use graphml or node-link")
     hierarchy.require_cells()  # before a file is begun
-    _writer(chosen)(hierarchy, path)
+    _writer(chosen)(hierarchy, path, **options)
 
 
-def _writer(chosen: str) -> Callable[["HierarchyWithCells", str | Path], None]:
+def _writer(chosen: str) -> Callable[..., None]:
     name = "node_link" if chosen in ("json", "node-link") else chosen
     return getattr(import_module(__name__), f"write_{name}")
 

@@ -7,9 +7,13 @@ have several parents or points are nodes, or where a folder is asked for, severa
     edges.csv        a row an edge, from second parents too: parent, child, slot, ...; `cfgraph ingest edges` reads it
     points.csv       row, cell: where points are nodes
     hierarchy.json   what is known of the hierarchy
+
+A spreadsheet takes a text that begins like a formula for one, in quotes too. Where a file is to be safe there, an apostrophe
+comes before such texts, which spreadsheets know as the sign of a text.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
 EDGE_COLUMNS = ("parent", "child", "slot", "length", "primary")
+# How a formula begins, for one spreadsheet or another: the signs, their full-width forms, and blanks that are skipped.
+_FORMULA, _GUARDED = "\\A([=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n])", r"'\1"
 
 
 class CsvFile:
@@ -50,19 +56,26 @@ class CsvFile:
         self._writer.write_table(table)
 
 
-def write_csv(hierarchy: "HierarchyWithCells", path: str | Path) -> None:
-    """Write a hierarchy that holds its cells: as one file where ``path`` ends in ``.csv``, else as a folder."""
+def write_csv(hierarchy: "HierarchyWithCells", path: str | Path, *, spreadsheet_safe: bool = False) -> None:
+    """Write a hierarchy that holds its cells: as one file where ``path`` ends in ``.csv``, else as a folder.
+
+    ``spreadsheet_safe`` guards texts that a spreadsheet would take for formulas (:func:`guard_formulas`).
+    """
     layout = Layout.of(hierarchy, kinds=kinds_in(hierarchy))
-    write_csv_tables([cell_table(hierarchy, layout=layout)], path, hierarchy=hierarchy)
+    tables = [cell_table(hierarchy, layout=layout)]
+    write_csv_tables(tables, path, hierarchy=hierarchy, spreadsheet_safe=spreadsheet_safe)
 
 
-def write_csv_tables(tables: Iterable[pa.Table], path: str | Path, *, hierarchy: "Hierarchy") -> None:
+def write_csv_tables(
+    tables: Iterable[pa.Table], path: str | Path, *, hierarchy: "Hierarchy", spreadsheet_safe: bool = False
+) -> None:
     """Write tables of cells, one after the other.
 
     Raises:
         InputError: for one file where that cannot hold all there is, and for a place that cannot be written.
     """
     check_csv(hierarchy, path)
+    tables = map(guard_formulas, tables) if spreadsheet_safe else tables
     if is_one_file(path):
         with whole_file(path) as file, CsvFile(file) as csv:
             for table in tables:
@@ -70,6 +83,25 @@ def write_csv_tables(tables: Iterable[pa.Table], path: str | Path, *, hierarchy:
         return
     with whole_folder(path) as folder:
         _write_folder(tables, folder, hierarchy=hierarchy)
+
+
+def guard_formulas(table: pa.Table) -> pa.Table:
+    """The same table with an apostrophe before each text that begins as a formula does, the names of columns included.
+
+    Numbers are no text, negative ones neither. Lists are left as they are: CSV has none.
+    """
+    names = [_guard(name) for name in table.column_names]
+    return pa.Table.from_arrays([_guard_column(column) for column in table.columns], names=names)
+
+
+def _guard(text: str) -> str:
+    return re.sub(_FORMULA, _GUARDED, text)
+
+
+def _guard_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_string(column.type):
+        return column
+    return pc.replace_substring_regex(column, pattern=_FORMULA, replacement=_GUARDED)
 
 
 def is_one_file(path: str | Path) -> bool:

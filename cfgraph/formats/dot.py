@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cfgraph.files.whole import whole_file
 from cfgraph.formats.elements import Batch, Elements, elements_of_cells
+from cfgraph.visible import visible
 
 if TYPE_CHECKING:
     from cfgraph.model.hierarchy import HierarchyWithCells
@@ -21,7 +22,7 @@ def write_dot(hierarchy: "HierarchyWithCells | Elements", path: str | Path) -> N
     elements = hierarchy if isinstance(hierarchy, Elements) else _elements(hierarchy)
     with whole_file(path) as file:
         for lines in _pieces(elements):
-            file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+            file.write("".join(f"{line}\n" for line in lines).encode())
 
 
 def _elements(hierarchy: "HierarchyWithCells") -> Elements:
@@ -58,5 +59,6 @@ def _edges(batch: Batch) -> Iterator[str]:
 
 def quote(text: str) -> str:
     """A text between quotes, such that Graphviz shows it as it is: backslashes mean something in its labels."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\r\n", "\\n").replace("\n", "\\n").replace("\r", "\\n")
-    return f'"{escaped}"'.replace("\0", "\ufffd")
+    shown = visible(text.replace("\r\n", "\n").replace("\r", "\n"), lines=True)  # what Graphviz draws may be XML
+    escaped = shown.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cfgraph.errors import StoreError
+from cfgraph.errors import DamagedError
 from cfgraph.model.address import ROOT
 from cfgraph.model.cells import STATE_NAMES, Cells, Links
 from cfgraph.model.columns import (
@@ -35,7 +35,7 @@ from cfgraph.model.columns import (
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
 BATCH_CELLS = 10_000
-NAMING = ("key", "address", "edges", "own", "points")  # of a page of the store: what is no column of cells
+NAMING = ("key", "address", "edges", "above", "below", "own", "points")  # of a page of the store: what is no column of cells
 CELL_ATTRIBUTES = (*names_of(column for column in CELL_COLUMNS if column.held in ("property", "label")), "points")
 VECTOR = "VECTOR"  # a list of numbers, however many
 KIND_OF_DTYPE = {"i": INTEGER, "u": INTEGER, "f": FLOAT, "b": BOOLEAN}
@@ -189,7 +189,7 @@ def elements_of_pages(
     stream = iter(pages())
     first = next(stream, None)
     if first is None:
-        raise StoreError(f"hierarchy {hierarchy.id!r} has no cells, not even a root; `cfgraph rm {hierarchy.id}` removes it")
+        raise DamagedError.of(hierarchy.id, "it has no cells, not even a root")
     hidden = NAMING if hierarchy.data_built else (*NAMING, *OPTIONAL)  # other hierarchies' cells have none of these
     kinds = {name: _kind_of_values(name, column) for name, column in first.items() if name not in hidden}
     make = partial(_page_batch, hierarchy=hierarchy, kinds=kinds, own=own)
@@ -252,12 +252,10 @@ def _page_edges(page: Page, hierarchy: Hierarchy) -> tuple[Sequence[str], Sequen
 
 
 def _checked_edges(page: Page, hierarchy: Hierarchy) -> list[list[list]]:
-    """The edges that lead to each cell of a page; a StoreError where a cell has not the one primary parent that it should."""
+    """The edges that lead to each cell of a page; a DamagedError where a cell has not the one primary parent that it should."""
     for address, edges in zip(page["address"], page["edges"], strict=True):
         primary = sum(edge[4] is not False for edge in edges)
         if primary != (address != ROOT) or not all(str(edge[0]).startswith(f"{hierarchy.id}/") for edge in edges):
             detail = f"cell {address} has {primary} primary parents, or parents elsewhere"
-            raise StoreError(
-                f"some cells of {hierarchy.id!r} are damaged ({detail}); `cfgraph verify {hierarchy.id}` names them"
-            )
+            raise DamagedError.of(hierarchy.id, detail)
     return page["edges"]

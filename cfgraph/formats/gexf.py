@@ -11,15 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from cfgraph.errors import InputError
 from cfgraph.files.whole import spool_beside, whole_file
 from cfgraph.formats.elements import FLOAT, INTEGER, Batch, Columns, Elements
 from cfgraph.formats.plain import JSON_TEXT, RENAMED, rename_attributes, restore_graph, restore_names, to_plain, with_names
-from cfgraph.formats.xml import DECLARATION, TYPES, element_texts, encoded, quoted, value_texts
+from cfgraph.formats.xml import DECLARATION, TYPES, element_texts, encoded, opened_graph, quoted, value_texts
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -131,21 +130,19 @@ def _numbers(column: Sequence[float | None]) -> list[str | None]:
     return [None if text is None else _INFINITE.get(text, text) for text in texts]
 
 
-def read_gexf(path: str | Path) -> "nx.Graph":
+def read_gexf(path: str | Path, *, large: bool = False) -> "nx.Graph":
     """The graph in a file that :func:`write_gexf` wrote, or in any other GEXF file, then as networkx reads it.
+
+    ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
 
     Raises:
         InputError: for a file that is none.
     """
     import networkx as nx
 
-    try:
-        graph = nx.read_gexf(path)
-        described = _description(path)
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}") from error
-    except (ElementTree.ParseError, nx.NetworkXError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{str(path)!r} is no GEXF file: {error}") from error
+    with opened_graph(path, form="GEXF", large=large) as file:
+        graph = nx.read_gexf(file.rewound())
+        described = _description(file.rewound())
     if described is None:
         return graph
     renamed = described.pop(RENAMED)
@@ -162,10 +159,10 @@ def _is_label(name: Any) -> bool:
     return isinstance(name, str) and name.isprintable()
 
 
-def _description(path: str | Path) -> dict[str, Any] | None:
+def _description(file: BinaryIO) -> dict[str, Any] | None:
     """The graph's own attributes; None in a file of others."""
     names = [f"{{http://www.gexf.net/{VERSION}}}{name}" for name in ("meta", "description")]
-    found = ElementTree.parse(path).getroot().findtext("/".join(names))
+    found = ElementTree.parse(file).getroot().findtext("/".join(names))
     try:
         described = json.loads(found or "")
     except ValueError:

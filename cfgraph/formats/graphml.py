@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cfgraph.files.whole import whole_file
 from cfgraph.formats.elements import KIND_OF_TYPE, Batch, Columns, Elements
 from cfgraph.formats.plain import JSON_TEXT, restore_graph, to_plain
-from cfgraph.formats.xml import DECLARATION, TYPES, element_texts, encoded, quoted, value_texts
+from cfgraph.formats.xml import DECLARATION, TYPES, element_texts, encoded, opened_graph, quoted, value_texts
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -79,11 +79,18 @@ def _filled(
     return element_texts(openings, texts, around=around, closing=closing)
 
 
-def read_graphml(path: str | Path) -> "nx.Graph":
-    """The graph in a file that :func:`write_graphml` wrote, with its lists and objects as they were."""
+def read_graphml(path: str | Path, *, large: bool = False) -> "nx.Graph":
+    """The graph in a file that :func:`write_graphml` wrote, with its lists and objects as they were.
+
+    ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
+
+    Raises:
+        InputError: for a file that is none.
+    """
     import networkx as nx
 
-    return restore_graphml(nx.read_graphml(path))
+    with opened_graph(path, form="GraphML", large=large) as file:
+        return restore_graphml(nx.read_graphml(file.handle))
 
 
 def restore_graphml(graph: "nx.Graph") -> "nx.Graph":

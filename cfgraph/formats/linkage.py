@@ -26,10 +26,15 @@ if TYPE_CHECKING:
 
 
 def read_linkage(
-    path: Path | str, *, key: str | None = None, header: str = defaults.HEADER_RULE, names: Sequence[str] | None = None
+    path: Path | str,
+    *,
+    key: str | None = None,
+    header: str = defaults.HEADER_RULE,
+    names: Sequence[str] | None = None,
+    large: bool = False,
 ) -> Dag:
-    """The linkage in a .npy, .npz, .csv or .parquet file; see :func:`linkage_dag`, and ``read_points`` on ``header``."""
-    table = read_points(path, key=key, header=header, what="merges")
+    """The linkage in a .npy, .npz, .csv or .parquet file; see :func:`linkage_dag`, and ``read_points`` on the rest."""
+    table = read_points(path, key=key, header=header, what="merges", large=large)
     dag = linkage_dag(table.values, names=names, where=str(path))
     return replace(dag, notes=(*table.notes, *dag.notes))
 

@@ -19,6 +19,7 @@ from jaxtyping import Float
 
 from cfgraph.defaults import BUILT_IN
 from cfgraph.errors import InputError
+from cfgraph.files.texts import JSON_TIMES, read_text
 from cfgraph.files.whole import whole_file
 from cfgraph.predictors.recurrence import Recurrence
 
@@ -99,8 +100,10 @@ class AffineMaps:
         return np.einsum("kij,j->ki", self.matrix, point) + self.offset - point
 
 
-def read_maps(source: Path | str, *, name: str | None = None) -> AffineMaps:
+def read_maps(source: Path | str, *, name: str | None = None, large: bool = False) -> AffineMaps:
     """The maps of a built-in system (a ``str`` out of ``BUILT_IN``) or of one entry of a JSON file.
+
+    ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
 
     Raises:
         InputError: for a file that is missing, empty, not JSON or of another form; numbers that are not finite; a name
@@ -114,15 +117,15 @@ def read_maps(source: Path | str, *, name: str | None = None) -> AffineMaps:
         rows = [_plane_map(row, where=source) for row in _CLASSICS[source]]
         return _stack(rows, name=source, where=source)
     path = Path(source)
-    entries = _entries(path)
+    entries = _entries(path, large=large)
     chosen = _choose(entries, name=name, path=path)
     where = f"{chosen!r} in {path}"
     return _stack(_parse_maps(entries[chosen], where=where), name=chosen, where=where)
 
 
-def _entries(path: Path) -> dict[str, Any]:
+def _entries(path: Path, *, large: bool) -> dict[str, Any]:
     """The entries of a file of maps, without its comments."""
-    document = _load_json(path)
+    document = _load_json(path, large=large)
     if not isinstance(document, dict):
         raise InputError(f"expected {_FORM} in {path}, got {_kind(document)} at the top")
     entries = {name: entry for name, entry in document.items() if not name.startswith("_")}
@@ -131,17 +134,9 @@ def _entries(path: Path) -> dict[str, Any]:
     return entries
 
 
-def _load_json(path: Path) -> Any:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}, and the built-in systems are {', '.join(BUILT_IN)}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; expected a JSON file of maps") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not JSON: byte {error.start} is not UTF-8 text") from None
-    if not text.strip():
-        raise InputError(f"{path} is empty; expected {_FORM}")
+def _load_json(path: Path, *, large: bool) -> Any:
+    expected = f"a built-in system out of {', '.join(BUILT_IN)}, or {_FORM}"
+    text = read_text(path, expected=expected, times=JSON_TIMES, large=large)
     try:
         return json.loads(text, object_pairs_hook=_unique_names)
     except json.JSONDecodeError as error:

@@ -194,6 +194,14 @@ class GrowerRows:
     trained_on: Mapping[str, Any] | None
 
 
+@dataclass(frozen=True)
+class EncoderRows:
+    """What was done to a hierarchy's data first: the properties of its node, and the parts of its weights."""
+
+    properties: Mapping[str, Any]
+    parts: Sequence[bytes]
+
+
 @dataclass
 class ImportFolder:
     """Writes the files of one hierarchy into a folder that is there; use it in a ``with``, then ask for the command.
@@ -274,7 +282,13 @@ class ImportFolder:
             future.result()
         self._pending = []
 
-    def finish(self, hierarchy: Mapping[str, Any], *, growers: Iterable[GrowerRows] = ()) -> list[str]:
+    def finish(
+        self,
+        hierarchy: Mapping[str, Any],
+        *,
+        growers: Iterable[GrowerRows] = (),
+        encoder: EncoderRows | None = None,
+    ) -> list[str]:
         """Write what is left, the hierarchy's own node last; the arguments of neo4j-admin, to be run in the folder."""
         self._wait()
         self._open.close()
@@ -288,8 +302,21 @@ class ImportFolder:
                 self._add_edge("GROWN_BY", f"grown-{number}-{turn}.csv", own, name, growth)
             if grower.trained_on is not None:
                 self._add_edge("TRAINED_ON", f"trained-{number}.csv", name, own, grower.trained_on)
+        if encoder is not None:
+            self._add_encoder(encoder, hierarchy=own)
         self._add_cells()
         return self.command()
+
+    def _add_encoder(self, encoder: EncoderRows, *, hierarchy: str | int) -> None:
+        """What was done to the data first: a node, and one for each part of its weights."""
+        nodes: list[str | int] = [f"{self.id}//encoder", *(f"{self.id}//encoder/{n}" for n in range(len(encoder.parts)))]
+        if self.ids == "actual":  # behind the cells
+            nodes = [HIERARCHY_NODE + 1 + self.cells + place for place in range(len(nodes))]
+        self._add_node("Encoder", "encoder.csv", encoder.properties, node=nodes[0])
+        self._add_edge("ENCODED_BY", "encoded.csv", hierarchy, nodes[0], {})
+        for number, (node, weights) in enumerate(zip(nodes[1:], encoder.parts, strict=True)):
+            self._add_node("EncoderPart", f"encoder-{number}.csv", {"weights": weights}, node=node)
+            self._add_edge("PART", f"part-{number}.csv", nodes[0], node, {"number": number})
 
     def _add_cells(self) -> None:
         if "string" in self.own.values():

@@ -38,12 +38,13 @@ _NAME = re.compile(rf"{_BARE}++|{_QUOTED}")
 _NEEDS_QUOTES = re.compile(r"[\s()\[\]':;,]")
 _COMMENT_OR_QUOTE = re.compile(rf"{_QUOTED}|\[")
 _END_OR_QUOTE = re.compile(rf"{_QUOTED}|;")
+_TIMES = 15  # its length in memory: more than half of the most that was measured, since half of what is free is kept
 _EXAMPLE = "a tree such as ((a:1,b:2):0.5,c:3);"
 
 
-def read_newick(path: Path | str, *, index: int | None = None) -> Dag:
-    """The tree in a file; see :func:`parse_newick`."""
-    return parse_newick(read_text(path, expected=_EXAMPLE), index=index, where=str(path))
+def read_newick(path: Path | str, *, index: int | None = None, large: bool = False) -> Dag:
+    """The tree in a file; see :func:`parse_newick`, and :mod:`cfgraph.files.opened` on ``large``."""
+    return parse_newick(read_text(path, expected=_EXAMPLE, times=_TIMES, large=large), index=index, where=str(path))
 
 
 def parse_newick(text: str, *, index: int | None = None, where: str = "the text") -> Dag:

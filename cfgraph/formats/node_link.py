@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from cfgraph.errors import InputError, one_line
+from cfgraph.files.texts import JSON_TIMES, read_text
 from cfgraph.files.whole import spool_beside, whole_file
 from cfgraph.formats.elements import Elements, elements_of_cells, rows_of
 from cfgraph.formats.plain import RENAMED, json_text, rename_attributes, restore_names
@@ -72,11 +74,18 @@ def _write_list(file: BinaryIO, rows: list[dict[str, Any]], *, first: bool) -> b
     return first and not rows
 
 
-def read_node_link(path: str | Path) -> "nx.Graph":
-    """The graph in a file that :func:`write_node_link` wrote."""
+def read_node_link(path: str | Path, *, large: bool = False) -> "nx.Graph":
+    """The graph in a file that :func:`write_node_link` wrote; ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
+
+    Raises:
+        InputError: for a file that is none.
+    """
     import networkx as nx
 
-    with Path(path).open(encoding="utf-8") as file:
-        graph = nx.node_link_graph(json.load(file), edges="edges")
+    text = read_text(path, expected="a graph as node-link JSON", times=JSON_TIMES, large=large)
+    try:
+        graph = nx.node_link_graph(json.loads(text), edges="edges")
+    except (nx.NetworkXError, LookupError, AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{str(path)!r} is no node-link JSON: {one_line(error)}") from error
     restore_names(graph, graph.graph.pop(RENAMED, {}))
     return graph

@@ -9,7 +9,10 @@ metadata has under ``cfgraph`` a JSON object:
     own          [property, column, kind] of each property of the source's own
     growers      the predictors that grew it, with their weights in base64, and the properties of each GROWN_BY
     predicts     the id of the hierarchy that this one predicts, or null
+    encoder      what was done to its data first: the steps, their SHA-256, and in how many parts their arrays are; if any
     digest       the ContentDigest of the cells and of all of the above; earlier files have none
+
+The arrays of an encoder (safetensors) stand in base64 under ``cfgraph.encoder.0``, ``.1``, ..., a part each.
 
 Each page has a checksum, so a damaged file is found out; by the digest, so is an edited one. On the way back nothing in the
 file is believed: its form, its columns, every address and every number are checked before anything is written, and then
@@ -25,33 +28,42 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Annotated, Any, BinaryIO, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Int
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from cfgraph.errors import AddressError, InputError
+from cfgraph.errors import DETAIL_MAX, AddressError, InputError
+from cfgraph.files.opened import OpenedFile, opened
+from cfgraph.files.row_groups import read_columns
 from cfgraph.files.whole import whole_file
 from cfgraph.formats.tables import Layout, cell_table, kinds_in
+from cfgraph.learning.encoders import load_encoder
 from cfgraph.model.address import parse_address
 from cfgraph.model.cells import STATE_NAMES, Cells, Links
-from cfgraph.model.columns import FLOATS, JSON, own_column, width_of
+from cfgraph.model.columns import FLOATS, INTEGER_MAX, JSON, own_column, width_of
+from cfgraph.model.encoder import PART_BYTES, WEIGHTS_BYTES_MAX, Encoder
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells, description_type
 from cfgraph.model.invariants import check_sound
 from cfgraph.model.order import breadth_first, place_addresses
 from cfgraph.predictors.trained import Grower, TrainedPredictor
 
 METADATA = "cfgraph"
+ENCODER = "cfgraph.encoder"
 DIGEST = "digest"
 VERSION = 1
 GROUP_BYTES = 1 << 26  # of a row group, in memory
 GROUP_ROWS = 1 << 20
+ENCODER_PARTS_MAX = 1 + WEIGHTS_BYTES_MAX // PART_BYTES
+METADATA_BYTES_MAX = 1 << 30  # of all metadata: pyarrow's own limit is less than the largest encoder takes
+_TIMES = 3  # the table, the columns, and the cells made of them
 FRONT_CODED = ("address", "parent")  # in the order of the keys, neighbours begin alike
 PLAIN = ("predicted", *(name for name in FLOATS if name != "length"))  # a root has no length
+JSON_TEXTS = ("recipe", "config", "validation", "folds")  # fields that the graph holds as text
 NEEDED = ("address", "level", "state", *PLAIN)
 
 
@@ -142,13 +154,14 @@ class ParquetFile:
         *,
         growers: Sequence[Grower] = (),
         predicts: str | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
         """Write what is left, and the hierarchy's own data."""
         self._write()
         metadata = {
             "version": VERSION,
             "cells": self.cells,
-            "hierarchy": hierarchy.model_dump(mode="json"),
+            "hierarchy": _hierarchy_record(hierarchy),
             "own": self._layout.own,
             "growers": [
                 {"predictor": _predictor_record(trained), "growths": [dict(growth) for growth in growths]}
@@ -156,6 +169,10 @@ class ParquetFile:
             ],
             "predicts": predicts,
         }
+        if encoder is not None:
+            metadata["encoder"] = {"steps": encoder.steps, "sha256": encoder.digest, "parts": len(encoder.parts)}
+            for number, part in enumerate(encoder.parts):
+                self._writer.add_key_value_metadata({f"{ENCODER}.{number}": base64.b64encode(part).decode()})
         self._writer.add_key_value_metadata({METADATA: json.dumps({**metadata, DIGEST: self._digest.of(metadata)})})
 
     def _write(self) -> None:
@@ -167,6 +184,12 @@ class ParquetFile:
             self._waiting = []
 
 
+def _hierarchy_record(hierarchy: Hierarchy) -> dict[str, Any]:
+    """Every field; without the encoder's where there is none, so that earlier versions read what they could always read."""
+    record = hierarchy.model_dump(mode="json")
+    return {name: value for name, value in record.items() if name != "encoder_sha256" or value is not None}
+
+
 def _predictor_record(trained: TrainedPredictor) -> dict[str, Any]:
     record = trained.model_dump(mode="json", exclude={"weights"})
     return {**record, "weights": base64.b64encode(trained.weights).decode()}
@@ -176,18 +199,20 @@ def write_parquet(hierarchy: HierarchyWithCells, path: str | Path) -> None:
     """Write a hierarchy that holds its cells; ``sources.parquet`` reads the same hierarchy.
 
     Raises:
-        InputError: for cells that a predictor grew: their predictor is in the store, so only
-            :func:`cfgraph.transfer.backup.export_parquet` can write them.
+        InputError: for cells that break an invariant, so that the file could not be read; and for cells that a predictor
+            grew: their predictor is in the store, so only :func:`cfgraph.transfer.backup.export_parquet` can write them.
     """
     if hierarchy.cells.predicted.any() and not hierarchy.former_predictors:
         raise InputError(
             f"{hierarchy.id!r} has predicted cells, and what grew them is in the store alone; write it with `cfgraph export`, "
             "or with cfgraph.transfer.backup.export_parquet"
         )
+    check_sound(hierarchy, grown=False)
+    encoder = hierarchy.require_encoder()
     layout = Layout.of(hierarchy, kinds=kinds_in(hierarchy))
     with whole_file(path) as file, ParquetFile(file, layout) as parquet:
         parquet.add(cell_table(hierarchy, layout=layout).sort_by("address"))
-        parquet.finish(hierarchy)
+        parquet.finish(hierarchy, encoder=encoder)
 
 
 # -- the way back
@@ -207,63 +232,113 @@ class Backup:
     digest: str | None = None
 
 
+Level = Annotated[int, Field(strict=True, ge=0, le=INTEGER_MAX)]
+Limits = TypeAdapter(dict[str, Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)]])
+
+
+class GrowthEntry(BaseModel):
+    """The properties of a GROWN_BY; others that people gave it are values of the graph too."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str | bool | int | float | list[str] | list[int] | list[float]]
+
+    stop: str
+    from_depth: Level
+    to_depth: Level
+    block_height: Level
+    done: bool = Field(strict=True)
+    since: Level | None = None
+    taken_over: Level | None = None
+    last_block: str | None = None
+
+    @field_validator("stop")
+    @classmethod
+    def _is_stop(cls, stop: str) -> str:
+        Limits.validate_json(stop)
+        return stop
+
+
 class GrowerEntry(BaseModel):
     """The metadata's entry of a predictor that grew the hierarchy."""
 
     predictor: dict[str, Any]
-    growths: list[dict[str, Any]]
+    growths: list[GrowthEntry]
+
+
+class EncoderEntry(BaseModel):
+    """The metadata's entry of an encoder."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    steps: list[dict[str, Any]]
+    sha256: str
+    parts: int = Field(strict=True, ge=1, le=ENCODER_PARTS_MAX)
 
 
 class Metadata(BaseModel):
-    """The form of the metadata's JSON object (cfgraph/formats/parquet_out.py)."""
+    """The form of the metadata's JSON object."""
 
     cells: int
     hierarchy: dict[str, Any]
     own: list[tuple[str, str, str]]
     growers: list[GrowerEntry]
     predicts: str | None = None
+    encoder: EncoderEntry | None = None
 
 
-def read_parquet(path: str | Path, *, id: str | None = None) -> Backup:
+def read_parquet(path: str | Path, *, id: str | None = None, large: bool = False) -> Backup:
     """The hierarchy in a file that ``cfgraph export`` wrote, under another ``id`` where one is given.
 
-    Memory holds the whole file, uncompressed, some three times over.
+    Memory holds the whole file, uncompressed, and the cells that it makes of it: some two times over. ``large`` lifts the
+    limits of :mod:`cfgraph.files.opened`.
 
     Raises:
         InputError: for a file that is missing, damaged, of another form, or was changed since it was exported, and for
             cells that break an invariant.
     """
-    path = Path(path)
-    file = _open(path)
+    with opened(path, expected="a Parquet file that `cfgraph export` wrote", large=large) as source:
+        return _read_backup(source, id=id)
+
+
+def _read_backup(source: OpenedFile, *, id: str | None) -> Backup:
+    path = source.path
+    file = _open(source)
     record = _metadata(file, path=path)
     with _explained(path):
         metadata = Metadata.model_validate(record)
+        _check_integers(record)
         fields = metadata.hierarchy | ({} if id is None else {"id": id})
         hierarchy = description_type(fields)(**fields)
         predictors = [_predictor_fields(grower.predictor) for grower in metadata.growers]
+        encoder = None if metadata.encoder is None else _encoder(file, metadata.encoder)
+        _check_encoder(hierarchy, encoder)
         layout = Layout(hierarchy.dimension, tuple(metadata.own), links=hierarchy.links > 0, points=hierarchy.point_nodes)
         schema = layout.schema
     _check_columns(file.schema_arrow, schema, path=path)
-    table = _read(file, path=path)
+    table = _read(source, schema.names)
     if len(table) != metadata.cells or len(table) == 0:
         raise _damaged(path, f"it should have {metadata.cells} rows, and has {len(table)}")
     with _explained(path):
-        whole = _assemble(hierarchy, table, layout, path=path)
+        found = _digest(table.select(schema.names), record)
+        pa.default_memory_pool().release_unused()  # it keeps what it sorted by
+        whole = _assemble(hierarchy, table, layout, path=path).replace(encoder=encoder)
+        del table  # a third of what is held by now: the checks need the room
+        pa.default_memory_pool().release_unused()
         check_sound(whole, grown=bool(predictors))
-    _check_unchanged(table.select(schema.names), record, whole, path=path)
+    _check_unchanged(found, record, whole, path=path)
     trained = [_predictor(fields, path=path) for fields in predictors]
-    growers = tuple(Grower(by, entry.growths) for by, entry in zip(trained, metadata.growers, strict=True))
+    growths = [[growth.model_dump(exclude_unset=True) for growth in entry.growths] for entry in metadata.growers]
+    growers = tuple(Grower(by, entry) for by, entry in zip(trained, growths, strict=True))
     return Backup(path, whole, growers, metadata.predicts, record.get(DIGEST))
 
 
 # -- the file
 
 
-def _open(path: Path) -> pq.ParquetFile:
-    if not path.is_file():
-        raise InputError(f"expected a Parquet file that `cfgraph export` wrote, and there is no file {str(path)!r}")
+def _open(source: OpenedFile) -> pq.ParquetFile:
+    path = source.path
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        return pq.ParquetFile(source.rewound(), page_checksum_verification=True, thrift_string_size_limit=METADATA_BYTES_MAX)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{str(path)!r} is no whole Parquet file: {_first_line(error)}; export it again") from error
 
@@ -279,9 +354,44 @@ def _metadata(file: pq.ParquetFile, *, path: Path) -> dict[str, Any]:
         version = record["version"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(path, "its metadata is no JSON object with a version") from error
-    if version != VERSION:
-        raise InputError(f"{str(path)!r} has the form {version!r}, and this cfgraph knows {VERSION}; upgrade cfgraph")
+    if version != VERSION or type(version) is not int:
+        raise InputError(f"{str(path)!r} has the form {str(version)[:40]}, and this cfgraph knows {VERSION}; upgrade cfgraph")
     return record
+
+
+def _encoder(file: pq.ParquetFile, entry: EncoderEntry) -> Encoder:
+    """The encoder that an entry tells of, of the parts beside it."""
+    known = file.metadata.metadata or {}
+    parts = [known.get(f"{ENCODER}.{number}".encode()) for number in range(entry.parts)]
+    if None in parts:
+        raise InputError("parts of its encoder are missing")
+    try:
+        weights = b"".join(base64.b64decode(part, validate=True) for part in parts if part is not None)
+    except ValueError:
+        raise InputError("a part of its encoder is no base64") from None
+    encoder = Encoder(steps=tuple(entry.steps), weights=weights)
+    if encoder.digest != entry.sha256:
+        raise InputError("its encoder is another one than it was exported with")
+    load_encoder(encoder)
+    return encoder
+
+
+def _check_encoder(hierarchy: Hierarchy, encoder: Encoder | None) -> None:
+    if hierarchy.encoder_sha256 != (encoder and encoder.digest):
+        raise InputError("its encoder is not the one that its hierarchy was made with")
+
+
+def _check_integers(value: Any, name: str = "") -> None:
+    """An ``InputError`` for whole numbers beyond those of the graph, but in what stands there as text."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in JSON_TEXTS:
+                _check_integers(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_integers(inner, name)
+    elif isinstance(value, int) and abs(value) > INTEGER_MAX:
+        raise InputError(f"the number {name} is beyond what the graph can hold")
 
 
 def _predictor_fields(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,9 +403,11 @@ def _predictor_fields(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _predictor(fields: dict[str, Any], *, path: Path) -> TrainedPredictor:
     try:
-        return TrainedPredictor(**fields)
+        trained = TrainedPredictor(**fields)
+        trained.load()
+        return trained
     except (ValidationError, InputError) as error:
-        detail = _faults_in(error) if isinstance(error, ValidationError) else str(error)
+        detail = (_faults_in(error) if isinstance(error, ValidationError) else str(error))[:DETAIL_MAX]
         raise InputError(f"{str(path)!r} is damaged, or was changed: a predictor in it is none: {detail}") from error
 
 
@@ -315,11 +427,13 @@ def _same_lists(found: pa.DataType, wanted: pa.DataType) -> bool:
     return str(found).replace("element:", "item:") == str(wanted).replace("element:", "item:")
 
 
-def _read(file: pq.ParquetFile, *, path: Path) -> pa.Table:
+def _read(source: OpenedFile, names: Sequence[str]) -> pa.Table:
     try:
-        return file.read()
+        return read_columns(source, names, times=_TIMES)
+    except MemoryError:  # which pyarrow's is too
+        raise
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, _first_line(error)) from error
+        raise _damaged(source.path, _first_line(error)) from error
 
 
 def _first_line(error: Exception) -> str:
@@ -327,7 +441,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _damaged(path: Path, detail: str) -> InputError:
-    return InputError(f"{str(path)!r} is damaged, or was changed: {detail}; export it again")
+    return InputError(f"{str(path)!r} is damaged, or was changed: {detail[:DETAIL_MAX]}; export it again")
 
 
 def _faults_in(error: ValidationError) -> str:
@@ -358,9 +472,9 @@ def _explained(path: Path) -> Iterator[None]:
 # -- as it was exported
 
 
-def _check_unchanged(table: pa.Table, metadata: Mapping[str, Any], hierarchy: HierarchyWithCells, *, path: Path) -> None:
-    """Refuse a file with another content than its digest says; one without a digest has to say what grew its cells."""
-    wanted, found = metadata.get(DIGEST), _digest(table, metadata)
+def _check_unchanged(found: str, metadata: Mapping[str, Any], hierarchy: HierarchyWithCells, *, path: Path) -> None:
+    """Refuse a file whose content has another digest than it says; one without a digest has to say what grew its cells."""
+    wanted = metadata.get(DIGEST)
     if wanted == found:
         return
     if hierarchy.cells.predicted.any() and not metadata["growers"] and not hierarchy.former_predictors:
@@ -392,59 +506,81 @@ def _assemble(hierarchy: Hierarchy, table: pa.Table, layout: Layout, *, path: Pa
         parent, slot, level = place_addresses(addresses)
     except KeyError as missing:
         raise InputError(f"the cell {missing.args[0] or '/'} is missing, and has children") from None
-    _check_edges(table, addresses, parent, slot, level)
+    _check_edges(table, parent, slot, level)
     order, parent = breadth_first(parent, slot, level)
-    table = table.take(pa.array(order))
+    rows = _Ordered(table, pa.array(order))
     addresses = [addresses[row] for row in order.tolist()]
-    plain: dict[str, Any] = {name: _values(table, name, layout.dimension) for name in PLAIN}
+    plain: dict[str, Any] = {name: _values(rows, name, layout.dimension) for name in PLAIN}
     cells = Cells(
         parent=parent,
         slot=slot[order],
         level=level[order],
-        length=_numbers(table, "length", otherwise=0.0),
-        state=_states(table),
-        radius=_optional(table, "radius", otherwise=np.nan),
-        size=_optional(table, "size", otherwise=-1),
+        length=_numbers(rows, "length", otherwise=0.0),
+        state=_states(rows),
+        radius=_optional(rows, "radius", otherwise=np.nan),
+        size=_optional(rows, "size", otherwise=-1),
         **plain,
-        links=_links(table, addresses, layout),
-        own={name: _own(table, column, kind) for name, column, kind in layout.own},
+        links=_links(rows, addresses, layout, links=hierarchy.links),
+        own={name: _own(rows, column, kind) for name, column, kind in layout.own},
     )
     cells.__dict__["addresses"] = addresses  # known already: spare making them again
-    placed = _cell_of_point(hierarchy, table) if layout.points else None
+    placed = _cell_of_point(hierarchy, rows) if layout.points else None
     return hierarchy.with_cells(cells, cell_of_point=placed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ordered:
+    """A table with its rows in another order; each column is put into it when it is asked for, so that few are held twice."""
+
+    table: pa.Table
+    order: pa.Array
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns."""
+        return self.table.column_names
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """A column's values in the new order."""
+        return self.table.column(name).take(self.order)
 
 
 def _addresses(table: pa.Table) -> list[str]:
     column = table.column("address")
-    if pc.count_distinct(column).as_py() < len(column):
+    in_order = column.take(pc.sort_indices(column))  # a set of a million texts would be three times as large
+    if pc.any(pc.equal(in_order[1:], in_order[:-1])).as_py():
         raise InputError("an address comes twice")
+    del in_order
     wrong = pc.invert(pc.match_substring_regex(column, r"^(/|(/(0|[1-9][0-9]{0,8}))+)$"))
     if pc.any(wrong).as_py():
         try:
             parse_address(column.filter(wrong)[0].as_py())
         except AddressError as error:
             raise InputError(str(error)) from None
-    addresses: list[str] = column.to_numpy().tolist()
-    if "/" not in set(addresses):
+    if not pc.any(pc.equal(column, pa.scalar("/"))).as_py():
         raise InputError("the root, the cell /, is missing")
+    addresses: list[str] = column.to_numpy().tolist()
     return addresses
 
 
-def _check_edges(table: pa.Table, addresses: list[str], parent: np.ndarray, slot: np.ndarray, level: np.ndarray) -> None:
+def _check_edges(table: pa.Table, parent: np.ndarray, slot: np.ndarray, level: np.ndarray) -> None:
     """The columns that repeat what the address says: they are there for readers, and should agree."""
     root = parent < 0
-    names = pa.array(addresses).take(pa.array(np.maximum(parent, 0), mask=root))
-    wanted: dict[str, pa.Array] = {
+    names = table.column("address").take(pa.array(np.maximum(parent, 0), mask=root))
+    wanted: dict[str, pa.ChunkedArray] = {
         "parent": names,
-        "slot": pa.array(slot, pa.int32(), mask=root),
-        "level": pa.array(level, pa.int32()),
+        "slot": pa.chunked_array([pa.array(slot, pa.int32(), mask=root)]),
+        "level": pa.chunked_array([pa.array(level, pa.int32())]),
     }
     for name, values in wanted.items():
-        if not table.column(name).equals(pa.chunked_array([values])):
+        if not table.column(name).equals(values):
             raise InputError(f"the column {name} says other than the addresses")
 
 
-def _values(table: pa.Table, name: str, dimension: int) -> np.ndarray:
+def _values(table: _Ordered, name: str, dimension: int) -> np.ndarray:
     if name not in table.column_names:  # vectors without a dimension
         return np.zeros((len(table), dimension))
     column = table.column(name).combine_chunks()
@@ -460,30 +596,30 @@ def _flat(column: pa.Array, count: int, dimension: int) -> np.ndarray:
     return np.array(flat.to_numpy(zero_copy_only=False)).reshape(count, dimension)
 
 
-def _numbers(table: pa.Table, name: str, *, otherwise: float) -> np.ndarray:
+def _numbers(table: _Ordered, name: str, *, otherwise: float) -> np.ndarray:
     filled = table.column(name).fill_null(otherwise)  # type: ignore[arg-type]  # the stubs want a scalar of no type
     return np.array(filled.to_numpy())
 
 
-def _optional(table: pa.Table, name: str, *, otherwise: float) -> np.ndarray | None:
+def _optional(table: _Ordered, name: str, *, otherwise: float) -> np.ndarray | None:
     return None if table.column(name).null_count == len(table) else _numbers(table, name, otherwise=otherwise)
 
 
-def _states(table: pa.Table) -> np.ndarray:
+def _states(table: _Ordered) -> np.ndarray:
     found = pc.index_in(table.column("state"), pa.array(STATE_NAMES))
     if found.null_count:
         raise InputError(f"a state is none of {', '.join(STATE_NAMES)}")
     return np.array(found.to_numpy()).astype(np.uint8)
 
 
-def _own(table: pa.Table, column: str, kind: str) -> np.ndarray:
+def _own(table: _Ordered, column: str, kind: str) -> np.ndarray:
     values = table.column(column).to_pylist()
     if width_of(kind):
         return own_column(values, kind=kind)
     return own_column([None if value is None else json.loads(value) for value in values] if kind == JSON else values)
 
 
-def _links(table: pa.Table, addresses: list[str], layout: Layout) -> Links | None:
+def _links(table: _Ordered, addresses: list[str], layout: Layout, *, links: int) -> Links | None:
     """The links, sorted by child, then by parent."""
     if not layout.links:
         return None
@@ -502,12 +638,14 @@ def _links(table: pa.Table, addresses: list[str], layout: Layout) -> Links | Non
         raise InputError("an edge from a second parent lacks its slot or its length")
     slot, length = (np.array(column.to_numpy()) for column in numbers)
     parent = np.array(parent.to_numpy()).astype(np.int64)
+    if len(parent) != links:
+        raise InputError(f"it has {len(parent)} edges from second parents, and should have {links}")
     order = np.lexsort((parent, child))
     columns = (parent, child, slot, _flat(residual, len(child), layout.dimension), length)
     return Links(*(column[order] for column in columns))
 
 
-def _cell_of_point(hierarchy: Hierarchy, table: pa.Table) -> Int[np.ndarray, " points"]:
+def _cell_of_point(hierarchy: Hierarchy, table: _Ordered) -> Int[np.ndarray, " points"]:
     column = table.column("points").combine_chunks()
     row = np.array(pc.list_flatten(column).to_numpy(zero_copy_only=False))
     cell = np.array(pc.list_parent_indices(column).to_numpy())

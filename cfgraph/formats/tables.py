@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cfgraph.errors import InputError, MissingExtraError, StoreError
+from cfgraph.errors import DamagedError, InputError, MissingExtraError
 from cfgraph.model.cells import STATE_NAMES
 from cfgraph.model.columns import (
     BOOLEAN,
@@ -125,7 +125,7 @@ def page_table(page: Mapping[str, list], *, id: str, layout: Layout) -> pa.Table
     """A page of the store (cfgraph/store's ``import_pages``) as a table of cells."""
     first, second = _split_edges(page, id=id)
     if any(second) and not layout.links:
-        raise _damaged(id, "there are edges from second parents, which the hierarchy does not tell of")
+        raise DamagedError.of(id, "there are edges from second parents, which the hierarchy does not tell of")
     parent, slot, residual, length = zip(*first, strict=True)
     root = [0.0] * layout.dimension
     radius, size = np.array(page["radius"], dtype=np.float64), np.array(page["size"], dtype=np.int64)
@@ -158,7 +158,7 @@ def _split_edges(page: Mapping[str, list], *, id: str) -> tuple[list[tuple], lis
     for key, edges in zip(page["key"], page["edges"], strict=True):
         primary = [edge for edge in edges if edge[4] is not False]
         if len(primary) != (len(key) > size + 1) or not all(str(edge[0]).startswith(f"{id}/") for edge in edges):
-            raise _damaged(id, f"cell {key[size:]} has {len(primary)} primary parents, or parents elsewhere")
+            raise DamagedError.of(id, f"cell {key[size:]} has {len(primary)} primary parents, or parents elsewhere")
         first.append((primary[0][0][size:], *primary[0][1:4]) if primary else (None,) * 4)
         others = [edge for edge in edges if edge[4] is False]
         names = ("slot", "residual", "length")
@@ -179,15 +179,11 @@ def _table(columns: Mapping[str, Any], schema: pa.Schema, *, id: str) -> pa.Tabl
     try:
         return pa.table({name: _array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise _damaged(id, str(error)) from error
+        raise DamagedError.of(id, str(error)) from error
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:
     return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
-
-
-def _damaged(id: str, detail: str) -> StoreError:
-    return StoreError(f"some cells of {id!r} are damaged ({detail[:200]}); `cfgraph verify {id}` names them")
 
 
 # -- from memory

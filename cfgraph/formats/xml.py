@@ -1,25 +1,51 @@
 """XML: nodes and edges as text, batch by batch, by columns: what GraphML and GEXF have in common."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from cfgraph.errors import InputError, one_line
+from cfgraph.files.opened import OpenedFile, opened
+from cfgraph.files.texts import XML_TIMES
 from cfgraph.formats.elements import BOOLEAN, FLOAT, INTEGER, STRING, Columns
+from cfgraph.visible import visible
 
 DECLARATION = "<?xml version='1.0' encoding='utf-8'?>\n"
 TYPES = {INTEGER: "long", FLOAT: "double", STRING: "string", BOOLEAN: "boolean"}
 _TRUTHS = {True: "true", False: "false"}
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # not as &#...; either
 _QUOTED = {'"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
 
 
+@contextmanager
+def opened_graph(path: str | Path, *, form: str, large: bool) -> Iterator[OpenedFile]:
+    """A graph's file to read within the block; an ``InputError`` for what is none, however networkx comes upon it."""
+    from xml.etree.ElementTree import ParseError
+
+    import networkx as nx
+
+    try:
+        with opened(path, expected=f"a graph as {form}", large=large) as file:
+            file.check_fits(XML_TIMES * file.size)
+            yield file
+    except (ParseError, nx.NetworkXError, LookupError, AttributeError, TypeError, ValueError) as error:  # of an encoding, too
+        raise InputError(f"{str(path)!r} is no {form} file: {one_line(error)}") from error
+
+
 def quoted(text: Any) -> str:
-    """A text as it stands between the quotes of an XML attribute."""
-    return escape(str(text), _QUOTED)
+    """A text as it stands between the quotes of an XML attribute; characters that XML cannot hold are written out."""
+    text = str(text)
+    if not text.isprintable():
+        text = _NO_XML.sub(lambda letter: visible(letter[0]), text)
+    return escape(text, _QUOTED)
 
 
 def encoded(pieces: Iterable[str]) -> bytes:
     """Pieces of a file, one after the other, as its bytes."""
-    return "".join(pieces).encode("utf-8", "xmlcharrefreplace")
+    return "".join(pieces).encode()
 
 
 def value_texts(column: Sequence[Any], *, kind: str, attribute: bool = False) -> list[str | None]:

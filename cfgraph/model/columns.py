@@ -120,8 +120,10 @@ def fits_kind(found: str | None, stated: str) -> bool:
 
 def is_of_kind(value: Any, kind: str) -> bool:
     """Whether a value, as the graph has it, is one of a column of this kind; None, for no value, always is."""
-    if value is None or kind == JSON:
+    if value is None:
         return True
+    if kind == JSON:
+        return {type(one) for one in (value if isinstance(value, list) else [value])} <= KIND_OF_TYPE.keys()
     width = width_of(kind)
     if width is not None:
         return isinstance(value, list) and len(value) == width and all(type(x) is float and math.isfinite(x) for x in value)

@@ -16,7 +16,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -26,10 +26,30 @@ from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
 from cfgraph.model.columns import check_kind, width_of
 from cfgraph.model.dag import Lengths
+from cfgraph.model.encoder import Encoder
+
+COUNT_MAX = 2**31 - 1  # coordinates and children: what columns of lists, and slots, can hold
 
 State = Literal["writing", "growing", "complete", "removing"]
 Id = Annotated[str, AfterValidator(check_id)]
 Kind = Annotated[str, AfterValidator(check_kind)]
+
+
+class Identity(NamedTuple):
+    """Which one it is of those that had an id one after the other: what is removed and made again is another.
+
+    ``incarnation`` is a random token that it got when it was made; None where an earlier version made it and nobody has
+    written to it since: then ``created`` tells it.
+    """
+
+    incarnation: str | None
+    created: datetime
+
+    def is_that_of(self, found: "Identity") -> bool:
+        """Whether what is found now is what this was: a token that was not there before is no change."""
+        if self.incarnation is None:
+            return found.created == self.created
+        return found.incarnation == self.incarnation
 
 
 def recipe_digest(recipe: Mapping[str, Any]) -> str:
@@ -67,7 +87,7 @@ class Hierarchy(BaseModel):
     id: Id
     state: State = "complete"
     origin: str  # the source: cfg, ifs, points, ...; rollout for a copy that a predictor grew
-    dimension: int = Field(ge=0)
+    dimension: int = Field(ge=0, le=COUNT_MAX)
     residual_bound: float = Field(ge=0)
     data_built: bool = False  # centers come from data: radii are stored, and nothing bounds the unseen residuals
     former_predictors: tuple[str, ...] | None = None  # those that grew it and were removed since
@@ -78,9 +98,12 @@ class Hierarchy(BaseModel):
     own_kinds: dict[str, Kind] = {}  # the kinds of those (model/columns.py); nothing in what 0.1 wrote
     points: int | None = Field(default=None, ge=0)  # how many data points are known to lie in cells
     point_nodes: bool = False  # whether they are nodes of the graph
+    encoder_sha256: str | None = None  # of what was done to its data first, which the graph keeps beside it
     notes: tuple[str, ...] = ()  # what a reader should know: how x0 was chosen, what was left out
     recipe: dict[str, Any]
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    # Of one that a store holds. It says nothing of the cells, and goes into no file and no other store.
+    incarnation: str | None = Field(default=None, exclude=True, repr=False)
 
     def __new__(cls, *_: Any, **fields: Any) -> Any:
         """An instance of the class that the fields are of, where the class itself does not say."""
@@ -110,6 +133,11 @@ class Hierarchy(BaseModel):
         return recipe_digest(self.recipe)
 
     @property
+    def identity(self) -> Identity:
+        """Which one it is of those that had its id one after the other."""
+        return Identity(self.incarnation, self.created)
+
+    @property
     def imported(self) -> bool:
         """Whether it is no field: ragged, with scales and perhaps parents of its own."""
         return isinstance(self, ImportedHierarchy)
@@ -132,8 +160,10 @@ class Hierarchy(BaseModel):
         return type(self)(**{**_fields_of(self, type(self)), **changes})
 
     @abstractmethod
-    def with_cells(self, cells: Cells, *, cell_of_point: np.ndarray | None = None) -> "HierarchyWithCells":
-        """The same holding these cells, and the row of the cell that each data point lies in."""
+    def with_cells(
+        self, cells: Cells, *, cell_of_point: np.ndarray | None = None, encoder: Encoder | None = None
+    ) -> "HierarchyWithCells":
+        """The same holding these cells, the row of the cell that each data point lies in, and its encoder."""
 
     @abstractmethod
     def without_cells(self) -> "Hierarchy":
@@ -147,16 +177,19 @@ class FieldHierarchy(Hierarchy):
     both are None where the source does not know them.
     """
 
-    arity: int = Field(ge=1)
+    arity: int = Field(ge=1, le=COUNT_MAX)
     scale_factor: float = Field(gt=0, lt=1)
     separation: float | None = None
     separation_by_level: tuple[float, ...] | None = None  # where the separation is not the same at every level (ifs)
     lipschitz: float | None = None
     scale_depth: int | None = None  # data-built: the deepest level that the scale factor was estimated from
 
-    def with_cells(self, cells: Cells, *, cell_of_point: np.ndarray | None = None) -> "FieldWithCells":
-        """The same holding these cells, and the row of the cell that each data point lies in."""
-        return FieldWithCells(**_fields_of(self, FieldHierarchy), cells=cells, cell_of_point=cell_of_point)
+    def with_cells(
+        self, cells: Cells, *, cell_of_point: np.ndarray | None = None, encoder: Encoder | None = None
+    ) -> "FieldWithCells":
+        """The same holding these cells, the row of the cell that each data point lies in, and its encoder."""
+        known = _fields_of(self, FieldHierarchy)
+        return FieldWithCells(**known, cells=cells, cell_of_point=cell_of_point, encoder=encoder)
 
     def without_cells(self) -> "FieldHierarchy":
         """The description alone."""
@@ -166,9 +199,12 @@ class FieldHierarchy(Hierarchy):
 class ImportedHierarchy(Hierarchy):
     """A linkage, an ontology, ...: cells with any number of children, scales and properties of their own, several parents."""
 
-    def with_cells(self, cells: Cells, *, cell_of_point: np.ndarray | None = None) -> "ImportedWithCells":
-        """The same holding these cells, and the row of the cell that each data point lies in."""
-        return ImportedWithCells(**_fields_of(self, ImportedHierarchy), cells=cells, cell_of_point=cell_of_point)
+    def with_cells(
+        self, cells: Cells, *, cell_of_point: np.ndarray | None = None, encoder: Encoder | None = None
+    ) -> "ImportedWithCells":
+        """The same holding these cells, the row of the cell that each data point lies in, and its encoder."""
+        known = _fields_of(self, ImportedHierarchy)
+        return ImportedWithCells(**known, cells=cells, cell_of_point=cell_of_point, encoder=encoder)
 
     def without_cells(self) -> "ImportedHierarchy":
         """The description alone."""
@@ -179,10 +215,21 @@ class HierarchyWithCells(Hierarchy):
     """A hierarchy with its cells in memory: all of them, a prefix, or a subtree.
 
     ``cell_of_point`` is the row of the cell that each data point lies in, -1 for none; None where no data is known.
+    ``encoder`` is what was done to its data first; None where nothing was, or where it was not read from the store.
     """
 
     cells: Cells = Field(exclude=True, repr=False)
     cell_of_point: np.ndarray | None = Field(default=None, exclude=True, repr=False)
+    encoder: Encoder | None = Field(default=None, exclude=True, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_encoder(cls, fields: Any) -> Any:
+        """A new hierarchy's encoder gives its own digest."""
+        encoder = fields.get("encoder") if isinstance(fields, dict) else None
+        if encoder is None or fields.get("encoder_sha256") is not None:
+            return fields
+        return {**fields, "encoder_sha256": encoder.digest}
 
     @model_validator(mode="after")
     def _cells_fit(self) -> Self:
@@ -190,6 +237,8 @@ class HierarchyWithCells(Hierarchy):
             raise InputError(f"hierarchy {self.id!r} has dimension {self.dimension}, its cells have {self.cells.dimension}")
         if self.cell_of_point is not None and (self.cell_of_point >= len(self.cells)).any():
             raise InputError(f"hierarchy {self.id!r} has data points in cells behind its last one, row {len(self.cells) - 1}")
+        if self.encoder is not None and self.encoder.digest != self.encoder_sha256:
+            raise InputError(f"hierarchy {self.id!r} has another encoder than it says: expected {self.encoder_sha256}")
         for name, column in self.cells.own.items():
             width, found = width_of(self.own_kinds.get(name)), column.shape[1] if column.ndim > 1 else None
             if width != found:
@@ -199,6 +248,14 @@ class HierarchyWithCells(Hierarchy):
     def require_cells(self) -> Self:
         """Itself."""
         return self
+
+    def require_encoder(self) -> Encoder | None:
+        """What was done to its data, None where nothing was; an ``InputError`` where a store alone has it."""
+        if self.encoder is None and self.encoder_sha256 is not None:
+            raise InputError(
+                f"{self.id!r} has an encoder, and was read without it; read the whole first: store.read_whole({self.id!r})"
+            )
+        return self.encoder
 
     def require_field(self, verb: str) -> "FieldWithCells":
         """Itself as a field; an ``InputError`` that names the verb, where it has no rule to learn or to grow by."""

@@ -11,12 +11,14 @@ from typing import NamedTuple, Self
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from cfgraph.errors import InputError
+from cfgraph.errors import DamagedError, InputError
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells, Edges, Links
 from cfgraph.model.columns import FLOATS, broken_vectors
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Hierarchy, HierarchyWithCells
+from cfgraph.model.order import in_cycle
 
 TOLERANCE = 1e-9
+LARGE = 1e150  # the square of a larger number may be beyond floats
 
 Broken = tuple[np.ndarray, str]  # of each cell whether it breaks an invariant, and which
 
@@ -77,20 +79,33 @@ class Check(NamedTuple):
             yield row, self.detail.format(*(column[row] for column in self.values))
 
 
-def check_edges(hierarchy: Hierarchy, edges: EdgeColumns) -> Iterator[Check]:
+def check_edges(hierarchy: Hierarchy, edges: EdgeColumns) -> list[Check]:
     """Every invariant that ties a cell's numbers to those of a parent, with the edges that break it (docs/mathematics.md)."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what goes beyond floats breaks one
+        return list(_edge_checks(hierarchy, edges))
+
+
+def _norms(vectors: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, " rows"]:
+    """The norm of each row; of large ones too, whose squares are beyond floats."""
+    largest = np.abs(vectors).max(axis=1, initial=0.0)
+    unit = np.where((largest > LARGE) & np.isfinite(largest), largest, 1.0)
+    norms: Float[np.ndarray, " rows"] = unit * np.linalg.norm(vectors / unit[:, None], axis=1)
+    return norms
+
+
+def _edge_checks(hierarchy: Hierarchy, edges: EdgeColumns) -> Iterator[Check]:
     below, above = edges.below, edges.above
-    size = np.maximum(np.linalg.norm(below.center, axis=1), below.scale)
-    gap = np.linalg.norm(below.center - above.center - above.scale[:, None] * edges.residual, axis=1)
+    size = np.maximum(_norms(below.center), below.scale)
+    gap = _norms(below.center - above.center - above.scale[:, None] * edges.residual)
     message = "its center is not center + scale * residual of a parent's"
-    yield Check("center", gap > TOLERANCE * size, message, "off by {:.3g}", (gap,))
+    yield Check("center", ~(gap <= TOLERANCE * size), message, "off by {:.3g}", (gap,))
     yield _scales(hierarchy, edges)
-    norm = np.linalg.norm(edges.residual, axis=1)
+    norm = _norms(edges.residual)
     yield _lengths(hierarchy, edges, wanted=above.scale * norm)
-    broken = norm > hierarchy.residual_bound * (1 + TOLERANCE)
+    broken = ~(norm <= hierarchy.residual_bound * (1 + TOLERANCE))
     yield Check("bound", broken, "a residual is longer than the bound", "its residual has norm {:.6g}", (norm,))
     distance = above.root_distance + edges.length
-    broken = np.abs(below.root_distance - distance) > TOLERANCE * np.maximum(distance, below.scale)
+    broken = ~(np.abs(below.root_distance - distance) <= TOLERANCE * np.maximum(distance, below.scale))
     message = "its root distance is not its parent's and the length of the edge"
     yield Check("root_distance", broken & edges.primary, message, "expected {:.17g}", (distance,))
 
@@ -100,7 +115,7 @@ def _scales(hierarchy: Hierarchy, edges: EdgeColumns) -> Check:
     if not isinstance(hierarchy, FieldHierarchy):
         return Check("scale", ~(scale > 0), "its scale is not above 0", "expected a scale above 0, found {:.17g}", (scale,))
     wanted = hierarchy.scale_factor * edges.above.scale
-    broken = np.abs(scale - wanted) > TOLERANCE * wanted
+    broken = ~(np.abs(scale - wanted) <= TOLERANCE * wanted)
     return Check("scale", broken, "its scale is not the scale factor times its parent's", "expected {:.17g}", (wanted,))
 
 
@@ -109,13 +124,18 @@ def _lengths(hierarchy: Hierarchy, edges: EdgeColumns, *, wanted: Float[np.ndarr
     if hierarchy.lengths != "metric":
         message = "the length of the edge to it is below 0"
         return Check("length", ~(length >= 0), message, "expected a length of at least 0, found {:.17g}", (length,))
-    broken = (np.abs(length - wanted) > TOLERANCE * np.maximum(wanted, edges.above.scale)) & ~edges.virtual
+    broken = ~(np.abs(length - wanted) <= TOLERANCE * np.maximum(wanted, edges.above.scale)) & ~edges.virtual
     message = "the length of an edge to it is not scale * norm(residual)"
     return Check("length", broken, message, "expected {:.17g}", (wanted,))
 
 
-def check_families(hierarchy: Hierarchy, families: Families) -> Iterator[Check]:
+def check_families(hierarchy: Hierarchy, families: Families) -> list[Check]:
     """Every invariant that ties what a cell says of its descendants to what its children say of theirs."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return list(_family_checks(hierarchy, families))
+
+
+def _family_checks(hierarchy: Hierarchy, families: Families) -> Iterator[Check]:
     count = len(families.radius)
     below = np.bincount(families.parent, weights=families.child_frontier | np.isnan(families.child_radius), minlength=count)
     unknown = families.frontier | (below > 0)
@@ -142,6 +162,25 @@ def _sizes(hierarchy: Hierarchy, families: Families) -> Check:
     message = "the data points below it are not those below its children"
     detail = "{} data points lie below it, and {} below its children"
     return Check("size", asked & wrong, message, detail, (families.size, total))
+
+
+def points_detail(hierarchy: Hierarchy, *, size: int) -> str | None:
+    """What is wrong with a hierarchy's number of data points beside its root's ``size``, -1 for none; None where nothing is.
+
+    In a field all data points lie below the root. An imported hierarchy may have such as lie in no cell.
+    """
+    points = hierarchy.points
+    if points is None or size < 0 or (size <= points if hierarchy.imported else size == points):
+        return None
+    return f"{size:,} data points lie below the root, and the hierarchy says that it has {points:,}"
+
+
+def room_for_points(hierarchy: Hierarchy, *, dtype: type) -> np.ndarray:
+    """Zeros, one for each of the data points that are nodes; a ``DamagedError`` where there cannot be so many."""
+    try:
+        return np.zeros((hierarchy.points or 0) if hierarchy.point_nodes else 0, dtype=dtype)
+    except (MemoryError, ValueError):
+        raise DamagedError.of(hierarchy.id, f"it says that it has {hierarchy.points:,} data points") from None
 
 
 def check_sound(hierarchy: HierarchyWithCells, *, grown: bool) -> None:
@@ -207,6 +246,9 @@ def _link_places(cells: Cells, links: Links) -> Iterator[Broken]:
     yield _at(cells, links.child, gap < 0), "a second parent stands so high that the level would be another"
     first = rank[cells.parent[links.child]]
     yield _at(cells, links.child, (gap == 0) & (rank[links.parent] < first)), "a second parent should be the primary one"
+    names = cells.addresses
+    cell = in_cycle((names[parent], names[child]) for parent, child in zip(links.parent, links.child, strict=True))
+    yield np.array([name == cell for name in names]), "it is its own ancestor, by edges from second parents"
 
 
 def _shape(hierarchy: HierarchyWithCells, edges: Edges) -> Iterator[Broken]:
@@ -253,3 +295,6 @@ def _extras(hierarchy: HierarchyWithCells, edges: Edges) -> Iterator[Broken]:
     )
     for check in check_families(hierarchy, families):
         yield check.broken, check.message
+    root = int(np.flatnonzero(cells.parent < 0)[0])
+    if detail := points_detail(hierarchy, size=int(size[root])):
+        yield cells.parent < 0, detail

@@ -1,12 +1,13 @@
 """Order: cells known by their addresses, in any order, put into breadth-first order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Int
 
-from cfgraph.model.address import ROOT
+from cfgraph.model.address import ROOT, stem_of
 
 
 def place_addresses(
@@ -14,18 +15,24 @@ def place_addresses(
 ) -> tuple[Int[np.ndarray, " cells"], Int[np.ndarray, " cells"], Int[np.ndarray, " cells"]]:
     """Each address's parent (its place among them, -1 for the ``top``), slot (-1 for a root) and level.
 
-    A ``KeyError`` holds the address of a parent that is not among them.
+    A ``KeyError`` holds the address of a parent that is not among them; a ``ValueError`` says that one is none, or comes twice.
     """
     row_of = {address: row for row, address in enumerate(addresses)}
+    if len(row_of) < len(addresses):
+        raise ValueError("an address comes twice")
     row_of[""] = row_of.get(ROOT, -1)  # the stem of the root's children
     cuts = [address.rindex("/") for address in addresses]
+    texts = [address[cut + 1 :] for address, cut in zip(addresses, cuts, strict=True)]
     parent = [
         row_of[address[:cut]] if len(address) > 1 else -1
         for address, cut in zip(addresses, cuts, strict=True)
         if address != top
     ]
     parent.insert(row_of[top], -1)
-    slot = np.array([int(address[cut + 1 :] or -1) for address, cut in zip(addresses, cuts, strict=True)], dtype=np.int32)
+    slots = [int(text) if text else -1 for text in texts]
+    if list(map(str, slots)) != [text or "-1" for text in texts]:  # 01, +1, 1_0 and the like
+        raise ValueError("a slot is not written as numbers are")
+    slot = np.array(slots, dtype=np.int32)
     level = np.array([address.count("/") for address in addresses], dtype=np.int32) - (slot < 0)
     return np.array(parent, dtype=np.int64), slot, level.astype(np.int32)
 
@@ -46,3 +53,25 @@ def breadth_first(
     rows = np.concatenate(order)
     above = np.where(parent[rows] < 0, -1, rank[parent[rows]])
     return rows, above
+
+
+def in_cycle(links: Iterable[tuple[str, str]]) -> str | None:
+    """The address of a cell that is its own ancestor, where cells have second parents besides: ``(parent, child)``; or None.
+
+    Of the tree only the ends of links count: a way down from one to the other passes no others.
+    """
+    ways, line = TopologicalSorter[str](), list[str]()
+    pairs = set(links)
+    for parent, child in pairs:
+        ways.add(child, parent)
+    for end in sorted({end for pair in pairs for end in pair}):  # in this order a subtree comes in one piece
+        while line and not end.startswith(stem_of(line[-1]) + "/"):
+            line.pop()
+        if line:
+            ways.add(end, line[-1])
+        line.append(end)
+    try:
+        ways.prepare()
+    except CycleError as error:
+        return str(error.args[1][0])
+    return None

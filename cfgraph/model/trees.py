@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
+from cfgraph.checks import check_integer
 from cfgraph.errors import InputError
 from cfgraph.model.dag import Dag, check_cycles
 
@@ -51,6 +52,24 @@ def preorder(parent: Int[np.ndarray, " nodes"], *, slot: Int[np.ndarray, " nodes
         if first < last:
             stack += below[first:last]
     return np.array(order, dtype=np.int64)
+
+
+def cut_merges(children: Int[np.ndarray, "merges 2"], *, clusters: int) -> Int[np.ndarray, " leaves"]:
+    """The cluster of each leaf when the last ``clusters - 1`` merges are undone, numbered by their lowest leaves.
+
+    Merge i makes the node ``leaves + i``, as SciPy numbers them.
+
+    Raises:
+        InputError: for a number of clusters that is not between 1 and the number of leaves.
+    """
+    leaves = len(children) + 1
+    clusters = check_integer(clusters, name="number of clusters", low=1, high=leaves)
+    kept = len(children) - (clusters - 1)
+    top = np.arange(leaves + len(children))
+    for merge in range(kept - 1, -1, -1):
+        top[children[merge]] = top[leaves + merge]
+    _, first, label = np.unique(top[:leaves], return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[label]
 
 
 def height_lengths(

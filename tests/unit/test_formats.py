@@ -31,6 +31,7 @@ from cfgraph.model.dag import Dag
 from cfgraph.sources import ifs, parquet
 from cfgraph.sources.imported import imported
 from cfgraph.transfer.bulk import write_files
+from cfgraph.visible import visible
 from tests.grown import grown_hierarchy, ragged_hierarchy
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -182,7 +183,10 @@ def test_a_changed_link_is_refused(field, value, told, tmp_path):
         (lambda told: told.update(hierarchy=None), "hierarchy: Input should be a valid dictionary"),
         (lambda told: told.update(hierarchy="koch"), "hierarchy: Input should be a valid dictionary"),
         (lambda told: told["hierarchy"].pop("recipe"), "it lacks 'recipe'"),
-        (lambda told: told["hierarchy"].update(dimension=10**12), "a number in its metadata is too large"),
+        (
+            lambda told: told["hierarchy"].update(dimension=10**12),
+            "dimension: Input should be less than or equal to 2147",
+        ),
         (lambda told: told.update(predicts=7), "predicts: Input should be a valid string"),
         (lambda told: told.pop("growers"), "it lacks 'growers'"),
         (lambda told: told.update(growers=None), "growers: Input should be a valid list"),
@@ -321,7 +325,7 @@ def test_each_damaged_byte_is_found_or_harmless(tmp_path):
     assert refused > 20
     for size in (0, 4, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:size])
-        with pytest.raises(InputError, match="no whole Parquet file"):
+        with pytest.raises(InputError, match=r"no whole Parquet file|is empty"):
             parquet(path)
 
 
@@ -352,7 +356,7 @@ def test_dot_quotes_any_text(text, tmp_path):
     assert "\\" not in plain
     assert "\n" not in inside
     back = inside.replace("\\\\", "\x01").replace("\\n", "\n").replace('\\"', '"').replace("\x01", "\\")
-    assert back == text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd") or "\x01" in text
+    assert back == visible(text.replace("\r\n", "\n").replace("\r", "\n"), lines=True)
 
 
 def test_dot_as_pydot_reads_it(tmp_path):
