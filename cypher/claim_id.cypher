@@ -10,4 +10,4 @@ WITH schema
 OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
 OPTIONAL MATCH (predictor:Predictor {id: $id} WHERE predictor.recipe IS NOT NULL)
 RETURN properties(hierarchy) AS hierarchy,
-       CASE WHEN predictor IS NULL THEN null ELSE predictor {.id, .recipe} END AS predictor
+       CASE WHEN predictor IS NULL THEN null ELSE predictor {.id, .recipe, .incarnation, .created} END AS predictor

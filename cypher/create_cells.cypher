@@ -1,11 +1,13 @@
 // name: create_cells
-// purpose: one level of a block of an imported hierarchy: children with scales and properties of their own, grouped by parent
+// purpose: one level of a block of an imported hierarchy: children with scales and properties of their own; of which incarnation
 // access: write
 // parameter: id string
 // parameter: level integer
 // parameter: labels list<string>
 // parameter: rows list<[parent address, list<[slot, residual, length or null, center, root_distance, radius, size, scale, map]>]>
 // column: created integer
+// column: incarnation string or null
+// column: state string or null
 UNWIND $rows AS row
 MATCH (parent:Cell {key: $id + row[0]})
 WITH parent, row[1] AS children, CASE row[0] WHEN '/' THEN '/' ELSE row[0] + '/' END AS stem
@@ -15,4 +17,7 @@ SET cell = child[8],
     cell.key = $id + stem + toString(child[0]), cell.hierarchy = $id, cell.address = stem + toString(child[0]),
     cell.level = $level, cell.center = child[3], cell.root_distance = child[4], cell.radius = child[5], cell.size = child[6],
     cell.scale = child[7]
-RETURN count(cell) AS created
+WITH count(cell) AS created
+// Without a lock: the block's own cells are locked by now, and the node is there before any cell and after the last one.
+OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+RETURN created, hierarchy.incarnation AS incarnation, hierarchy.state AS state

@@ -5,9 +5,7 @@
 // parameter: since integer
 // column: state string
 MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)-[growth:GROWN_BY {since: $since}]->(:Predictor)
-// Written to take the lock: another worker may have recorded it, the hierarchy may be grown on, or be half removed.
-SET growth.locked = true
-REMOVE growth.locked
+// The node is locked: another worker may have recorded it, the hierarchy may be grown on, or be half removed.
 WITH hierarchy, growth, NOT growth.done AND hierarchy.state = 'growing' AS due
 FOREACH (once IN CASE WHEN due THEN [1] ELSE [] END | SET growth.done = true, hierarchy.state = 'complete')
 WITH hierarchy, due

@@ -24,6 +24,6 @@ RETURN collect(substring(cell.key, $id_size)) AS addresses,
        collect(CASE WHEN cell:Frontier THEN 1 WHEN cell:Leaf THEN 2 ELSE 0 END) AS state,
        collect(coalesce(cell.predicted, false)) AS predicted,
        collect(edge.residual) AS residual,
-       collect(coalesce(edge.length, 0.0)) AS length,
+       collect(coalesce(edge.length, 0.0 / 0.0)) AS length,
        collect(CASE WHEN $extras THEN coalesce(cell.radius, 0.0 / 0.0) END) AS radius,
        collect(CASE WHEN $extras THEN coalesce(cell.size, -1) END) AS size

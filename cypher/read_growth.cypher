@@ -5,7 +5,10 @@
 // column: growth map
 // column: predictor string
 // column: truth string or null
+// column: incarnation string or null
+// column: predictor_incarnation string or null
 MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)-[growth:GROWN_BY]->(predictor:Predictor)
 OPTIONAL MATCH (hierarchy)-[:PREDICTS]->(truth:Hierarchy)
-RETURN properties(growth) AS growth, predictor.id AS predictor, truth.id AS truth
+RETURN properties(growth) AS growth, predictor.id AS predictor, truth.id AS truth,
+       hierarchy.incarnation AS incarnation, predictor.incarnation AS predictor_incarnation
 ORDER BY growth.since DESC

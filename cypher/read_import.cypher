@@ -6,6 +6,7 @@
 // parameter: page integer
 // parameter: names list<string>
 // parameter: points boolean
+// parameter: links boolean
 // column: last string or null
 // column: key list<string>
 // column: address list<string>
@@ -18,6 +19,8 @@
 // column: radius list<float>
 // column: size list<integer>
 // column: edges list<list<[parent key, slot, residual, length, primary]>>
+// column: above list<list<[second parent's key, level, center, scale, root_distance, residual, length]>>
+// column: below list<list<[slot, length, radius, size, is frontier]>> of children whose primary parent is another
 // column: own list<list<any>>
 // column: points list<list<integer>>
 MATCH (cell:Cell)
@@ -35,5 +38,10 @@ RETURN max(cell.key) AS last,
        collect(coalesce(cell.radius, 0.0 / 0.0)) AS radius,
        collect(coalesce(cell.size, -1)) AS size,
        collect([(parent:Cell)-[edge:CHILD]->(cell) | [parent.key, edge.slot, edge.residual, edge.length, edge.primary]]) AS edges,
+       collect(CASE WHEN $links THEN [(parent:Cell)-[edge:CHILD {primary: false}]->(cell) |
+               [parent.key, parent.level, parent.center, parent.scale, parent.root_distance, edge.residual, edge.length]]
+               ELSE [] END) AS above,
+       collect(CASE WHEN $links THEN [(cell)-[edge:CHILD {primary: false}]->(child:Cell) |
+               [edge.slot, edge.length, child.radius, child.size, child:Frontier]] ELSE [] END) AS below,
        collect(CASE WHEN size($names) > 0 THEN [name IN $names | cell[name]] END) AS own,
        collect(CASE WHEN $points THEN [(point:Point)-[:IN]->(cell) | point.row] END) AS points

@@ -1,8 +1,12 @@
 // name: read_leases
-// purpose: the leases on a hierarchy
+// purpose: the leases on a hierarchy, but those that were left on one of the same id that was removed
 // access: read
 // parameter: id string
 // column: key string
 // column: owner string or null
 // column: until integer or null
-MATCH (lease:Lease) WHERE lease.hierarchy = $id RETURN lease.key AS key, lease.owner AS owner, lease.until AS until ORDER BY key
+MATCH (lease:Lease) WHERE lease.hierarchy = $id
+OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+WITH lease, coalesce(lease.incarnation <> hierarchy.incarnation, false) AS left
+WHERE NOT left
+RETURN lease.key AS key, lease.owner AS owner, lease.until AS until ORDER BY key

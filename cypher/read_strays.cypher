@@ -7,5 +7,5 @@
 // column: address string or null
 // column: key string or null
 MATCH (cell:Cell)
-WHERE cell.hierarchy = $id AND (cell.key IS NULL OR cell.key < $low OR cell.key >= $high)
+WHERE cell.hierarchy = $id AND NOT coalesce(cell.key >= $low AND cell.key < $high, false)
 RETURN cell.address AS address, cell.key AS key LIMIT 1000

@@ -1,7 +1,12 @@
 // name: remove_hierarchy
-// purpose: remove a hierarchy whose cells are gone
+// purpose: remove the node of a hierarchy, which is locked, and its encoder; nothing else of it is left
 // access: write
 // parameter: id string
 // column: removed integer
 MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+OPTIONAL MATCH (hierarchy)-[:ENCODED_BY]->(encoder:Encoder)
+OPTIONAL MATCH (encoder)-[:PART]->(part:EncoderPart)
+WITH hierarchy, collect(DISTINCT encoder) AS encoders, collect(DISTINCT part) AS parts
+FOREACH (part IN parts | DETACH DELETE part)
+FOREACH (encoder IN encoders | DETACH DELETE encoder)
 DETACH DELETE hierarchy RETURN count(*) AS removed

@@ -1,5 +1,5 @@
 // name: remove_predictor
-// purpose: forget a predictor; hierarchies that it grew keep their cells, and its name
+// purpose: forget a predictor, whose node is locked; hierarchies that it grew keep their cells, and its name
 // access: write
 // parameter: id string
 // column: removed integer

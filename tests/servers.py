@@ -124,14 +124,16 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, *, configuration: str = "", scheme: str = "bolt", online: bool = True) -> Iterator[Server]:
-    """A local server in ``folder`` with more settings than its own; ``scheme`` is what it speaks.
+    """A local server in ``folder`` with other settings than its own, or more; ``scheme`` is what it speaks.
 
     Not ``online``: nobody waits for its database.
     """
     server = LocalServer(folder, settings=Settings(_env_file=None))
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(home, "CONFIGURATION", home.CONFIGURATION + configuration)
+            others = {line.partition("=")[0] for line in configuration.splitlines()}
+            own = [line for line in home.CONFIGURATION.splitlines() if line.partition("=")[0] not in others]
+            patch.setattr(home, "CONFIGURATION", "\n".join([*own, configuration]))
             if not online:
                 patch.setattr(local, "ask", lambda uri, *, password: None)
             patch.setattr(local, "uri_of", lambda start: f"{scheme}://{home.ADDRESS}:{start.port}")

@@ -5,6 +5,7 @@ from them through another, and passes signals on. They share nothing but the gra
 hierarchy is no different from one's own. A worker whose command is gone ends between two blocks.
 """
 
+import errno
 import json
 import math
 import os
@@ -20,10 +21,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any
 
 from cfgraph import errors
-from cfgraph.errors import CfgraphError, InputError, NotFoundError, VanishedError, WorkersLostError
+from cfgraph.errors import CfgraphError, InputError, NotFoundError, VanishedError, WorkersLostError, few_handles
 from cfgraph.growing.events import Event, Observer
 from cfgraph.growing.outage import DRIVER_SECONDS, Retrier
 from cfgraph.loading import leave_frames_out
+from cfgraph.visible import show_controls
 
 # The driver is imported where it is used: a worker process has something to say before it is loaded.
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ class Crew:
         self._observe, self._heard = observe, queue.SimpleQueue[tuple[int, Event | None]]()
         self._parted: set[int] = set()  # those that said that they end
         self._begin = time.monotonic()
-        self._processes = [_start(id) for _ in range(workers)]
+        self._processes = _start_all(id, workers=workers)
         self._readers = [threading.Thread(target=self._listen, args=(number,), daemon=True) for number in range(workers)]
 
     def __enter__(self) -> "Crew":
@@ -171,6 +173,25 @@ class Crew:
         self._heard.put((number, None))
 
 
+def _start_all(id: str, *, workers: int) -> list[subprocess.Popen[str]]:
+    """So many worker processes, or none."""
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        for _ in range(workers):
+            processes.append(_start(id))
+    except OSError as error:
+        for process in processes:
+            process.kill()
+            with process:  # which closes its pipes and waits for it
+                pass
+        if few_handles(error) is None and error.errno in (errno.EAGAIN, errno.ENOMEM):
+            raise InputError(
+                f"the system does not start {workers} worker processes: {error.strerror}; grow with fewer"
+            ) from error
+        raise
+    return processes
+
+
 def _start(id: str) -> subprocess.Popen[str]:
     # The id is only there for those who read a process list.
     command = [sys.executable, "-m", "cfgraph.growing.crew", id]
@@ -197,14 +218,21 @@ def _write_line(process: subprocess.Popen[str], line: str) -> None:
 def main() -> int:
     """What a worker process does: reads its job, grows, tells; the exit code is that of the command line."""
     leave_frames_out()
+    show_controls("stderr")
     with _stop_signals() as halted:
-        job = Job(**json.loads(sys.stdin.readline()))
+        asked = sys.stdin.readline()
+        if not asked:
+            return 0  # the command could not start all of its workers
+        job = Job(**json.loads(asked))
         threading.Thread(target=_await_end_of_input, args=(halted,), daemon=True).start()
         try:
             return 0 if _work(job, halted=halted) else 128 + signal.SIGTERM
-        except CfgraphError as error:
-            _tell_action("fail", error=type(error).__name__, message=str(error))
-            return error.exit_code
+        except Exception as error:
+            told = few_handles(error) or error
+            if not isinstance(told, CfgraphError):
+                raise
+            _tell_action("fail", error=type(told).__name__, message=str(told))
+            return told.exit_code
 
 
 def _work(job: Job, *, halted: threading.Event) -> bool:
@@ -233,10 +261,13 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
 
 def _read_task(store: "Store", id: str, growth: "GrownBy") -> "tuple[FieldHierarchy, TrainedPredictor]":
     try:
-        return store.hierarchy(id).require_field("rollout"), store.predictor(growth.predictor)
+        hierarchy, trained = store.hierarchy(id).require_field("rollout"), store.predictor(growth.predictor)
     except NotFoundError as error:  # it was there when the command began
         message = f"the predictor that grows {id!r}, or the hierarchy itself, was removed meanwhile: {error}"
         raise VanishedError(message) from error
+    if (hierarchy.incarnation, trained.incarnation) != (growth.incarnation, growth.predictor_incarnation):
+        raise VanishedError(f"hierarchy {id!r} or predictor {trained.id!r} was removed meanwhile, and made again")
+    return hierarchy, trained
 
 
 def _tell(event: Event) -> None:

@@ -26,12 +26,17 @@ def describe(store: "Store", id: str, *, digest: bool = False) -> dict[str, Any]
 
     Raises:
         NotFoundError: where the store has nothing of that id.
+        ChangedError: where the digest of what is being written or grown is asked for.
+        VanishedError: where the hierarchy is removed meanwhile.
     """
     try:
         hierarchy = store.hierarchy(id)
     except NotFoundError:
         return _describe_predictor(store, id)
-    return _describe_hierarchy(store, hierarchy) | ({"digest": store.digest(id)} if digest else {})
+    if hierarchy.state == "removing" and not digest:
+        return _describe_hierarchy(store, hierarchy)
+    with store.witness(hierarchy, live=not digest):  # the digest is that of the cells that are counted
+        return _describe_hierarchy(store, hierarchy) | ({"digest": store.digest(id)} if digest else {})
 
 
 def _describe_hierarchy(store: "Store", hierarchy: "Hierarchy") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from cfgraph.errors import InputError
+from cfgraph.errors import DamagedError, InputError
 from cfgraph.growing.crew import WORKERS_MAX, Crew
 from cfgraph.growing.events import Observer
 from cfgraph.growing.outage import DRIVER_SECONDS
@@ -22,6 +22,7 @@ from cfgraph.model.blocks import block_height
 from cfgraph.model.cells import FRONTIER
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_growth
 from cfgraph.model.hierarchy import FieldHierarchy
+from cfgraph.model.invariants import check_sound
 from cfgraph.predictors import BASELINES
 from cfgraph.store.growth import GrownBy
 
@@ -119,8 +120,10 @@ def rollout(
         target = copy_prefix(store, source, trained, stop=stop, from_depth=from_depth, copy_as=copy_as)
     growth = _pin(store, target, trained, stop=stop, copied=copy_as is not None)
     if growth is None:
-        depth = store.counts(target.id).depth
+        with store.witness(target, live=True):  # nothing is left to grow of this one: is it there still?
+            depth = store.counts(target.id).depth
         return RolloutReport(target.id, predictor, depth, depth, grown=0, finished=True, taken_over=0, warnings=warnings)
+    target = target.replace(incarnation=growth.incarnation)
     watch = Watch(store, target, growth, show=show)
     options = _Options(lease_seconds=lease_seconds, outage_seconds=outage_seconds, observe=watch.note)
     if workers == 1:
@@ -200,21 +203,36 @@ def _warnings(trained: "TrainedPredictor", hierarchy: FieldHierarchy) -> tuple[s
 def copy_prefix(
     store: "Store", truth: FieldHierarchy, trained: "TrainedPredictor", *, stop: Stop, from_depth: int, copy_as: str
 ) -> FieldHierarchy:
-    """Write the prefix of a hierarchy under another id, ready to grow; found again where it is there already."""
+    """Write the prefix of a hierarchy under another id, ready to grow; found again where it is there already.
+
+    Raises a ``DamagedError`` where the prefix breaks an invariant: what grows from it would be as wrong, under another name.
+    """
     if from_depth < 0:
         raise InputError(f"a depth is not negative, got --from-depth {from_depth}")
     if stop.depth is not None and stop.depth < from_depth:
         raise InputError(f"expected a target depth of at least the prefix's {from_depth}, got {stop.depth}")
-    cells = store.read(truth.id, depth=from_depth)
+    cells = store.read(truth, depth=from_depth)
     if cells.depth < from_depth:
         raise InputError(f"{truth.id!r} has levels 0 to {cells.depth}, so no prefix of depth {from_depth}")
     frontier = {from_depth: int((cells.state == FRONTIER).sum())}
     from cfgraph.predictors.trained import grown_field  # here: whoever grows in place needs no family's code
 
-    copy = grown_field(trained, truth, id=copy_as, cells=cells, from_depth=cells.depth, stop=stop.asked)
+    copy = grown_field(
+        trained,
+        truth,
+        id=copy_as,
+        cells=cells,
+        encoder=store.encoder(truth),
+        from_depth=cells.depth,
+        stop=stop.asked,
+    )
     plan_growth(copy, trained, stop=stop, frontier=frontier, cells=len(cells), root_scale=float(cells.scale[0]))  # or refuse
+    try:
+        check_sound(copy, grown=True)
+    except InputError as error:
+        raise DamagedError.of(truth.id, str(error)) from error
     written = store.write(copy, then="growing")
-    store.link_truth(copy_as, truth.id)
+    store.link_truth(written, truth)
     return written.require_field("a rollout")
 
 
@@ -263,17 +281,29 @@ def _depth_of_cells(room: int, *, frontier: dict[int, int], arity: int, deepest:
 
 def _pin(store: "Store", hierarchy: FieldHierarchy, trained: "TrainedPredictor", *, stop: Stop, copied: bool) -> GrownBy | None:
     """Plan the growth and pin the plan, or join the one that is pinned; None where nothing is left to grow."""
-    if hierarchy.state == "complete" and copied:
-        return None
-    frontier = store.count_frontier(hierarchy.id)
-    plan = plan_growth(
-        hierarchy,
-        trained,
-        stop=stop,
-        frontier=frontier,
-        cells=store.counts(hierarchy.id).cells if stop.cells is not None else 0,
-        root_scale=float(store.read(hierarchy.id, depth=0).scale[0]),
-    )
-    if hierarchy.state == "complete" and not any(level < plan.to_depth for level in frontier):
-        return None
-    return store.begin_growth(hierarchy.id, plan)
+    while True:
+        if hierarchy.state == "complete" and copied:
+            return None
+        growths = len(store.read_growth(hierarchy.id))
+        frontier = store.count_frontier(hierarchy.id)
+        plan = plan_growth(
+            hierarchy,
+            trained,
+            stop=stop,
+            frontier=frontier,
+            cells=store.counts(hierarchy.id).cells if stop.cells is not None else 0,
+            root_scale=float(store.read(hierarchy, depth=0).scale[0]) if stop.precision is not None else 1.0,
+        )
+        if hierarchy.state == "complete" and not any(level < plan.to_depth for level in frontier):
+            return None
+        pinned = store.begin_growth(
+            hierarchy.id,
+            plan,
+            growths=growths,
+            state=hierarchy.state,
+            known=hierarchy.identity,
+            predictor=trained.identity,
+        )
+        if pinned is not None:
+            return pinned
+        hierarchy = store.hierarchy(hierarchy.id).require_field("rollout")  # another growth came and ended meanwhile

@@ -170,7 +170,7 @@ class Worker:
             self._note(written, keeper=keeper)
 
         with self.store.block_writer(
-            self.hierarchy.id,
+            self.hierarchy,
             sessions=self.sessions,
             done=note,
             retry=self._retry,

@@ -2,8 +2,9 @@
 
 import errno
 import os
+import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cfgraph.errors import LocalServerError
@@ -12,8 +13,6 @@ REASONS = {
     errno.ENOSPC: "the disk is full; free some space there",
     errno.EDQUOT: "the disk quota is used up; free some space there",
     errno.EROFS: "it is read-only",
-    errno.EACCES: "no permission",
-    errno.EPERM: "no permission",
     errno.EEXIST: "a file is in the way",
     errno.ENOTDIR: "a file is in the way",
 }
@@ -27,9 +26,22 @@ def explaining_disk_errors(place: Path, *, otherwise: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = REASONS.get(error.errno or 0, error.strerror or str(error))
-        where = error.filename if isinstance(error.filename, str) else place
+        where = Path(error.filename) if isinstance(error.filename, str) else place
+        denied = error.errno in (errno.EACCES, errno.EPERM)
+        reason = _tell_denied(where) if denied else REASONS.get(error.errno or 0, error.strerror or str(error))
         raise LocalServerError(f"cannot use {where}: {reason}; or {otherwise}") from error
+
+
+def _tell_denied(where: Path) -> str:
+    """Why a file or folder may not be used, as far as this user may know: whose it is, or that its rights are wrong."""
+    us = os.geteuid()
+    for known in (where, *where.absolute().parents):
+        with suppress(OSError):
+            owner = known.stat().st_uid
+            if owner != us:
+                return f"no permission: {known} belongs to user {owner}, and this is user {us}; run cfgraph as that user"
+            return f"no permission; take the right to read and write there: chmod -R u+rwX {shlex.quote(str(known))}"
+    return "no permission"
 
 
 def write_private_file(path: Path, text: str) -> None:

@@ -154,6 +154,8 @@ db.tx_log.preallocate=false
 db.tx_log.rotation.retention_policy=keep_none
 db.lock.acquisition.timeout=10s
 dbms.usage_report.enabled=false
+# The password is random: nobody guesses it, and whoever tries locks out its owner alone.
+dbms.security.auth_max_failed_attempts=0
 # LOAD CSV reads neither this machine's files nor the network.
 server.directories.import=import
 dbms.security.allow_csv_import_from_file_urls=false

@@ -25,7 +25,7 @@ from pathlib import Path
 from cfgraph.errors import LocalServerError
 from cfgraph.server.disk import FULL, write_private_file
 from cfgraph.server.home import Home
-from cfgraph.server.launcher import Launcher, last_words
+from cfgraph.server.launcher import Launcher, doubt_heap, last_words
 from cfgraph.server.lock import is_locked
 
 PARTS = ("databases", "transactions")  # a database's folders in data/, each below its name
@@ -69,8 +69,9 @@ def import_files(launcher: Launcher, arguments: Sequence[str]) -> None:
         said = last_words(staging.console_log.read_text(encoding="utf-8", errors="replace"))
         if "No space left on device" in said:
             raise LocalServerError(FULL.format(launcher.home.directory))
+        hint = doubt_heap(said, heap=launcher.heap)
         how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-        raise LocalServerError(f"neo4j-admin {how} and nothing was imported into {launcher.home.directory}: {said}")
+        raise LocalServerError(f"neo4j-admin {how} and nothing was imported into {launcher.home.directory}: {said}{hint}")
     write_private_file(_mark_of(staging), "the database in data/ is whole\n")
 
 

@@ -2,13 +2,17 @@
 
 import re
 import shutil
+import signal
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cfgraph.errors import LocalServerError, MissingExtraError, how_to_install
 
 ANSWER_SECONDS = 30
+STARTS = 2  # of a process that was killed: a second time, it is no accident
 # What a Java may know of the user: where things are, and never what NEO4J_PASSWORD is or what JAVA_TOOL_OPTIONS adds.
 INHERITED = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "USER")
 
@@ -40,6 +44,24 @@ def doubt_java(version: str, *, major_max: int | None) -> str | None:
     return f"it is made for Java up to {major_max}, and this is Java {version}; set CFGRAPH_JAVA to a Java {major_max}"
 
 
+def run_java(command: Sequence[str | Path], *, heap: str | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Run a Java to its end, and once more where it was killed; what it said, standard error included, is in ``stdout``."""
+    for _ in range(STARTS):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+        if done.returncode != -signal.SIGKILL:
+            return done
+    raise LocalServerError(tell_killed(str(command[0]), heap=heap))
+
+
+def tell_killed(what: str, *, heap: str | None) -> str:
+    """What to say of a Java process that was killed each time that it was started."""
+    less = "" if heap is None else f", or have the server take less of it: CFGRAPH_HEAP is {heap}"
+    return (
+        f"{what} was killed ({signal.SIGKILL.name}) each of {STARTS} times that it was started, as a system does that runs "
+        f"out of memory; make some free{less}, then run the same command again"
+    )
+
+
 def locate_java(asked: Path) -> Path:
     """The command that ``asked`` means: itself, ``bin/java`` in that folder, or one of that name on the PATH."""
     asked = asked.expanduser()
@@ -64,14 +86,12 @@ def locate_bundled_java() -> Path:
 def ask_version(command: Path) -> str:
     """What a Java says that it is."""
     try:
-        answer = subprocess.run(
-            [command, "-version"], capture_output=True, text=True, timeout=ANSWER_SECONDS, env=java_environment()
-        )
+        answer = run_java([command, "-version"], timeout=ANSWER_SECONDS, env=java_environment())
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LocalServerError(f"{command} does not run: {error}; set CFGRAPH_JAVA to a Java that does") from error
-    found = re.search(r'version "([^"]+)"', answer.stderr + answer.stdout)
+    found = re.search(r'version "([^"]+)"', answer.stdout)
     if answer.returncode or not found:
-        said = " ".join((answer.stderr or answer.stdout).split())[:200]
+        said = " ".join(answer.stdout.split())[:200]
         raise LocalServerError(f"{command} does not run as a Java: {said!r}; set CFGRAPH_JAVA to one that does")
     return found[1]
 

@@ -14,7 +14,7 @@ from cfgraph.errors import InputError, LocalServerError
 from cfgraph.server.disk import write_private_file
 from cfgraph.server.home import Home
 from cfgraph.server.jars import JarList
-from cfgraph.server.java import Java, java_environment
+from cfgraph.server.java import Java, java_environment, run_java
 from cfgraph.server.lock import hold_lock
 
 OPENED = ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "java.base/java.util.concurrent")
@@ -35,6 +35,12 @@ JVM_OPTIONS = (
     "-Dio.netty.tryReflectionSetAccessible=true",
     "-Dlog4j2.disable.jmx=true",
 )
+# What Java says of a heap that is too small, too large, or more than there is memory for.
+HEAP_SIGNS = (
+    *("OutOfMemoryError", "maximum heap", "initial heap", "heap size", "object heap"),
+    "insufficient memory for the Java Runtime Environment",
+)
+HEAP_MIN = "128m"
 LONGEST_REASON = 300  # some of Neo4j's are pages of its inner state
 ADMIN_CLASS = "org.neo4j.cli.AdminTool"
 
@@ -59,24 +65,23 @@ class Launcher:
         """
         self._write_arguments()
         self.home.write_configuration(port=0, extra=self.pinned.settings)
-        done = subprocess.run(
+        done = run_java(
             [*self._command(), ADMIN_CLASS, "@/dev/stdin"],
+            heap=self.heap,
             input=f"dbms\nset-initial-password\n{password.get_secret_value()}\n",
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
             cwd=self.home.directory,
             env=java_environment() | {"NEO4J_HOME": str(self.home.directory), "NEO4J_CONF": str(self.home.conf)},
         )
         if done.returncode:
             said = last_words(done.stdout).replace(password.get_secret_value(), "***")
-            raise LocalServerError(f"neo4j-admin cannot set the password in {self.home.directory}: {said}")
+            hint = doubt_heap(done.stdout, heap=self.heap)
+            raise LocalServerError(f"neo4j-admin cannot set the password in {self.home.directory}: {said}{hint}")
 
-    def launch(self, *, port: int) -> None:
+    def launch(self, *, port: int) -> "subprocess.Popen[bytes]":
         """Start the server's process: a session of its own, which outlives this one."""
         self._write_arguments()
         self.home.write_configuration(port=port, extra=self.pinned.settings)
-        self._spawn(self._server_command(), folder=self.home.directory)
+        return self._spawn(self._server_command(), folder=self.home.directory)
 
     def launch_admin(self, arguments: Sequence[str], *, folder: Path) -> "subprocess.Popen[bytes]":
         """Start neo4j-admin on this home's data, working in ``folder``; it holds the lock that a server of this home would."""
@@ -123,10 +128,17 @@ class Launcher:
         write_private_file(self.home.conf / "java.args", "\n".join(lines) + "\n")
 
 
+def doubt_heap(console: str, *, heap: str) -> str:
+    """What to say where a heap is why a Java ended; nothing where it is not."""
+    if not any(sign in console for sign in HEAP_SIGNS):
+        return ""
+    return f"; CFGRAPH_HEAP is {heap}: set it to at least {HEAP_MIN}, and to less than what this machine has free"
+
+
 def last_words(console: str) -> str:
     """Why a server ended: the innermost cause that it printed, else its last error, else where it had come to."""
     lines = [line.strip() for line in console.splitlines() if line.strip()]
-    for sign in ("Caused by:", "Exception", "ERROR", "rror:"):
+    for sign in (*HEAP_SIGNS, "Caused by:", "Exception", "ERROR", "rror:"):
         found = [line for line in lines if sign in line and not line.startswith("at ")]
         if found:
             return found[-1].removeprefix("Caused by:").strip()[:LONGEST_REASON]

@@ -20,7 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from cfgraph.errors import InputError, LocalServerError
+from cfgraph.errors import (
+    CfgraphError,
+    FewHandlesError,
+    InputError,
+    LocalServerError,
+    few_handles,
+    file_limits,
+    how_to_raise_files,
+    one_line,
+)
 from cfgraph.server.disk import FULL, explaining_disk_errors
 from cfgraph.server.home import ADDRESS, Home, Start, find_free_port, is_listening
 from cfgraph.server.lock import hold_lock, is_locked
@@ -35,6 +44,7 @@ STOP_SECONDS = 30  # 0.5 s are usual; the rest is for writing back what is in me
 KILL_SECONDS = 10
 PORT_TRIES = 5
 POLL_SECONDS = 0.05
+NEEDED_HANDLES = 512  # jars take 239, the files of the two databases the most of another 130, each connection one
 NEEDED_BYTES = 64 * 2**20  # below this a server starts badly or hangs, and there is no room for a graph anyway
 
 
@@ -68,6 +78,10 @@ class ServerStatus:
 
 class EndedError(LocalServerError):
     """The server ended before it answered."""
+
+
+class KilledError(EndedError):
+    """The server was killed before it answered."""
 
 
 class PortTakenError(EndedError):
@@ -163,6 +177,15 @@ class LocalServer:
             raise
         self._end()
 
+    def find_end(self) -> str | None:
+        """Why a server ended that ran, where its heap is the reason; None while it runs, and for any other."""
+        from cfgraph.server.launcher import doubt_heap
+
+        if not self.await_end(seconds=1.0):
+            return None
+        hint = doubt_heap(self._console(), heap=self.settings.heap).removeprefix("; ")
+        return f"the local server ran out of memory; {hint}" if hint else None
+
     def connection(self) -> Connection | None:
         """How to reach the server, if it runs and was seen to answer; nothing is started."""
         with self._explaining():
@@ -235,21 +258,28 @@ class LocalServer:
     def _start(self) -> None:
         """Start a server, on another port where the first was taken between our look and the server's."""
         from cfgraph.server.importing import settle_import
+        from cfgraph.server.java import STARTS
 
         check_space(self.home.directory)
+        check_handles(NEEDED_HANDLES, purpose="the local server")
         self._end_orphans()
         settle_import(self.home)
         launcher = self._prepare()
         earlier = self.home.read_start()
-        port = find_free_port(earlier.port if earlier else None)
+        port, killed = find_free_port(earlier.port if earlier else None), 0
         for _ in range(PORT_TRIES):
-            start = self._launch(launcher, port=port, data_of=earlier.data_of if earlier else None)
             try:
-                self._await_ready(start)
+                start = self._launch(launcher, port=port, data_of=earlier.data_of if earlier else None)
             except PortTakenError:
                 port = find_free_port(None)
                 continue
-            except (LocalServerError, OSError):
+            except KilledError:
+                killed += 1
+                if killed == STARTS:
+                    raise
+                self.say("the server was killed while it started; starting it again")
+                continue
+            except (CfgraphError, OSError):
                 self._end()  # what did not become a server is not left behind
                 raise
             except BaseException:  # Ctrl-C, SIGTERM
@@ -282,11 +312,21 @@ class LocalServer:
         return Launcher(self.home, java=java, pinned=pinned, jars=jars, heap=self.settings.heap)
 
     def _launch(self, launcher: "Launcher", *, port: int, data_of: str | None) -> Start:
+        """Start a server's process and wait until it answers."""
+        from cfgraph.server.java import tell_killed
+
         now = datetime.now(UTC).isoformat(timespec="seconds")
         version, java = launcher.pinned.version, launcher.java.version
         start = Start(port=port, neo4j=version, java=java, started=now, data_of=data_of)
         self.home.write_start(start)
-        launcher.launch(port=port)
+        process = launcher.launch(port=port)
+        try:
+            self._await_ready(start)
+        except EndedError as error:
+            if process.wait(KILL_SECONDS) == -signal.SIGKILL:
+                what = f"Neo4j {version}, while it started in {self.home.directory},"
+                raise KilledError(tell_killed(what, heap=launcher.heap)) from error
+            raise
         return start
 
     def _await_ready(self, start: Start) -> None:
@@ -319,12 +359,12 @@ class LocalServer:
     def _death(self, start: Start) -> EndedError:
         from cfgraph.server.jars import read_jar_list
         from cfgraph.server.java import doubt_java
-        from cfgraph.server.launcher import last_words
+        from cfgraph.server.launcher import doubt_heap, last_words
 
         console = self._console()
         if "PortBindException" in console or "Address already in use" in console:
             return PortTakenError(f"port {start.port} was taken by another program; run the same command again")
-        hint = ""
+        hint = doubt_heap(console, heap=self.settings.heap)
         if start.data_of and is_older(start.neo4j, than=start.data_of):
             hint = f"; the data is that of Neo4j {start.data_of}, which an older one cannot read: set CFGRAPH_NEO4J_VERSION"
         elif doubt := doubt_java(start.java, major_max=read_jar_list(start.neo4j).java_max):
@@ -385,6 +425,18 @@ def check_space(directory: Path) -> None:
         raise LocalServerError(FULL.format(directory))
 
 
+def check_handles(needed: int, *, purpose: str) -> None:
+    """Refuse a limit under which something would fail in the middle, for reasons that do not show.
+
+    The hard limit counts: up to that, a Java process raises its own.
+    """
+    hard = file_limits()[1]
+    if hard < needed:
+        raise FewHandlesError(
+            f"{purpose} has some {needed} files open at once, and may have {hard} here; {how_to_raise_files()}"
+        )
+
+
 def uri_of(start: Start) -> str:
     """The address of a started server."""
     return f"bolt://{ADDRESS}:{start.port}"
@@ -412,6 +464,6 @@ def ask(uri: str, *, password: SecretStr) -> str | None:
             "in Neo4j, write the new one into the file 'password' there"
         ) from error
     except (DriverError, Neo4jError) as error:
-        from cfgraph.errors import one_line
-
+        if few := few_handles(error):
+            raise few from error
         return one_line(error)

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from cfgraph.model.cells import Cells
 from cfgraph.model.columns import DIGESTED, names_of
 from cfgraph.model.hierarchy import HierarchyWithCells
-from cfgraph.store.reading import Columns
+from cfgraph.store.reading import PAGE_CELLS, Columns
 
 
 def digest_pages(pages: Iterable[Columns]) -> str:
@@ -31,23 +32,39 @@ def digest_pages(pages: Iterable[Columns]) -> str:
 
 def digest_hierarchy(hierarchy: HierarchyWithCells) -> str:
     """The digest that a hierarchy in memory has in the graph."""
-    cells = hierarchy.cells
-    order = np.array(sorted(range(len(cells)), key=cells.addresses.__getitem__))
-    page = {name: getattr(cells, name)[order] for name in names_of(DIGESTED)}
-    digest = digest_pages([{**page, "addresses": [cells.addresses[row] for row in order.tolist()]}])
+    digest = digest_pages(_pages(hierarchy.cells))
     return digest_imported(digest, hierarchy) if hierarchy.imported else digest
+
+
+def _pages(cells: Cells) -> Iterator[Columns]:
+    """Cells in memory as pages in key order."""
+    addresses, names = cells.addresses, names_of(DIGESTED)
+    order = np.array(sorted(range(len(cells)), key=addresses.__getitem__))
+    for low in range(0, len(cells), PAGE_CELLS):
+        rows = order[low : low + PAGE_CELLS]
+        yield {"addresses": [addresses[row] for row in rows.tolist()], **{name: getattr(cells, name)[rows] for name in names}}
 
 
 def digest_imported(digest: str, hierarchy: HierarchyWithCells) -> str:
     """The same, with what an imported hierarchy has besides: properties of its source's, links, the cells of data points."""
     whole, cells = hashlib.sha256(digest.encode()), hierarchy.cells
     for name in sorted(cells.own):
-        column = cells.own[name]
-        plain = column.astype("<f8").tobytes() if column.dtype.kind == "f" else json.dumps(column.tolist()).encode()
-        whole.update(name.encode() + b"\0" + plain)
+        whole.update(name.encode() + b"\0")
+        for plain in _plain(cells.own[name]):
+            whole.update(plain)
     if cells.links is not None:
         for column in cells.links.columns:
             whole.update(column.astype("<f8").tobytes())
     if hierarchy.cell_of_point is not None and hierarchy.point_nodes:
         whole.update(hierarchy.cell_of_point.astype("<i8").tobytes())
     return whole.hexdigest()
+
+
+def _plain(column: np.ndarray) -> Iterator[bytes]:
+    """A column of a source's own: floats as they are, anything else as one list in JSON, piece by piece."""
+    if column.dtype.kind == "f":
+        yield column.astype("<f8").tobytes()
+        return
+    for low in range(0, len(column), PAGE_CELLS):
+        yield (", " if low else "[").encode() + json.dumps(column[low : low + PAGE_CELLS].tolist())[1:-1].encode()
+    yield b"]" if len(column) else b"[]"

@@ -24,6 +24,11 @@ USER_AGENT = "cfgraph"
 CONNECT_SECONDS = 15.0
 RETRY_PAUSE_SECONDS = 1.0
 RETRY_SECONDS = 30.0  # how long the driver tries a transaction again that failed for a passing reason
+WRITE_TRIES = 6  # of one transaction: after one that took longer than it was given, or a commit of unknown outcome
+TRANSACTION_SECONDS = 10.0  # what a transaction that writes gets at first; shorter than the patience of who removes
+# The second where it was waiting for a lock when its time was over, the third where what it waited for is gone: looked for
+# again, it is not found.
+TOO_LATE = ("TransactionTimedOut", "LockClientStopped", "EntityNotFound")
 TRANSACTION_LIMIT = "db.memory.transaction.max"
 
 
@@ -117,7 +122,7 @@ class Graph:
     def transact(self, work: Callable[[neo4j.ManagedTransaction], Outcome], *, write: bool = True) -> Outcome:
         """Run ``work`` in one transaction, again where it failed for a passing reason: it must have no other effects."""
         with self.session(write=write) as session:
-            return transact(session, work, write=write)
+            return write_bounded(session, work) if write else transact(session, work, write=False)
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -135,10 +140,11 @@ class Graph:
         mode = neo4j.WRITE_ACCESS if write else neo4j.READ_ACCESS
         return self._driver.session(database=self._database, default_access_mode=mode)
 
+    @contextmanager
     def query(
         self, cypher: str, parameters: dict[str, Any], *, write: bool, asked: str = "the Cypher"
-    ) -> tuple[list[str], list[list[Any]]]:
-        """Column names and rows of a user's own Cypher; without ``write`` the server is asked to refuse writes.
+    ) -> Iterator[tuple[list[str], Iterator[list[Any]]]]:
+        """A ``with`` for column names and rows of a user's own Cypher; without ``write`` the server is asked to refuse writes.
 
         ``asked`` is what an error calls that which the server did not accept.
         """
@@ -147,8 +153,7 @@ class Graph:
                 result = session.run(cypher, parameters)
             except (OverflowError, RecursionError, UnicodeEncodeError) as error:
                 raise InputError(f"the Cypher and its parameters cannot be sent: {one_line(error)}") from error
-            columns = list(result.keys())
-            return columns, [[plain(value) for value in row.values()] for row in result]
+            yield list(result.keys()), ([plain(value) for value in row.values()] for row in result)
 
     def create_schema(self, operation: str) -> None:
         """Run a schema operation, which shares no transaction with data; again where two who open a new store deadlock.
@@ -178,6 +183,33 @@ def transact(session: neo4j.Session, work: Callable[[neo4j.ManagedTransaction], 
     """Run ``work`` in one transaction of a session that is already open."""
     work = _final_at_memory_limit(work)
     return session.execute_write(work) if write else session.execute_read(work)
+
+
+def write_bounded(
+    session: neo4j.Session,
+    work: Callable[[neo4j.ManagedTransaction], Outcome],
+    *,
+    seconds: float = TRANSACTION_SECONDS,
+    twice: bool = False,
+) -> Outcome:
+    """Run ``work`` in a transaction that the server ends after some seconds; again, with twice the time, where it took longer.
+
+    So a client that stalls in the middle of a transaction keeps others from nothing for longer than that. Work that may be
+    done ``twice`` is also tried again where a connection was lost in the moment of the commit.
+    """
+    for attempt in range(WRITE_TRIES):
+        try:
+            return transact(session, neo4j.unit_of_work(timeout=seconds * 2**attempt)(work))
+        except (exceptions.IncompleteCommit, exceptions.ClientError) as error:
+            passing = twice if isinstance(error, exceptions.IncompleteCommit) else is_too_late(error)
+            if not passing or attempt + 1 == WRITE_TRIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+def is_too_late(error: exceptions.ClientError) -> bool:
+    """Whether a transaction was ended since its time was over, or since what it was about to change was removed meanwhile."""
+    return any(code in (error.code or "") for code in TOO_LATE)
 
 
 def _final_at_memory_limit(

@@ -6,12 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+import neo4j
 import numpy as np
 
-from cfgraph.errors import InputError, StoreError, VanishedError
+from cfgraph.errors import DETAIL_MAX, DamagedError, InputError, VanishedError
 from cfgraph.model.address import key_of, parse_address, stem_of, subtree_range
 from cfgraph.model.growth import Frontier
+from cfgraph.model.hierarchy import Identity
+from cfgraph.store.graph import run_operation
+from cfgraph.store.incarnation import another, check_cells, hold_hierarchy, hold_predictor
 from cfgraph.store.part import Part
+from cfgraph.store.reading import number_column, vector_column
 from cfgraph.store.writing import Lease
 
 ASK_AGAIN_SECONDS = 0.2
@@ -23,7 +28,8 @@ class GrownBy:
 
     ``stop`` is what was asked for, ``{"depth": 8}`` for example; ``to_depth`` the deepest level that it allows.
     ``block_height`` fixes the cut into blocks, ``last_block`` the last one of a limited number of cells. ``since`` is when
-    it was pinned, by the server's clock in milliseconds: it tells this growth from one that comes after it.
+    it was pinned, by the server's clock in milliseconds: it tells this growth from one that comes after it. ``incarnation``
+    and ``predictor_incarnation`` are those of the hierarchy and the predictor, for whoever works at it.
     """
 
     predictor: str
@@ -36,15 +42,31 @@ class GrownBy:
     taken_over: int = 0
     truth: str | None = None
     since: int | None = None
+    incarnation: str | None = None
+    predictor_incarnation: str | None = None
 
     @classmethod
-    def of(cls, properties: dict[str, Any], *, predictor: str, truth: str | None = None) -> Self:
-        """The record that a GROWN_BY relationship's properties hold."""
+    def of(cls, properties: dict[str, Any], **known: Any) -> Self:
+        """The record that a GROWN_BY relationship's properties hold; ``known`` is what it leads from and to."""
         fields: dict[str, Any] = {
             name: properties.get(name) for name in ("from_depth", "to_depth", "block_height", "last_block", "since")
         }
-        fields |= {"done": properties["done"], "taken_over": properties.get("taken_over") or 0}
-        return cls(**fields, stop=json.loads(properties["stop"]), predictor=predictor, truth=truth)
+        fields |= {"done": properties.get("done"), "taken_over": properties.get("taken_over") or 0}
+        try:
+            growth = cls(**fields, stop=json.loads(properties["stop"]), **known)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedError(f"a growth does not say what its stop is: {error}") from error
+        growth.check()
+        return growth
+
+    def check(self) -> None:
+        """Raise a ``DamagedError`` for values that no growth has."""
+        numbers = (self.from_depth, self.to_depth, self.block_height, self.taken_over)
+        sound = all(type(number) is int and number >= 0 for number in numbers) and type(self.done) is bool
+        sound &= isinstance(self.stop, dict) and all(type(limit) in (int, float) for limit in self.stop.values())
+        sound &= isinstance(self.predictor, str) and (self.since is None or type(self.since) is int)
+        if not sound or not isinstance(self.last_block, str | None):
+            raise DamagedError(f"a growth has numbers of other types than cfgraph gives it: {str(self)[:DETAIL_MAX]}")
 
     @property
     def is_exact(self) -> bool:
@@ -58,7 +80,7 @@ class GrownBy:
 
     def properties(self) -> dict[str, Any]:
         """The relationship's properties."""
-        kept_elsewhere = ("predictor", "truth", "done", "taken_over", "since")
+        kept_elsewhere = ("predictor", "truth", "done", "taken_over", "since", "incarnation", "predictor_incarnation")
         fields = {name: value for name, value in asdict(self).items() if name not in kept_elsewhere}
         return {**fields, "stop": json.dumps(self.stop, sort_keys=True)}
 
@@ -106,16 +128,42 @@ class Seeds:
 class Growth(Part):
     """What a rollout and its workers ask."""
 
-    def begin_growth(self, id: str, growth: GrownBy) -> GrownBy:
-        """Pin a growth, or find the same one pinned; an ``InputError`` where another one is under way."""
-        rows = self._graph.write("begin_growth", id=id, predictor=growth.predictor, growth=growth.properties())
-        if not rows:
-            raise VanishedError(f"hierarchy {id!r} or predictor {growth.predictor!r} was removed meanwhile")
-        if rows[0]["pinned"] is None and rows[0]["state"] in ("complete", "growing"):
-            return replace(growth, since=rows[0]["since"])
-        if rows[0]["pinned"] is None:
-            raise InputError(f"hierarchy {id!r} is in state {rows[0]['state']!r}; finish that first by its own command")
-        pinned = GrownBy.of(rows[0]["pinned"], predictor=rows[0]["pinned_predictor"])
+    def begin_growth(
+        self,
+        id: str,
+        growth: GrownBy,
+        *,
+        growths: int = 0,
+        state: str = "complete",
+        known: Identity | None = None,
+        predictor: Identity | None = None,
+    ) -> GrownBy | None:
+        """Pin a growth, or find the same one pinned, with the incarnations that it is of.
+
+        ``growths`` is how many had grown the hierarchy before its frontier was read, and ``state`` its state by then; where
+        either is another by now, and no growth is under way, nothing is pinned and None comes back: what is left to grow has
+        to be looked at again. ``known`` is which hierarchy is meant, and ``predictor`` whose weights were loaded. Raises a
+        ``VanishedError`` where one of them is gone, an ``InputError`` where another growth is under way.
+        """
+
+        def work(tx: neo4j.ManagedTransaction) -> tuple[dict[str, Any], GrownBy]:
+            held, found = hold_hierarchy(tx, id, known)
+            grower = hold_predictor(tx, growth.predictor, predictor)
+            asked = {"predictor": growth.predictor, "growth": growth.properties(), "growths": growths, "state": state}
+            row = run_operation(tx, "begin_growth", id=id, **asked)[0]
+            if found == "removing":
+                raise VanishedError(f"hierarchy {id!r} was removed meanwhile")
+            if row["pinned"] is None:
+                pinned = replace(growth, since=row["since"])
+            else:
+                pinned = GrownBy.of(row["pinned"], predictor=row["pinned_predictor"])
+            return row, replace(pinned, incarnation=held.incarnation, predictor_incarnation=grower.incarnation)
+
+        row, pinned = self._graph.transact(work)
+        if row["pinned"] is None and row["state"] not in ("complete", "growing"):
+            raise InputError(f"hierarchy {id!r} is in state {row['state']!r}; finish that first by its own command")
+        if row["pinned"] is None and row["since"] is None:
+            return None
         if (pinned.predictor, pinned.stop) != (growth.predictor, growth.stop):
             raise InputError(
                 f"{id!r} is being grown by {pinned.predictor!r} with the stop {json.dumps(pinned.stop)}; finish that "
@@ -125,21 +173,35 @@ class Growth(Part):
 
     def pin_growth_end(self, id: str, growth: GrownBy, *, last_block: str) -> GrownBy:
         """Pin the last block of a growth that is limited by a number of cells; the one pinned first counts."""
-        rows = self._graph.write("pin_growth_end", id=id, since=growth.since, last_block=last_block)
-        if not rows:
-            raise VanishedError(f"hierarchy {id!r}, or the predictor that grows it, was removed meanwhile")
+        rows = self._held(id, growth, "pin_growth_end", last_block=last_block)
         return replace(growth, last_block=rows[0]["last_block"])
 
     def finish_growth(self, id: str, growth: GrownBy) -> None:
         """Record that a growth has reached its stop, as another worker may have done; a ``VanishedError`` where it is gone."""
-        rows = self._graph.write("finish_growth", id=id, since=growth.since)
-        if not rows or rows[0]["state"] == "removing":
-            raise VanishedError(f"hierarchy {id!r}, or the predictor that grows it, was removed meanwhile")
+        if self._held(id, growth, "finish_growth")[0]["state"] == "removing":
+            raise _gone(id)
+
+    def _held(self, id: str, growth: GrownBy, operation: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of an operation on a growth while its hierarchy is locked; a ``VanishedError`` where either is gone."""
+
+        def work(tx: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
+            held, _ = hold_hierarchy(tx, id, None)
+            if growth.incarnation not in (None, held.incarnation):
+                raise another(f"hierarchy {id!r}")
+            return run_operation(tx, operation, id=id, since=growth.since, **parameters)
+
+        rows = self._graph.transact(work)
+        if not rows:
+            raise _gone(id)
+        return rows
 
     def read_growth(self, id: str) -> list[GrownBy]:
         """What grew the hierarchy, the latest first."""
         rows = self._graph.read("read_growth", id=id)
-        return [GrownBy.of(row["growth"], predictor=row["predictor"], truth=row["truth"]) for row in rows]
+        try:
+            return [GrownBy.of(row.pop("growth"), **row) for row in rows]
+        except DamagedError as error:
+            raise DamagedError.of(id, str(error)) from error
 
     def grown_by(self, id: str) -> GrownBy | None:
         """What grew a hierarchy last; None where no predictor did."""
@@ -152,7 +214,10 @@ class Growth(Part):
 
     def frontier_depth(self, id: str) -> int:
         """The deepest level that still can grow; 0 where there is none."""
-        return max(self.count_frontier(id), default=0)
+        levels = self.count_frontier(id)
+        if strange := [level for level in levels if type(level) is not int]:
+            raise DamagedError.of(id, f"the level of some cells is {strange[0]!r}")
+        return max(levels, default=0)
 
     def read_frontier(self, id: str, *, start: str, depth: int, page: int) -> list[tuple[str, int]]:
         """Address and level of frontier cells from the key ``start`` on, above level ``depth``, in address order."""
@@ -179,7 +244,9 @@ class Growth(Part):
         ``VanishedError`` where the hierarchy or the predictor that grows it was removed, even if the hierarchy is being
         grown again: by another ``growth`` than the one that is named.
         """
+        incarnation = None if growth is None else growth.incarnation
         parameters = {
+            "incarnation": incarnation,
             "since": None if growth is None else growth.since,
             # By key: the one order in which locks are taken everywhere.
             "blocks": sorted([key_of(id, block.root), key_of(id, block.seed)] for block in blocks),
@@ -194,7 +261,7 @@ class Growth(Part):
         if rows and _is_in_between(rows[0]):
             time.sleep(ASK_AGAIN_SECONDS)
             rows = self._graph.write("claim_frontier", id=id, **parameters)
-        answer = _checked_answer(rows, id)
+        answer = _checked_answer(rows, id, incarnation=incarnation)
         claims = {key[len(id) :]: before for key, before in answer["claims"]}
         answers = [(key[len(id) :], kind, who) for key, kind, who in answer["answers"]]
         return Claim(
@@ -235,10 +302,13 @@ def _is_in_between(answer: dict[str, Any]) -> bool:
     return answer["state"] == "growing" and not answer["pinned"]
 
 
-def _checked_answer(rows: list[dict[str, Any]], id: str) -> dict[str, Any]:
-    if not rows or rows[0]["state"] == "removing":
-        raise VanishedError(f"hierarchy {id!r} was removed meanwhile; nothing of it is left half-written")
-    answer = rows[0]
+def _gone(id: str) -> VanishedError:
+    return VanishedError(f"hierarchy {id!r}, or the predictor that grows it, was removed meanwhile")
+
+
+def _checked_answer(rows: list[dict[str, Any]], id: str, *, incarnation: str | None) -> dict[str, Any]:
+    answer = rows[0] if rows else {"state": None, "incarnation": None}
+    check_cells(id, answer["incarnation"] if incarnation is None else incarnation, answer["incarnation"], answer["state"])
     if _is_in_between(answer):
         raise VanishedError(
             f"the predictor that grows {id!r} was removed meanwhile; the graph is valid, and another can go on with it"
@@ -257,25 +327,29 @@ def _seeds(rows: list[dict[str, Any]], *, level: int, arity: int, id: str) -> Se
     found = [(family, cell) for family, row in enumerate(families) for cell in sorted(row["cells"], key=lambda cell: cell[5])]
     found = [(family, cell) for family, cell in found if cell[1] == level]
     addresses, _, center, scale, root_distance, slot, length = zip(*(cell for _, cell in found), strict=True)
-    dimension = len(center[0])
-    frontier = Frontier(
-        center=np.array(center, dtype=np.float64).reshape(-1, dimension),
-        scale=np.array(scale, dtype=np.float64),
-        root_distance=np.array(root_distance, dtype=np.float64),
-        length=np.array(length, dtype=np.float64),
-        level=np.full(len(found), level, dtype=np.int32),
-        slot=np.array(slot, dtype=np.int32),
-        tuples=np.stack([_tuple(row, arity=arity, dimension=dimension, id=id) for row in families]),
-        family=np.array([family for family, _ in found]),
-    )
+    try:
+        centers = vector_column(center)
+        frontier = Frontier(
+            center=centers,
+            scale=number_column(scale),
+            root_distance=number_column(root_distance),
+            length=number_column(length),
+            level=np.full(len(found), level, dtype=np.int32),
+            slot=np.array(slot, dtype=np.int32),
+            tuples=np.stack([_tuple(row, arity=arity, dimension=centers.shape[1], id=id) for row in families]),
+            family=np.array([family for family, _ in found]),
+        )
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DamagedError.of(id, f"what a cell to be grown holds {error}") from error
     return Seeds(addresses=list(addresses), frontier=frontier)
 
 
 def _tuple(row: dict[str, Any], *, arity: int, dimension: int, id: str) -> np.ndarray:
     if row["parent"] is None:
         return np.zeros((arity, dimension))
-    if sorted(row["slots"]) != list(range(arity)):
-        raise StoreError(
-            f"the children of {stem_of(row['parent'])}/ in {id!r} are not in slots 0..{arity - 1}; run cfgraph verify"
-        )
-    return np.array([residual for _, residual in sorted(zip(row["slots"], row["tuple"], strict=True))], dtype=np.float64)
+    if len(row["tuple"]) != arity or sorted(row["slots"], key=str) != sorted(range(arity), key=str):
+        raise DamagedError.of(id, f"the children of {stem_of(row['parent'])}/ are not in slots 0..{arity - 1}")
+    residuals = vector_column([residual for _, residual in sorted(zip(row["slots"], row["tuple"], strict=True))])
+    if residuals.shape[1] != dimension:
+        raise ValueError(f"is a residual of {residuals.shape[1]} numbers, not {dimension}")
+    return residuals

@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.errors import AddressError, InputError, NotFoundError, StoreError
+from cfgraph.errors import AddressError, DamagedError, InputError, NotFoundError
 from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
 from cfgraph.model.cells import Cells
 from cfgraph.model.columns import CARRIED, EDGE, OPTIONAL, fits_kind, one_kind, width_of
+from cfgraph.model.encoder import Encoder
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+from cfgraph.model.invariants import room_for_points
 from cfgraph.model.reader import Columns
 from cfgraph.store import reading
 from cfgraph.store.digest import digest_hierarchy, digest_pages
-from cfgraph.store.part import Part
+from cfgraph.store.encoders import Encoders
 from cfgraph.store.reader import StoreReader
-from cfgraph.store.records import hierarchy_of
+from cfgraph.store.records import DamagedNode, hierarchy_of, sound_ones
+from cfgraph.store.witness import Witness
 from cfgraph.store.writing import key_pages
 
 KEYS = 10_000  # cells that a query is asked for by key
@@ -36,12 +39,15 @@ class Counts:
     predicted: int
 
 
-class Hierarchies(Part):
+class Hierarchies(Encoders):
     """Asking for hierarchies and their cells."""
 
     def hierarchies(self) -> list[Hierarchy]:
-        """Every hierarchy, without cells, oldest first."""
-        return [hierarchy_of(row["hierarchy"]) for row in self._graph.read("list_hierarchies")]
+        """Every hierarchy, without cells, oldest first; but those whose nodes are damaged (``Store.damaged``)."""
+        return self._listed()[0]
+
+    def _listed(self) -> tuple[list[Hierarchy], list[DamagedNode]]:
+        return sound_ones((row["hierarchy"] for row in self._graph.read("list_hierarchies")), hierarchy_of)
 
     def hierarchy(self, id: str) -> Hierarchy:
         """One hierarchy, without cells; a ``NotFoundError`` where there is none of that id."""
@@ -50,17 +56,46 @@ class Hierarchies(Part):
             raise NotFoundError(f"there is no hierarchy {id!r} in this store; `cfgraph ls` lists what it holds")
         return hierarchy_of(rows[0]["hierarchy"])
 
+    def encoder(self, id: str | Hierarchy) -> Encoder | None:
+        """What was done to a hierarchy's data before it was made of them; None where nothing was.
+
+        ``cfgraph.learning.encoders.load_encoder`` makes of it what encodes. A hierarchy in place of its id, as it was read
+        before, means just that one. Raises a ``DamagedError`` for what is not the one that the hierarchy was made with.
+        """
+        if isinstance(id, Hierarchy) and id.encoder_sha256 is None:
+            return None
+        with self.witness(id, live=True) as witness:
+            return self._encoder_of(witness.hierarchy)
+
     def counts(self, id: str) -> Counts:
         """How many cells a hierarchy has by now, counted."""
         low, high = subtree_range(check_id(id))
         return Counts(**self._graph.read("count_cells", low=low, high=high)[0])
 
-    def read(self, id: str, *, depth: int | None = None, top: str = ROOT) -> Cells:
+    def witness(self, of: str | Hierarchy, *, depth: int | None = None, live: bool = False) -> Witness:
+        """A ``with`` around what is read in several queries: at its end the hierarchy is as it was, or it raises.
+
+        ``of`` is an id, or the hierarchy as it was read before; ``depth`` the deepest level that is read. A ``live`` one lets
+        it be written and grown meanwhile: each cell is as it should be, but they may be of several moments.
+        """
+        return Witness(self._graph, of, depth=depth, live=live)
+
+    def read(self, id: str | Hierarchy, *, depth: int | None = None, top: str = ROOT, live: bool = False) -> Cells:
         """The cells at and below ``top``, down to level ``depth`` where one is given, in breadth-first order.
 
-        A prefix costs what it holds, whatever lies below it. At its last level cells that go on count as frontier.
+        A hierarchy in place of its id, as it was read before, means just that one: a ``VanishedError`` where it is gone.
+        A prefix costs what it holds, whatever lies below it. At its last level cells that go on count as frontier. Raises a
+        ``ChangedError`` where the hierarchy is being written or grown, below the levels that a growth began with, unless the
+        read is ``live``: then each block is there whole or not at all, but they may be of several moments.
         """
-        hierarchy = self._readable(id)
+        with self.witness(id, depth=depth, live=live) as witness:
+            cells = self._read(witness.hierarchy, depth=depth, top=top)
+            if not live:  # a block may have come between two pages
+                reading.check_children(cells, witness.hierarchy)
+            return cells
+
+    def _read(self, hierarchy: Hierarchy, *, depth: int | None, top: str = ROOT) -> Cells:
+        id = hierarchy.id
         parse_address(top)
         if depth is not None and depth < level_of(top):
             raise InputError(f"expected a depth of at least {level_of(top)}, the level of {top}, got {depth}")
@@ -68,21 +103,41 @@ class Hierarchies(Part):
         return reading.with_own(self._graph, cells, hierarchy) if hierarchy.imported else cells
 
     def read_whole(self, id: str, *, depth: int | None = None) -> HierarchyWithCells:
-        """A hierarchy with its cells, and with the cells that its data points lie in where points are nodes of the graph."""
-        hierarchy = self._readable(id)
-        cells = self.read(id, depth=depth)
-        placed = self._read_points(hierarchy, cells) if hierarchy.point_nodes and depth is None else None
-        return hierarchy.with_cells(cells, cell_of_point=placed)
+        """A hierarchy with its cells, with the cells of its data points where these are nodes of the graph, and its encoder.
+
+        A prefix, down to level ``depth``, comes without the latter two. Raises a ``ChangedError`` as :meth:`read` does.
+        """
+        with self.witness(id, depth=depth) as witness:
+            hierarchy = witness.hierarchy
+            cells = self._read(hierarchy, depth=depth)
+            reading.check_children(cells, hierarchy)
+            placed = self._read_points(hierarchy, cells) if hierarchy.point_nodes and depth is None else None
+            encoder = self._encoder_of(hierarchy) if depth is None else None
+            return hierarchy.with_cells(cells, cell_of_point=placed, encoder=encoder)
 
     def _read_points(self, hierarchy: Hierarchy, cells: Cells) -> Int[np.ndarray, " points"]:
         """The row of the cell that each data point lies in; -1 for none."""
         if hierarchy.points is None:
-            raise StoreError(f"hierarchy {hierarchy.id!r} has data points as nodes and no number of them; run cfgraph verify")
+            raise DamagedError.of(hierarchy.id, "it has data points as nodes and no number of them")
+        self.check_points(hierarchy)
         row_of = {address: row for row, address in enumerate(cells.addresses)}
-        placed = np.full(hierarchy.points, -1, dtype=np.int64)
+        placed = room_for_points(hierarchy, dtype=np.int64) - 1
         for page in reading.point_pages(self._graph, hierarchy.id):
             placed[page["row"]] = [row_of[address] for address in page["address"]]
         return placed
+
+    def check_points(self, hierarchy: Hierarchy) -> None:
+        """Raise a ``DamagedError`` where a data point that is a node does not lie in one cell of the hierarchy's own."""
+        if stray := self.stray_points(hierarchy):
+            detail = f"{stray[0]['key']!r}, a data point, lies in {stray[0]['cells']} of its cells, or has another number"
+            raise DamagedError.of(hierarchy.id, detail)
+
+    def stray_points(self, hierarchy: Hierarchy) -> list[dict[str, Any]]:
+        """Data points that do not lie in exactly one cell of their hierarchy, or are not what their key says; some of them."""
+        if not hierarchy.point_nodes:
+            return []
+        low, high = subtree_range(hierarchy.id)
+        return self._graph.read("read_stray_points", id=hierarchy.id, low=low, high=high, points=hierarchy.points or 0)
 
     def reader(self, id: str) -> StoreReader:
         """The hierarchy's cells by address, as compare and others ask for them."""
@@ -98,11 +153,11 @@ class Hierarchies(Part):
         return self._read_keyed("read_children", id, addresses)
 
     def _read_keyed(self, operation: str, id: str, addresses: Sequence[str]) -> Columns:
-        hierarchy = self._readable(id)
-        asked = {"id_size": len(id), "extras": hierarchy.data_built}
-        keys = sorted({key_of(id, address) for address in addresses})
-        pages = [self._graph.read(operation, keys=page, **asked)[0] for page in key_pages(keys, size=KEYS)]
-        return reading.joined_columns([reading.checked(page, id) for page in pages])
+        with self.witness(id, live=True) as witness:
+            asked = {"id_size": len(id), "extras": witness.hierarchy.data_built}
+            keys = sorted({key_of(id, address) for address in addresses})
+            pages = (self._graph.read(operation, keys=page, **asked)[0] for page in key_pages(keys, size=KEYS))
+            return reading.joined_columns([reading.packed(reading.checked(page, id), id) for page in pages], id=id)
 
     def read_level(self, id: str, level: int) -> dict[str, np.ndarray]:
         """The columns of one level's cells, in breadth-first order, with their ``address``."""
@@ -113,25 +168,37 @@ class Hierarchies(Part):
         return {"address": np.array(cells.addresses[rows]), **cells.take(rows)}
 
     def read_columns(self, id: str, columns: tuple[str, ...], *, top: str = ROOT) -> Iterator[dict[str, np.ndarray]]:
-        """Pages of chosen columns (``address`` always among them) of the cells below ``top``, in key order."""
-        hierarchy = self._readable(id)
-        if unknown := set(columns) - set(CARRIED):
-            raise InputError(f"expected columns among {', '.join(CARRIED)}, got {', '.join(sorted(unknown))}")
-        edges, extras = bool(set(EDGE) & set(columns)), hierarchy.data_built and bool(set(OPTIONAL) & set(columns))
-        for page in reading.read_pages(self._graph, id, top=top, edges=edges, extras=extras):
-            yield {"address": np.array(page["addresses"]), **{name: np.array(page[name]) for name in columns}}
+        """Pages of chosen columns (``address`` always among them) of the cells below ``top``, in key order.
+
+        Raises a ``ChangedError`` as :meth:`read` does; where the hierarchy changes meanwhile, behind the last page.
+        """
+        with self.witness(id) as witness:
+            hierarchy = witness.hierarchy
+            if unknown := set(columns) - set(CARRIED):
+                raise InputError(f"expected columns among {', '.join(CARRIED)}, got {', '.join(sorted(unknown))}")
+            edges, extras = bool(set(EDGE) & set(columns)), hierarchy.data_built and bool(set(OPTIONAL) & set(columns))
+            for page in reading.read_pages(self._graph, id, top=top, edges=edges, extras=extras):
+                found = reading.packed({name: page[name] for name in ("addresses", *columns)}, id).arrays
+                yield {"address": np.array(page["addresses"]), **found}
 
     def parent_tuple(self, id: str, address: str) -> Float[np.ndarray, "arity dim"] | None:
         """The tuple of a cell's parent, in slot order; None for the root."""
         parse_address(address)
         return reading.parent_tuple(self._graph, check_id(id), address)
 
-    def digest(self, id: str) -> str:
-        """One name for everything that the hierarchy's cells hold: equal digests, equal cells."""
-        hierarchy = self._readable(id)
-        if hierarchy.imported:  # links and points speak of rows, so it is read whole
-            return digest_hierarchy(self.read_whole(id))
-        return digest_pages(reading.read_pages(self._graph, id))
+    def digest(self, id: str, *, live: bool = False) -> str:
+        """One name for everything that the hierarchy's cells hold: equal digests, equal cells.
+
+        Raises a ``ChangedError`` as :meth:`read` does, unless it is ``live``.
+        """
+        with self.witness(id, live=live) as witness:
+            hierarchy = witness.hierarchy
+            if not hierarchy.imported:
+                pages = reading.read_pages(self._graph, id)
+                return digest_pages(reading.typed(page, id) for page in pages)
+            cells = self._read(hierarchy, depth=None)  # links and points speak of rows, so it is read whole
+            placed = self._read_points(hierarchy, cells) if hierarchy.point_nodes else None
+            return digest_hierarchy(hierarchy.with_cells(cells, cell_of_point=placed))
 
     def _readable(self, id: str) -> Hierarchy:
         hierarchy = self.hierarchy(id)
@@ -158,9 +225,12 @@ class Hierarchies(Part):
             )
         return found
 
-    def verification_pages(self, id: str, *, names: Sequence[str] = ()) -> Iterator[dict[str, list[Any]]]:
-        """Every cell with what the invariants speak of, in key order, a page at a time."""
-        start, high = subtree_range(id)
+    def verification_pages(
+        self, id: str, *, names: Sequence[str] = (), start: str | None = None
+    ) -> Iterator[dict[str, list[Any]]]:
+        """Every cell (from the key ``start`` on) with what the invariants speak of, in key order, a page at a time."""
+        low, high = subtree_range(id)
+        start = low if start is None else start
         while True:
             page = self._graph.read("read_verification", start=start, high=high, page=VERIFICATION_CELLS, names=list(names))[0]
             if not page["cells"]:
@@ -169,20 +239,21 @@ class Hierarchies(Part):
             yield page
 
     def import_pages(self, id: str) -> Iterator[dict[str, list[Any]]]:
-        """Every cell as it is, with every edge that leads to it, in key order, a page at a time.
+        """Every cell as it is, with every edge that leads to it, in key order, a page at a time, within a :meth:`witness`.
 
         Of an imported hierarchy with the values of its own properties (``own``), where points are nodes with the numbers
-        of those in the cell (``points``).
+        of those in the cell (``points``), where there are links with what stands at their other ends (``above``, ``below``).
         """
         hierarchy = self._readable(id)
         start, high = subtree_range(id)
         asked = {"high": high, "page": reading.PAGE_CELLS, "names": list(hierarchy.own), "points": hierarchy.point_nodes}
+        asked["links"] = hierarchy.links > 0
         yield from reading.pages_ahead(self._graph, "read_import", id, start=start, **asked)
 
     def own_kinds(self, hierarchy: Hierarchy) -> dict[str, set[str]]:
         """The kinds (``model/columns.py``) of the values in each property of the source's own, as the graph has them.
 
-        Raises a ``StoreError`` where they are not what the description says.
+        Raises a ``DamagedError`` where they are not what the description says.
         """
         vectors = {name: {kind} for name, kind in hierarchy.own_kinds.items() if width_of(kind)}
         names = [name for name in hierarchy.own if name not in vectors]
@@ -195,9 +266,7 @@ class Hierarchies(Part):
         for name, stated in hierarchy.own_kinds.items():
             if not fits_kind(one_kind(kinds[name]), stated):
                 detail = f"{name} of some is {one_kind(kinds[name])}, and should be {stated}"
-                raise StoreError(
-                    f"some cells of {hierarchy.id!r} are damaged ({detail}); `cfgraph verify {hierarchy.id}` names them"
-                )
+                raise DamagedError.of(hierarchy.id, detail)
         return kinds
 
     def strays(self, id: str) -> list[dict[str, Any]]:

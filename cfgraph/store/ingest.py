@@ -12,9 +12,11 @@ from cfgraph.model.address import ROOT, key_of
 from cfgraph.model.blocks import Block, block_height, block_of_cells, block_of_run, cut_cells, cut_runs
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells
 from cfgraph.model.columns import known_values
-from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells, same_recipe
-from cfgraph.predictors.trained import Grower
-from cfgraph.store.graph import run_operation
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells, Identity, same_recipe
+from cfgraph.predictors.trained import Grower, TrainedPredictor
+from cfgraph.store.encoders import Encoders
+from cfgraph.store.graph import run_operation, write_bounded
+from cfgraph.store.incarnation import hold_hierarchy, hold_predictor, new_incarnation, prove_cells
 from cfgraph.store.predictors import Predictors, check_predictor_in
 from cfgraph.store.records import hierarchy_of, properties_of
 from cfgraph.store.writing import SESSIONS, BlockWriter, Written, key_pages, label_list
@@ -23,7 +25,7 @@ LINK_ROWS = 10_000  # links or points a transaction
 Progress = Callable[[int, int], None]  # cells done, cells in all
 
 
-class Ingest(Predictors):
+class Ingest(Predictors, Encoders):
     """Writing hierarchies."""
 
     def write(
@@ -39,19 +41,21 @@ class Ingest(Predictors):
 
         The cells go in as canonical blocks, top-down, over several sessions side by side; between any two transactions
         the graph holds a valid, shallower hierarchy of state ``writing``. ``growers`` are what grew it in another store.
-        Raises ``InputError`` where the id is taken by another recipe or a predictor.
+        Raises ``InputError`` where the id is taken by another recipe or a predictor, ``VanishedError`` where the hierarchy is
+        removed meanwhile, even if another is made under its id.
         """
         cells = _writable(hierarchy)
         self.ensure_schema()
         self._check_growers(hierarchy, growers)
-        state = self._claim(hierarchy, cells)
-        if state == "writing":
-            self._write_growers(hierarchy, growers)
-            self._write_cells(hierarchy, cells, progress=progress, sessions=sessions)
-            self._write_links(hierarchy, cells)
-            self._write_points(hierarchy, cells)
-            state = self._end_writing(hierarchy.id, then=then)
-        return hierarchy.replace(state=state)
+        claimed = self._graph.transact(lambda tx: _claim_in(tx, hierarchy, cells))
+        if claimed.state == "writing":
+            self._write_encoder(claimed, hierarchy)
+            self._write_growers(claimed, growers)
+            self._write_cells(claimed, cells, progress=progress, sessions=sessions)
+            self._write_links(claimed, cells)
+            self._write_points(claimed, hierarchy)
+            claimed = claimed.replace(state=self._end_writing(claimed, then=then))
+        return claimed
 
     def _check_growers(self, hierarchy: Hierarchy, growers: Sequence[Grower]) -> None:
         """Refuse what cannot be kept beside the hierarchy, before anything is written."""
@@ -63,24 +67,23 @@ class Ingest(Predictors):
     def _write_growers(self, hierarchy: Hierarchy, growers: Sequence[Grower]) -> None:
         """Write what grew a hierarchy elsewhere, the earliest growth first."""
         for trained, growths in growers:
-            self.write_predictor(trained)
+            kept = self.write_predictor(trained)
             for growth in growths:
-                if not self._graph.write("write_growth", id=hierarchy.id, predictor=trained.id, growth=growth)[0]["written"]:
-                    raise VanishedError(f"hierarchy {hierarchy.id!r} or predictor {trained.id!r} was removed meanwhile")
+                self._graph.transact(partial(_write_growth_in, hierarchy=hierarchy, trained=kept, growth=dict(growth)))
 
-    def _end_writing(self, id: str, *, then: str) -> str:
+    def _end_writing(self, hierarchy: Hierarchy, *, then: str) -> str:
         """Move on from ``writing``; the state that it is in by now, where somebody who wrote the same was faster."""
-        rows = self._graph.write("set_hierarchy_state", id=id, state=then, expected=["writing"])
-        rows = rows or [row["hierarchy"] for row in self._graph.read("read_hierarchy", id=id)]
-        if not rows or rows[0]["state"] == "removing":
-            raise VanishedError(f"hierarchy {id!r} was removed meanwhile")
-        state: str = rows[0]["state"]
-        return state
 
-    def _claim(self, hierarchy: Hierarchy, cells: Cells) -> str:
-        """Create the hierarchy with its root, or find it; the state that it is in."""
-        found = self._graph.transact(lambda tx: _claim_in(tx, hierarchy, cells))
-        return "writing" if found is None else found
+        def work(tx: neo4j.ManagedTransaction) -> str:
+            _, state = hold_hierarchy(tx, hierarchy.id, hierarchy.identity)
+            if state == "removing":
+                raise VanishedError(f"hierarchy {hierarchy.id!r} was removed meanwhile")
+            if state == "writing":
+                run_operation(tx, "set_hierarchy_state", id=hierarchy.id, state=then)
+                return then
+            return state
+
+        return self._graph.transact(work)
 
     def _write_cells(self, hierarchy: Hierarchy, cells: Cells, *, progress: Progress, sessions: int) -> None:
         done = 1
@@ -93,7 +96,7 @@ class Ingest(Predictors):
         # An expanded cell without children here has some by links alone, which come in the end.
         to_expand = (cells.state == EXPANDED) & (cells.child_count > 0)
         last_state = np.where(to_expand, FRONTIER, cells.state).astype(np.uint8)
-        with BlockWriter(self._graph, id=hierarchy.id, sessions=sessions, done=count) as writer:
+        with self.block_writer(hierarchy, sessions=sessions, done=count) as writer:
             for layer in _layers(hierarchy, cells, last_state=last_state):
                 for make_block in self._unwritten(hierarchy.id, cells, layer):
                     writer.submit(make_block())
@@ -106,7 +109,7 @@ class Ingest(Predictors):
             frontier = {row["key"] for row in self._graph.read("read_frontier_keys", keys=keys)}
             yield from (make_block for (_, make_block), key in zip(part, keys, strict=True) if key in frontier)
 
-    def _write_links(self, hierarchy: HierarchyWithCells, cells: Cells) -> None:
+    def _write_links(self, hierarchy: Hierarchy, cells: Cells) -> None:
         """Write the edges from second parents, once all cells are there; those that are there already are found."""
         links = cells.links
         if links is None:
@@ -116,7 +119,7 @@ class Ingest(Predictors):
         for page in key_pages([list(row) for row in zip(*ends, *values, strict=True)], size=LINK_ROWS):
             self._write_rows("create_links", "linked", page, hierarchy=hierarchy)
 
-    def _write_points(self, hierarchy: HierarchyWithCells, cells: Cells) -> None:
+    def _write_points(self, claimed: Hierarchy, hierarchy: HierarchyWithCells) -> None:
         """Write the data points as nodes, where that was asked for."""
         if not hierarchy.point_nodes:
             return
@@ -125,29 +128,43 @@ class Ingest(Predictors):
                 f"the data points of {hierarchy.id!r} are to be nodes, and it does not hold the cells that they lie in; read "
                 f"the whole of it first: store.read_whole({hierarchy.id!r})"
             )
-        addresses = cells.addresses
+        addresses = hierarchy.cells.addresses
         placed = [[row, addresses[cell]] for row, cell in enumerate(hierarchy.cell_of_point.tolist()) if cell >= 0]
         for page in key_pages(placed, size=LINK_ROWS):
-            self._write_rows("create_points", "placed", page, hierarchy=hierarchy, id=hierarchy.id)
+            self._write_rows("create_points", "placed", page, hierarchy=claimed, id=claimed.id)
 
     def _write_rows(
         self, operation: str, column: str, rows: list[list[Any]], *, hierarchy: Hierarchy, **parameters: str
     ) -> None:
         """Write rows of which each finds its cells; a ``VanishedError`` where some are gone."""
-        if self._graph.write(operation, rows=rows, **parameters)[0][column] != len(rows):
-            raise VanishedError(f"hierarchy {hierarchy.id!r} was removed, or lost cells, meanwhile; run cfgraph verify")
 
-    def block_writer(self, id: str, **options: Any) -> BlockWriter:
-        """A writer of blocks of one hierarchy, for a ``with``; see :class:`~cfgraph.store.writing.BlockWriter`."""
-        return BlockWriter(self._graph, id=id, **options)
+        def work(tx: neo4j.ManagedTransaction) -> None:
+            written = run_operation(tx, operation, rows=rows, **parameters)[0][column]
+            prove_cells(tx, hierarchy.id, _token(hierarchy))
+            if written != len(rows):
+                raise VanishedError(f"hierarchy {hierarchy.id!r} lost cells meanwhile; run cfgraph verify")
 
-    def set_state(self, id: str, *, state: str, expected: tuple[str, ...]) -> str:
-        """Move a hierarchy on to ``state``; a ``VanishedError`` where it is in none of the ``expected`` ones."""
-        rows = self._graph.write("set_hierarchy_state", id=id, state=state, expected=list(expected))
-        if not rows:
-            raise VanishedError(f"hierarchy {id!r} was removed, or taken on by somebody else, meanwhile")
-        moved: str = rows[0]["state"]
-        return moved
+        with self._graph.session() as session:
+            write_bounded(session, work, twice=True)
+
+    def block_writer(self, hierarchy: Hierarchy, **options: Any) -> BlockWriter:
+        """A writer of blocks of one hierarchy of this store, for a ``with``; see ``cfgraph.store.writing.BlockWriter``."""
+        return BlockWriter(self._graph, id=hierarchy.id, incarnation=_token(hierarchy), **options)
+
+    def set_state(self, id: str, *, state: str, expected: tuple[str, ...], known: Identity | None = None) -> Identity:
+        """Move a hierarchy on to ``state``; which one it is.
+
+        Raises a ``VanishedError`` where it is in none of the ``expected`` states, or is not the ``known`` one.
+        """
+
+        def work(tx: neo4j.ManagedTransaction) -> Identity:
+            held, found = hold_hierarchy(tx, id, known)
+            if found not in expected:
+                raise VanishedError(f"hierarchy {id!r} was taken on by somebody else meanwhile: it is in state {found!r}")
+            run_operation(tx, "set_hierarchy_state", id=id, state=state)
+            return held
+
+        return self._graph.transact(work)
 
 
 _Layer = list[tuple[int, Callable[[], Block]]]  # of each block: the row of a seed of its, and how it is made
@@ -171,7 +188,8 @@ def _writable(hierarchy: HierarchyWithCells) -> Cells:
             f"expected a hierarchy with its cells, got a {type(hierarchy).__name__}; what a Parquet file holds is written by "
             "`cfgraph ingest parquet`, or by cfgraph.transfer.backup.ingest_parquet"
         )
-    cells = hierarchy.require_cells().cells
+    hierarchy.require_cells().require_encoder()
+    cells = hierarchy.cells
     if cells.top != ROOT:
         raise InputError(f"expected a whole hierarchy or a prefix of one, got the subtree below {cells.top}")
     if not (np.isfinite(cells.center).all() and np.isfinite(cells.residual).all()):
@@ -180,18 +198,23 @@ def _writable(hierarchy: HierarchyWithCells) -> Cells:
     return cells
 
 
-def _claim_in(tx: neo4j.ManagedTransaction, hierarchy: Hierarchy, cells: Cells) -> str | None:
+def _claim_in(tx: neo4j.ManagedTransaction, hierarchy: Hierarchy, cells: Cells) -> Hierarchy:
+    """Make the hierarchy with its root, or find it; itself, with the state and the incarnation of what the graph holds."""
     found = run_operation(tx, "claim_id", id=hierarchy.id)[0]
     if found["predictor"] is not None:
         raise InputError(f"the id {hierarchy.id!r} is taken by a predictor; choose another")
     if found["hierarchy"] is not None:
-        return _check_same(hierarchy, hierarchy_of(found["hierarchy"]))
+        there = hierarchy_of(found["hierarchy"])
+        _check_same(hierarchy, there)
+        token = there.incarnation or hold_hierarchy(tx, there.id, there.identity)[0].incarnation
+        return hierarchy.replace(state=there.state, incarnation=token)
+    claimed = hierarchy.replace(state="writing", incarnation=new_incarnation())
     state = FRONTIER if cells.state[0] == EXPANDED else int(cells.state[0])
     run_operation(
         tx,
         "create_hierarchy",
         id=hierarchy.id,
-        properties=properties_of(hierarchy.replace(state="writing")),
+        properties={**properties_of(claimed), "incarnation": claimed.incarnation},
         center=cells.center[0].tolist(),
         scale=float(cells.scale[0]),
         radius=_present(cells.radius),
@@ -199,7 +222,22 @@ def _claim_in(tx: neo4j.ManagedTransaction, hierarchy: Hierarchy, cells: Cells) 
         label=label_list(state)[0],
         own={name: value for name, column in cells.own.items() if (value := known_values(column[:1])[0]) is not None},
     )
-    return None
+    return claimed
+
+
+def _write_growth_in(
+    tx: neo4j.ManagedTransaction, *, hierarchy: Hierarchy, trained: TrainedPredictor, growth: dict[str, Any]
+) -> None:
+    hold_hierarchy(tx, hierarchy.id, hierarchy.identity)
+    hold_predictor(tx, trained.id, trained.identity)
+    run_operation(tx, "write_growth", id=hierarchy.id, predictor=trained.id, growth=growth)
+
+
+def _token(hierarchy: Hierarchy) -> str:
+    """The incarnation of a hierarchy that this store gave: whoever writes to one has claimed it before."""
+    if hierarchy.incarnation is None:
+        raise InputError(f"hierarchy {hierarchy.id!r} was not claimed in this store; Store.write or a rollout begins there")
+    return hierarchy.incarnation
 
 
 def _present(column: np.ndarray | None) -> float | int | None:
@@ -207,7 +245,7 @@ def _present(column: np.ndarray | None) -> float | int | None:
     return None if value != value else value  # NaN is the absence of a radius
 
 
-def _check_same(asked: Hierarchy, found: Hierarchy) -> str:
+def _check_same(asked: Hierarchy, found: Hierarchy) -> None:
     if found.state == "removing":
         raise InputError(f"{asked.id!r} is half removed; run `cfgraph rm {asked.id}` again to finish that")
     if not same_recipe(found.recipe, asked.recipe):
@@ -218,4 +256,3 @@ def _check_same(asked: Hierarchy, found: Hierarchy) -> str:
             f"the id {asked.id!r} is taken by a hierarchy of another recipe (they differ in {', '.join(unlike)}); "
             f"choose another id, or remove it with `cfgraph rm {asked.id}`"
         )
-    return found.state

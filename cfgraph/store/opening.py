@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cfgraph.server.local import Connection
 
 
-SCHEMA_VERSION = 2  # 2: data points
+SCHEMA_VERSION = 3  # 2: data points; 3: incarnations, which an earlier version would write past
 SCHEMA_OPERATIONS = (
     "create_frontier_index",  # built in the background, beside the next one, where there are cells already
     "create_cell_constraint",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cfgraph.model.address import parse_address
+from cfgraph.errors import DamagedError
+from cfgraph.model.address import KEY_BYTES_MAX, parse_address
 from cfgraph.model.cells import Cells
 from cfgraph.model.reader import Columns
 
@@ -29,7 +30,10 @@ class StoreReader:
     @property
     def depth(self) -> int:
         """The deepest level that holds a cell."""
-        return self._counts.depth
+        depth = self._counts.depth
+        if type(depth) is not int or not 0 <= depth <= KEY_BYTES_MAX:
+            raise DamagedError.of(self.id, f"the level of some cells is {depth!r}")
+        return depth
 
     def count(self) -> int:
         """How many cells there are."""

@@ -1,18 +1,21 @@
 """Hierarchies and predictors as the properties of their nodes, and back."""
 
 import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from cfgraph.errors import CfgraphError, StoreError
+from cfgraph.errors import DETAIL_MAX, CfgraphError, DamagedError
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, ImportedHierarchy
 from cfgraph.predictors.trained import TrainedPredictor
 
 # Left out where they say this.
 IMPORTED_FIELDS = {"lengths": "metric", "virtual_root": False, "links": 0, "own_kinds": "{}", "point_nodes": False}
+STATED = {"state": None, "created": None}  # what a new hierarchy has by itself, and a node has to say
 FIELD_NUMBERS = {"arity", "scale_factor"}
-JSON_FIELDS = ("recipe", "config", "validation", "own_kinds")  # Neo4j has no nested properties: these are JSON text
+JSON_FIELDS = ("recipe", "config", "validation", "folds", "own_kinds")  # Neo4j has no nested properties: these are JSON text
 KINDS: dict[type[BaseModel], str] = {TrainedPredictor: "Predictor"}
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -28,10 +31,36 @@ def properties_of(model: Hierarchy | TrainedPredictor) -> dict[str, Any]:
     return {name: value for name, value in present.items() if name not in IMPORTED_FIELDS or value != IMPORTED_FIELDS[name]}
 
 
+@dataclass(frozen=True)
+class DamagedNode:
+    """A node of ours whose properties are not what they should be: its ``id`` as it stands there, and what is wrong."""
+
+    kind: str  # Hierarchy or Predictor
+    id: Any
+    reason: str
+
+
+Sound = TypeVar("Sound", Hierarchy, TrainedPredictor)
+
+
+def sound_ones(
+    found: Iterable[dict[str, Any]], make: Callable[[dict[str, Any]], Sound]
+) -> tuple[list[Sound], list[DamagedNode]]:
+    """What the properties of some nodes describe, and the nodes of which that cannot be said."""
+    sound, damaged = list[Sound](), list[DamagedNode]()
+    for properties in found:
+        try:
+            sound.append(make(properties))
+        except DamagedError as error:
+            kind = "Predictor" if make is predictor_of else "Hierarchy"
+            damaged.append(DamagedNode(kind, properties.get("id"), str(error)))
+    return sound, damaged
+
+
 def hierarchy_of(properties: dict[str, Any]) -> Hierarchy:
     """The hierarchy that a node's properties describe; properties that others added are passed over."""
     kind: type[Hierarchy] = FieldHierarchy if FIELD_NUMBERS & properties.keys() else ImportedHierarchy
-    return _made(kind, _fields(properties, kind))
+    return _made(kind, {**STATED, **_fields(properties, kind)})
 
 
 def predictor_of(properties: dict[str, Any]) -> TrainedPredictor:
@@ -46,9 +75,10 @@ def _made(model: type[Record], fields: dict[str, Any]) -> Record:
         faults: list[dict[str, Any]] = getattr(error, "errors", list)()
         detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in faults) or str(error)
         kind, name = KINDS.get(model, "Hierarchy"), fields.get("id")
-        raise StoreError(
-            f"the {kind} node {name!r} is damaged ({detail}); `cfgraph verify` and `cfgraph rm` may help"
-        ) from error
+        help = f"`cfgraph verify {name}` names what is wrong, and" if kind == "Hierarchy" else "train it again;"
+        detail = " ".join(detail.split())[:DETAIL_MAX]
+        message = f"the {kind} node {name!r} is damaged ({detail}); {help} `cfgraph rm {name}` removes it"
+        raise DamagedError(message, id=str(name)) from error
 
 
 def _fields(properties: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:

@@ -6,7 +6,16 @@ from contextlib import contextmanager
 
 from neo4j import exceptions
 
-from cfgraph.errors import CfgraphError, CypherError, InputError, StoreError, StoreRefusedError, StoreUnavailableError, one_line
+from cfgraph.errors import (
+    CfgraphError,
+    CypherError,
+    DamagedError,
+    InputError,
+    StoreError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    one_line,
+)
 
 SERVER_VERSION_MIN = (5, 26)
 SERVER_WANTED = ".".join(map(str, SERVER_VERSION_MIN))
@@ -14,8 +23,6 @@ SERVER_WANTED = ".".join(map(str, SERVER_VERSION_MIN))
 REFUSALS = {
     "CredentialsExpired": "{place} wants this user's password changed before anything else; on its database `system` run: "
     "ALTER CURRENT USER SET PASSWORD FROM 'old' TO 'new', then set NEO4J_PASSWORD to the new one",
-    "AuthenticationRateLimit": "{place} was told wrong passwords too often; check NEO4J_USERNAME and NEO4J_PASSWORD, wait 5 "
-    "seconds (the server's own lock), then try again",
     "TokenExpired": "{place} says that the credentials have expired; get new ones, and set NEO4J_PASSWORD",
     "Unauthorized": "{place} refuses the user name or password; check NEO4J_USERNAME and NEO4J_PASSWORD",
     "Forbidden": "{place} does not allow this user that: {message}; docs/servers.md lists the rights that each command needs",
@@ -36,7 +43,10 @@ PASSING = {
     "DatabaseUnavailable": "the database of {place} is not online: it is starting still, was stopped, or cannot start; SHOW "
     "DATABASES says so on the server; then try again",
     "LockClientStopped": "{place} is busy: {message}; try again",
+    "AuthenticationRateLimit": "{place} lets this user in no more for a while, since somebody told it wrong passwords too "
+    "often; check NEO4J_USERNAME and NEO4J_PASSWORD, and who else tries (the server's security log), then try again",
 }
+OTHER_TYPES = ("Statement.TypeError", "Statement.ArithmeticError", "Statement.ArgumentError")  # met in cfgraph's own statements
 NO_OPERATION = ("Neo.ClientError.Statement", "Neo.ClientError.Procedure", "Neo.ClientError.Schema")
 # OpenSSL's numbers of what can be wrong with a certificate.
 EXPIRED, NOT_YET_VALID, WRONG_HOST, WRONG_ADDRESS, UNTRUSTED = 10, 9, 62, 64, (18, 19, 20, 21)
@@ -71,7 +81,7 @@ def translate(error: Exception, *, place: str, asked: str | None = None) -> Cfgr
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether a server answers, and says that its database will do so later."""
+    """Whether a server answers, and says that it will do what is asked later: its database, or the lock on a user."""
     codes = [cause.code or "" for cause in causes_of(error) if isinstance(cause, exceptions.Neo4jError)]
     return any(code.endswith(tuple(PASSING)) for code in codes)
 
@@ -105,6 +115,8 @@ def _translate_own(code: str, message: str, *, place: str) -> CfgraphError:
         return StoreRefusedError(
             f"what {place} holds is in the way of cfgraph's schema: {message}; name a database of its own with NEO4J_DATABASE"
         )
+    if code.endswith(OTHER_TYPES):
+        return DamagedError(f"a property is of another type than cfgraph gives it: {message}")
     if code.startswith("Neo.ClientError"):
         return StoreRefusedError(
             f"{place} does not do what cfgraph asks of it: {message} ({code}); check that NEO4J_DATABASE is no system one"

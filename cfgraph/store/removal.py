@@ -1,10 +1,18 @@
 """Removal: a hierarchy or a predictor out of the graph, in batches, so that an interrupted one can be finished."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import neo4j
+
+from cfgraph.errors import NotFoundError, VanishedError
 from cfgraph.model.address import check_id, subtree_range
+from cfgraph.model.hierarchy import Identity
+from cfgraph.store.graph import run_operation
 from cfgraph.store.hierarchies import Hierarchies
+from cfgraph.store.incarnation import hold_hierarchy, hold_predictor, identity_in
 from cfgraph.store.ingest import Ingest
+from cfgraph.store.records import DamagedNode
 
 REMOVE_BATCH = 10_000
 
@@ -12,25 +20,66 @@ REMOVE_BATCH = 10_000
 class Removal(Hierarchies, Ingest):
     """Removing hierarchies and predictors."""
 
-    def remove(self, id: str, *, progress: Callable[[int], None] = lambda removed: None) -> int:
+    def damaged(self) -> list[DamagedNode]:
+        """The nodes of hierarchies and predictors that cannot be read; ``remove`` removes them by their ids."""
+        return [*self._listed()[1], *self._listed_predictors()[1]]
+
+    def remove(
+        self, id: str, *, progress: Callable[[int], None] = lambda removed: None, say: Callable[[str], None] = lambda _: None
+    ) -> int:
         """Remove a hierarchy or a predictor, in batches; interrupted and called again it finishes. The number of cells removed.
 
-        First the leases end, so that no worker's block can be committed any more; then the cells go; the node itself goes last.
+        First the state changes and the leases end, so that no worker's block can be committed any more; then the data points
+        and the cells go; the node itself goes last, once nothing else is left. Each batch proves that the hierarchy is the one
+        that was found first: another that was made under its id meanwhile stays. ``say`` is told where somebody else was
+        faster.
         """
-        if self._graph.write("remove_predictor", id=check_id(id))[0]["removed"]:
-            return 0
-        self.hierarchy(id)
-        self.set_state(id, state="removing", expected=("writing", "growing", "complete", "removing"))
-        removed = self._remove_cells(id, progress)
-        self._graph.write("remove_hierarchy", id=id)
-        return removed + self._remove_cells(id, progress)
-
-    def _remove_cells(self, id: str, progress: Callable[[int], None]) -> int:
-        removed, (low, high) = 0, subtree_range(id)
-        self._graph.write("remove_leases", id=id)
-        while self._graph.write("remove_points", low=low, high=high, batch=REMOVE_BATCH)[0]["removed"]:
-            pass
-        while batch := self._graph.write("remove_cells", low=low, high=high, batch=REMOVE_BATCH)[0]["removed"]:
-            removed += batch
-            progress(removed)
+        removed, found = 0, self._graph.read("read_incarnation", id=check_id(id))[0]
+        try:
+            if found["predictor"] is not None:
+                self._graph.transact(lambda tx: _remove_predictor_in(tx, id, identity_in(found["predictor"])))
+            elif found["hierarchy"] is not None:
+                known = self._graph.transact(lambda tx: _begin_removal_in(tx, id, identity_in(found["hierarchy"])))
+                while batch := self._graph.transact(lambda tx: _remove_batch_in(tx, id, known)):
+                    removed += batch.cells
+                    progress(removed)
+            else:
+                raise NotFoundError(f"there is no hierarchy {id!r} in this store; `cfgraph ls` lists what it holds")
+        except VanishedError:
+            say(f"{id!r} was removed by another command meanwhile; what has its id now, if anything, was not touched")
         return removed
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What a transaction of a removal took away, where it was not the last."""
+
+    cells: int
+
+
+def _remove_predictor_in(tx: neo4j.ManagedTransaction, id: str, known: Identity) -> None:
+    hold_predictor(tx, id, known)
+    run_operation(tx, "remove_predictor", id=id)
+
+
+def _begin_removal_in(tx: neo4j.ManagedTransaction, id: str, known: Identity) -> Identity:
+    held, _ = hold_hierarchy(tx, id, known)  # a damaged one goes like any other, whatever state it says there
+    run_operation(tx, "set_hierarchy_state", id=id, state="removing")
+    return held
+
+
+def _remove_batch_in(tx: neo4j.ManagedTransaction, id: str, known: Identity) -> _Batch | None:
+    """Remove some of what there is, in order; None where that was the node."""
+    hold_hierarchy(tx, id, known)
+    low, high = subtree_range(id)
+    run_operation(tx, "remove_leases", id=id)
+    if run_operation(tx, "remove_points", low=low, high=high, batch=REMOVE_BATCH)[0]["removed"]:
+        return _Batch(0)
+    cells = run_operation(tx, "remove_cells", low=low, high=high, batch=REMOVE_BATCH)[0]["removed"]
+    if cells:
+        return _Batch(cells)
+    left = run_operation(tx, "count_left", id=id, low=low, high=high)[0]
+    if any(left.values()):
+        return _Batch(0)  # a worker committed meanwhile
+    run_operation(tx, "remove_hierarchy", id=id)
+    return None

@@ -6,8 +6,10 @@ pages use them from inside; nobody outside reaches through to the connection.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from cfgraph.errors import StoreRefusedError
 from cfgraph.settings import Settings, load_settings
 from cfgraph.store.asking import Asking
 from cfgraph.store.graph import Access, Graph
@@ -37,10 +39,7 @@ class Store(Removal, Growth, Asking):
         settings = settings or load_settings()
         graph = connect(url or settings.store, settings=settings, say=say)
         try:
-            if check_schema(graph) is not None or graph.read("list_hierarchies"):
-                create_schema(
-                    graph
-                )  # brought up to date, or made for what neo4j-admin imported; else the first writer makes it
+            _bring_up_to_date(graph)
         except BaseException:
             graph.close()
             raise
@@ -91,3 +90,15 @@ class Store(Removal, Growth, Asking):
         """How many connections the server has just now, this one among them."""
         connections: int = self._graph.read("count_connections")[0]["connections"]
         return connections
+
+
+def _bring_up_to_date(graph: Graph) -> None:
+    """Raise an older schema, and make one for what neo4j-admin imported; else the first writer makes it.
+
+    Who may not do that can read all the same; what first writes tells them then.
+    """
+    version = check_schema(graph)
+    if version is not None or graph.read("list_hierarchies"):
+        with suppress(StoreRefusedError):
+            create_schema(graph)
+        check_schema(graph)

@@ -4,22 +4,37 @@ The invariants are those of docs/mathematics.md and docs/cypher.md; ``INVARIANTS
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cfgraph.errors import AddressError, StoreError
-from cfgraph.model.address import level_of, parse_address, stem_of
+from cfgraph.errors import AddressError, DamagedError, InputError, NotFoundError
+from cfgraph.model.address import ROOT, level_of, parse_address, stem_of, subtree_range
 from cfgraph.model.columns import is_of_kind
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
-from cfgraph.model.invariants import Check, EdgeColumns, Ends, Families, check_edges, check_families
+from cfgraph.model.invariants import (
+    Check,
+    EdgeColumns,
+    Ends,
+    Families,
+    check_edges,
+    check_families,
+    points_detail,
+    room_for_points,
+)
+from cfgraph.model.order import in_cycle
+from cfgraph.store.reading import next_key
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
+    from cfgraph.store.growth import GrownBy
 
 VIOLATIONS_MAX = 10_000  # kept in a report; all are counted
+LOOKS, LOOK_SECONDS = 5, 0.2  # at what does not hold while cells arrive: again so often, after so long
 
 INVARIANTS = {
     "hierarchy": "the hierarchy's own numbers and recipe are there and make sense",
@@ -36,8 +51,12 @@ INVARIANTS = {
     "bound": "no residual is longer than the hierarchy's residual bound",
     "expansion": "an expanded cell has all its children, a frontier cell and a leaf none; no cell is both",
     "radius": "a radius reaches every known descendant, and none stands above a frontier",
-    "size": "the data points below a cell are those below its children (imported: and those in itself)",
+    "size": "the data points below a cell are those below its children (imported: and those in itself); below the root are all",
     "predicted": "below a predicted cell every cell is predicted, and only a grown hierarchy has such cells",
+    "link": "an imported hierarchy has as many edges from second parents as it says, and they make no cycle",
+    "point": "a data point that is a node lies in exactly one cell, and its number is that of its key",
+    "grower": "what grew it can be loaded",
+    "encoder": "what was done to its data is there, whole, where it says that something was",
     "lease": "a complete hierarchy has no lease, and a lease's key is a cell's",
 }
 
@@ -57,6 +76,7 @@ class VerifyReport:
 
     id: str
     cells: int = 0
+    state: str = "complete"  # at the end
     grown: bool = False  # whether any predictor grew it
     counts: dict[str, int] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
@@ -69,7 +89,13 @@ class VerifyReport:
     def to_dict(self) -> dict[str, Any]:
         """What is told of it, as plain values."""
         found = [asdict(violation) for violation in self.violations]
-        return {"id": self.id, "cells": self.cells, "counts": self.counts, "violations": found}
+        return {"id": self.id, "state": self.state, "cells": self.cells, "counts": self.counts, "violations": found}
+
+    def merge(self, other: "VerifyReport") -> None:
+        """Take over what another report found."""
+        for invariant, count in other.counts.items():
+            self.counts[invariant] = self.counts.get(invariant, 0) + count
+        self.violations += other.violations[: VIOLATIONS_MAX - len(self.violations)]
 
     def add(self, invariant: str, place: str, detail: str) -> None:
         """Count a violation and keep it, while there is room."""
@@ -79,20 +105,106 @@ class VerifyReport:
 
 
 def verify(store: "Store", id: str, *, progress: Callable[[int, int], None] = lambda done, total: None) -> VerifyReport:
-    """Check every invariant of a hierarchy; memory is bounded by a page of cells. A ``NotFoundError`` for an unknown id."""
+    """Check every invariant of a hierarchy; memory is bounded by a page of cells.
+
+    One that is being written or grown is checked as it is: all but what only its end brings must hold all the same, and
+    what does not is looked at again, since a query may see a block of cells while it arrives. Raises a ``NotFoundError`` for
+    an unknown id, a ``VanishedError`` where the hierarchy is removed meanwhile.
+    """
     report = VerifyReport(id=id)
     try:
         hierarchy = store.hierarchy(id)
-    except StoreError as damage:
+        store.read_growth(id)
+        witness = nullcontext() if hierarchy.state == "removing" else store.witness(hierarchy, live=True)
+    except DamagedError as damage:
         report.add("hierarchy", id, str(damage))
         return report
-    _check_hierarchy(store, hierarchy, report)
-    total = store.counts(id).cells
-    before = ""
-    for page in store.verification_pages(id, names=list(hierarchy.own_kinds)):
-        before = _check_page(page, hierarchy, report, before=before)
-        progress(report.cells, total)
+    with witness:
+        checker = _Checker(store, hierarchy, report)
+        checker.check_hierarchy()
+        total = store.counts(id).cells
+        while checker.check_page():
+            progress(report.cells, total)
+        checker.check_links()
+        report.state = store.hierarchy(id).state
     return report
+
+
+class _Checker:
+    """Checks a hierarchy piece by piece; what does not hold while it moves is looked at again."""
+
+    def __init__(self, store: "Store", hierarchy: Hierarchy, report: VerifyReport):
+        self._store, self._hierarchy, self._report = store, hierarchy, report
+        self._start, self._before = subtree_range(hierarchy.id)[0], ""
+        self._growths = store.read_growth(hierarchy.id)
+        self._links: list[tuple[str, str]] = []
+
+    def check_hierarchy(self) -> None:
+        """Check what is said of the hierarchy as a whole."""
+        found = self._new_report()
+        _check_hierarchy(self._store, self._hierarchy, found)
+        self._report.grown = found.grown
+        self._report.merge(self._settled(found, lambda again: _check_hierarchy(self._store, self._hierarchy, again)))
+
+    def check_page(self) -> bool:
+        """Check the next page of cells; False where there is none."""
+        start, before, found = self._start, self._before, self._new_report()
+        page = next(self._pages(start), None)
+        if page is None:
+            return False
+        last = page["cells"][-1][0]
+        self._before = _check_page(page, self._hierarchy, found, before=before)
+        self._links += _links_in(page, self._hierarchy.id)
+        self._start = next_key(last)
+        self._report.cells += found.cells
+        self._report.merge(self._settled(found, lambda again: self._check_again(start, last, again, before=before)))
+        return True
+
+    def check_links(self) -> None:
+        """Check what all edges from second parents keep together."""
+        wanted = self._hierarchy.links
+        if len(self._links) != wanted and self._report.state == "complete":
+            self._report.add(
+                "link", self._hierarchy.id, f"expected {wanted:,} edges from second parents, got {len(self._links):,}"
+            )
+        if (cell := in_cycle(self._links)) is not None:
+            self._report.add("link", cell, "it is its own ancestor, by edges from second parents")
+
+    def _new_report(self) -> VerifyReport:
+        return VerifyReport(id=self._hierarchy.id, grown=self._report.grown)
+
+    def _pages(self, start: str) -> Iterator[dict[str, list[Any]]]:
+        return self._store.verification_pages(self._hierarchy.id, start=start, names=list(self._hierarchy.own_kinds))
+
+    def _check_again(self, start: str, last: str, report: VerifyReport, *, before: str) -> None:
+        """Check the cells from one key to another, of which there may be more by now."""
+        for page in self._pages(start):
+            before = _check_page(page, self._hierarchy, report, before=before)
+            if page["cells"][-1][0] >= last:
+                return
+
+    def _settled(self, found: VerifyReport, check: Callable[[VerifyReport], None]) -> VerifyReport:
+        """What is found each time, where the hierarchy moves."""
+        for _ in range(LOOKS):
+            if found.clean or not self._moves():
+                break
+            time.sleep(LOOK_SECONDS)
+            again = self._new_report()
+            check(again)
+            seen = {(violation.invariant, violation.place) for violation in again.violations}
+            lasting, found = found, self._new_report()
+            for violation in lasting.violations:
+                if (violation.invariant, violation.place) in seen:
+                    found.add(violation.invariant, violation.place, violation.detail)
+        return found
+
+    def _moves(self) -> bool:
+        """Whether the hierarchy is, or was since it was asked last, written or grown; what is known of it is asked anew."""
+        now, growths = self._store.hierarchy(self._hierarchy.id), self._store.read_growth(self._hierarchy.id)
+        moves = {now.state, self._hierarchy.state} != {"complete"} or growths != self._growths
+        self._hierarchy, self._growths = now, growths
+        self._report.grown |= _is_grown(now, growths)
+        return moves and now.state != "removing"
 
 
 # -- the hierarchy as a whole
@@ -110,10 +222,52 @@ def _check_hierarchy(store: "Store", hierarchy: Hierarchy, report: VerifyReport)
     grown = store.read_growth(id)
     if hierarchy.state == "complete" and any(not growth.done for growth in grown):
         report.add("hierarchy", id, "its state is complete, but a growth of it is not done")
+    try:
+        room_for_points(hierarchy, dtype=bool)
+    except DamagedError as error:
+        report.add("point", id, str(error))
+    for point in store.stray_points(hierarchy):
+        report.add("point", str(point["key"]), f"it lies in {point['cells']} cells of its hierarchy, or has another number")
+    _check_growers(store, id, report)
+    _check_encoder(store, hierarchy, report)
     for lease in store._graph.read("read_leases", id=id):
         _check_lease(lease, hierarchy, report)
-    # Its predictor may have been removed since.
-    report.grown = bool(grown or hierarchy.former_predictors) or hierarchy.origin == "rollout"
+    report.grown = _is_grown(hierarchy, grown)
+
+
+def _check_growers(store: "Store", id: str, report: VerifyReport) -> None:
+    """Whether what grew it can be loaded."""
+    for name in sorted({growth.predictor for growth in store.read_growth(id)}):
+        try:
+            store.predictor(name).load()
+        except NotFoundError:
+            continue  # removed in this moment
+        except (InputError, DamagedError) as error:
+            report.add("grower", str(name), str(error))
+
+
+def _check_encoder(store: "Store", hierarchy: Hierarchy, report: VerifyReport) -> None:
+    """Whether its encoder is the one that it says."""
+    if hierarchy.state in ("writing", "removing"):
+        return
+    try:
+        if store._encoder_of(hierarchy) is None and store._graph.read("read_encoder", id=hierarchy.id):
+            report.add("encoder", hierarchy.id, "it has an encoder, and says nothing of one")
+    except (InputError, DamagedError) as error:
+        report.add("encoder", hierarchy.id, str(error))
+
+
+def _links_in(page: dict[str, list[Any]], id: str) -> list[tuple[str, str]]:
+    """The edges from second parents to a page's cells, as pairs of addresses."""
+    pairs = [
+        (row[0], cell[0]) for cell, rows in zip(page["cells"], page["parents"], strict=True) for row in rows if row[-1] is False
+    ]
+    return [(parent[len(id) :], child[len(id) :]) for parent, child in pairs if isinstance(parent, str)]
+
+
+def _is_grown(hierarchy: Hierarchy, growths: Sequence["GrownBy"]) -> bool:
+    """Whether any predictor grew it; that may have been removed since."""
+    return bool(growths or hierarchy.former_predictors) or hierarchy.origin == "rollout"
 
 
 def _check_lease(lease: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport) -> None:
@@ -188,16 +342,18 @@ def _check_cell(cell: dict[str, Any], hierarchy: Hierarchy, report: VerifyReport
     if cell["hierarchy"] != id or cell["address"] != place:
         found = f"it says hierarchy {cell['hierarchy']!r} and address {cell['address']!r}"
         report.add("key", place, f"expected hierarchy {id!r} and address {place!r}, as its key has; {found}")
-    if cell["level"] != level:
+    if cell["level"] != level or type(cell["level"]) is not int:
         report.add("level", place, f"expected level {level}, found {cell['level']!r}")
     wrong = [name for name in ("scale", "root_distance") if not _is_number(cell[name])]
     wrong += ["center"] * (not _is_vector(cell["center"], hierarchy.dimension))
     wrong += ["radius"] * (cell["radius"] is not None and not _is_number(cell["radius"]))
     wrong += ["size"] * (cell["size"] is not None and not (type(cell["size"]) is int and cell["size"] >= 0))
-    wrong += ["predicted"] * (cell["predicted"] not in (None, True, False))
+    wrong += ["predicted"] * (not isinstance(cell["predicted"], bool | None))
     for (name, kind), value in zip(hierarchy.own_kinds.items(), cell["own"], strict=True):
         if not is_of_kind(value, kind):
             report.add("property", place, f"{name} is not of the kind {kind}, as its source gave it: {str(value)[:80]}")
+    if place == ROOT and "size" not in wrong and (detail := points_detail(hierarchy, size=_size(cell))):
+        report.add("size", place, detail)
     for name in wrong:
         report.add("property", place, f"{name} is missing, of another type or dimension, or not finite: {str(cell[name])[:80]}")
     return not wrong
@@ -260,8 +416,9 @@ def _is_sound(parent: dict[str, Any], place: str, hierarchy: Hierarchy, report: 
         parent["length"] = 0.0
     wrong = [name for name in ("scale", "root_distance", "length") if not _is_number(parent[name])]
     wrong += [name for name in ("center", "residual") if not _is_vector(parent[name], hierarchy.dimension)]
-    for name in {"residual", "length"} & set(wrong):
-        report.add("property", place, f"{name} of the edge to it is missing, of another type or dimension, or not finite")
+    wrong += ["primary"] * (parent["primary"] is not None and parent["primary"] is not False)
+    for name in {"residual", "length", "primary"} & set(wrong):
+        report.add("property", place, f"{name} of an edge to it is missing, of another type or dimension, or not finite")
     return not wrong
 
 
@@ -271,6 +428,8 @@ def _check_second(
     """The parents beside the primary one: cells of the same hierarchy, none of which should be the primary one."""
     for parent in second:
         key, level = parent["key"], parent["level"]
+        if type(parent["slot"]) is not int:
+            report.add("slot", place, f"the edge to it from its second parent {key!r} has slot {parent['slot']!r}")
         if not (parent["is_cell"] and isinstance(key, str) and key.startswith(f"{hierarchy.id}/") and isinstance(level, int)):
             report.add("parent", place, f"a second parent is no cell of this hierarchy: {key!r}")
         elif level < level_of(place) - 1:

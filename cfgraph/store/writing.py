@@ -13,20 +13,23 @@ import neo4j
 import numpy as np
 from neo4j import exceptions
 
-from cfgraph.errors import CfgraphError, LeaseLostError, OwnershipError, VanishedError
+from cfgraph.errors import CfgraphError, LeaseLostError, OwnershipError
 from cfgraph.model.address import key_of
 from cfgraph.model.blocks import Block, BlockLevel
 from cfgraph.model.cells import EXPANDED, STATE_NAMES
 from cfgraph.model.columns import known_values
-from cfgraph.store.graph import Graph, run_operation, transact
+from cfgraph.store.graph import TRANSACTION_SECONDS, Graph, run_operation, write_bounded
+from cfgraph.store.incarnation import check_cells
 
 SESSIONS = 3  # side by side; measured: a fourth adds nothing on two cores
-WRITE_TRIES = 6  # of one block: after a commit of unknown outcome, or one that took longer than it was given
-TIMED_OUT = ("TransactionTimedOut", "LockClientStopped")  # the latter where it was waiting for a lock when its time was over
 
 
 class _AlreadyWrittenError(Exception):
     """The block's seeds are no frontier any more; ends the transaction."""
+
+
+class _ShortError(OwnershipError):
+    """Fewer cells were made than the block has: parents of theirs are gone."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,9 @@ def _statement(level: BlockLevel, kind: np.ndarray, rows: list[tuple[str, list[R
 class BlockWriter:
     """Writes blocks of one hierarchy over several sessions; use it in a ``with``, which waits for what is in flight.
 
-    ``done`` is told of each block in the thread that submits. ``retry`` runs the writing of a block, and may run it again
-    where the store was away. ``transaction_seconds`` is when the server ends a transaction whose client stalls.
+    ``incarnation`` is the hierarchy's: its blocks go into no other one. ``done`` is told of each block in the thread that
+    submits. ``retry`` runs the writing of a block, and may run it again where the store was away. ``transaction_seconds`` is
+    when the server ends a transaction whose client stalls.
     """
 
     def __init__(
@@ -135,12 +139,14 @@ class BlockWriter:
         graph: Graph,
         *,
         id: str,
+        incarnation: str,
         sessions: int = SESSIONS,
         done: Callable[[Written], None] = lambda _: None,
         retry: Retry = lambda work: work(),
-        transaction_seconds: float | None = None,
+        transaction_seconds: float = TRANSACTION_SECONDS,
     ):
         self._graph, self._id, self._done, self._retry = graph, id, done, retry
+        self._incarnation = incarnation
         self._transaction_seconds = transaction_seconds
         self._sessions, self._in_flight = sessions, set[Future[Written]]()
         self._pool = ThreadPoolExecutor(sessions, thread_name_prefix="cfgraph-write")
@@ -199,6 +205,7 @@ class BlockWriter:
                 self._session(),
                 block,
                 id=self._id,
+                incarnation=self._incarnation,
                 lease=lease,
                 transaction_seconds=self._transaction_seconds,
             )
@@ -216,60 +223,63 @@ def write_block(
     block: Block,
     *,
     id: str,
+    incarnation: str,
     lease: Lease | None = None,
-    transaction_seconds: float | None = None,
+    transaction_seconds: float = TRANSACTION_SECONDS,
 ) -> bool:
     """Write a block in one transaction, exactly once; False where it had been written already.
 
-    With a lease the transaction proves at its end that the lease still holds, and ends it. A connection lost in the moment
-    of the commit leaves the outcome unknown: the block is tried again, and its seeds, frontier or not, decide.
-    ``transaction_seconds`` bounds the transaction on the server, so that a client that stalls in the middle does not keep
-    others from the block; a transaction that merely took longer is tried again with twice the time.
+    The transaction proves at its end that the hierarchy is of this ``incarnation`` still, and with a lease that the lease
+    still holds, which it ends. A connection lost in the moment of the commit leaves the outcome unknown: the block is tried
+    again, and its seeds, frontier or not, decide. ``transaction_seconds`` bounds the transaction on the server, so that a
+    client that stalls in the middle keeps nobody from the block, or from removing it; a transaction that merely took longer
+    is tried again with twice the time.
     """
     statements = [statement for level in block.levels for statement in encode_level(level, id=id)]
     seeds = [key_of(id, seed) for seed in block.seeds]
-    for attempt in range(WRITE_TRIES):
-        seconds = None if transaction_seconds is None else transaction_seconds * 2**attempt
-        work = neo4j.unit_of_work(timeout=seconds)(lambda tx: _write_in(tx, statements, seeds=seeds, lease=lease, id=id))
-        try:
-            transact(session, work)
-            return True
-        except (_AlreadyWrittenError, exceptions.ConstraintError, LeaseLostError) as cause:
-            _explain_unwritten(graph, seeds, id=id, cause=cause)
-            return False
-        except (exceptions.IncompleteCommit, exceptions.ClientError) as error:
-            passing = isinstance(error, exceptions.IncompleteCommit) or any(code in (error.code or "") for code in TIMED_OUT)
-            if not passing or attempt + 1 == WRITE_TRIES:
-                raise
-    raise AssertionError("unreachable")
+
+    def work(tx: neo4j.ManagedTransaction) -> None:
+        _write_in(tx, statements, seeds=seeds, lease=lease, id=id, incarnation=incarnation)
+
+    try:
+        write_bounded(session, work, seconds=transaction_seconds, twice=True)
+    except (_AlreadyWrittenError, exceptions.ConstraintError, LeaseLostError, _ShortError) as cause:
+        _explain_unwritten(graph, seeds, id=id, incarnation=incarnation, cause=cause)
+        return False
+    return True
 
 
 def _write_in(
-    tx: neo4j.ManagedTransaction, statements: list[Statement], *, seeds: list[str], lease: Lease | None, id: str
+    tx: neo4j.ManagedTransaction,
+    statements: list[Statement],
+    *,
+    seeds: list[str],
+    lease: Lease | None,
+    id: str,
+    incarnation: str,
 ) -> None:
     if run_operation(tx, "expand_frontier", keys=seeds)[0]["expanded"] != len(seeds):
         raise _AlreadyWrittenError
+    told: dict[str, Any] = {}
     for operation, parameters in statements:
-        created = run_operation(tx, operation, **parameters)[0]["created"]
+        told = run_operation(tx, operation, **parameters)[0]
         wanted = sum(len(children) for _, children in parameters["rows"])
-        if created != wanted:
-            raise OwnershipError(f"level {parameters['level']} of {id!r} took {created} of {wanted} cells; run verify")
-    # Last, so that the lease can be renewed, and taken over, while the cells are being written.
-    if lease is not None and not _holds(tx, lease, id=id):
+        if told["created"] != wanted:
+            raise _ShortError(f"level {parameters['level']} of {id!r} took {told['created']} of {wanted} cells; run verify")
+    if lease is not None:  # last, so that the lease can be renewed, and taken over, while the cells are being written
+        told = run_operation(tx, "fence_block", id=id, key=key_of(id, lease.root), token=lease.token)[0]
+    check_cells(id, incarnation, told["incarnation"], told["state"])
+    if lease is not None and not told["held"]:
         raise LeaseLostError(f"the lease on block {lease.root} of {id!r} had ended; nothing was written")
 
 
-def _holds(tx: neo4j.ManagedTransaction, lease: Lease, *, id: str) -> bool:
-    held: bool = run_operation(tx, "fence_block", key=key_of(id, lease.root), token=lease.token)[0]["held"] == 1
-    return held
-
-
-def _explain_unwritten(graph: Graph, seeds: list[str], *, id: str, cause: Exception) -> None:
+def _explain_unwritten(graph: Graph, seeds: list[str], *, id: str, incarnation: str, cause: Exception) -> None:
     """Return where the block was written by somebody; raise where it was not and cannot be."""
-    state = [row["hierarchy"]["state"] for row in graph.read("read_hierarchy", id=id)]
-    if not state or state == ["removing"]:
-        raise VanishedError(f"hierarchy {id!r} was removed meanwhile; nothing of it is left half-written") from cause
+    found = graph.read("read_incarnation", id=id)[0]["hierarchy"] or {}
+    check_cells(id, incarnation, found.get("incarnation"), found.get("state"))
     left = graph.read("read_frontier_keys", keys=seeds)
+    if isinstance(cause, _ShortError):
+        raise OwnershipError(str(cause)) from cause
     if left and isinstance(cause, LeaseLostError):
         raise cause
     if left:

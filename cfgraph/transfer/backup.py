@@ -17,7 +17,8 @@ from cfgraph.formats.tables import Layout, page_table
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.store import Store
 from cfgraph.store.digest import digest_hierarchy
-from cfgraph.transfer.pages import Progress, watched_pages
+from cfgraph.store.witness import Witness
+from cfgraph.transfer.pages import Progress, check_growers, watched_pages, witness_complete
 
 
 def export_parquet(store: Store, id: str, path: str | Path, *, progress: Progress = lambda done, total: None) -> Hierarchy:
@@ -25,31 +26,49 @@ def export_parquet(store: Store, id: str, path: str | Path, *, progress: Progres
 
     Raises:
         InputError: for a hierarchy that is not complete, and a place that cannot be written.
-        VanishedError: where the hierarchy changes meanwhile; nothing is written then.
+        DamagedError: for what could not be read back.
+        VanishedError, ChangedError: where the hierarchy is removed or grown meanwhile; nothing is written then.
     """
     check_place(path)
-    hierarchy = _complete(store, id)
-    growers, latest = store.growers(id), store.grown_by(id)
-    layout = Layout.of(hierarchy, kinds=store.own_kinds(hierarchy))
-    with whole_file(path) as file, ParquetFile(file, layout) as parquet:
-        for table in _tables(store, hierarchy, layout, progress=progress):
-            parquet.add(table)
-        parquet.finish(hierarchy, growers=growers, predicts=None if latest is None else latest.truth)
+    witness = witness_complete(store, id)
+    hierarchy = witness.hierarchy
+    with witness.explaining():
+        growers, latest = store.growers(id), store.grown_by(id)
+        check_growers(id, growers)
+        layout = Layout.of(hierarchy, kinds=store.own_kinds(hierarchy))
+        with whole_file(path) as file, ParquetFile(file, layout) as parquet:
+            for table in _tables(store, witness, layout, progress=progress):
+                parquet.add(table)
+            predicts = None if latest is None else latest.truth
+            parquet.finish(hierarchy, growers=growers, predicts=predicts, encoder=store.encoder(hierarchy))
     return hierarchy
 
 
-def export_csv(store: Store, id: str, path: str | Path, *, progress: Progress = lambda done, total: None) -> Hierarchy:
+def export_csv(
+    store: Store,
+    id: str,
+    path: str | Path,
+    *,
+    spreadsheet_safe: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Hierarchy:
     """Write a complete hierarchy as one CSV file, or as a folder of them where ``path`` does not end in ``.csv``.
+
+    ``spreadsheet_safe`` guards texts that a spreadsheet would take for formulas.
 
     Raises:
         InputError: for a hierarchy that is not complete, one file that cannot hold all there is, and a place that cannot be
             written.
-        VanishedError: where the hierarchy changes meanwhile; nothing is written then.
+        DamagedError: for what is not sound.
+        VanishedError, ChangedError: where the hierarchy is removed or grown meanwhile; nothing is written then.
     """
-    hierarchy = _complete(store, id)
+    witness = witness_complete(store, id)
+    hierarchy = witness.hierarchy
     check_csv(hierarchy, path)
-    layout = Layout.of(hierarchy, kinds=store.own_kinds(hierarchy))
-    write_csv_tables(_tables(store, hierarchy, layout, progress=progress), path, hierarchy=hierarchy)
+    with witness.explaining():
+        layout = Layout.of(hierarchy, kinds=store.own_kinds(hierarchy))
+        tables = _tables(store, witness, layout, progress=progress)
+        write_csv_tables(tables, path, hierarchy=hierarchy, spreadsheet_safe=spreadsheet_safe)
     return hierarchy
 
 
@@ -63,34 +82,26 @@ def ingest_parquet(store: Store, backup: Backup, *, progress: Progress = lambda 
         InputError: where the id is taken by another hierarchy, or by one of the same recipe with other cells (grown since).
     """
     hierarchy = backup.hierarchy
-    was_there = _is_there(store, hierarchy.id)
+    was_there = _find(store, hierarchy.id) is not None
     written = store.write(hierarchy, growers=backup.growers, progress=progress)
     if was_there and store.digest(hierarchy.id) != digest_hierarchy(hierarchy):
         raise InputError(
             f"the id {hierarchy.id!r} is taken by a hierarchy of the same recipe with other cells (one was grown, say); "
             f"choose another id, or remove it with `cfgraph rm {hierarchy.id}`"
         )
-    if backup.predicts is not None:
-        store.link_truth(hierarchy.id, backup.predicts)
+    if backup.predicts is not None and (truth := _find(store, backup.predicts)) is not None:
+        store.link_truth(written, truth)
     return written
 
 
-def _complete(store: Store, id: str) -> Hierarchy:
-    hierarchy = store.hierarchy(id)
-    if hierarchy.state != "complete":
-        raise InputError(f"{id!r} is in state {hierarchy.state!r}; finish that first, by its own command")
-    return hierarchy
-
-
-def _is_there(store: Store, id: str) -> bool:
+def _find(store: Store, id: str) -> Hierarchy | None:
     try:
-        store.hierarchy(id)
+        return store.hierarchy(id)
     except NotFoundError:
-        return False
-    return True
+        return None
 
 
-def _tables(store: Store, hierarchy: Hierarchy, layout: Layout, *, progress: Progress) -> Iterator[pa.Table]:
+def _tables(store: Store, witness: Witness, layout: Layout, *, progress: Progress) -> Iterator[pa.Table]:
     """Every cell of a hierarchy, page by page."""
-    for page in watched_pages(store, hierarchy, progress=progress):
-        yield page_table(page, id=hierarchy.id, layout=layout)
+    for page in watched_pages(store, witness, progress=progress):
+        yield page_table(page, id=witness.id, layout=layout)

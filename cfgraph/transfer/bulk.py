@@ -13,18 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfgraph.errors import InputError, NotFoundError, StoreError, VanishedError
+from cfgraph.errors import DamagedError, InputError, NotFoundError
 from cfgraph.files.whole import whole_folder
-from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, GrowerRows, ImportFolder, own_type
+from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, EncoderRows, GrowerRows, ImportFolder, own_type
 from cfgraph.model.columns import one_kind, width_of
-from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Hierarchy, same_recipe
+from cfgraph.model.encoder import Encoder
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Hierarchy, HierarchyWithCells, same_recipe
 from cfgraph.model.pieces import Piece, pieces_of_cells
 from cfgraph.server.importing import import_files, prepare_staging
 from cfgraph.server.local import Connection, LocalServer
 from cfgraph.settings import Settings
 from cfgraph.sources.field import Field, Spread
 from cfgraph.store import Store
+from cfgraph.store.encoders import encoder_properties
+from cfgraph.store.incarnation import new_incarnation
 from cfgraph.store.records import properties_of
+from cfgraph.transfer.pages import check_growers, watched_pages, witness_complete
 
 if TYPE_CHECKING:
     from cfgraph.predictors.trained import Grower
@@ -149,7 +153,11 @@ def write_files(
             folder.add_piece(piece)
             progress(folder.cells, plan.cells)
         hierarchy = plan.with_spread(spread)
-        return hierarchy, folder.finish(properties_of(hierarchy))
+        encoder = source.require_encoder() if isinstance(source, HierarchyWithCells) else None
+        return hierarchy, folder.finish(
+            {**properties_of(hierarchy), "incarnation": new_incarnation()},
+            encoder=None if encoder is None else _encoder_rows(encoder),
+        )
 
 
 def _check_empty(connection: Connection, hierarchy: Hierarchy, *, place: str) -> None:
@@ -171,7 +179,7 @@ def _check_empty(connection: Connection, hierarchy: Hierarchy, *, place: str) ->
 def _find_same(store: Store, hierarchy: Hierarchy) -> bool:
     try:
         found = store.hierarchy(hierarchy.id)
-    except (NotFoundError, StoreError):
+    except (NotFoundError, DamagedError):
         return False
     return found.state == "complete" and same_recipe(found.recipe, hierarchy.recipe)
 
@@ -195,22 +203,23 @@ def export_bulk(store: Store, id: str, directory: Path, *, progress: Progress = 
     Besides its cells and edges: the predictors that grew it. Memory is bounded by a page of cells. Raises an ``InputError``
     for a folder that is not empty or cannot be written, and for a hierarchy that is not complete.
     """
-    hierarchy = store.hierarchy(id)
-    if hierarchy.state != "complete":
-        raise InputError(f"{id!r} is in state {hierarchy.state!r}; finish that first, by its own command")
-    growers = store.growers(id)
-    texts = [*hierarchy.notes, *(text for grower in growers for text in grower.trained.warnings)]
-    total = store.counts(id).cells
-    with whole_folder(directory) as part:
-        with ImportFolder(part, id, ids="key", texts=texts, own=_own_types(store, hierarchy)) as folder:
-            for page in store.import_pages(id):
-                _check_parents(page, id)
-                folder.add_page(page)
-                progress(folder.cells, total)
-            arguments = folder.finish(properties_of(hierarchy), growers=[_rows_of(grower, id) for grower in growers])
-        if folder.cells != total:
-            raise VanishedError(f"{id!r} changed while it was read; export it again")
-        (part / "README.md").write_text(_readme(hierarchy, arguments, growers=growers), encoding="utf-8")
+    witness = witness_complete(store, id)
+    hierarchy = witness.hierarchy
+    with witness.explaining():
+        growers = store.growers(id)
+        check_growers(id, growers)
+        texts = [*hierarchy.notes, *(text for grower in growers for text in grower.trained.warnings)]
+        with whole_folder(directory) as part:
+            with ImportFolder(part, id, ids="key", texts=texts, own=_own_types(store, hierarchy)) as folder:
+                for page in watched_pages(store, witness, progress=progress):
+                    folder.add_page(page)
+                encoder = store.encoder(hierarchy)
+                arguments = folder.finish(
+                    properties_of(hierarchy),
+                    growers=[_rows_of(grower, id) for grower in growers],
+                    encoder=None if encoder is None else _encoder_rows(encoder),
+                )
+            (part / "README.md").write_text(_readme(hierarchy, arguments, growers=growers), encoding="utf-8")
     return BulkExport(folder.cells, tuple(arguments))
 
 
@@ -229,10 +238,8 @@ def _own_types(store: Store, hierarchy: Hierarchy) -> dict[str, str | None]:
     return {name: own_type(kind) for name, kind in kinds.items()}
 
 
-def _check_parents(page: dict[str, list], id: str) -> None:
-    strange = [edge[0] for edges in page["edges"] for edge in edges if not str(edge[0]).startswith(id + "/")]
-    if strange:
-        raise StoreError(f"cells of {id!r} have parents elsewhere, first {strange[0]!r}; run `cfgraph verify`")
+def _encoder_rows(encoder: Encoder) -> EncoderRows:
+    return EncoderRows(encoder_properties(encoder), encoder.parts)
 
 
 def _rows_of(grower: "Grower", id: str) -> GrowerRows:
@@ -249,7 +256,8 @@ In this folder, with the server stopped (Neo4j 5.26 or newer, any edition):
 
 It REPLACES the database `neo4j` by this hierarchy. Start the server; the first cfgraph command makes the indexes.
 {after}
-Here are the Hierarchy node, its ROOT, all cells with their labels and properties, all CHILD edges, {points}and {growers}.
+Here are the Hierarchy node, its ROOT, all cells with their labels and properties, all CHILD edges, {points}{encoder}
+and {growers}.
 Left out: predictors that did not grow it, and relationships to other hierarchies (PREDICTS, and TRAINED_ON of theirs).
 """
 
@@ -268,5 +276,6 @@ def _readme(hierarchy: Hierarchy, arguments: list[str], *, growers: list["Grower
         command=shlex.join(["neo4j-admin", *arguments]),
         after=RESTORE.format(command=shlex.join(["cfgraph", *restore])) if hierarchy.dimension == 0 else "",
         points="all data points with their IN, " if hierarchy.point_nodes else "",
+        encoder="what was done to its data first (Encoder), " if hierarchy.encoder_sha256 else "",
         growers=f"the predictors that grew it ({names}), with their weights" if names else "no predictor, since none grew it",
     )

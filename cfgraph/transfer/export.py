@@ -3,7 +3,7 @@
 From a store, whole hierarchies go by in pages wherever a format allows it: memory does not grow with the number of cells.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 from cfgraph import formats
 from cfgraph.errors import InputError, NotFoundError
 from cfgraph.files.whole import check_folder, check_place
-from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+from cfgraph.model.growth import count_cells
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
 from cfgraph.store import Store
-from cfgraph.transfer.pages import Progress, watched_pages
+from cfgraph.transfer.pages import Progress, check_complete, read_sound, watched_pages, witness_complete
 
 if TYPE_CHECKING:
     from cfgraph.model.cells import Cells
     from cfgraph.predictors.trained import TrainedPredictor
 
 FOLDER_FORMAT = "neo4j-admin"
+Options = Mapping[str, bool]  # of a format alone, by the names that its writer has for them
 WHOLE = ("parquet", FOLDER_FORMAT)  # formats that leave nothing out
+TOLD_CELLS = 100_000  # from so many on it is told that they are held in memory ...
+BYTES_A_CELL, BYTES_A_NUMBER = 600, 30  # ... at so many bytes each and for each number of a center, measured at a million
+Say = Callable[[str], None]
 _PAGED = {
     **{"graphml": "write_graphml", "gexf": "write_gexf", "dot": "write_dot"},
     **dict.fromkeys(("json", "node-link"), "write_node_link"),
@@ -34,7 +39,9 @@ def export(
     path: str | Path,
     format: str | None = None,
     depth: int | None = None,
+    spreadsheet_safe: bool = False,
     progress: Progress = lambda done, total: None,
+    say: Say = lambda line: None,
 ) -> None:
     """Write a hierarchy or what a predictor learned to a file: ``export(store, "koch", path="koch.graphml")``.
 
@@ -44,29 +51,39 @@ def export(
         path: the file, or for ``neo4j-admin`` and perhaps ``csv`` the new folder; it is there whole or not at all.
         format: its name; else the suffix tells it.
         depth: leaves deeper levels out.
+        spreadsheet_safe: of ``csv``: an apostrophe comes before texts that a spreadsheet would take for formulas.
         progress: is told how many cells are done, and how many there are.
+        say: is told ahead where many cells are to be held in memory, and about how much that is.
 
     Raises:
-        InputError: for a place that cannot be written, a format that cannot hold what is asked for, and ``depth`` where a
-            format leaves nothing out or a predictor is exported.
+        InputError: for a place that cannot be written, a format that cannot hold what is asked for, ``depth`` where a
+            format leaves nothing out or a predictor is exported, and ``spreadsheet_safe`` where it is not ``csv``.
         NotFoundError: where the store has nothing of that id.
-        VanishedError: where the hierarchy changes meanwhile; nothing is written then.
+        DamagedError: for what could not be read back from the file; `cfgraph verify` names what is wrong.
+        VanishedError, ChangedError: where the hierarchy is removed or grown meanwhile; nothing is written then.
     """
-    chosen = check_export(path, format=format, depth=depth)
+    chosen = check_export(path, format=format, depth=depth, spreadsheet_safe=spreadsheet_safe)
+    options = {"spreadsheet_safe": True} if spreadsheet_safe else {}
     if isinstance(source, Store):
-        _export_stored(source, _required(id), Path(path), chosen=chosen, depth=depth, progress=progress)
+        _export_stored(
+            source, _required(id), Path(path), chosen=chosen, depth=depth, options=options, progress=progress, say=say
+        )
     elif isinstance(source, Hierarchy):
-        _export_hierarchy(source, path, chosen=chosen, depth=depth)
+        _export_hierarchy(source, path, chosen=chosen, depth=depth, options=options)
     else:
         _export_predictor(source, path, chosen=chosen, depth=depth)
 
 
-def check_export(path: str | Path, *, format: str | None = None, depth: int | None = None) -> str:
+def check_export(
+    path: str | Path, *, format: str | None = None, depth: int | None = None, spreadsheet_safe: bool = False
+) -> str:
     """The format that an export will have; an ``InputError`` for what can be refused before a store is opened."""
     folder = format == FOLDER_FORMAT
     chosen = FOLDER_FORMAT if folder else formats.choose_format(path, asked=format)
     if folder and depth is not None:
         raise _no_depth(chosen)
+    if spreadsheet_safe and chosen != "csv":
+        raise InputError(f"--spreadsheet-safe is for csv, and {chosen} is no spreadsheet's format; leave it out")
     (check_folder if folder or (chosen == "csv" and not _is_one_csv(path)) else check_place)(path)
     return chosen
 
@@ -83,7 +100,9 @@ def _required(id: str | None) -> str:
     return id
 
 
-def _export_stored(store: Store, id: str, path: Path, *, chosen: str, depth: int | None, progress: Progress) -> None:
+def _export_stored(
+    store: Store, id: str, path: Path, *, chosen: str, depth: int | None, options: Options, progress: Progress, say: Say
+) -> None:
     if chosen == FOLDER_FORMAT:
         from cfgraph.transfer.bulk import export_bulk
 
@@ -96,20 +115,41 @@ def _export_stored(store: Store, id: str, path: Path, *, chosen: str, depth: int
         return
     if chosen in WHOLE and depth is not None:
         raise _no_depth(chosen)
+    if depth is None:
+        check_complete(hierarchy)
     if depth is None and (write := _streaming(chosen)) is not None:
-        write(store, hierarchy, path, progress=progress)
+        write(store, hierarchy, path, progress=progress, **options)
     else:
-        formats.export_hierarchy(_read(store, hierarchy, depth=depth), path, format=chosen)
+        _tell_memory(hierarchy, chosen, depth=depth, cells=_count(store, hierarchy, depth=depth), say=say)
+        formats.export_hierarchy(_read(store, hierarchy, depth=depth), path, format=chosen, **options)
 
 
-def _export_hierarchy(hierarchy: Hierarchy, path: str | Path, *, chosen: str, depth: int | None) -> None:
+def _count(store: Store, hierarchy: Hierarchy, *, depth: int | None) -> int:
+    """How many cells there are down to a depth, at most."""
+    found = store.counts(hierarchy.id)
+    if depth is None or not isinstance(hierarchy, FieldHierarchy):
+        return found.cells
+    return min(found.cells, 1 + count_cells(1, arity=hierarchy.arity, levels=min(depth, found.depth)))
+
+
+def _tell_memory(hierarchy: Hierarchy, chosen: str, *, depth: int | None, cells: int, say: Say) -> None:
+    """Say of many cells that they will be held in memory, about how much that is, and what does without."""
+    if cells < TOLD_CELLS:
+        return
+    what = f"{chosen} holds the whole hierarchy" if depth is None else "an export with --depth holds its cells"
+    size = cells * (BYTES_A_CELL + BYTES_A_NUMBER * hierarchy.dimension)
+    others = ", ".join(("parquet", "csv", *(name for name in _PAGED if name != "json"), FOLDER_FORMAT))
+    say(f"{what} in memory, up to {cells:,} cells and about {size / 1e9:.1f} GB; {others} stream it whole, page by page")
+
+
+def _export_hierarchy(hierarchy: Hierarchy, path: str | Path, *, chosen: str, depth: int | None, options: Options) -> None:
     if chosen == FOLDER_FORMAT:
         raise InputError(f"{FOLDER_FORMAT} is written from a store; write {hierarchy.id!r} into one first, by Store.write")
     if chosen in WHOLE and depth is not None:
         raise _no_depth(chosen)
     if depth is not None:
         hierarchy = _prefix_of(hierarchy, hierarchy.require_cells().cells.prefix(depth))
-    formats.export_hierarchy(hierarchy.require_cells(), path, format=chosen)
+    formats.export_hierarchy(hierarchy.require_cells(), path, format=chosen, **options)
 
 
 def _export_predictor(trained: "TrainedPredictor", path: str | Path, *, chosen: str, depth: int | None) -> None:
@@ -132,8 +172,8 @@ def _find_predictor(store: Store, id: str) -> "TrainedPredictor":
 
 def _read(store: Store, hierarchy: Hierarchy, *, depth: int | None) -> HierarchyWithCells:
     if depth is None:
-        return store.read_whole(hierarchy.id)
-    return _prefix_of(hierarchy, store.read(hierarchy.id, depth=depth))
+        return read_sound(store, hierarchy)
+    return _prefix_of(hierarchy, store.read(hierarchy, depth=depth))
 
 
 def _prefix_of(hierarchy: Hierarchy, cells: "Cells") -> HierarchyWithCells:
@@ -151,11 +191,13 @@ def _streaming(chosen: str) -> Callable[..., object] | None:
     from cfgraph.transfer import backup
 
     write = {"csv": backup.export_csv, "parquet": backup.export_parquet}[chosen]
-    return lambda store, hierarchy, path, *, progress: write(store, hierarchy.id, path, progress=progress)
+    return lambda store, hierarchy, path, **options: write(store, hierarchy.id, path, **options)
 
 
 def _export_elements(store: Store, hierarchy: Hierarchy, path: Path, *, write: Callable[..., None], progress: Progress) -> None:
     from cfgraph.formats.elements import elements_of_pages
 
-    pages = partial(watched_pages, store, hierarchy, progress=progress)
-    write(elements_of_pages(hierarchy, pages, own_kinds=store.own_kinds(hierarchy)), path)
+    witness = witness_complete(store, hierarchy)
+    with witness.explaining():
+        pages = partial(watched_pages, store, witness, progress=progress)
+        write(elements_of_pages(witness.hierarchy, pages, own_kinds=store.own_kinds(hierarchy)), path)

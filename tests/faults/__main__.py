@@ -38,7 +38,8 @@ def main(seed: int | None, only: str | None) -> None:
     if seed is not None:
         os.environ[SEED] = str(seed)
     findings, load, begin = Findings(), load_now(), datetime.now(UTC)
-    words = ["-n0", "-v", "--durations=0", "--durations-min=1", str(FOLDER), *(["-k", only] if only else [])]
+    early = ["-W", "ignore:Module already imported"]  # by this very module, of pytest's plugins' libraries
+    words = ["-n0", "-v", "--durations=0", "--durations-min=1", *early, str(FOLDER), *(["-k", only] if only else [])]
     code = pytest.main(words, plugins=[_Named(findings)])
     click.echo("\n".join(" | ".join(row) for row in [Finding.COLUMNS, *(found.row() for found in findings.all)]))
     if code == 0 and not only:

@@ -28,11 +28,28 @@ class Counts:
     cuts: int
     stops: int
     thefts: int
+    pauses: int
+    schedules: int
+    reads: int
+    loaded: Shape  # what is grown on a machine without a moment
 
 
 COUNTS = {
-    False: Counts(kills=8, crew_kills=2, server_kills=1, cuts=3, stops=1, thefts=3),
-    True: Counts(kills=200, crew_kills=20, server_kills=20, cuts=40, stops=6, thefts=30),
+    False: Counts(
+        8, crew_kills=2, server_kills=1, cuts=3, stops=1, thefts=3, pauses=80, schedules=50, reads=20, loaded=Shape(17, 2, 2, 4)
+    ),
+    True: Counts(
+        200,
+        crew_kills=20,
+        server_kills=20,
+        cuts=40,
+        stops=6,
+        thefts=30,
+        pauses=1_200,
+        schedules=1_000,
+        reads=1_000,
+        loaded=Shape(17, 2, 2, 5),  # 1,508,598 cells
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.faults.ground import Ground
 
-HANGING_SECONDS = 300  # after which a gang that does not end hangs: a defect
+HANGING_SECONDS = 900  # after which a gang that does not end hangs: a defect
 TICK_SECONDS = 0.02
 
 

@@ -12,7 +12,29 @@ CHUNK = 65_536
 Cut = Literal["before commit", "after commit"] | None
 
 
-class Proxy:
+class Listening:
+    """What listens on a port of loopback, and takes connections from :meth:`listen` on in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+
+    @property
+    def url(self) -> str:
+        """Where the proxy is found."""
+        return f"bolt://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def listen(self) -> None:
+        """Take connections."""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        raise NotImplementedError
+
+
+class Proxy(Listening):
     """A TCP proxy on loopback; use it in a ``with``, at the end of which every connection is closed.
 
     Args:
@@ -23,19 +45,11 @@ class Proxy:
     """
 
     def __init__(self, host: str, port: int, *, choose: Callable[[], Cut] = lambda: None):
+        super().__init__()
         self._server, self._choose = (host, port), choose
-        self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock, self._links = threading.Lock(), set["Link"]()
         self.cuts: Counter[str] = Counter()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """Where the proxy is found."""
-        return f"bolt://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def __enter__(self) -> Self:
-        return self
+        self.listen()
 
     def __exit__(self, *_: object) -> None:
         self._listener.close()

@@ -3,7 +3,7 @@
 import pytest
 
 from cfgraph.growing.worker import Worker
-from cfgraph.store.writing import BlockWriter, Lease
+from cfgraph.store.writing import Lease
 from tests.faults.gang import Gang
 from tests.faults.ground import LARGE_BLOCKS, MANY_BLOCKS
 
@@ -74,7 +74,7 @@ def claimed(store, copy, root):
 def written_at_once(store, copy, block, lease):
     """What became of a block that two writers wrote at the same time."""
     seen = []
-    writers = [BlockWriter(store._graph, id=copy, done=seen.append) for _ in range(2)]
+    writers = [store.block_writer(store.hierarchy(copy), done=seen.append) for _ in range(2)]
     with writers[0], writers[1]:
         for writer in writers:
             writer.submit(block, lease=lease)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from pyarrow import csv as arrow_csv
 
-from cfgraph.errors import InputError, StoreError
+from cfgraph.errors import DamagedError, InputError
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.formats import to_arrow, to_networkx, to_pandas
 from cfgraph.model.dag import Dag
 from cfgraph.model.invariants import check_sound
 from cfgraph.sources import graph, parquet
 from cfgraph.sources.imported import imported
+from cfgraph.store import reading
 from cfgraph.store.digest import digest_hierarchy
 from cfgraph.store.verify import verify
 from cfgraph.transfer.export import export
@@ -62,6 +63,35 @@ def test_they_are_read_back(store, written):
     assert store.digest(written.id) == digest_hierarchy(written) == digest_hierarchy(found)
 
 
+COLUMNS_BY_PAGE = {  # of six nodes: kinds that pages do not share, and pages that know nothing
+    "whole": np.array([0, 1, 2, 3, 4, 5]),
+    "few": np.array([-1, -1, -1, -1, -1, 5]),
+    "below": np.array([-2, 1, 2, 3, 4, 5]),
+    "late": np.array([np.nan, np.nan, np.nan, np.nan, 0.5, 2.0]),
+    "mixed": np.array([1, 2, None, None, 0.5, 3], dtype=object),
+    "text": np.array([None, None, "b", "", "d", "1"], dtype=object),
+    "truth": np.array([None, None, True, False, None, None], dtype=object),
+    "any": np.array([1, "two", 3.5, True, None, -1], dtype=object),
+    "lists": np.array([[1], [2, 3], None, [], [4, 5, 6], [7]], dtype=object),
+    "vector": np.array([[np.nan] * 2] * 4 + [[0.0, 1.0], [1e300, -0.0]]),
+}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+def test_pages_of_any_size_give_the_same_columns(store, new_id, size, monkeypatch):
+    hierarchy = make(new_id("columns"), **COLUMNS_BY_PAGE)
+    store.write(hierarchy)
+    whole, digest = store.read_whole(hierarchy.id), store.digest(hierarchy.id)
+    monkeypatch.setattr(reading, "PAGE_CELLS", size)
+    monkeypatch.setattr(reading, "PAGE_PARENTS", size)
+    for found in (store.read_whole(hierarchy.id), store.read_whole(hierarchy.id, depth=2)):
+        assert found.cells.addresses == whole.cells.addresses
+        for name, column in whole.cells.own.items():
+            again = found.cells.own[name]
+            assert (again.dtype, repr(again.tolist())) == (column.dtype, repr(column.tolist())), name
+    assert store.digest(hierarchy.id) == digest == digest_hierarchy(whole)
+
+
 def test_pages_hold_them(store, written):
     (page,) = store.import_pages(written.id)
     assert page["own"] == [[LATENT[node], WEIGHT[node]] for node in BY_KEY]
@@ -96,7 +126,7 @@ def test_verify_names_what_is_of_another_kind(store, written, damage):
 
 def test_a_damaged_vector_is_not_read(store, written):
     store.query("MATCH (cell:Cell {key: $key}) SET cell.latent = [1.0]", {"key": f"{written.id}/1"}, write=True)
-    with pytest.raises(StoreError, match=r"latent of some cells of .* run cfgraph verify"):
+    with pytest.raises(DamagedError, match=r"latent of some cells.*`cfgraph verify"):
         store.read_whole(written.id)
 
 
@@ -252,7 +282,7 @@ def test_numbers_that_the_graph_cannot_hold_are_refused():
 def test_an_export_of_other_kinds_than_stated_is_refused(store, written, tmp_path):
     store.query("MATCH (c:Cell {key: $key}) SET c.weight = 'q'", {"key": f"{written.id}/1"}, write=True)
     for name in ("h.parquet", "h.csv", "h.graphml"):
-        with pytest.raises(StoreError, match=r"damaged \(weight of some is JSON, and should be FLOAT\); `cfgraph verify"):
+        with pytest.raises(DamagedError, match=r"\(weight of some is JSON, and should be FLOAT\); `cfgraph verify"):
             export(store, written.id, path=tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import csv as arrow_csv
 from scipy.cluster.hierarchy import linkage as hierarchy_linkage
 
-from cfgraph.errors import InputError, StoreError, VanishedError
+from cfgraph.errors import ChangedError, DamagedError, InputError
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.formats import export_hierarchy, read_gexf, read_graphml, read_node_link, to_arrow, to_networkx, to_pandas
 from cfgraph.formats.newick import dag_newick, parse_newick
@@ -166,7 +166,7 @@ def test_predicted_cells_come_with_what_grew_them(store, grown, new_id, tmp_path
     backup = parquet(tmp_path / "h.parquet")
     ingest_parquet(store, backup)
     assert store.digest(copy) == digest
-    assert store.predictor(rule) == predictor
+    assert store.predictor(rule).model_copy(update={"incarnation": predictor.incarnation}) == predictor
     assert [properties for _, properties in store.growers(copy)] == [properties for _, properties in growths]
     assert store.grown_by(copy).truth == true
     _, rows = store.query("MATCH (:Predictor {id: $id})-[t:TRAINED_ON]->(h) RETURN h.id, t.depth", {"id": rule})
@@ -321,7 +321,7 @@ def test_a_file_of_a_hierarchy_that_changes_meanwhile_is_not_written(store, new_
         store.query("MATCH (c:Cell {key: $key}) DETACH DELETE c", {"key": f"{hierarchy.id}/3/3/3/3"}, write=True)
         store.set_state(hierarchy.id, state="growing", expected=("complete", "growing"))
 
-    with pytest.raises(VanishedError, match="changed while it was read"):
+    with pytest.raises(ChangedError, match="changed while it was read"):
         export(store, hierarchy.id, path=tmp_path / name, progress=remove)
     assert list(tmp_path.iterdir()) == []
 
@@ -331,10 +331,10 @@ def test_a_cell_without_its_parent_is_told(store, new_id, tmp_path, name):
     hierarchy = ifs(id=new_id(), maps="koch", depth=2)
     store.write(hierarchy)
     store.query("MATCH (:Cell)-[e:CHILD]->(c:Cell {key: $key}) DELETE e", {"key": f"{hierarchy.id}/3/3"}, write=True)
-    with pytest.raises(StoreError, match=r"cell /3/3 has 0 primary parents.*verify"):
+    with pytest.raises(DamagedError, match=r"cell /3/3 has 0 primary parents.*verify"):
         export(store, hierarchy.id, path=tmp_path / name)
     store.query("MATCH (c:Cell) WHERE c.key STARTS WITH $key DETACH DELETE c", {"key": f"{hierarchy.id}/"}, write=True)
-    with pytest.raises(StoreError, match="has no cells, not even a root"):
+    with pytest.raises(DamagedError, match="has no cells, not even a root"):
         export(store, hierarchy.id, path=tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
@@ -504,3 +504,24 @@ def test_a_property_called_like_a_cells_own(new_id):
     assert sorted(values["state_"] for values in exported.nodes.values() if "state_" in values) == list("abcdefghij")
     cells, _ = to_arrow(hierarchy)
     assert sorted(filter(None, cells.column("own.state").to_pylist())) == list("abcdefghij")
+
+
+def test_what_is_held_in_memory_is_told_first(store, new_id, tmp_path, monkeypatch):
+    hierarchy = ifs(id=new_id("held"), maps="koch", depth=3)
+    store.write(hierarchy)
+    said = []
+
+    def told(name, **options):
+        said.clear()
+        export(store, hierarchy.id, path=tmp_path / name, say=said.append, **options)
+        return list(said)
+
+    assert told("few.nwk") == told("few.dot", depth=3) == []
+    monkeypatch.setattr("cfgraph.transfer.export.TOLD_CELLS", 85)
+    (line,) = told("all.nwk")
+    assert line.startswith(
+        "newick holds the whole hierarchy in memory, up to 85 cells and about 0.0 GB; parquet, csv, graphml, "
+    )
+    (line,) = told("prefix.dot", depth=3)
+    assert line.startswith("an export with --depth holds its cells in memory, up to 85 cells")
+    assert told("less.dot", depth=2) == told("all.dot") == told("all.parquet") == []

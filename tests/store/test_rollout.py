@@ -132,10 +132,10 @@ def test_a_late_write_is_refused(store, new_id, grown):
     assert len(first.leases) == 1
     worker = Worker(store, store.hierarchy(report.id), grown[1].load().predict, store.grown_by(report.id))
     block = worker._grow_block("/", 6, lease=first.leases[0], keeper=None)
-    before = store.digest(report.id)
+    before = store.digest(report.id, live=True)
     time.sleep(0.2)
     assert write(store, report.id, block, first.leases[0]).lost
-    assert store.digest(report.id) == before
+    assert store.digest(report.id, live=True) == before
     assert store.renew_leases(report.id, [first.leases[0]], lease_seconds=60) == set()
     second = claim(store, report.id, owner="quick", lease_seconds=60)
     assert (second.taken_from, len(second.leases)) == ({"/": "slow"}, 1)
@@ -143,10 +143,10 @@ def test_a_late_write_is_refused(store, new_id, grown):
     assert (third.leases, third.held) == ((), {"/": "quick"})
     assert claim(store, report.id, owner="quick", lease_seconds=60).leases == second.leases  # the same token asks again
     assert write(store, report.id, block, first.leases[0]).lost
-    assert store.digest(report.id) == before
+    assert store.digest(report.id, live=True) == before
     assert store.renew_leases(report.id, [*second.leases, *first.leases], lease_seconds=60) == {*second.leases}
     assert write(store, report.id, block, second.leases[0]).new
-    assert len(store.read(report.id)) == 1 + 3 + 9 + 27 + 81 + 243 + 729
+    assert len(store.read(report.id, live=True)) == 1 + 3 + 9 + 27 + 81 + 243 + 729
     assert claim(store, report.id, owner="late", lease_seconds=60).done == {"/"}
     assert store.query("MATCH (l:Lease {hierarchy: $id}) RETURN count(l)", {"id": report.id})[1] == [[0]]
 
@@ -171,7 +171,7 @@ def test_a_write_that_waits_for_a_lock_past_its_time_is_tried_again(store, new_i
     lock = "MATCH (c:Cell {key: $key}) SET c.locked = true"
     with store._graph.session() as session, session.begin_transaction() as tx, ThreadPoolExecutor(1) as pool:
         tx.run(lock, {"key": f"{report.id}/0/0"}).consume()
-        options = {"id": report.id, "transaction_seconds": 0.5}
+        options = {"id": report.id, "incarnation": worker.hierarchy.incarnation, "transaction_seconds": 0.5}
         writing_it = pool.submit(lambda: write_alone(store, block, **options))
         time.sleep(1.2)
         tx.rollback()
@@ -188,7 +188,7 @@ def write_alone(store, block, **options):
 def write(store, id, block, lease):
     """Write one block; what became of it."""
     seen = []
-    with writing.BlockWriter(store._graph, id=id, done=seen.append) as writer:
+    with store.block_writer(store.hierarchy(id), done=seen.append) as writer:
         writer.submit(block, lease=lease)
     return seen[0]
 
@@ -304,10 +304,10 @@ def test_a_worker_whose_growth_was_removed_takes_no_part_in_the_next(store, new_
     asleep = Worker(store, store.hierarchy(part.id), grown[1].load().predict, store.grown_by(part.id))
     store.remove(part.id)
     copy_of(store, grown, part.id, stop=Stop(depth=5), interrupted=lambda: True)
-    before = store.digest(part.id)
+    before = store.digest(part.id, live=True)
     with pytest.raises(VanishedError, match="was removed meanwhile"):
         asleep.run()
-    assert store.digest(part.id) == before
+    assert store.digest(part.id, live=True) == before
     copy_of(store, grown, part.id, stop=Stop(depth=5))
     whole = copy_of(store, grown, new_id("whole"), stop=Stop(depth=5))
     assert store.digest(part.id) == store.digest(whole.id)

@@ -100,7 +100,7 @@ def test_write_goes_on_where_it_stopped(store, new_id, blocks, monkeypatch):
     with pytest.raises(StopError):
         store.write(hierarchy, progress=stop)
     assert store.hierarchy(hierarchy.id).state == "writing"
-    half = store.read(hierarchy.id)
+    half = store.read(hierarchy.id, live=True)
     assert len(half) < len(hierarchy.cells)
     assert (half.child_count[half.state == EXPANDED] == 2).all()
     assert store.write(hierarchy).state == "complete"
@@ -111,11 +111,11 @@ def test_write_block_again_changes_nothing(store, new_id):
     from cfgraph.model.blocks import block_of_cells
 
     hierarchy = grown_hierarchy(new_id(), depth=2)
-    store.write(hierarchy)
+    written = store.write(hierarchy)
     cells = hierarchy.cells
     block = block_of_cells(cells, 0, last_level=2, last_state=cells.state)
     with store._graph.session() as session:
-        assert writing.write_block(store._graph, session, block, id=hierarchy.id) is False
+        assert writing.write_block(store._graph, session, block, id=hierarchy.id, incarnation=written.incarnation) is False
     assert_same_cells(store.read(hierarchy.id), cells)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from cfgraph.store.verify import INVARIANTS, verify
 from tests.grown import grown_hierarchy, ragged_hierarchy
+from tests.tampering import MAKERS, write_grown
 
 CELL = "MATCH (c:Cell {key: $id + '/1/0'}) "
 EDGE = "MATCH (p:Cell)-[e:CHILD]->(c:Cell {key: $id + '/1/0'}) "
@@ -110,6 +111,38 @@ def test_verify_names_the_corruption_of_data_built_trees(store, new_id, invarian
     assert places(verify(store, hierarchy.id), invariant)
 
 
+MORE_CORRUPTIONS = [  # of an imported hierarchy with links and points, and of what grew one
+    ("link", "dag", "MATCH (:Cell)-[e:CHILD {primary: false}]->(c:Cell WHERE c.hierarchy = $id) WITH e LIMIT 1 DELETE e"),
+    ("link", "dag", "MATCH (c:Cell {key: $id + '/0/0'}), (q:Cell {key: $id + '/0'}) CREATE (c)-[:CHILD {primary: false}]->(q)"),
+    ("point", "dag", "MATCH (p:Point {key: $id + '/0'})-[e:IN]->() DELETE e"),
+    ("point", "dag", "MATCH (p:Point {key: $id + '/0'}), (c:Cell {key: $id + '/'}) CREATE (p)-[:IN]->(c)"),
+    ("point", "dag", "MATCH (p:Point {key: $id + '/0'}) SET p.row = 1"),
+    ("point", "dag", "MATCH (p:Point {key: $id + '/0'}) SET p.key = 'zz-' + p.key"),
+    ("grower", "grown", "MATCH (:Hierarchy {id: $id})-[:GROWN_BY]->(p) SET p.config = '{}'"),
+    ("grower", "grown", "MATCH (:Hierarchy {id: $id})-[:GROWN_BY]->(p) SET p.arity = p.arity + 1"),
+    ("point", "dag", "MATCH (h:Hierarchy {id: $id}) SET h.points = 9223372036854775807"),
+    ("size", "points", "MATCH (h:Hierarchy {id: $id}) SET h.points = h.points + 1"),
+    ("size", "dag", "MATCH (h:Hierarchy {id: $id}) SET h.points = 0"),
+    ("encoder", "points", "MATCH (:Hierarchy {id: $id})-[:ENCODED_BY]->(e) SET e.steps = '[]'"),
+    ("encoder", "points", "MATCH (h:Hierarchy {id: $id}) REMOVE h.encoder_sha256"),
+    ("hierarchy", "grown", "MATCH (:Hierarchy {id: $id})-[g:GROWN_BY]->() SET g.stop = 'soon'"),
+]
+
+
+@pytest.mark.parametrize(("invariant", "kind", "cypher"), MORE_CORRUPTIONS, ids=lambda value: value[-60:])
+def test_verify_names_what_is_beside_the_cells(store, new_id, invariant, kind, cypher):
+    id = new_id()
+    if kind == "grown":
+        write_grown(store, id, rule=new_id("rule"))
+    else:
+        store.write(MAKERS[kind](id))
+    assert verify(store, id).clean
+    store.query(cypher, {"id": id}, write=True)
+    assert places(verify(store, id), invariant)
+    lost = "MATCH (p:Point WHERE p.key STARTS WITH 'zz-' + $id) DETACH DELETE p"  # which `rm` cannot know for its own
+    store.query(lost, {"id": id}, write=True)
+
+
 def test_every_invariant_has_a_corruption():
-    covered = {row[0] for row in CORRUPTIONS} | {row[0] for row in DATA_CORRUPTIONS}
+    covered = {row[0] for row in (*CORRUPTIONS, *DATA_CORRUPTIONS, *MORE_CORRUPTIONS)}
     assert covered == set(INVARIANTS)
