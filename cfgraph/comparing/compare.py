@@ -34,9 +34,12 @@ from cfgraph.comparing.windows import Cut
 from cfgraph.errors import InputError
 from cfgraph.model.address import ROOT, common_levels
 from cfgraph.model.cells import Cells
+from cfgraph.model.encoder import Encoder
 from cfgraph.model.growth import Frontier, Rule, frontier_of
 from cfgraph.model.hierarchy import FieldHierarchy, HierarchyWithCells
 from cfgraph.model.reader import CellsReader, Reader
+from cfgraph.model.rules import CenterRule, TupleRule
+from cfgraph.predictors import BASELINES, BESIDE
 
 if TYPE_CHECKING:
     from cfgraph.predictors import Predictor
@@ -64,31 +67,36 @@ def compare(
     """Compare two hierarchies of a store by their ids; the prefix and the predictor are those that the graph records.
 
     ``seeds`` above 0 trains the predictor's family again with seeds 0 to ``seeds - 1`` and adds mean and spread.
-    Raises ``NotFoundError`` for an unknown id, ``InputError`` where the two are not comparable.
+    Raises ``NotFoundError`` for an unknown id, ``InputError`` where the two are not comparable, ``ChangedError`` where one of
+    them is written or grown meanwhile.
     """
-    truth, copy = (store.hierarchy(id).require_field("compare by address") for id in (true, predicted))
-    check_comparable(truth, copy)
-    history = store.read_growth(predicted)
-    trained = store.predictor(history[0].predictor) if history else None
-    question = Question(
-        true=truth,
-        predicted=predicted,
-        true_cells=store.reader(true),
-        predicted_cells=store.reader(predicted),
-        from_depth=min((growth.from_depth for growth in history), default=0),
-        predictor=trained.load(device=device) if trained else None,
-        trained=trained,
-        grown_by_one=len({growth.predictor for growth in history}) <= 1,
-        truth_observed=not store.read_growth(true),
-        pairs=pairs,
-        seed=seed,
-        seeds=seeds,
-        device=device,
-    )
-    warnings = [f"{item.id!r} is in state {item.state!r}, not complete" for item in (truth, copy) if item.state != "complete"]
-    if trained is not None and not question.grown_by_one:
-        warnings.append(f"{predicted!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}")
-    return question.answer(warnings=warnings, progress=progress)
+    with store.witness(true) as one, store.witness(predicted) as other:
+        truth, copy = (witness.hierarchy.require_field("compare by address") for witness in (one, other))
+        check_comparable(truth, copy)
+        history = store.read_growth(predicted)
+        trained = store.predictor(history[0].predictor) if history else None
+        question = Question(
+            true=truth,
+            predicted=predicted,
+            encoder=lambda: store.encoder(truth),
+            true_cells=store.reader(true),
+            predicted_cells=store.reader(predicted),
+            from_depth=min((growth.from_depth for growth in history), default=0),
+            predictor=trained.load(device=device) if trained else None,
+            trained=trained,
+            grown_by_one=len({growth.predictor for growth in history}) <= 1,
+            truth_observed=not store.read_growth(true),
+            pairs=pairs,
+            seed=seed,
+            seeds=seeds,
+            device=device,
+        )
+        warnings = []
+        if trained is not None and not question.grown_by_one:
+            warnings.append(
+                f"{predicted!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}"
+            )
+        return question.answer(warnings=warnings, progress=progress)
 
 
 def compare_cells(
@@ -129,6 +137,7 @@ def compare_cells(
     question = Question(
         true=truth.without_cells(),
         predicted=predicted_id,
+        encoder=lambda: truth.encoder,
         true_cells=CellsReader(truth.cells),
         predicted_cells=CellsReader(predicted),
         from_depth=first_unseen(predicted) - 1 if from_depth is None else from_depth,
@@ -166,6 +175,7 @@ class Question:
     true_cells: Reader
     predicted_cells: Reader
     from_depth: int
+    encoder: Callable[[], Encoder | None] = lambda: None  # what is kept beside the truth
     predictor: "Predictor | None" = None
     trained: "TrainedPredictor | None" = None
     grown_by_one: bool = True  # False where other predictors grew parts of it
@@ -180,15 +190,17 @@ class Question:
         """Measure everything and report it; an ``InputError`` where the question makes no sense."""
         self.check()
         prefix = self.true_cells.read(top=ROOT, depth=self.from_depth)
-        baselines, remarks = self.baselines(prefix)
+        beside, remarks = self.beside(prefix)
         repeats = self.repeats()
-        main, *others = self.measure(self.candidates(baselines, repeats, prefix=prefix), prefix=prefix, progress=progress)
+        main, *others = self.measure(self.candidates(beside, repeats, prefix=prefix), prefix=prefix, progress=progress)
+        shown = dict(zip(beside, others, strict=False))
         return Report(
             **dict(main),
             predictor=self.trained.id if self.trained else None,
             family=self.predictor.family if self.predictor else None,
-            baselines=dict(zip(baselines, others, strict=False)),
-            seeds=self.seeds_report(others[len(baselines) :], repeats),
+            baselines={name: found for name, found in shown.items() if name in BASELINES},
+            beside={name: found for name, found in shown.items() if name not in BASELINES},
+            seeds=self.seeds_report(others[len(beside) :], repeats),
             warnings=(*self.warnings(), *warnings),
             remarks=(*self.remarks(), *remarks),
         )
@@ -201,15 +213,15 @@ class Question:
         return [summary.comparison(candidate, tally) for candidate, tally in zip(candidates, tallies, strict=True)]
 
     def candidates(
-        self, baselines: dict[str, "Predictor"], repeats: Sequence["TrainedPredictor"], *, prefix: Cells
+        self, beside: dict[str, "Predictor"], repeats: Sequence["TrainedPredictor"], *, prefix: Cells
     ) -> list[Candidate]:
-        """The prediction itself, then the baselines and the repeated trainings, grown over the true cells."""
+        """The prediction itself, then what stands beside it and the repeated trainings, grown over the true cells."""
         certified = self.predictor if self.grown_by_one else None
         main = Candidate(self.predicted, self.rule(self.predictor), self.certifier(certified, prefix), grows=False)
         loaded = {f"{self.predicted} (seed {trained.seed})": trained.load(device=self.device) for trained in repeats}
         grown = [
             Candidate(name, self.rule(predictor), self.certifier(predictor, prefix), grows=True)
-            for name, predictor in (*baselines.items(), *loaded.items())
+            for name, predictor in (*beside.items(), *loaded.items())
         ]
         return [main, *grown]
 
@@ -268,27 +280,33 @@ class Question:
             from_depth=self.from_depth,
             root_scale=float(prefix.scale[0]),
             root_tuple=tuples[0] if len(rows) and rows[0] == 0 else None,
-            generator=self.generator(),
+            rule=self.true_rule[0],
+            doubt=self.true_rule[1],
         )
 
-    def generator(self) -> Callable[[np.ndarray], np.ndarray] | None:
-        """The true rule as a function of centers, where the truth comes from a generator and from nothing else."""
-        if self.true.origin != "cfg" or self.true.lipschitz is None or not self.truth_observed:
-            return None
-        from cfgraph.sources.cfg import rule_of
+    @cached_property
+    def true_rule(self) -> tuple[CenterRule | TupleRule | None, str | None]:
+        """The rule of the truth, where its source follows one and no predictor put cells into it; or why it is not known."""
+        if not self.truth_observed:
+            return None, None
+        from cfgraph.sources.rules import Beside, find_rule  # here: it brings all sources
 
-        return rule_of(self.true.recipe).tuples_at
+        beside = Beside(encoder=self.encoder, prefix=lambda depth: self.true_cells.read(top=ROOT, depth=depth))
+        try:
+            return find_rule(self.true, beside=beside), None
+        except InputError as error:
+            return None, str(error)
 
-    def baselines(self, prefix: Cells) -> tuple[dict[str, "Predictor"], list[str]]:
-        """Every baseline fitted on the prefix, and why one could not be."""
-        from cfgraph.predictors import BASELINES, fit_predictor
+    def beside(self, prefix: Cells) -> tuple[dict[str, "Predictor"], list[str]]:
+        """Every baseline and `local-linear`, fitted on the prefix, and why one could not be."""
+        from cfgraph.predictors import fit_predictor
 
         observed, tuples = observe_prefix(prefix, arity=self.true.arity)
         if observed is None:
             return {}, ["no baseline could be fitted: the prefix has no parent with all its children"]
         bound = (longest(tuples) or 0.0) if self.true.data_built else self.true.residual_bound
         fitted, remarks = {}, []
-        for family in BASELINES:
+        for family in BESIDE:
             try:
                 fitted[family] = fit_predictor(
                     family,
@@ -299,7 +317,7 @@ class Question:
                     seed=self.seed,
                 )
             except InputError as error:
-                remarks.append(f"baseline {family!r} could not be fitted: {error}")
+                remarks.append(f"{family!r} could not be fitted: {error}")
         return fitted, remarks
 
     def repeats(self) -> list["TrainedPredictor"]:

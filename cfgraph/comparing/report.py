@@ -52,13 +52,26 @@ class LevelReport(Frozen):
     only_predicted: int
 
 
+class Measured(Frozen):
+    """Bounds level by level with the *measured* constant of the true rule, in place of a proven one.
+
+    They hold for the cells that were compared, and for no others: ``lipschitz`` is the largest ``|G(c^) - G(c)| / |c^ - c|``
+    over them, ``eta`` the largest one-step error. ``by_level`` belongs to the report's levels.
+    """
+
+    lipschitz: float
+    eta: float
+    by_level: tuple[float | None, ...] = ()
+
+
 class Certificates(Frozen):
     """Proven bounds on the error of every center, or the ``reason`` why there are none.
 
     ``side`` says what they rest on: ``generator`` (eta over the predicted centers, Lambda of the true rule), ``predictor``
     (eta over the true centers, Lambda of the predictor) or ``recurrence`` (eta the one-step error of the tuples, and
-    ``growth`` in place of Lambda). ``by_level`` belongs to the report's levels, one by one. All three bounds include
-    ``rounding``, what floating-point arithmetic may add at most.
+    ``growth`` in place of Lambda). A ``generator`` with a growth is an affine system, known by its own recurrence.
+    ``by_level`` belongs to the report's levels, one by one. All three bounds include what floating-point arithmetic may add,
+    which is at most ``rounding``.
     """
 
     side: str | None = None
@@ -69,7 +82,9 @@ class Certificates(Frozen):
     from_prefix: float | None = None
     by_level: tuple[float | None, ...] = ()
     rounding: float | None = None
-    reason: str | None = None
+    reason: str | None = None  # why there is none
+    remark: str | None = None  # why there is none of the predictor's own, beside one of another side
+    measured: Measured | None = None  # beside the proven ones, where the true rule is a known function of centers
 
 
 class DistortionReport(Frozen):
@@ -181,11 +196,12 @@ def _level_spread(levels: Sequence[LevelReport]) -> LevelSpread:
 
 
 class Report(Comparison):
-    """A comparison with the baselines beside it, what must be said loudly, and what a reader should bear in mind."""
+    """A comparison with what stands beside it, what must be said loudly, and what a reader should bear in mind."""
 
     predictor: str | None = None
     family: str | None = None
     baselines: dict[str, Comparison] = {}
+    beside: dict[str, Comparison] = {}  # learned families that every report shows: local-linear
     seeds: SeedsReport | None = None
     warnings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()

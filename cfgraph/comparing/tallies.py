@@ -166,7 +166,7 @@ class Look:
         errors = self.center_errors().merge(self.generator_errors())
         if len(self.window.parents):
             teacher, rolled = self.teacher_forced(), self.rolled_out()
-            errors = errors.merge(self.step_errors(teacher))
+            errors = errors.merge(self.step_errors(teacher)).merge(self.slopes(rolled))
             for level in self.parent_levels:
                 levels[level + 1] += self.level_tuples(level, teacher=teacher, rolled=rolled)
         return Tally(self.plan, levels, errors, centers=self.centers(), paths=self.paths())
@@ -235,20 +235,34 @@ class Look:
         """How far the candidate's steps are from the true ones, in the terms of its certificates."""
         certifier, whole = self.candidate.certifier, self.whole
         at_true = None if teacher is None else longest(teacher - self.true_tuples)
-        errors = StepErrors(at_true=at_true, incomplete=self.window.incomplete)
+        errors = StepErrors(at_true=at_true, incomplete=self.window.incomplete).merge(self.anchored_errors())
         if certifier.norm is None or not whole.any():
             return errors
         frontier = self.view.frontier(self.window.parents[whole], arity=self.plan.arity)
         return errors.merge(certifier.tuple_errors(self.window, frontier=frontier, tuples=self.rolled_out()[whole]))
 
+    def anchored_errors(self) -> StepErrors:
+        """The largest error of the rule below the observed parents, and the longest residual that was grown."""
+        children = self.window.children[self.view.present[self.window.children]]
+        return self.candidate.certifier.anchored_errors(
+            self.window, tuples=self.true_tuples, grown=self.view.cells.residual[children]
+        )
+
     def generator_errors(self) -> StepErrors:
-        """How far the candidate's tuples are from the true rule: for the prediction at all of its cells, matched or not."""
+        """How far the prediction's tuples are from the true rule at all of its cells, those without a true one among them."""
         if self.other is not None:
             return generator_errors(self.other, plan=self.plan, certifier=self.candidate.certifier)
-        if not self.candidate.grows or not len(self.window.parents):
-            return StepErrors()
-        rows = self.window.parents[self.whole]
-        return self.candidate.certifier.generator_error(self.view.cells.center[rows], self.rolled_out()[self.whole])
+        return StepErrors()
+
+    def slopes(self, rolled: Float[np.ndarray, "parents arity dim"]) -> StepErrors:
+        """How fast the true rule changes from the true cells to the candidate's in their places, and its errors there."""
+        rows, whole = self.window.parents[self.whole], self.whole
+        return self.candidate.certifier.slope(
+            self.view.cells.center[rows],
+            rolled[whole],
+            true_center=self.window.true.cells.center[rows],
+            true_tuples=self.true_tuples[whole],
+        )
 
     def center_errors(self) -> StepErrors:
         """How far centers are apart in the observed levels, and how far out they lie."""
@@ -332,7 +346,7 @@ class Tour:
         """What was found of each candidate, and of the truth."""
         first = self.cut.first()
         tops = self.cut.tops(first)
-        true_aboves = first.true.aboves(tops, arity=self.plan.arity)
+        true_aboves = first.aboves(tops)
         looks = [self.look_first(candidate, first, tops=tops) for candidate in self.candidates]
         tallies, truth = [tally for tally, _ in looks], TruthTally(self.plan).with_window(first)
         done, total = len(first.true.cells), self.cut.true.count()

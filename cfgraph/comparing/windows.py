@@ -6,7 +6,7 @@ holds at the same addresses, or what a predictor grows there from the true prefi
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -52,6 +52,7 @@ class Above:
     lengths: Float[np.ndarray, " levels"]  # of the edges into its ancestors of level 1, 2, ... and into itself
     present: bool = True
     values: Mapping[str, np.ndarray] = field(default_factory=dict)  # the top's own center, residual, ...; none for a root
+    last_observed: Frontier | None = None  # the one true cell of the deepest observed level above the top, where it is above
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +141,38 @@ class Window:
     def frontier(self) -> Frontier:
         """The unseen parents as a predictor sees them when it is teacher-forced: everything about them is true."""
         return self.true.frontier(self.parents, arity=self.arity)
+
+    @cached_property
+    def last_observed(self) -> Frontier:
+        """The true cells of the deepest observed level: those of this window, or else the one above its top."""
+        if self.true.above.last_observed is not None:
+            return self.true.above.last_observed
+        rows = self.true.cells.level_rows(self.from_depth)
+        return self.true.frontier(np.arange(rows.start, rows.stop), arity=self.arity)
+
+    @cached_property
+    def observed_places(self) -> Int[np.ndarray, " cells"]:
+        """Which of :attr:`last_observed` each cell is or lies below; -1 for cells above that level."""
+        cells = self.true.cells
+        if self.true.above.last_observed is not None:
+            return np.zeros(len(cells), dtype=np.int64)
+        rows, places = cells.level_rows(self.from_depth), np.full(len(cells), -1, dtype=np.int64)
+        places[rows] = np.arange(rows.stop - rows.start)
+        for level in range(self.from_depth + 1, cells.depth + 1):
+            below = cells.level_rows(level)
+            places[below] = places[cells.parent[below]]
+        return places
+
+    def aboves(self, rows: Int[np.ndarray, " rows"]) -> list[Above]:
+        """What the windows below these cells of one level need of the truth."""
+        aboves = self.true.aboves(rows, arity=self.arity)
+        if len(rows) == 0 or self.true.cells.level[rows[0]] <= self.from_depth:
+            return aboves
+        places = self.observed_places[rows]
+        return [
+            replace(above, last_observed=self.last_observed.take(places[index : index + 1]))
+            for index, above in enumerate(aboves)
+        ]
 
     @cached_property
     def hashes(self) -> UInt64[np.ndarray, " cells"]:

@@ -1,8 +1,9 @@
 """Predictors: the families that learn the rule from parent to children, one interface for all of them.
 
     zero, mean, nearest, affine, parent, scaled-parent       baselines: every report prints them
+    local-linear                                             a plane through the nearest observed parents: reports print it, too
     recurrence                                               T_wj = alpha_j T_w: exact for affine iterated function systems
-    mlp, mlp-context                                         ReLU networks; only their training needs torch
+    mlp, mlp-context, anchored                               ReLU networks; only their training needs torch
 
 Everything is loaded when it is first used: importing this package imports neither numpy nor torch.
 """
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 __all__ = [
     "AUTO",
     "BASELINES",
+    "BESIDE",
     "DEVICE",
     "FAMILIES",
+    "LEARNED_BESIDE",
     "NETWORKS",
     "SEED",
     "NetworkOptions",
@@ -33,8 +36,10 @@ __all__ = [
 ]
 
 BASELINES = ("zero", "mean", "nearest", "affine", "parent", "scaled-parent")
-NETWORKS = ("mlp", "mlp-context")
-FAMILIES = (*BASELINES, "recurrence", *NETWORKS)
+LEARNED_BESIDE = ("local-linear",)  # learned families that every report shows beside the baselines
+BESIDE = (*BASELINES, *LEARNED_BESIDE)  # all that it shows
+NETWORKS = ("mlp", "mlp-context", "anchored")
+FAMILIES = (*BESIDE, "recurrence", *NETWORKS)
 
 AUTO = "auto"  # the default family: whichever is best on held-out parents
 SEED = 0

@@ -13,7 +13,9 @@ from cfgraph.predictors.predictor import Learning, Predictor
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
-NUMBERS_MAX = 4_000_000  # floats that `nearest` keeps at most, 32 MB: it is a property of one node of the graph
+NUMBERS_MAX = (
+    4_000_000  # floats that `nearest` and `local-linear` keep at most, 32 MB: it is a property of one node of the graph
+)
 RIDGE_PARTS = (0.0, *(10.0**power for power in range(-8, 4)))
 _ROUNDING = 1e-12  # singular values below this share of the largest are rounding
 _PLAIN_NUMBERS, _PLAIN_DIMENSIONS = 1_000_000, 3  # what `nearest` compares one with one, without a tree
@@ -99,9 +101,14 @@ class Nearest(Predictor):
     @classmethod
     def learn(cls, observed: Frontier, tuples: np.ndarray, *, how: Learning) -> dict[str, Any]:
         """The observed centers, each once, and their tuples."""
-        rows = np.sort(np.unique(observed.center, axis=0, return_index=True)[1])
-        rows = rows[:: 1 + len(rows) * (1 + tuples.shape[1]) * tuples.shape[2] // NUMBERS_MAX]
-        return {"centers": observed.center[rows], "tuples": tuples[rows]}
+        return keep_parents(observed, tuples)
+
+
+def keep_parents(observed: Frontier, tuples: Float[np.ndarray, "parents arity dim"]) -> dict[str, np.ndarray]:
+    """``centers`` and ``tuples`` of the observed parents, each center once; evenly spaced ones above ``NUMBERS_MAX``."""
+    rows = np.sort(np.unique(observed.center, axis=0, return_index=True)[1])
+    rows = rows[:: 1 + len(rows) * (1 + tuples.shape[1]) * tuples.shape[2] // NUMBERS_MAX]
+    return {"centers": observed.center[rows], "tuples": tuples[rows]}
 
 
 def _nearest_rows(

@@ -1,7 +1,8 @@
 """Networks: ReLU networks from what a predictor may see of a cell to its tuple, fitted by least squares.
 
 ``mlp`` sees the center, as the paper's predictor does (arXiv 2605.07119). ``mlp-context`` sees the center, the cell's own
-residual and its slot: a rule of the center alone cannot express rotations (derived, docs/mathematics.md).
+residual and its slot: a rule of the center alone cannot express rotations (derived, docs/mathematics.md). ``anchored`` is the
+network of ``mlp``, asked only by how much the tuple changes from a cell's parent to the cell.
 
 Only training needs torch, and prediction on a device other than ``cpu``. Everything is in float64. Training runs on one
 thread, because sums over several come out differently from run to run; the only randomness is a seeded generator of its own.
@@ -71,11 +72,15 @@ class Network(Predictor):
         """What is subtracted from, and what divides, each input."""
 
     def _tuples(self, frontier: Frontier) -> Float[np.ndarray, "cells arity dim"]:
-        output = np.empty((len(frontier), self.arity * self.dimension))
+        tuples = np.empty((len(frontier), self.arity, self.dimension))
         for low in range(0, len(frontier), _ROWS):
             part = slice(low, low + _ROWS)
-            seen = self.see(frontier.take(np.arange(len(frontier))[part]))
-            output[part] = self._evaluate((seen - self.input_mean) / self.input_scale)
+            tuples[part] = self._answer(self.see(frontier.take(np.arange(len(frontier))[part])))
+        return tuples
+
+    def _answer(self, seen: Float[np.ndarray, "cells inputs"]) -> Float[np.ndarray, "cells arity dim"]:
+        """The network's tuples for what it sees of some cells."""
+        output = self._evaluate((seen - self.input_mean) / self.input_scale)
         tuples: np.ndarray = self.output_mean + self.output_scale * output.reshape(-1, self.arity, self.dimension)
         return tuples
 
@@ -84,13 +89,13 @@ class Network(Predictor):
         if self.device == "cpu":
             outputs = forward(inputs, self.layers)
         else:
-            torch = _import_torch()
+            torch = import_torch()
             outputs = forward(torch.from_numpy(inputs).to(self.device), self._device_layers).cpu().numpy()
         return outputs
 
     @cached_property
     def _device_layers(self) -> Layers:
-        torch = _import_torch()
+        torch = import_torch()
         return tuple(tuple(torch.from_numpy(part).to(self.device) for part in layer) for layer in self.layers)
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -136,10 +141,8 @@ class Network(Predictor):
         return {"input_mean": mean, "input_scale": scale, **learned}
 
 
-class Mlp(Network):
-    """Center -> tuple: the paper's predictor."""
-
-    family: ClassVar[str] = "mlp"
+class CenterNetwork(Network):
+    """A network f of the center alone; what is made of it is for the two families to say."""
 
     @classmethod
     def see(cls, frontier: Frontier) -> Float[np.ndarray, "cells dim"]:
@@ -150,12 +153,66 @@ class Mlp(Network):
     def _spread(cls, seen: np.ndarray, *, dimension: int) -> tuple[np.ndarray, np.ndarray]:
         return seen.mean(axis=0), _scales(seen)
 
-    def lipschitz(self) -> float:
-        """The product of the layers' spectral norms with the normalisation, the maximum over slots: an upper bound."""
+    def network_tuples(self, center: Float[np.ndarray, "cells dim"]) -> Float[np.ndarray, "cells arity dim"]:
+        """f of each center: the network's tuples, not clipped."""
+        parts = [self._answer(center[low : low + _ROWS]) for low in range(0, len(center), _ROWS)]
+        return np.concatenate(parts) if parts else np.zeros((0, self.arity, self.dimension))
+
+    def network_lipschitz(self) -> float:
+        """The product of the layers' spectral norms with the normalisation, the maximum over slots: an upper bound for f."""
         first = np.linalg.norm(self.layers[0][0] / self.input_scale[:, None], ord=2)
         between = math.prod(np.linalg.norm(weight, ord=2) for weight, _ in self.layers[1:-1])
         slots = self.layers[-1][0].reshape(-1, self.arity, self.dimension)
         return float(self.output_scale * first * between * np.linalg.norm(slots, ord=2, axis=(0, 2)).max())
+
+
+class Mlp(CenterNetwork):
+    """Center -> tuple: the paper's predictor."""
+
+    family: ClassVar[str] = "mlp"
+
+    def lipschitz(self) -> float:
+        """That of the network."""
+        return self.network_lipschitz()
+
+
+class Anchored(CenterNetwork):
+    """``T(parent) + f(c) - f(c')``, f the network of ``mlp`` and c' the parent's center; f(c) for a root.
+
+    ``c' = c - length r / |r|`` with r the cell's own residual (c where that is zero), so no scale factor is needed. Where f is
+    off by much the same at a cell and at its parent, the answer is not. Below an observed parent a the steps telescope to
+    ``T(a) + f(c) - f(c_a)``, which is a rule of the center with f's constant (derived, docs/mathematics.md).
+    """
+
+    family: ClassVar[str] = "anchored"
+
+    @classmethod
+    def around(cls, network: Mlp) -> Self:
+        """The predictor with the network that ``mlp`` learned: the same that it would learn itself."""
+        return cls(**{item.name: getattr(network, item.name) for item in fields(network)})
+
+    def _tuples(self, frontier: Frontier) -> Float[np.ndarray, "cells arity dim"]:
+        tuples = self.network_tuples(frontier.center)
+        rows = np.flatnonzero(frontier.slot >= 0)
+        tuples[rows] += self.offsets(frontier.take(rows))
+        return tuples
+
+    def offsets(self, frontier: Frontier) -> Float[np.ndarray, "cells arity dim"]:
+        """``T(parent) - f(c')`` of cells that have parents: below them the rule is this and f, all the way down."""
+        offsets: np.ndarray = frontier.parent_tuple - self.network_tuples(_parent_centers(frontier))
+        return offsets
+
+    def describe(self) -> dict[str, Any]:
+        """What ``mlp`` says, and the network's constant."""
+        return {**super().describe(), "network_lipschitz": self.network_lipschitz()}
+
+
+def _parent_centers(frontier: Frontier) -> Float[np.ndarray, "cells dim"]:
+    """Where the parents of cells lie, by the cells' own residuals and lengths."""
+    norm = np.linalg.norm(frontier.residual, axis=1)
+    back = np.divide(frontier.length, norm, out=np.zeros(len(norm)), where=norm > 0)
+    centers: np.ndarray = frontier.center - back[:, None] * frontier.residual
+    return centers
 
 
 class MlpContext(Network):
@@ -197,7 +254,7 @@ def check_device(device: str) -> None:
     """An ``InputError`` unless networks can be evaluated on this device, in float64; ``cpu`` needs no torch."""
     if device == "cpu":
         return
-    torch = _import_torch(purpose=f"the device {device!r}")
+    torch = import_torch(purpose=f"the device {device!r}")
     try:
         torch.zeros(1, dtype=torch.float64, device=device).item()
     except Exception as error:  # torch raises five classes here, from AssertionError to NotImplementedError
@@ -212,7 +269,8 @@ def has_torch() -> bool:
     return find_spec("torch") is not None
 
 
-def _import_torch(*, purpose: str = "training a network") -> Any:
+def import_torch(*, purpose: str = "training a network") -> Any:
+    """The library, where it is installed; a MissingExtraError that names the purpose elsewhere."""
     try:
         import torch
     except ImportError as error:
@@ -222,21 +280,21 @@ def _import_torch(*, purpose: str = "training a network") -> Any:
 
 def _train(inputs: np.ndarray, target: np.ndarray, *, options: NetworkOptions, seed: int, device: str) -> tuple[Layers, float]:
     """The trained layers as numpy arrays, and their loss."""
-    torch = _import_torch()
-    with _one_thread(torch):
+    torch = import_torch()
+    with one_thread(torch):
         random = torch.Generator().manual_seed(seed)
-        layers = _first_layers(inputs.shape[1], target.shape[1], options=options, random=random, device=device)
+        first = _first_layers(inputs.shape[1], target.shape[1], options=options, random=random)
         seen, wanted = (torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in (inputs, target))
-        fit = _Fit(seen, wanted, layers=layers, options=options)
+        fit = _Fit.of(seen, wanted, layers=first, options=options)
         _descend(fit, batches=_batches(len(inputs), options=options, random=random))
         rows, witnesses = _two_batches(len(inputs), options=options, random=random)
         _polish(fit, rows=rows, witnesses=witnesses)
         loss = fit.error(witnesses).item()
-        return tuple(tuple(part.detach().cpu().numpy() for part in layer) for layer in layers), loss
+        return tuple(tuple(part.cpu().numpy().copy() for part in layer) for layer in fit.layers), loss
 
 
 @contextmanager
-def _one_thread(torch: Any) -> Iterator[None]:
+def one_thread(torch: Any) -> Iterator[None]:
     """One thread, and gradients whatever the caller's mode; the caller's number of threads afterwards."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -247,7 +305,7 @@ def _one_thread(torch: Any) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _first_layers(inputs: int, outputs: int, *, options: NetworkOptions, random: Any, device: str) -> Layers:
+def _first_layers(inputs: int, outputs: int, *, options: NetworkOptions, random: Any) -> Layers:
     """He's initial weights, drawn on the CPU so that every device starts alike; the last layer at zero, the mean tuple."""
     import torch
 
@@ -256,23 +314,33 @@ def _first_layers(inputs: int, outputs: int, *, options: NetworkOptions, random:
     for fan_in, fan_out in pairwise(sizes):
         gain = math.sqrt(2 / fan_in) if len(layers) < options.hidden else 0.0
         weight = gain * torch.randn(fan_in, fan_out, dtype=torch.float64, generator=random)
-        bias = torch.zeros(fan_out, dtype=torch.float64)
-        layers.append((weight.to(device).requires_grad_(), bias.to(device).requires_grad_()))
+        layers.append((weight, torch.zeros(fan_out, dtype=torch.float64)))
     return tuple(layers)
 
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """What is fitted: examples and layers on one device."""
+    """What is fitted: examples and layers on one device, these as views of one row of numbers that optimisers move.
+
+    The gradient is written out: for networks as small as these, recording what to differentiate takes longer than the
+    arithmetic, four times with 31 parents and half again with 1,024.
+    """
 
     inputs: "torch.Tensor"
     target: "torch.Tensor"
+    numbers: "torch.Tensor"
     layers: Layers
+    slopes: Layers  # where the gradient goes: views of ``numbers.grad``
     options: NetworkOptions
 
-    @property
-    def parameters(self) -> "list[torch.Tensor]":
-        return [part for layer in self.layers for part in layer]
+    @classmethod
+    def of(cls, inputs: "torch.Tensor", target: "torch.Tensor", *, layers: Layers, options: NetworkOptions) -> "_Fit":
+        """With these first layers, copied to where the examples are."""
+        import torch
+
+        numbers = torch.cat([part.reshape(-1) for layer in layers for part in layer]).to(inputs.device)
+        numbers.grad = torch.zeros_like(numbers)
+        return cls(inputs, target, numbers, _views(numbers, layers), _views(numbers.grad, layers), options)
 
     def error(self, rows: Any) -> "torch.Tensor":
         """The mean squared error over some examples."""
@@ -281,8 +349,44 @@ class _Fit:
 
     def loss(self, rows: Any) -> "torch.Tensor":
         """The error and the penalty on the squared weights: what is made small."""
+        return self.error(rows) + self._penalty()
+
+    def _penalty(self) -> "torch.Tensor":
         squares: torch.Tensor = sum((weight**2).sum() for weight, _ in self.layers)
-        return self.error(rows) + self.options.decay * squares
+        return self.options.decay * squares
+
+    def descend(self, rows: Any) -> "torch.Tensor":
+        """The loss, with its gradient left in ``numbers.grad``."""
+        import torch
+
+        seen = [self.inputs[rows]]
+        for weight, bias in self.layers[:-1]:
+            seen.append(torch.addmm(bias, seen[-1], weight).clamp_(min=0))
+        weight, bias = self.layers[-1]
+        miss = torch.addmm(bias, seen[-1], weight).sub_(self.target[rows])
+        loss = (miss**2).mean() + self._penalty()
+        self._push_back(miss.mul_(2 / miss.numel()), seen=seen)
+        return loss
+
+    def _push_back(self, push: "torch.Tensor", *, seen: "list[torch.Tensor]") -> None:
+        """The gradient, layer by layer from the last: ``push`` is that of the error by what a layer gives."""
+        import torch
+
+        for place in reversed(range(len(self.layers))):
+            (weight, _), (weight_slope, bias_slope) = self.layers[place], self.slopes[place]
+            torch.mm(seen[place].T, push, out=weight_slope)
+            torch.sum(push, 0, out=bias_slope)
+            weight_slope.add_(weight, alpha=2 * self.options.decay)
+            if place:
+                push = torch.mm(push, weight.T).mul_(seen[place] > 0)
+
+
+def _views(numbers: "torch.Tensor", layers: Layers) -> Layers:
+    """The numbers in the shapes of layers, as views."""
+    import torch
+
+    parts = iter(torch.split(numbers, [part.numel() for layer in layers for part in layer]))
+    return tuple((next(parts).view(weight.shape), next(parts).view(bias.shape)) for weight, bias in layers)
 
 
 def _batches(count: int, *, options: NetworkOptions, random: Any) -> Callable[[int], Any]:
@@ -316,14 +420,13 @@ def _descend(fit: _Fit, *, batches: Callable[[int], Any]) -> None:
     import torch
 
     options = fit.options
-    adam = torch.optim.Adam(fit.parameters, lr=options.rate)
+    adam = torch.optim.Adam([fit.numbers], lr=options.rate)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(adam, max(options.steps, 1), eta_min=options.rate * _LAST_RATE)
     for step in range(options.steps):
         rows = batches(step)
         if step % _CHECK_EVERY == 0 and fit.error(rows).item() <= _SOLVED:
             return
-        adam.zero_grad()
-        torch.autograd.backward(fit.loss(rows))
+        fit.descend(rows)
         adam.step()
         cosine.step()
 
@@ -333,26 +436,17 @@ def _polish(fit: _Fit, *, rows: Any, witnesses: Any) -> None:
     import torch
 
     options = fit.options
-    before, start = fit.loss(witnesses).item(), [part.detach().clone() for part in fit.parameters]
+    before, start = fit.loss(witnesses).item(), fit.numbers.clone()
     if options.polish == 0 or fit.error(rows).item() <= _SOLVED:
         return
     method = torch.optim.LBFGS(
-        fit.parameters,
+        [fit.numbers],
         max_iter=options.polish,
         history_size=_HISTORY,
         line_search_fn="strong_wolfe",
         tolerance_grad=1e-10,
         tolerance_change=1e-13,
     )
-
-    def closure() -> "torch.Tensor":
-        method.zero_grad()
-        loss = fit.loss(rows)
-        torch.autograd.backward(loss)
-        return loss
-
-    method.step(closure)  # type: ignore[no-untyped-call]  # torch's own, without types
+    method.step(lambda: fit.descend(rows))  # type: ignore[no-untyped-call]  # torch's own, without types
     if not fit.loss(witnesses).item() <= before:  # not a number counts as higher
-        with torch.no_grad():
-            for part, first in zip(fit.parameters, start, strict=True):
-                part.copy_(first)
+        fit.numbers.copy_(start)

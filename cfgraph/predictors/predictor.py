@@ -45,12 +45,27 @@ class Predictor(ABC):
         """The tuple of each cell of the frontier, clipped to the residual bound.
 
         Raises:
-            InputError: for a frontier of another arity or dimension.
+            InputError: for a frontier of another arity or dimension, and for an answer of another shape or of numbers that are
+                not finite: that of damaged weights, or far from where they were learned.
         """
         self.check_fits(arity=frontier.arity, dimension=frontier.dimension)
         if len(frontier) == 0:
             return np.zeros((0, self.arity, self.dimension))
-        return clip_residuals(self._tuples(frontier), residual_bound=self.residual_bound)
+        return clip_residuals(self._checked(self._tuples(frontier), cells=len(frontier)), residual_bound=self.residual_bound)
+
+    def _checked(self, tuples: np.ndarray, *, cells: int) -> Float[np.ndarray, "cells arity dim"]:
+        if tuples.shape != (cells, self.arity, self.dimension) or tuples.dtype != np.float64:
+            raise InputError(
+                f"this {self.family} predictor answered with {tuples.dtype} of shape {tuples.shape} where {cells:,} tuples of "
+                f"{self.arity} residuals of dimension {self.dimension} were expected; its weights are damaged: train it again"
+            )
+        wrong = ~np.isfinite(tuples.reshape(cells, -1)).all(axis=1)
+        if wrong.any():
+            raise InputError(
+                f"this {self.family} predictor answered with numbers that are not finite for {np.count_nonzero(wrong):,} of "
+                f"{cells:,} cells; its weights are damaged, or these cells lie far from those it learned from: train it again"
+            )
+        return tuples
 
     def check_fits(self, *, arity: int, dimension: int) -> None:
         """An ``InputError`` unless the predictor is for cells of this arity and dimension."""

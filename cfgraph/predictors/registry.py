@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from cfgraph.checks import check_integer, check_number, check_scale_factor
 from cfgraph.errors import InputError
 from cfgraph.model.growth import Frontier
 from cfgraph.predictors import DEVICE, FAMILIES, SEED
@@ -21,9 +22,11 @@ _HOMES = {
     "affine": ("baselines", "Affine"),
     "parent": ("baselines", "Parent"),
     "scaled-parent": ("baselines", "ScaledParent"),
+    "local-linear": ("local_linear", "LocalLinear"),
     "recurrence": ("recurrence", "Recurrence"),
     "mlp": ("network", "Mlp"),
     "mlp-context": ("network", "MlpContext"),
+    "anchored": ("network", "Anchored"),
 }
 
 
@@ -85,6 +88,37 @@ def _check_examples(observed: Frontier, tuples: np.ndarray) -> None:
         raise InputError("expected finite residuals to learn from, got NaN or infinity")
 
 
+def check_weights(weights: Mapping[str, np.ndarray]) -> None:
+    """An ``InputError`` for weights that are no finite numbers."""
+    for name, array in weights.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"its {name} holds {np.count_nonzero(~np.isfinite(array)):,} numbers that are not finite")
+
+
+def _check_field(config: Mapping[str, Any]) -> None:
+    """An ``InputError`` for numbers that no field has."""
+    check_integer(config["arity"], name="arity", low=1)
+    check_integer(config["dimension"], name="dimension", low=0)
+    check_scale_factor(config["scale_factor"])
+    if check_number(config["residual_bound"], name="residual bound") < 0:
+        raise InputError(f"expected a residual bound of at least 0, got {config['residual_bound']}")
+
+
+def _one_cell(predictor: Predictor) -> Frontier:
+    """A root at the origin, to ask a predictor something."""
+    nothing = np.zeros(1)
+    return Frontier(
+        center=np.zeros((1, predictor.dimension)),
+        scale=np.ones(1),
+        root_distance=nothing,
+        length=nothing,
+        level=np.zeros(1, dtype=np.int32),
+        slot=np.full(1, -1, dtype=np.int32),
+        tuples=np.zeros((1, predictor.arity, predictor.dimension)),
+        family=np.zeros(1, dtype=np.int64),
+    )
+
+
 def dump_predictor(predictor: Predictor) -> tuple[bytes, dict[str, Any]]:
     """The predictor's weights as safetensors bytes, and the rest of it as a JSON-ready config."""
     from safetensors.numpy import save
@@ -107,7 +141,12 @@ def load_predictor(weights: bytes, config: Mapping[str, Any], *, device: str = D
     kind = find_family(str(rest.pop("family", None)))
     check_device(device)
     try:
-        return kind.restore(load(bytes(weights)), rest, device=device)
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        arrays = load(bytes(weights))
+        check_weights(arrays)
+        _check_field(rest)
+        predictor = kind.restore(arrays, rest, device=device)
+        predictor.predict(_one_cell(predictor))  # whether its parts fit together is for it to show
+        return predictor
+    except (SafetensorError, KeyError, TypeError, ValueError, IndexError, AttributeError, InputError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"the saved {kind.family} predictor cannot be read: {reason}; train it again") from error

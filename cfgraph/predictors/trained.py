@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import Cells
-from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Id, recipe_digest
+from cfgraph.model.encoder import Encoder
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Id, Identity, recipe_digest
 from cfgraph.predictors import DEVICE
 from cfgraph.predictors.predictor import Predictor
 from cfgraph.predictors.recurrence import SPAN_TOLERANCE
@@ -20,10 +21,12 @@ Validation = dict[str, float | None]
 class TrainedPredictor(BaseModel):
     """A predictor as the graph keeps it: what it learned (``weights`` and ``config``), from what, and how well.
 
-    ``validation`` holds the nMSE of each judged family on held-out parents, None where it could not be judged; those in
-    ``not_trained`` were left out, because a closed form is exact already. ``flagged`` says that the predictor's own is not
+    ``folds`` and ``validation`` hold the nMSE of each judged family on held-out parents, None where it could not be judged:
+    on three folds of the deepest observed level, which decide, and on that level held out as a whole. Those in
+    ``not_trained`` were left out, because a closed form is exact already; those ``outrun`` lost the first of the folds to the
+    best baseline, and were tried on no other. ``flagged`` says that the predictor's own is not
     below the best baseline's, or, of a baseline, above that of ``zero``: do not believe it. ``recipe`` trains it again. A
-    listed predictor has no weights.
+    listed predictor has no weights. Those of 0.1 have no ``folds``: the whole level decided.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,16 +43,28 @@ class TrainedPredictor(BaseModel):
     config: dict[str, Any]
     weights: bytes = Field(repr=False)
     validation: Validation
+    folds: Validation = {}
     not_trained: tuple[str, ...] = ()
+    outrun: tuple[str, ...] = ()
     flagged: bool = False
     warnings: tuple[str, ...] = ()
     recipe: dict[str, Any]
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    incarnation: str | None = Field(default=None, exclude=True, repr=False)  # of one that a store holds
+
+    @property
+    def identity(self) -> Identity:
+        """Which one it is of those that had its id one after the other."""
+        return Identity(self.incarnation, self.created)
 
     @property
     def judged_by(self) -> str:
         """What the family was judged by, in a phrase."""
-        error, residual = self.validation.get(self.family), self.config.get("span_residual")
+        error, residual = (self.folds or self.validation).get(self.family), self.config.get("span_residual")
+        if error is not None and self.folds:
+            whole = self.validation.get(self.family)
+            beside = "" if whole is None else f"; {whole:.3g} with the whole level held out"
+            return f"its nMSE of {error:.3g} on held-out parents, by three folds of the deepest level{beside}"
         if error is not None:
             return f"its nMSE of {error:.3g} on held-out parents"
         if residual is not None and self.arity > self.dimension:
@@ -61,11 +76,15 @@ class TrainedPredictor(BaseModel):
         """The predictor itself, on a device.
 
         Raises:
-            InputError: for a device that is not there, and for a listed predictor, which has no weights.
+            InputError: for a device that is not there, a listed predictor, which has no weights, and weights of another one.
         """
         if not self.weights:
             raise InputError(f"predictor {self.id!r} was listed without its weights; read it with Store.predictor")
-        return load_predictor(self.weights, self.config, device=device)
+        predictor = load_predictor(self.weights, self.config, device=device)
+        found = (predictor.family, predictor.arity, predictor.dimension)
+        if found != (wanted := (self.family, self.arity, self.dimension)):
+            raise InputError(f"expected a predictor of family, arity and dimension {wanted}, got {found}; train it again")
+        return predictor
 
     def describe(self) -> dict[str, Any]:
         """All there is to show, ready for JSON; ``learned`` is what the family says of itself, where the weights are there."""
@@ -80,14 +99,27 @@ class Grower(NamedTuple):
     growths: Sequence[Mapping[str, Any]]
 
 
-def judgements(validation: Validation, not_trained: Sequence[str]) -> list[tuple[str, float | str | None]]:
+JUDGED_BY = ("nMSE, three folds", "nMSE, level held out")  # what the two numbers of a judgement are
+
+
+def judgements(
+    folds: Validation, validation: Validation, *, not_trained: Sequence[str], outrun: Sequence[str]
+) -> list[tuple[str, float | str | None, float | str | None]]:
     """Each family with its nMSE on held-out parents, or with why it has none: the rows of a validation table."""
     reasons = dict.fromkeys(not_trained, "not trained: exact already")
-    return [(family, reasons.get(family, error)) for family, error in validation.items()]
+    lost = {**dict.fromkeys(outrun, "lost the first fold"), **reasons}
+    return [(family, lost.get(family, folds.get(family)), reasons.get(family, error)) for family, error in validation.items()]
 
 
 def grown_field(
-    trained: TrainedPredictor, truth: FieldHierarchy, *, id: str, cells: Cells, from_depth: int, stop: Mapping[str, Any]
+    trained: TrainedPredictor,
+    truth: FieldHierarchy,
+    *,
+    id: str,
+    cells: Cells,
+    from_depth: int,
+    stop: Mapping[str, Any],
+    encoder: Encoder | None = None,
 ) -> FieldWithCells:
     """A copy of a field that a predictor grows, or grew, from a prefix: the one place where its recipe is written.
 
@@ -98,6 +130,7 @@ def grown_field(
         cells: those that the copy begins with.
         from_depth: the depth of the prefix.
         stop: what was asked for, ``{"depth": 8}`` for example.
+        encoder: what was done to the data of the truth.
     """
     return FieldWithCells(
         id=id,
@@ -118,4 +151,5 @@ def grown_field(
             "stop": dict(stop),
         },
         cells=cells,
+        encoder=encoder,
     )

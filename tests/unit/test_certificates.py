@@ -286,7 +286,7 @@ def test_certify_says_why_there_is_none(parts, errors, reason):
 
 
 def test_certify_takes_the_tighter_side():
-    both = certifier(predictor=Smooth(), generator=lambda center: center)
+    both = certifier(predictor=Smooth(), generator=SmoothRule(0, arity=4, dimension=2, strength=0.1))
     near = both.certify(StepErrors(at_true=0.1, at_predicted=0.2), levels=[3, 4, 5], true_depth=4)
     assert (near.side, near.eta, near.lipschitz) == ("predictor", 0.1, 0.1)
     assert near.by_level[:2] == pytest.approx(Certificate(0.1, 0.1, 0.5, 2).by_level(4)[3:])

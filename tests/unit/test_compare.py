@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
 from cfgraph.model.growth import frontier_of, grow
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.model.reader import CellsReader, subtree
-from cfgraph.predictors import BASELINES
+from cfgraph.predictors import BASELINES, BESIDE
 from cfgraph.predictors.predictor import Predictor
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
@@ -259,8 +260,26 @@ def test_certificates_where_the_truth_is_no_generator():
     for found in (report, *(report.baselines[name] for name in ("zero", "mean", "parent", "scaled-parent"))):
         assert_certified(found)
     nearest = report.baselines["nearest"]
+    assert (nearest.certificates.side, nearest.certificates.lipschitz) == ("generator", None)
+    assert_certified(nearest)
+    unknown = compare_cells(truth.replace(origin="test"), grown(truth, affine.load(), from_depth=3), trained=affine)
+    nearest = unknown.baselines["nearest"]
     assert nearest.levels[0].certificate is None
     assert "'nearest'" in nearest.certificates.reason
+
+
+def test_the_measured_constant_certifies_beside_the_proven_one():
+    truth = cfg(id="smooth", depth=6, arity=3, dimension=2, scale_factor=0.6)
+    trained = train(truth, id="p", depth=3, family="affine")
+    report = compare_cells(truth, grown(truth, trained.load(), from_depth=3), trained=trained, window_cells=200)
+    for found in (report, *report.baselines.values()):
+        measured = found.certificates.measured
+        assert 0 < measured.lipschitz <= truth.lipschitz
+        for level, bound in zip(found.levels, measured.by_level, strict=True):
+            assert level.rolled_out.max_center_error <= bound
+    assert report.certificates.measured.eta <= truth.residual_bound * 2
+    exact_truth, _, exact = exact_pair(depth=4)
+    assert compare_cells(exact_truth, exact, from_depth=2).certificates.measured is None
 
 
 def test_a_prediction_deeper_than_the_truth():
@@ -411,6 +430,7 @@ def test_json_has_the_promised_shape():
         names = {"pairs", "mean_relative", "max_relative", "multiplicative", "max_additive"}
         assert names <= shape["path_distortion"].keys()
     assert set(found["baselines"]) == set(BASELINES)
+    assert set(found["beside"]) == set(BESIDE) - set(BASELINES) == {"local-linear"}
     assert not any("baselines" in shape for shape in found["baselines"].values())
 
 
@@ -577,7 +597,7 @@ def test_samples_are_bounded():
 def test_what_several_predictors_grew_has_no_certificate_of_one_of_them():
     truth, trained, predicted = exact_pair(depth=4)
     question = compare.Question(
-        true=truth.without_cells(),
+        true=truth.without_cells().replace(origin="test"),
         predicted="mixed",
         true_cells=CellsReader(truth.cells),
         predicted_cells=CellsReader(predicted),
@@ -591,6 +611,9 @@ def test_what_several_predictors_grew_has_no_certificate_of_one_of_them():
     assert "no one predictor" in report.certificates.reason
     assert report.levels[0].teacher_forced.slot_accuracy == 1
     assert report.baselines["mean"].levels[0].certificate is not None
+    known = replace(question, true=truth.without_cells()).answer()  # the truth's own rule says how good anything is
+    assert known.certificates.side == "generator"
+    assert_certified(known)
 
 
 def test_comparing_loads_nothing_heavy():

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors.numpy import load as safetensors_load
+from safetensors.numpy import save as safetensors_save
 
 from cfgraph.errors import InputError
 from cfgraph.formats.maps import AffineMaps
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, clip_residuals, frontier_of, grow, observe
 from cfgraph.predictors import (
-    BASELINES,
+    BESIDE,
     FAMILIES,
     NETWORKS,
     NetworkOptions,
@@ -456,7 +458,7 @@ for family, device in (("mlp", "cpu"), ("mean", "cuda")):
 """
     )
     first, second, third = in_a_process(code).stdout.strip().splitlines()
-    assert first.startswith(f"recurrence {sorted((*BASELINES, 'recurrence'))}")
+    assert first.startswith(f"recurrence {sorted((*BESIDE, 'recurrence'))}")
     for line in (first, second, third):
         assert "pip install 'torch>=2.3'" in line
 
@@ -479,3 +481,60 @@ print(predictor.predict(observe(koch.cells, arity=4)[0]).tobytes().hex())
     )
     here = load_predictor(weights, config).predict(observe(ifs(id="koch", maps="koch", depth=4).cells, arity=4)[0])
     assert in_a_process(code).stdout.strip() == here.tobytes().hex()
+
+
+def dumped(family="affine"):
+    observed, tuples = observe(ifs(id="koch", maps="koch", depth=3).cells, arity=4)
+    return dump_predictor(fit_predictor(family, observed=observed, tuples=tuples, scale_factor=0.5, residual_bound=1e9))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name not in ("zero", "parent", *NETWORKS)])
+def test_weights_that_are_not_finite_are_not_loaded(family, value):
+    weights, config = dumped(family)
+    arrays = safetensors_load(weights)
+    for name in arrays:
+        arrays[name].reshape(-1)[-1] = value
+    if arrays:
+        with pytest.raises(
+            InputError, match=r"predictor cannot be read: its \w+ holds 1 numbers that are not finite; train it"
+        ):
+            load_predictor(safetensors_save(arrays), config)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"arity": 0},
+        {"arity": {"a": 1}},
+        {"dimension": [3]},
+        {"scale_factor": 1.5},
+        {"scale_factor": None},
+        {"residual_bound": -1.0},
+        {"residual_bound": float("nan")},
+        {"arity": 7},
+        {"dimension": 11},
+        {"unknown": {"nested": []}},
+    ],
+)
+def test_configs_that_do_not_fit_are_not_loaded(change):
+    weights, config = dumped()
+    with pytest.raises(InputError, match=r"the saved affine predictor cannot be read: .*; train it again"):
+        load_predictor(weights, {**config, **change})
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (lambda right: right[:, :-1], "of shape"),
+        (lambda right: right.astype(np.float32), "answered with float32"),
+        (lambda right: np.where(np.arange(len(right))[:, None, None] == 3, np.nan, right), "not finite for 1 of 20 cells"),
+    ],
+)
+def test_answers_that_are_no_residuals_are_refused(monkeypatch, answer, told):
+    observed, tuples = random_observation(np.random.default_rng(0), parents=20)
+    predictor = fit_predictor("mean", observed=observed, tuples=tuples, scale_factor=0.5, residual_bound=1e9)
+    right = predictor.predict(observed)
+    monkeypatch.setattr(type(predictor), "_tuples", lambda self, frontier: answer(right))
+    with pytest.raises(InputError, match=told):
+        predictor.predict(observed)
