@@ -32,6 +32,7 @@ NAMES = (
     "exports",
     "help",
     "torch",
+    "peaks",
 )
 IN_GRAPH = set(NAMES) - {"bulk", "growth", "paths", "dag", "logits", "classes", "condense", "purity", "exports", "help"}
 ROUNDS, ROUNDS_QUICK = 7, 2
@@ -101,6 +102,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> t
     """What needs a server: all on one, one after the other, so that what is measured first does not have the youngest."""
     from benchmarks.graph import measure_reading, measure_wide, measure_writing, open_bench
     from benchmarks.ontology import measure_ontology
+    from benchmarks.peaks import SIZES, SIZES_QUICK, measure_peaks
     from benchmarks.startup import measure_torch
     from benchmarks.workers import measure_cost, measure_leasing, measure_takeover, measure_workers
 
@@ -122,6 +124,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> t
             "torch": lambda: measure_torch(bench.url, say=_say),
             "workers": lambda: measure_workers(bench, depth=depths["workers"], **fewer),
             "cost": lambda: measure_cost(bench, cells=cost, depth=depths["cost"], say=_say),
+            "peaks": lambda: measure_peaks(bench.url, sizes=SIZES_QUICK if depths is DEPTHS_QUICK else SIZES, say=_say),
         }
         asked = names | ({"workers"} if "ready" in names else set())
         found += [finding for name, measure in ways.items() if name in asked for finding in measure()]

@@ -74,7 +74,10 @@ def _begin(bench: Bench, *, depth: int) -> GrownBy:
     stop = Stop(depth=depth)
     copy = copy_prefix(bench.store, prefix, trained, stop=stop, from_depth=PREFIX_DEPTH, copy_as=COPY)
     frontier = bench.store.count_frontier(COPY)
-    return bench.store.begin_growth(COPY, plan_growth(copy, trained, stop=stop, frontier=frontier, cells=0, root_scale=1.0))
+    plan = plan_growth(copy, trained, stop=stop, frontier=frontier, cells=0, root_scale=1.0)
+    pinned = bench.store.begin_growth(COPY, plan, state=copy.state)
+    assert pinned is not None  # nobody else grows it
+    return pinned
 
 
 def _found_workers(written: list[float], seen: list[Seen], *, count: int) -> list[Finding]:

@@ -6,7 +6,7 @@ differ over pairs of names. cfgraph/judging/of_two_trees.py says what each measu
 """
 
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -108,7 +108,8 @@ def compare_names(
     check_integer(seed, name="seed", low=0)
     remarks, both = [], (first.require_cells(), second.require_cells())
     named = all(hierarchy.cells.names is not None for hierarchy in both)
-    rows = _common_rows(first, second) if named else None
+    coded = _Coded.of(*(_names_by_row(hierarchy.cells) for hierarchy in both)) if named else None
+    rows = None if coded is None else _common_rows(first, second, coded)
     trees = None
     if any(hierarchy.cells.links is not None for hierarchy in both):
         remarks.append("measures of trees are left out: a hierarchy has cells with several parents")
@@ -125,52 +126,71 @@ def compare_names(
     return NameComparison(
         first=first.id,
         second=second.id,
-        names=None if rows is None else _shared(_names(first.cells), _names(second.cells)),
-        edges=None if rows is None else _shared(_named_edges(first.cells), _named_edges(second.cells)),
+        names=None if coded is None else _shared(coded.first[coded.first >= 0], coded.second[coded.second >= 0]),
+        edges=None
+        if coded is None
+        else _shared(_named_edges(first.cells, coded.first), _named_edges(second.cells, coded.second)),
         path_distortion=None if rows is None else _distortion(both, rows, pairs=pairs, seed=seed),
         trees=trees,
         remarks=tuple(remarks),
     )
 
 
-def _names(cells: Cells) -> set[str]:
-    return {name for name in _names_by_row(cells) if name is not None}
+@dataclass(frozen=True, eq=False)
+class _Coded:
+    """Names as numbers, the same for the same name in either hierarchy; -1 where there is none."""
+
+    first: Int[np.ndarray, " firsts"]
+    second: Int[np.ndarray, " seconds"]
+
+    @classmethod
+    def of(cls, first: Sequence[str | None], second: Sequence[str | None]) -> "_Coded":
+        """Number the names in the order in which they come up."""
+        codes: dict[str | None, int] = {None: -1}
+        numbered = ([codes.setdefault(name, len(codes) - 1) for name in names] for names in (first, second))
+        return cls(*(np.array(numbers, dtype=np.int64) for numbers in numbered))
+
+    def common(self) -> tuple[Int[np.ndarray, " common"], Int[np.ndarray, " common"]]:
+        """The places, in either, of the names that both have; of a name that comes again in the second its last place."""
+        place = np.full(1 + max(self.first.max(initial=-1), self.second.max(initial=-1)), -1, dtype=np.int64)
+        named = np.flatnonzero(self.second >= 0)
+        place[self.second[named]] = named
+        chosen = np.flatnonzero(self.first >= 0)
+        chosen = chosen[place[self.first[chosen]] >= 0]
+        return chosen, place[self.first[chosen]]
 
 
 def _names_by_row(cells: Cells) -> Sequence[str | None]:
     return [None] * len(cells) if cells.names is None else cells.names
 
 
-def _shared(first: Set[object], second: Set[object]) -> Shared:
-    both = len(first & second)
+def _shared(first: Int[np.ndarray, " firsts"], second: Int[np.ndarray, " seconds"]) -> Shared:
+    """How many different numbers are in both, and in one alone."""
+    first, second = np.unique(first), np.unique(second)
+    both = len(np.intersect1d(first, second, assume_unique=True))
     return Shared(both, len(first) - both, len(second) - both)
 
 
-def _named_edges(cells: Cells) -> set[tuple[str, str]]:
-    """Every edge between two cells with names, as parent and child."""
-    names, links = _names_by_row(cells), cells.links
-    ends = [(cells.parent[1:], np.arange(1, len(cells)))] + ([] if links is None else [(links.parent, links.child)])
-    edges = (pair for parents, children in ends for pair in zip(parents.tolist(), children.tolist(), strict=True))
-    named = ((names[parent], names[child]) for parent, child in edges)
-    return {(parent, child) for parent, child in named if parent is not None and child is not None}
+def _named_edges(cells: Cells, code: Int[np.ndarray, " cells"]) -> Int[np.ndarray, " edges"]:
+    """Every edge between two cells with names, as one number of both."""
+    links = cells.links
+    parent, child = cells.parent[1:], np.arange(1, len(cells))
+    if links is not None:
+        parent, child = np.concatenate([parent, links.parent]), np.concatenate([child, links.child])
+    above, below = code[parent], code[child]
+    named = (above >= 0) & (below >= 0)
+    return (above[named].astype(np.int64) << 32) | below[named]
 
 
-def _common_rows(first: HierarchyWithCells, second: HierarchyWithCells) -> tuple[np.ndarray, np.ndarray]:
+def _common_rows(first: HierarchyWithCells, second: HierarchyWithCells, coded: _Coded) -> tuple[np.ndarray, np.ndarray]:
     """The rows, in either, of the names that both have."""
-    names, others = _names_by_row(first.cells), _names_by_row(second.cells)
-    row_of = {name: row for row, name in enumerate(others) if name is not None}
-    rows = [(row, row_of[name]) for row, name in enumerate(names) if name in row_of]
-    if len(rows) < 2:
+    rows = coded.common()
+    if len(rows[0]) < 2:
         raise InputError(
-            f"expected at least two names that both hierarchies have, got {len(rows)}: {first.id!r} has "
-            f"{_first_names(names)}, {second.id!r} has {_first_names(others)}"
+            f"expected at least two names that both hierarchies have, got {len(rows[0])}: {first.id!r} has "
+            f"{_first_names(_names_by_row(first.cells))}, {second.id!r} has {_first_names(_names_by_row(second.cells))}"
         )
-    return _columns(rows)
-
-
-def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[Int[np.ndarray, " common"], Int[np.ndarray, " common"]]:
-    first, second = np.array(pairs, dtype=np.int64).T
-    return first, second
+    return rows
 
 
 def _first_names(names: Sequence[str | None]) -> str:
@@ -219,9 +239,8 @@ def _common_points(first: Leaves, second: Leaves) -> tuple[Int[np.ndarray, " com
     if first.by_row and second.by_row and len(first.cell) == len(second.cell):
         both = np.flatnonzero((first.cell >= 0) & (second.cell >= 0))
         return both, both
-    point_of = {name: point for point, name in enumerate(second.names) if name is not None}
-    found = [(point, point_of[name]) for point, name in enumerate(first.names) if name in point_of]
-    return _columns(found) if found else None
+    found = _Coded.of(first.names, second.names).common()
+    return found if len(found[0]) else None
 
 
 def _intervals(one: Dendrogram, other: Dendrogram, *, samples: int, seed: int) -> dict[str, Interval]:

@@ -48,11 +48,14 @@ def find_path(store: "Store", id: str, *, first: str, second: str) -> Path:
 
 def find_paths(store: "Store", id: str, *, pairs: list[tuple[str, str]]) -> list[Path]:
     """The paths of many pairs; the cells that they need are read in one go."""
-    hierarchy = store.hierarchy(id)
-    names = {end for pair in pairs for end in pair if not is_address(end)}
-    address_of = store.find_named(id, names) if names else {}
-    pairs = [(address_of.get(first, first), address_of.get(second, second)) for first, second in pairs]
-    return _paths_in_graph(store, hierarchy, pairs) if hierarchy.links else paths_in_tree(store.reader(id), hierarchy, pairs)
+    with store.witness(id, live=True) as witness:
+        hierarchy = witness.hierarchy
+        names = {end for pair in pairs for end in pair if not is_address(end)}
+        address_of = store.find_named(id, names) if names else {}
+        pairs = [(address_of.get(first, first), address_of.get(second, second)) for first, second in pairs]
+        if hierarchy.links:
+            return _paths_in_graph(store, hierarchy, pairs)
+        return paths_in_tree(store.reader(id), hierarchy, pairs)
 
 
 def paths_in_tree(reader: Reader, hierarchy: Hierarchy, pairs: list[tuple[str, str]]) -> list[Path]:

@@ -20,14 +20,16 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.errors import InputError
-from cfgraph.files.texts import read_text, shorten
+from cfgraph.files.header import is_number
+from cfgraph.files.texts import count_line_ends, read_text, shorten
 from cfgraph.model.dag import Dag
 from cfgraph.model.hierarchy import ImportedWithCells
-from cfgraph.sources.imported import ImportOptions, imported
+from cfgraph.sources.imported import ImportOptions, imported, with_embeddings
 
+_TIMES = 20  # its length in memory: half of the most that was measured, since half of what is free is kept
 _BLOCK_BYTES = 1 << 24  # what pyarrow parses at once; no line may be longer
 _SEPARATORS = {".tsv": "\t", ".tab": "\t", ".csv": ","}
-_NO_ROW = re.compile(rb"^(?:#[^\n]*|[ ]+\r?)$", re.MULTILINE)
+_NO_ROW = re.compile(rb"(?:\A|(?<=[\r\n]))(?:#[^\r\n]*|[ ]+)(?=[\r\n]|\Z)")
 _EXPECTED = "child-parent pairs, a line each"
 
 
@@ -51,6 +53,7 @@ def edges(
     parent: str | None = None,
     length: str | None = None,
     separator: str | None = None,
+    large: bool = False,
     **options: Unpack[ImportOptions],
 ) -> ImportedWithCells:
     """The hierarchy of the child-parent pairs in a file: an ontology, with several parents and several roots.
@@ -58,17 +61,18 @@ def edges(
     Args:
         id: the hierarchy's id.
         data: the file.
-        child: see :func:`read_edges`, as are the next three.
+        child: see :func:`read_edges`, as are the next four.
         parent: the same.
         length: the same.
         separator: the same.
+        large: the same, and of a file of embeddings.
         options: ``embeddings``, ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
 
     Raises:
         InputError: for a file of another form, and what ``imported`` refuses, a cycle among it, which is shown.
     """
-    dag = read_edges(data, child=child, parent=parent, length=length, separator=separator)
-    return imported(dag, id=id, origin="edges", **options)
+    dag = read_edges(data, child=child, parent=parent, length=length, separator=separator, large=large)
+    return imported(dag, id=id, origin="edges", **with_embeddings(options, large=large))
 
 
 def read_edges(
@@ -78,6 +82,7 @@ def read_edges(
     parent: str | None = None,
     length: str | None = None,
     separator: str | None = None,
+    large: bool = False,
 ) -> Dag:
     """The dag of the child-parent pairs in a file.
 
@@ -87,13 +92,14 @@ def read_edges(
         parent: that of the column of parents; ``parent`` unless given.
         length: that of the column of lengths; ``length`` or ``weight`` where there is one, unless given.
         separator: what stands between columns.
+        large: whether the file may be larger than :mod:`cfgraph.files.opened` allows.
 
     Raises:
         InputError: for a file that cannot be read, columns that are not there, and the first row without a child or a
             parent, of another width, or with a length that is negative or no finite number.
     """
     path = Path(path)
-    text = read_text(path, expected=_EXPECTED)
+    text = read_text(path, expected=_EXPECTED, times=_TIMES, large=large)
     layout = _find_layout(text, path=path, separator=separator, wanted={"child": child, "parent": parent, "length": length})
     table = _parse_rows(text, layout)
     return _build_dag(table, layout=layout)
@@ -207,7 +213,7 @@ def _parse_rows(text: str, layout: _Layout) -> dict[str, list]:
     if '"' in text:
         _check_quotes(text, layout)
     rows = text[layout.start :].encode()
-    if b"#" in rows or b"\n " in rows or rows.startswith(b" "):
+    if b"#" in rows or b"\n " in rows or b"\r " in rows or rows.startswith(b" "):
         rows = _NO_ROW.sub(b"", rows)
     names = [str(index) for index in range(layout.width)]
     chosen = [names[index] for index in layout.columns.values()]
@@ -285,7 +291,7 @@ def _check_quotes(text: str, layout: _Layout) -> None:
 
 def _numbered_rows(text: str, layout: _Layout, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
     """The rows, each with the number of its first line."""
-    line = text.count("\n", 0, layout.start) + 1
+    line = count_line_ends(text, layout.start) + 1
     reader = csv.reader(_Lines(text[layout.start :]), delimiter=layout.separator, strict=strict)
     first = line
     try:
@@ -322,14 +328,23 @@ def _build_dag(columns: dict, *, layout: _Layout) -> Dag:
     rows = len(codes) // 2
     dag = _dag_of(codes[:rows], codes[rows:], names=names, length=columns.get("length"), where=str(layout.path))
     if not layout.headed and rows > 1 and np.count_nonzero((codes == codes[0]) | (codes == codes[rows])) == 2:
-        pair = f"{shorten(names[codes[0]])!r} under {shorten(names[codes[rows]])!r}"
-        note = (
-            f"the first row was taken as data, and stands alone: {pair}; if it names the columns, do so with --child, --parent"
-        )
-        dag = replace(dag, notes=(*dag.notes, note))
+        dag = replace(dag, notes=(*dag.notes, _lone_row_note(names, first=(codes[0], codes[rows]), path=layout.path)))
     if "child_name" not in columns:
         return dag
     return _named(dag, codes, columns, identifiers=names, layout=layout)
+
+
+def _lone_row_note(names: list[str], *, first: tuple[int, int], path: Path) -> str:
+    """What is said of a first row whose names no other row has; an ``InputError`` where it can be nothing but a header."""
+    child, parent = (names[index] for index in first)
+    shown = f"{shorten(child)!r} under {shorten(parent)!r}"
+    others = (name for index, name in enumerate(names) if index not in first)
+    if not any(map(is_number, (child, parent))) and all(map(is_number, others)):
+        raise InputError(
+            f"the first row of {path}, {shown}, stands alone above rows of numbers, so it names the columns; say which with "
+            "--child and --parent"
+        )
+    return f"the first row was taken as data, and stands alone: {shown}; if it names the columns, do so with --child, --parent"
 
 
 def _encode(child, parent) -> tuple[list[str], Int[np.ndarray, " twice_rows"]]:

@@ -22,7 +22,8 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.errors import InputError
-from cfgraph.files.texts import read_text, shorten
+from cfgraph.files.opened import suffix_of, unchanged
+from cfgraph.files.texts import JSON_TIMES, XML_TIMES, read_text, shorten
 from cfgraph.formats.elements import CELL_ATTRIBUTES, own_name
 from cfgraph.formats.gexf import read_gexf
 from cfgraph.formats.graphml import JSON_TEXT, restore_graphml
@@ -31,7 +32,7 @@ from cfgraph.model.address import ROOT
 from cfgraph.model.columns import RESERVED, check_kind, own_column
 from cfgraph.model.dag import Dag
 from cfgraph.model.hierarchy import ImportedWithCells
-from cfgraph.sources.imported import ImportOptions, imported
+from cfgraph.sources.imported import ImportOptions, imported, with_embeddings
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -42,33 +43,40 @@ _EDGE_ATTRIBUTES = {"id", "length", "slot", "weight"}  # what becomes something,
 _INTEGER_MAX = 2**63 - 1  # what a column and the graph hold
 
 
-def graph(*, id: str, data: "Path | str | nx.DiGraph", **options: Unpack[ImportOptions]) -> ImportedWithCells:
+def graph(
+    *, id: str, data: "Path | str | nx.DiGraph", large: bool = False, **options: Unpack[ImportOptions]
+) -> ImportedWithCells:
     """The hierarchy that a directed graph is, edges from parents to children.
 
     Args:
         id: the hierarchy's id.
         data: a GraphML, GEXF or node-link JSON file, or a networkx DiGraph.
+        large: whether files may be larger than :mod:`cfgraph.files.opened` allows.
         options: ``embeddings``, ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
 
     Raises:
         InputError: for what :func:`read_graph` and :func:`graph_dag` refuse, and ``imported``.
     """
-    dag = read_graph(data) if isinstance(data, Path | str) else graph_dag(data)
-    return imported(dag, id=id, origin="graph", **options)
+    dag = read_graph(data, large=large) if isinstance(data, Path | str) else graph_dag(data)
+    return imported(dag, id=id, origin="graph", **with_embeddings(options, large=large))
 
 
-def read_graph(path: Path | str) -> Dag:
+def read_graph(path: Path | str, *, large: bool = False) -> Dag:
     """The dag in a .graphml (or .xml) file, a .gexf or a node-link .json; see :func:`graph_dag`.
+
+    ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
 
     Raises:
         InputError: for a file of another form or a damaged one, and what :func:`graph_dag` refuses.
     """
     path = Path(path)
     readers = {".graphml": _read_graphml, ".xml": _read_graphml, ".json": _read_node_link, ".gexf": _read_gexf}
-    reader = readers.get(path.suffix.lower())
+    reader = readers.get(suffix_of(path))
     if reader is None:
         raise InputError(f"expected a graph in a file that ends in .graphml, .gexf or .json, got {path}")
-    return graph_dag(reader(path), where=str(path))
+    with unchanged(path):  # some formats are read twice
+        found = reader(path, large=large)
+    return graph_dag(found, where=str(path))
 
 
 def graph_dag(graph: "nx.Graph", *, where: str = "the graph") -> Dag:
@@ -288,13 +296,13 @@ def _fit_integers(values: Iterable[int], *, low: int) -> bool:
     return all(low <= value <= _INTEGER_MAX for value in values)
 
 
-def _read_graphml(path: Path) -> "nx.Graph":
+def _read_graphml(path: Path, *, large: bool) -> "nx.Graph":
     """The graph in a GraphML file, with the defaults that the file gives its nodes and edges."""
     from xml.etree.ElementTree import ParseError
 
     import networkx as nx
 
-    text = read_text(path, expected="a graph as GraphML")
+    text = read_text(path, expected="a graph as GraphML", times=XML_TIMES, large=large)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of drawing details that no hierarchy has
@@ -310,10 +318,10 @@ def _read_graphml(path: Path) -> "nx.Graph":
     return restore_graphml(graph) if JSON_TEXT in graph.graph else graph
 
 
-def _read_gexf(path: Path) -> "nx.Graph":
+def _read_gexf(path: Path, *, large: bool) -> "nx.Graph":
     """The graph in a GEXF file; a node's label is its name where it has none of its own."""
-    read_text(path, expected="a graph as GEXF")
-    graph = read_gexf(path)
+    read_text(path, expected="a graph as GEXF", times=XML_TIMES, large=large)
+    graph = read_gexf(path, large=large)
     if graph.graph.keys() >= _EXPORTED:
         return graph
     for node, values in graph.nodes(data=True):
@@ -328,16 +336,18 @@ def _without_declaration(text: str) -> str:
     return text.partition("?>")[2] if text.startswith("<?xml") else text
 
 
-def _read_node_link(path: Path) -> "nx.Graph":
+def _read_node_link(path: Path, *, large: bool) -> "nx.Graph":
     """The graph in node-link JSON, its edges under ``edges`` or ``links``."""
     import networkx as nx
 
     try:
-        data = json.loads(read_text(path, expected="a graph as node-link JSON"))
+        data = json.loads(read_text(path, expected="a graph as node-link JSON", times=JSON_TIMES, large=large))
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is no JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise InputError(f"{path} is nested too deeply to be node-link JSON") from None
+    except ValueError:  # says Python, which does not read them
+        raise InputError(f"{path} holds a whole number of thousands of digits, which nothing here can keep; round it") from None
     name = next((name for name in ("edges", "links") if isinstance(data, dict) and name in data), None)
     if name is None or not isinstance(data.get("nodes"), list) or not isinstance(data[name], list):
         raise InputError(f"expected an object with the lists 'nodes' and 'edges' (or 'links') in {path}; it has others")

@@ -51,6 +51,7 @@ def ifs(
     root_center: Sequence[float] | None = None,
     scale_factor: float | None = None,
     seed: int = defaults.SEED,
+    large: bool = False,
 ) -> FieldWithCells:
     """The hierarchy of an affine iterated function system down to ``depth``.
 
@@ -65,6 +66,7 @@ def ifs(
         root_center: x0; the mean of the maps' fixed points unless given.
         scale_factor: s; the largest norm2 of the matrices unless given, and at least that.
         seed: of the offsets that move x0 where displacements of the mean coincide or span too little.
+        large: whether the file may be larger than :mod:`cfgraph.files.opened` allows.
 
     Raises:
         InputError: for maps that cannot be read or do not contract, and arguments out of their range.
@@ -77,6 +79,7 @@ def ifs(
         root_center=root_center,
         scale_factor=scale_factor,
         seed=seed,
+        large=large,
     ).grow()
 
 
@@ -89,9 +92,10 @@ def field(
     root_center: Sequence[float] | Sequence[str] | None = None,
     scale_factor: float | None = None,
     seed: int = defaults.SEED,
+    large: bool = False,
 ) -> Field:
     """What :func:`ifs` grows, checked and not grown yet; the arguments and errors are the same."""
-    system = check_contraction(maps if isinstance(maps, AffineMaps) else read_maps(maps, name=map_name))
+    system = check_contraction(maps if isinstance(maps, AffineMaps) else read_maps(maps, name=map_name, large=large))
     factor = _scale_factor(system, asked=scale_factor)
     check_depth(depth, id=check_id(id), arity=system.arity)
     _check_reach(system)

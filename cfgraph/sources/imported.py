@@ -5,8 +5,9 @@ Every source of hierarchies that people have already (linkages, logits, trees, o
 * Several roots hang under a virtual root, whose edges have no length and which no path uses.
 * ``level`` is the fewest edges from the root; the primary parent is, of the parents one level up, the one of lowest key.
 * Slots under a parent are ``0 .. n-1`` in the order of its edges, links from second parents among them.
-* With embeddings, ``center`` is the mean of all vectors given at and below a cell (along primary parents), ``scale`` the
-  largest distance of a child's center, so that residuals have norm at most 1, and lengths are distances of centers.
+* With embeddings, ``center`` is the mean of all vectors given at and below a cell (along primary parents), or, of exact ones,
+  the vector given at it; ``scale`` the largest distance of a child's center, so that residuals have norm at most 1, and
+  lengths are distances of centers.
   Without them the dimension is 0, every scale is 1, and lengths are those of the source.
 """
 
@@ -40,6 +41,12 @@ class ImportOptions(TypedDict, total=False):
     minimum: int | None
     levels: int | None
     point_nodes: bool
+
+
+def with_embeddings(options: ImportOptions, *, large: bool) -> ImportOptions:
+    """The same options with the embeddings of a file read, which may be larger than :mod:`cfgraph.files.opened` allows."""
+    found = options.get("embeddings")
+    return {**options, "embeddings": Embeddings.read(found, large=large)} if isinstance(found, Path | str) else options
 
 
 def imported(
@@ -81,7 +88,7 @@ def imported(
     if point_nodes and dag.node_of_point is None:
         raise InputError(f"{origin} knows of no data points, so none can be nodes; leave --points out")
     tree = _Placed.of(dag, id=id)
-    cells = tree.cells(None if embeddings is None else tree.centers(*embeddings.sums(dag), fill=fill))
+    cells = tree.cells(None if embeddings is None else tree.centers(embeddings, fill=fill))
     arguments = {**(recipe or {}), "embeddings_sha256": embeddings and embeddings.digest, "minimum": minimum, "levels": levels}
     arguments = {name: value for name, value in arguments.items() if value is not None}
     arguments |= {"points": True} if point_nodes else {}
@@ -200,13 +207,15 @@ class _Placed:
             size[rows] = size[self.parent[rows]] + 1 + digits[rows]
         return int(size.max())
 
-    def centers(
-        self, total: Float[np.ndarray, "nodes dim"], count: Float[np.ndarray, " nodes"], *, fill: bool
-    ) -> Float[np.ndarray, "cells dim"]:
-        """The mean of the vectors given at and below each cell, from their sums and numbers at each node."""
+    def centers(self, embeddings: Embeddings, *, fill: bool) -> Float[np.ndarray, "cells dim"]:
+        """The mean of the vectors given at and below each cell; exact ones are not mixed with those below."""
+        total, count = embeddings.sums(self.dag)
         total = np.concatenate([total, np.zeros((int(self.virtual), total.shape[1]))])[self.order]
         count = np.concatenate([count, np.zeros(int(self.virtual))])[self.order]
-        for rows in reversed(self.levels[1:]):
+        settled = (count > 0) & embeddings.exact
+        for level in reversed(self.levels[1:]):
+            rows = np.arange(level.start, level.stop)
+            rows = rows[~settled[self.parent[rows]]]
             np.add.at(total, self.parent[rows], total[rows])
             np.add.at(count, self.parent[rows], count[rows])
         lacking = np.flatnonzero(count == 0)

@@ -30,13 +30,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import read_array
+from cfgraph.files.arrays import check_points, read_array, read_points
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.files.texts import read_names
 from cfgraph.model.dag import Dag
 from cfgraph.model.hierarchy import ImportedWithCells
+from cfgraph.model.trees import cut_merges
+from cfgraph.sources.affinity import TREES, class_affinities
+from cfgraph.sources.clustering import cluster_logits
 from cfgraph.sources.imported import imported
 from cfgraph.sources.softmax import Outside, Predictions, predict, sum_products
 from cfgraph.sources.softmax import mean_probabilities as _mean_probabilities
@@ -55,10 +59,14 @@ def logits(
     data: Path | str | Float[np.ndarray, "points classes"],
     key: str | None = None,
     names: Path | str | Sequence[str] | None = None,
+    linkage: str = defaults.LOGITS_LINKAGE,
+    clustering: str | None = None,
+    seed: int = defaults.SEED,
     multiway: float | None = None,
     attach: bool = False,
     embeddings: Embeddings | Path | str | None = None,
     point_nodes: bool = False,
+    large: bool = False,
 ) -> ImportedWithCells:
     """The hierarchy of a classifier's classes, from its logits; a cell's center is the mean embedding of the points below it.
 
@@ -70,27 +78,44 @@ def logits(
         data: a .npy, .npz or .parquet file, or an array, a row a point and a column a class.
         key: the array of an .npz file; not needed where it holds one.
         names: of the classes, or a file with one a line.
+        linkage: how classes are merged: ``l2h``, the paper's rule; ``spectral`` or ``average``, by their affinities
+            (:mod:`cfgraph.sources.affinity`).
+        clustering: ``kmeans:K`` or ``gmm:K`` where ``data`` are features: that clustering's clusters are the classes
+            (:mod:`cfgraph.sources.clustering`), and the features the embeddings.
+        seed: of the clustering.
         multiway: see :func:`logits_dag`.
         attach: the same.
         embeddings: a vector for each point, or a file of them.
         point_nodes: whether the points are to be nodes of the graph too, each IN its class.
+        large: whether files may be larger than :mod:`cfgraph.files.opened` allows.
 
     Raises:
         InputError: for what no logits can be, and what :func:`logits_dag` and ``imported`` refuse.
     """
-    table = read_logits(data, key=key) if isinstance(data, Path | str) else LogitTable(check_logits(data, where="the array"))
-    names = read_names(names) if isinstance(names, Path | str) else names or table.names
-    merges = merge_logits(table.values, where=str(data) if isinstance(data, Path | str) else "the array")
+    where = str(data) if isinstance(data, Path | str) else "the array"
+    known: dict[str, Any] = {}
+    if clustering is not None:
+        features = read_points(data, key=key, large=large) if isinstance(data, Path | str) else check_points(data, where=where)
+        seed = check_integer(seed, name="seed", low=0)
+        table = LogitTable(cluster_logits(features.values, clustering=clustering, seed=seed), notes=features.notes)
+        embeddings = Embeddings(features.values, names=None, digest=None) if embeddings is None else embeddings
+        known = {"clustering": clustering, "seed": seed, "data_sha256": features.digest}
+    elif isinstance(data, Path | str):
+        table = read_logits(data, key=key, large=large)
+    else:
+        table = LogitTable(check_logits(data, where=where))
+    names = read_names(names, large=large) if isinstance(names, Path | str) else names or table.names
+    merges = merge_logits(table.values, where=where, linkage=linkage)
     if names is None and attach:  # points are called by their numbers already
         names = [f"class {number}" for number in range(merges.classes)]
     dag = logits_dag(merges, names=names, multiway=multiway, attach=attach)
     dag = replace(dag, notes=(*table.notes, *dag.notes))
-    embeddings = Embeddings.read(embeddings) if isinstance(embeddings, Path | str) else embeddings
+    embeddings = Embeddings.read(embeddings, large=large) if isinstance(embeddings, Path | str) else embeddings
     return imported(
         dag,
         id=id,
         origin="logits",
-        recipe={"logits_sha256": table.digest},
+        recipe=known or {"logits_sha256": table.digest},
         embeddings=embeddings or _probability_vectors(table.values, merges, attach=attach),
         fill=True,
         point_nodes=point_nodes,
@@ -127,15 +152,18 @@ class LogitTable:
         return digest.hexdigest()
 
 
-def read_logits(path: Path | str, *, key: str | None = None, columns: Sequence[str] | None = None) -> LogitTable:
+def read_logits(
+    path: Path | str, *, key: str | None = None, columns: Sequence[str] | None = None, large: bool = False
+) -> LogitTable:
     """The logits in a .npy, .npz (``key`` picks an array) or .parquet file (``columns``, else all of numbers).
 
-    Columns of numbers of a .parquet name the classes; a single column of lists does not.
+    Columns of numbers of a .parquet name the classes; a single column of lists does not. ``large`` lifts the limits of
+    :mod:`cfgraph.files.opened`.
 
     Raises:
         InputError: for a file that is missing, empty, damaged or of another form, and for what no logits can be.
     """
-    table = read_array(path, what="logits", key=key, columns=columns)
+    table = read_array(path, what="logits", key=key, columns=columns, large=large)
     return LogitTable(check_logits(table.values, where=table.where), names=table.names, notes=table.notes)
 
 
@@ -177,8 +205,8 @@ class Merges:
 
     group: Int[np.ndarray, " merges"]  # G, the group that had the lowest score
     other: Int[np.ndarray, " merges"]  # what it was merged with
-    height: Float[np.ndarray, " merges"]  # the score of G; never falls
-    affinity: Float[np.ndarray, " merges"]  # the mean of rp over the classes of ``other``
+    height: Float[np.ndarray, " merges"]  # the score of G (of other linkages 1 less an affinity); never falls
+    affinity: Float[np.ndarray, " merges"]  # the mean of rp over the classes of ``other`` (of other linkages, across)
     size: Int[np.ndarray, " nodes"]  # points of every class, then of every merge
     predicted: Int[np.ndarray, " points"]  # h, the class of every point
     notes: tuple[str, ...] = ()
@@ -207,31 +235,34 @@ class Merges:
             InputError: for a number of clusters that is not between 1 and the number of classes.
         """
         clusters = check_integer(clusters, name="number of clusters", low=1, high=self.classes)
-        top = np.arange(len(self.parent))
-        for node in range(len(self.parent) - clusters, -1, -1):  # the others are merges that are undone
-            if 0 <= self.parent[node] <= len(self.parent) - clusters:
-                top[node] = top[self.parent[node]]
-        _, first, label = np.unique(top[: self.classes], return_index=True, return_inverse=True)
-        return np.argsort(np.argsort(first))[label]
+        return cut_merges(np.column_stack([self.group, self.other]), clusters=clusters)
 
 
-def merge_logits(logits: Float[np.ndarray, "points classes"], *, where: str = "the array") -> Merges:
-    """The merges of the classes of logits or log-probabilities; the module's text says how.
+def merge_logits(
+    logits: Float[np.ndarray, "points classes"], *, where: str = "the array", linkage: str = defaults.LOGITS_LINKAGE
+) -> Merges:
+    """The merges of the classes of logits or log-probabilities; the module's text says how, for the ``linkage`` ``l2h``.
 
     Minus infinity is a probability of 0. The logits are neither copied nor changed, if they are floats row by row. ``where``
     is what errors call them.
 
     Raises:
-        InputError: for no points x classes of numbers; rows with NaN, with plus infinity, or without a finite logit;
-            logits that are equal in every row; probabilities.
+        InputError: for another linkage, no points x classes of numbers; rows with NaN, with plus infinity, or without a finite
+            logit; logits that are equal in every row; probabilities; too many classes for a matrix of all pairs.
     """
+    if linkage not in defaults.LOGITS_LINKAGES:
+        raise InputError(f"expected a linkage out of {', '.join(defaults.LOGITS_LINKAGES)}, got {linkage!r}")
     values = check_logits(logits, where=where)
     found = predict(values)
-    notes = _check_rows(values, found, where=where)
-    with Outside(values) as outside:
-        groups = _Groups(values, found, outside)
-        steps = [groups.merge() for _ in range(values.shape[1] - 1)]
-    group, other, height, affinity = (np.array(column) for column in zip(*steps, strict=True))
+    notes = _check_rows(values, found, where=where, linkage=linkage)
+    if linkage == "l2h":
+        with Outside(values) as outside:
+            groups = _Groups(values, found, outside)
+            steps = [groups.merge() for _ in range(values.shape[1] - 1)]
+        group, other, height, affinity = (np.array(column) for column in zip(*steps, strict=True))
+    else:
+        pairs, height, affinity = TREES[linkage](class_affinities(values, found))
+        group, other = pairs.T
     sizes = np.bincount(found.predicted, minlength=2 * values.shape[1] - 1)
     for node, (one, two) in enumerate(zip(group, other, strict=True), start=values.shape[1]):
         sizes[node] = sizes[one] + sizes[two]
@@ -252,7 +283,9 @@ def mean_probabilities(
     return _mean_probabilities(values, found)
 
 
-def _check_rows(logits: Float[np.ndarray, "points classes"], found: Predictions, *, where: str) -> tuple[str, ...]:
+def _check_rows(
+    logits: Float[np.ndarray, "points classes"], found: Predictions, *, where: str, linkage: str = defaults.LOGITS_LINKAGE
+) -> tuple[str, ...]:
     """Notes on rows that tell little; an InputError for those that are none of logits."""
     wrong = np.flatnonzero(~np.isfinite(found.highest))
     if len(wrong):
@@ -272,7 +305,8 @@ def _check_rows(logits: Float[np.ndarray, "points classes"], found: Predictions,
     empty = logits.shape[1] - len(np.unique(found.predicted))
     notes = [f"{len(flat)} rows, the first row {flat[0]}, hold equal logits and count as class 0"] if len(flat) else []
     if empty:
-        notes.append(f"{empty} of {logits.shape[1]} classes are predicted for no point; they merge first, by probabilities")
+        first = "; they merge first, by probabilities" if linkage == "l2h" else ""
+        notes.append(f"{empty} of {logits.shape[1]} classes are predicted for no point{first}")
     return tuple(notes)
 
 

@@ -8,36 +8,25 @@ with too few points, or too few different ones, is a leaf.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from cfgraph import defaults
 from cfgraph.checks import check_integer
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import check_points, read_points
-from cfgraph.metric.distances import subtree_radii
+from cfgraph.learning.encoders import dump_encoder
 from cfgraph.model.address import check_id, format_address, key_of
-from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
-from cfgraph.model.growth import Frontier, count_cells, expand
+from cfgraph.model.encoder import Encoder
+from cfgraph.model.growth import count_cells
 from cfgraph.model.hierarchy import FieldWithCells
+from cfgraph.sources.duplicates import group_rows
+from cfgraph.sources.k_means import k_means
+from cfgraph.sources.placing import Level, estimate_scale, place_levels
+from cfgraph.sources.principal import project
 from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
-
-SCALE_FACTOR_RANGE = (0.05, 0.95)  # what an estimated scale factor is kept within, so that 1 / s and 1 / (1 - s) stay sane
-SCALE_FACTOR_UNKNOWN = 0.5  # where the data has a single level of children, and so no ratio of two
-_STARTS = ((2_000, 10), (20_000, 4), (200_000, 2))  # up to so many points, so many starts of k-means; above, one
-
-
-@dataclass(frozen=True, eq=False)
-class _Level:
-    """The cells of one level of the tree, in breadth-first order."""
-
-    center: Float[np.ndarray, "cells dim"]
-    size: Int[np.ndarray, " cells"]
-    divisible: Bool[np.ndarray, " cells"]  # enough points, and enough different ones, for a split
-    longest: str  # the address of the level's cells that has most characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +54,7 @@ def points(
     duplicates: str = defaults.DUPLICATE_RULE,
     seed: int = defaults.SEED,
     point_nodes: bool = False,
+    large: bool = False,
 ) -> FieldWithCells:
     """The hierarchy that recursive k-means makes of points, with ``size`` and ``radius`` columns.
 
@@ -86,6 +76,7 @@ def points(
         duplicates: what equal points get: ``refuse``, ``keep`` or ``drop`` (all but the first).
         seed: of k-means; each cell's own follows from it and from its address.
         point_nodes: whether the points are to be nodes of the graph too, each IN the deepest cell that it is of.
+        large: whether the file may be larger than :mod:`cfgraph.files.opened` allows.
 
     Raises:
         InputError: for data that cannot be read, holds too few points or duplicates, and arguments out of their range.
@@ -93,17 +84,17 @@ def points(
     check_id(id)
     numbers = _check_numbers(depth=depth, arity=arity, pca=pca, minimum_size=minimum_size, scale_depth=scale_depth, seed=seed)
     if isinstance(data, Path | str):
-        table = read_points(data, key=key, columns=columns, header=header)
+        table = read_points(data, key=key, columns=columns, header=header, large=large)
     else:
         table = check_points(data, where="the array")
     values, kept, remarks = _settle_duplicates(table.values, rule=duplicates)
     _check_enough(values, depth=depth, arity=arity, minimum_size=minimum_size)
-    values, explained = (values, ()) if pca is None else _reduce(values, components=pca, seed=seed)
+    values, encoder, explained = (values, None, ()) if pca is None else _project(values, components=pca, seed=seed)
     _check_different(values, arity=arity)
     levels, cell = _build_tree(values, arity=arity, depth=depth, minimum_size=minimum_size, seed=seed)
     key_of(id, levels[-1].longest)
-    factor, used, scale_notes = _estimate_scale(levels, scale_depth=scale_depth, arity=arity)
-    cells = _place_cells(levels, arity=arity, scale_factor=factor)
+    factor, used, scale_notes = estimate_scale(levels, scale_depth=scale_depth, arity=arity)
+    cells = place_levels(levels, arity=arity, scale_factor=factor)
     return FieldWithCells(
         id=id,
         origin="points",
@@ -121,6 +112,7 @@ def points(
         | ({"points": True} if point_nodes else {}),
         cells=cells,
         cell_of_point=cell[kept],
+        encoder=encoder,
     )
 
 
@@ -142,7 +134,7 @@ def _settle_duplicates(
     """The points after the rule for equal ones, the row that each became, and a remark where there were any."""
     if rule not in defaults.DUPLICATES:
         raise InputError(f"expected a rule for duplicates out of {', '.join(defaults.DUPLICATES)}, got {rule!r}")
-    first, group = _group_rows(values)
+    first, group = group_rows(values)
     repeated = len(values) - len(first)
     if repeated == 0:
         return values, np.arange(len(values)), ()
@@ -159,16 +151,8 @@ def _settle_duplicates(
     return values[rows], np.searchsorted(rows, first[group]), (dropped,)
 
 
-def _group_rows(values: Float[np.ndarray, "points dim"]) -> tuple[Int[np.ndarray, " groups"], Int[np.ndarray, " points"]]:
-    """The first row of each group of equal rows, and each row's group."""
-    rows = np.ascontiguousarray(values + 0.0)  # + 0.0 makes -0.0 and 0.0 one
-    whole = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
-    _, first, group = np.unique(whole, return_index=True, return_inverse=True)
-    return first, group
-
-
 def _check_different(values: Float[np.ndarray, "points dim"], *, arity: int) -> None:
-    different = len(_group_rows(values)[0])
+    different = len(group_rows(values)[0])
     if different < arity:
         raise InputError(f"expected at least {arity} different points, one for each child of the root, got {different}")
 
@@ -189,35 +173,23 @@ def _check_enough(values: Float[np.ndarray, "points dim"], *, depth: int, arity:
         )
 
 
-def _reduce(
+def _project(
     values: Float[np.ndarray, "points dim"], *, components: int, seed: int
-) -> tuple[Float[np.ndarray, "points components"], tuple[str, ...]]:
-    """The points' first principal coordinates. Equal points stay equal to the last bit, which a product may not grant."""
-    from sklearn.decomposition import PCA
-    from threadpoolctl import threadpool_limits
-
-    most = min(values.shape)
-    if components > most:
-        raise InputError(
-            f"expected at most {most} principal components of {values.shape[0]} x {values.shape[1]} values, got {components}"
-        )
-    with threadpool_limits(limits=1):  # sums in one order, so that every run gives the same bits
-        model = PCA(n_components=components, random_state=seed)
-        reduced = model.fit_transform(values)
-    first, group = _group_rows(values)
-    share = float(model.explained_variance_ratio_.sum())
-    return reduced[first[group]], (f"the first {components} of {most} principal components hold {share:.1%} of the variance",)
+) -> tuple[Float[np.ndarray, "points components"], Encoder, tuple[str, ...]]:
+    """The points' first principal coordinates, what gives new points theirs, and a remark."""
+    reduced, projection, remark = project(values, components=components, seed=seed)
+    return reduced, dump_encoder(projection), (remark,)
 
 
 def _build_tree(
     values: Float[np.ndarray, "points dim"], *, arity: int, depth: int, minimum_size: int, seed: int
-) -> tuple[list[_Level], Int[np.ndarray, " points"]]:
+) -> tuple[list[Level], Int[np.ndarray, " points"]]:
     """The tree, level by level, down to ``depth`` or until nothing can be split; and the deepest cell of each point."""
     from threadpoolctl import threadpool_limits
 
-    group = _group_rows(values)[1]
+    group = group_rows(values)[1]
     clusters = [_Cluster((), np.arange(len(values)), values.mean(axis=0), None)]
-    levels: list[_Level] = []
+    levels: list[Level] = []
     cell, rows = np.zeros(len(values), dtype=np.int64), 0
     with threadpool_limits(limits=1):  # k-means sums over threads in the order they finish
         while True:
@@ -232,8 +204,8 @@ def _build_tree(
             clusters = [child for cluster in split for child in _split(cluster, values, arity=arity, seed=seed)]
 
 
-def _level_of(clusters: list[_Cluster], divisible: list[bool]) -> _Level:
-    return _Level(
+def _level_of(clusters: list[_Cluster], divisible: list[bool]) -> Level:
+    return Level(
         center=np.stack([cluster.center for cluster in clusters]),
         size=np.array([len(cluster.members) for cluster in clusters]),
         divisible=np.array(divisible),
@@ -249,7 +221,7 @@ def _is_divisible(cluster: _Cluster, *, group: Int[np.ndarray, " points"], arity
 def _split(cluster: _Cluster, values: Float[np.ndarray, "points dim"], *, arity: int, seed: int) -> Iterator[_Cluster]:
     """A cell's children in canonical slot order."""
     inside = values[cluster.members]
-    label = _k_means(inside, arity=arity, seed=_seed_of(cluster.slots, seed=seed))
+    label = k_means(inside, arity=arity, seed=_seed_of(cluster.slots, seed=seed))
     size = np.bincount(label, minlength=arity)
     center = np.stack([inside[label == index].mean(axis=0) for index in range(arity)])
     family = center - cluster.center
@@ -261,92 +233,3 @@ def _split(cluster: _Cluster, values: Float[np.ndarray, "points dim"], *, arity:
 def _seed_of(slots: tuple[int, ...], *, seed: int) -> int:
     """A seed of the cell's own, from its address alone: no cell's split depends on when it is made."""
     return int(np.random.SeedSequence(seed, spawn_key=slots).generate_state(1)[0])
-
-
-def _k_means(inside: Float[np.ndarray, "points dim"], *, arity: int, seed: int) -> Int[np.ndarray, " points"]:
-    """The cluster of each point, every cluster with at least one."""
-    import warnings
-
-    from sklearn.cluster import KMeans
-
-    starts = next((count for most, count in _STARTS if len(inside) <= most), 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fewer clusters than asked for: that case is taken care of below
-        label = KMeans(n_clusters=arity, n_init=starts, random_state=seed).fit(inside - inside.mean(axis=0)).labels_
-    if len(np.unique(label)) < arity:
-        return _split_by_distance(inside, arity=arity)
-    return label
-
-
-def _split_by_distance(inside: Float[np.ndarray, "points dim"], *, arity: int) -> Int[np.ndarray, " points"]:
-    """Points so close that k-means cannot tell them apart, each with the nearest of ``arity`` that lie farthest apart."""
-    distance = np.abs(inside - inside[0]).max(axis=1)
-    label = np.zeros(len(inside), dtype=np.int64)
-    for index in range(1, arity):
-        new = np.abs(inside - inside[distance.argmax()]).max(axis=1)
-        label[new < distance] = index
-        distance = np.minimum(distance, new)
-    return label
-
-
-def _estimate_scale(levels: list[_Level], *, scale_depth: int, arity: int) -> tuple[float, int, tuple[str, ...]]:
-    """``s = (m_L / m_1)^(1 / (L - 1))`` with m_l the mean displacement of level l's cells; L; and a remark if need be."""
-    used = min(scale_depth, len(levels) - 1)
-    first, last = (_mean_displacement(levels, level, arity=arity) for level in (1, used))
-    if used < 2 or not (first > 0 and last > 0):
-        return SCALE_FACTOR_UNKNOWN, used, (f"a scale factor needs two levels of children; {SCALE_FACTOR_UNKNOWN} was taken",)
-    ratio = (last / first) ** (1 / (used - 1))
-    factor = float(np.clip(ratio, *SCALE_FACTOR_RANGE))
-    notes = () if factor == ratio else (f"the scale factor was estimated as {ratio:.3g} and set to {factor}",)
-    return factor, used, notes
-
-
-def _mean_displacement(levels: list[_Level], level: int, *, arity: int) -> float:
-    """How far the cells of a level lie from their parents, on average; 0 where there is no such level."""
-    if not 1 <= level < len(levels):
-        return 0.0
-    above = levels[level - 1]
-    parent = np.repeat(above.center[above.divisible], arity, axis=0)
-    return float(np.linalg.norm(levels[level].center - parent, axis=1).mean())
-
-
-def _place_cells(levels: list[_Level], *, arity: int, scale_factor: float) -> Cells:
-    """The tree as cells: each residual is what leads from the parent's center, as it was placed, to the child's mean."""
-    root = Cells.from_root(levels[0].center[0])
-    frontier = _root_frontier(root, arity=arity)
-    placed, parents = [frontier], [np.array([-1])]
-    start = 0
-    for above, below in pairwise(levels):
-        rows = np.flatnonzero(above.divisible)
-        split = frontier.take(rows)
-        offset = below.center.reshape(len(rows), arity, -1) - split.center[:, None]
-        frontier = expand(split, tuples=offset / split.scale[:, None, None], scale_factor=scale_factor)
-        placed.append(frontier)
-        parents.append(np.repeat(start + rows, arity))
-        start += len(above.size)
-    return _cells_of(placed, parents=parents, levels=levels)
-
-
-def _root_frontier(root: Cells, *, arity: int) -> Frontier:
-    columns = {name: getattr(root, name) for name in ("center", "scale", "root_distance", "length", "level", "slot")}
-    return Frontier(**columns, tuples=np.zeros((1, arity, root.dimension)), family=np.zeros(1, dtype=np.int64))
-
-
-def _cells_of(placed: list[Frontier], *, parents: list[Int[np.ndarray, " cells"]], levels: list[_Level]) -> Cells:
-    parent = np.concatenate(parents)
-    state = np.concatenate([np.where(level.divisible, FRONTIER, LEAF) for level in levels]).astype(np.uint8)
-    state[parent[1:]] = EXPANDED
-    cells = Cells(
-        parent=parent,
-        slot=np.concatenate([part.slot for part in placed]),
-        level=np.concatenate([part.level for part in placed]),
-        center=np.concatenate([part.center for part in placed]),
-        scale=np.concatenate([part.scale for part in placed]),
-        residual=np.concatenate([part.residual for part in placed]),
-        length=np.concatenate([part.length for part in placed]),
-        root_distance=np.concatenate([part.root_distance for part in placed]),
-        state=state,
-        predicted=np.zeros(len(parent), dtype=bool),
-        size=np.concatenate([level.size for level in levels]),
-    )
-    return cells.with_columns(radius=subtree_radii(cells))

@@ -16,7 +16,7 @@ HOUSE = Path(__file__).parents[2]
 # A floor a line, the ground first. A room is a folder, or a module beside the folders; what it imports stands on a floor below.
 FLOORS = [
     ("errors",),
-    ("checks", "defaults", "late", "loading", "moved", "settings"),
+    ("checks", "defaults", "late", "loading", "moved", "settings", "visible"),
     ("model",),
     ("files", "predictors", "server"),
     ("learning", "plots", "store"),
@@ -115,9 +115,45 @@ def test_only_the_command_line_prints(file):
         assert "print" not in [getattr(function, "id", None) for function in calls]
 
 
+# What opens a file by its name. Files of people's are opened in one place, so that no reader forgets what is refused there.
+OPENERS = {"open", "read_bytes", "read_text", "loadtxt", "genfromtxt", "fromfile", "memmap"}
+LIBRARIES = {"ParquetFile", "read_table", "read_schema", "read_metadata", "read_csv", "parse", "ZipFile"}
+READING_ROOMS = {"comparing", "files", "formats", "judging", "learning", "metric", "model", "plots", "predictors", "sources"}
+DOORS = {"cfgraph.files.opened", "cfgraph.files.memory"}  # the latter reads what the system says
+
+
+def opens_by_name(call):
+    """Whether a call opens a file for reading by its path, rather than reading one that is open."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", None))
+    given = " ".join(map(ast.unparse, call.args))
+    if name == "open":
+        return "xb" not in given and "wb" not in given and "'w'" not in given and ast.unparse(call.func) != "self.zipped.open"
+    if name == "read_text" and isinstance(call.func, ast.Name):
+        return False  # that of files/texts.py
+    if name == "load":
+        return ast.unparse(call.func).startswith(("np.", "json."))
+    if ast.unparse(call.func).startswith("nx.read_"):
+        return ".handle" not in given and "rewound" not in given
+    return name in OPENERS or (name in LIBRARIES and re.search(r"\bpath\b(?!\.)", given) is not None)
+
+
+def test_files_of_people_have_one_door():
+    wrong = []
+    for file in FILES:
+        module = module_of(file)
+        if module != "cfgraph" and room_of(module) in READING_ROOMS and module not in DOORS:
+            calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+            wrong += [f"{module}: {ast.unparse(call)}" for call in calls if opens_by_name(call)]
+    assert not wrong, "open it by files/opened.py"
+
+
 # Verbs that users call: their options are keywords with defaults, found by `help` and completion one by one.
 VERBS_OF_MANY_OPTIONS = {"cfgraph.sources.cfg.cfg", "cfgraph.sources.points.points", "cfgraph.growing.rollout.rollout"}
-VERBS_OF_MANY_OPTIONS |= {"cfgraph.comparing.compare.compare_cells"}
+VERBS_OF_MANY_OPTIONS |= {"cfgraph.comparing.compare.compare_cells", "cfgraph.sources.dasgupta.dasgupta"}
+VERBS_OF_MANY_OPTIONS |= {"cfgraph.sources.induced.induced", "cfgraph.sources.logits.logits"}
+VERBS_OF_MANY_OPTIONS |= {"cfgraph.sources.hcrl.hcrl", "cfgraph.sources.infohier.infohier"}
+# Estimators, whose parameters are named one by one because scikit-learn finds them by the signature.
+VERBS_OF_MANY_OPTIONS |= {"cfgraph.estimator.hcrl.__init__", "cfgraph.estimator.infohier.__init__"}
 
 
 def test_long_parameter_lists_are_values_with_names():

@@ -135,7 +135,8 @@ def test_csv_as_people_write_it(place, text, expected):
         ("1,2\n3,4,5\n", "got 3 in line 2"),
         ("1;2\n3;4\n", "got '3;4' in line 2, column 1"),
         ("1_0,2\n", "got '1_0' in line 1"),
-        (b"\xff\xfe1,2\n", "line 1, column 1"),
+        (b"\xff1,2\n", "line 1, column 1"),
+        (b"\xff\xfe1,2\n", "is in UTF-16; save it in UTF-8"),
     ],
 )
 def test_csv_that_is_no_table_of_numbers(place, text, told):
@@ -173,7 +174,7 @@ def test_python_objects_are_never_loaded(place, tmp_path):
 
 def test_damaged_files_are_refused(place, tmp_path):
     whole = save(tmp_path / "a.npy", TABLE).read_bytes()
-    refuse("is no .npy file of plain numbers", place("cut.npy", whole[:-5]))
+    refuse(r"declares 48 bytes of numbers, of shape \(2, 3\), and 43 bytes follow", place("cut.npy", whole[:-5]))
     refuse("is no .npy file", place("text.npy", "hello"))
     refuse("rename it to end in .npz", place("zip.npy", _zipped(tmp_path)))
     refuse("rename it to end in .npy", place("plain.npz", whole))

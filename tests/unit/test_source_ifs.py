@@ -265,7 +265,7 @@ def test_a_file_of_another_form_is_refused_with_the_place(tmp_path, content, tol
 def test_a_file_that_is_not_text_is_refused(tmp_path):
     path = tmp_path / "maps.json"
     path.write_bytes(b'{"one\xff": 1}')
-    with pytest.raises(InputError, match="byte 5 is not UTF-8"):
+    with pytest.raises(InputError, match="in UTF-8, got byte 0xff in line 1"):
         read_maps(path)
 
 

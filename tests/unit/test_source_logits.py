@@ -440,7 +440,7 @@ def refuse_file(told, *arguments, **options):
 
 
 def test_files_that_hold_no_logits(tmp_path):
-    refuse_file("there is no file .*; expected logits in a file that ends in .npy, .npz, .parquet", tmp_path / "none.npy")
+    refuse_file("there is no file .*; expected logits, a row each, in a file that ends in .npy, .npz", tmp_path / "none.npy")
     refuse_file("expected logits in a file that ends in .npy, .npz, .parquet, got", tmp_path / "a.csv")
     (tmp_path / "empty.npy").write_bytes(b"")
     refuse_file("is empty; expected logits, a row each", tmp_path / "empty.npy")

@@ -206,13 +206,20 @@ def test_columns_of_another_length_are_refused(form):
             DRAW[form](sheet(), tree(ANIMALS), None, height)
 
 
+def places(cells):
+    """Places in the unit disk, some for each cell."""
+    angle, radius = np.arange(len(cells)) * 2.4, cells.level / (cells.level.max() + 1)
+    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+
+
 @settings(max_examples=8, deadline=None)
 @given(ragged_cells(dimension=None), st.sampled_from(FORMS))
 def test_every_shape_of_tree_can_be_drawn(tmp_path_factory, cells, form):
     path = tmp_path_factory.getbasetemp() / "tree.png"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot_tree([Panel(cells, "a"), Panel(cells, "b", height=-cells.level.astype(float))], path, form=form)
+        heights, disk = -cells.level.astype(float), places(cells)
+        plot_tree([Panel(cells, "a", disk=disk), Panel(cells, "b", height=heights, disk=disk)], path, form=form)
     assert picture(path).min() < 200
 
 
@@ -295,7 +302,7 @@ def test_any_name_can_be_drawn(form, name, tmp_path):
 
 
 def test_other_forms_are_refused(tmp_path):
-    with pytest.raises(InputError, match="tree, dendrogram, radial, icicle, got 'pie'"):
+    with pytest.raises(InputError, match="tree, dendrogram, radial, icicle, disk, got 'pie'"):
         plot_tree([Panel(tree(ANIMALS), "animals")], tmp_path / "h.png", form="pie")
     with pytest.raises(InputError, match=r"\.png, \.pdf, \.svg"):
         plot_tree([Panel(tree(ANIMALS), "animals")], tmp_path / "h.gif")
@@ -305,7 +312,7 @@ def test_other_forms_are_refused(tmp_path):
 def test_the_command_line_knows_the_forms():
     from cfgraph.cli.plot import FORMS as OFFERED
 
-    assert ("centers", *FORMS) == OFFERED
+    assert ("centers", *FORMS, "reconstructions") == OFFERED
 
 
 # ---------------------------------------------------------------- legends of several trees
@@ -368,7 +375,8 @@ def linked(*pairs: tuple[int, int]) -> Cells:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_edges_that_are_not_drawn_are_told(form, tmp_path):
-    plot_tree([Panel(linked((1, 6), (1, 7), (2, 3)), "animals")], tmp_path / "h.svg", form=form)
+    cells = linked((1, 6), (1, 7), (2, 3))
+    plot_tree([Panel(cells, "animals", disk=places(cells))], tmp_path / "h.svg", form=form)
     assert "3 edges from second parents are not drawn." in comments_of(tmp_path / "h.svg")
 
 

@@ -1,22 +1,20 @@
-"""Estimator: recursive k-means as scikit-learn knows clusterers, in pipelines and out of them, to the graph and back.
+"""Field: recursive k-means as scikit-learn knows clusterers, in pipelines and out of them, to the graph and back.
 
-The one module that imports scikit-learn at its top, because its class has bases there; ``cfgraph.ClassificationField``
-loads it when it is first used.
+``cfgraph.ClassificationField`` loads it, and with it scikit-learn, when it is first used: its class has bases there.
 """
 
-import numbers
 from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float, Int
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cfgraph import defaults
 from cfgraph.checks import check_integer
 from cfgraph.errors import EstimatorError, InputError
+from cfgraph.estimator.random_state import seed_of
 from cfgraph.learning.train import train
 from cfgraph.metric.locate import locate
 from cfgraph.model.address import ROOT, check_id, key_of
@@ -30,7 +28,6 @@ from cfgraph.sources.points import points
 DEPTH = 3
 LEVEL = 1
 _ID = "field"  # of a fitted hierarchy until it gets a name of its own
-_SEED_MAX = 2**31 - 1  # what RandomState draws from, so that seeds are the same on every platform
 
 
 class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
@@ -102,7 +99,7 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
             "minimum_size": self.minimum_size,
             "scale_depth": self.scale_depth,
             "duplicates": "keep",
-            "seed": _seed_of(self.random_state),
+            "seed": seed_of(self.random_state),
         }
 
     def predict(self, X: Float[np.ndarray, "points dim"]) -> np.ndarray:
@@ -214,12 +211,6 @@ def _check_level(level: int | None) -> int | None:
         raise EstimatorError(str(error)) from None
 
 
-def _seed_of(random_state: int | np.random.RandomState | None) -> int:
-    """A whole number as it is, so that it means what a source's seed means; else one that is drawn."""
-    source = check_random_state(random_state)  # refuses what is none
-    return int(random_state) if isinstance(random_state, numbers.Integral) else int(source.randint(_SEED_MAX))
-
-
 def _check_names(given: Sequence[str] | None, *, known: Sequence[str] | None, count: int) -> None:
     """The errors that scikit-learn's own transformers have for names that are not those of ``fit``."""
     if given is None:
@@ -244,4 +235,5 @@ def _grown(seen: FieldWithCells, trained: TrainedPredictor, *, depth: int) -> Fi
     """The hierarchy with the predictor's cells below the frontier, as a rollout that was asked for this depth names it."""
     rule = trained.load().predict
     cells = grow(seen.cells, rule=rule, depth=depth, arity=seen.arity, scale_factor=seen.scale_factor)
-    return grown_field(trained, seen, id=seen.id, cells=cells, from_depth=seen.cells.depth, stop={"depth": depth})
+    asked = {"depth": depth}
+    return grown_field(trained, seen, id=seen.id, cells=cells, encoder=seen.encoder, from_depth=seen.cells.depth, stop=asked)

@@ -1,0 +1,142 @@
+"""New data in a hierarchy that was made of data: encoded as those were, then located among its cells; and cells as data again.
+
+A descent by the nearest center finds a point's own leaf only so often: with a beam of 1 three points of four that a binary tree
+was made of, with 4 nearly all, with 16 all (docs/learning.md). So a beam of 4 is the rule here. A nested-CRP tree of Gaussians
+is asked itself: the most probable way counts variances and masses, which the nearest center does not.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Num
+
+from cfgraph.checks import check_integer
+from cfgraph.defaults import BEAM
+from cfgraph.errors import InputError
+from cfgraph.learning.encoders import NestedTree, Pipeline, load_encoder
+from cfgraph.learning.nested.learned import LearnedTree
+from cfgraph.learning.trainable import OWN
+from cfgraph.metric.locate import locate, locate_addresses
+from cfgraph.model.address import ancestor_address, level_of, parse_address
+from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+
+if TYPE_CHECKING:
+    from cfgraph.store import Store
+
+Rows = Num[np.ndarray, "points ..."]  # of images, perhaps with the axes that images have
+
+
+def encode(source: "Store | HierarchyWithCells", id: str | None = None, *, data: Rows) -> Float[np.ndarray, "points dim"]:
+    """Rows of raw data where a hierarchy's centers are: standardised, projected, ... as the data were that it was made of.
+
+    Args:
+        source: a store, or a hierarchy with its cells.
+        id: of a store, the hierarchy's id.
+        data: a row a point, with the columns of the data that the hierarchy was made of; of images, images of that size.
+
+    Raises:
+        InputError: for rows of another number of columns or that are not finite, and a hierarchy whose cells have no centers or
+            whose encoder could not be kept.
+        NotFoundError, DamagedError: where the store has no such hierarchy, or another encoder than it should have.
+    """
+    pipeline = _pipeline_of(source, _hierarchy(source, id))
+    rows = np.asarray(data, dtype=np.float64)
+    return rows if pipeline is None else pipeline.encode(rows)
+
+
+def apply(
+    source: "Store | HierarchyWithCells", id: str | None = None, *, data: Rows, beam: int = BEAM, depth: int | None = None
+) -> list[str]:
+    """The address of the cell that each row of new data belongs to: ``apply(store, "iris", data=rows)``.
+
+    The rows are encoded (:func:`encode`), then descend by the nearest centers, a beam of cells a level, to a cell without
+    children, or to level ``depth`` (:func:`cfgraph.metric.locate.locate`). In a nested-CRP tree (``sources.hcrl``) that nothing
+    was grown on to they go to where their most probable way ends; ``beam`` is of no use there.
+
+    Raises:
+        InputError: as :func:`encode`, and for a beam below 1 or a depth below 0.
+    """
+    hierarchy = _hierarchy(source, id)
+    pipeline = _pipeline_of(source, hierarchy)
+    rows = np.asarray(data, dtype=np.float64)
+    if pipeline is not None and isinstance(pipeline.last, NestedTree) and not _is_grown(source, hierarchy):
+        return _most_probable(LearnedTree(pipeline, pipeline.last), rows, beam=beam, depth=depth)
+    rows = rows if pipeline is None else pipeline.encode(rows)
+    if isinstance(source, HierarchyWithCells):
+        found = locate(source.cells, rows, beam=beam, depth=depth)
+        return [source.cells.addresses[row] for row in found.tolist()]
+    return locate_addresses(source.reader(_required(id)), rows, beam=beam, depth=depth)
+
+
+def reconstruct(
+    source: "Store | HierarchyWithCells", id: str | None = None, *, addresses: Sequence[str]
+) -> Float[np.ndarray, "cells columns"]:
+    """What cells look like among the data, a row each: their centers through all steps of the encoder backwards.
+
+    Inner cells are decoded as leaves are, at their own level of abstraction, and so are cells that a predictor grew.
+
+    Raises:
+        InputError: for an address that no cell has, cells without centers, and an encoder with a step that has no way back, as
+            bringing rows to length 1 and networks have none but the autoencoder of ``sources.hcrl``.
+        NotFoundError, DamagedError: as :func:`encode`.
+    """
+    hierarchy = _hierarchy(source, id)
+    pipeline = _pipeline_of(source, hierarchy)
+    for address in addresses:
+        parse_address(address)
+    if isinstance(source, HierarchyWithCells):
+        known = {address: row for row, address in enumerate(source.cells.addresses)}
+        center = source.cells.center
+    else:
+        found = source.read_at(hierarchy.id, addresses)
+        known = {address: row for row, address in enumerate(found["address"].tolist())}
+        center = found["center"]
+    if unknown := [address for address in addresses if address not in known]:
+        raise InputError(f"hierarchy {hierarchy.id!r} has no cell {unknown[0]}")
+    rows = center[[known[address] for address in addresses]].reshape(len(addresses), hierarchy.dimension)
+    return rows if pipeline is None else pipeline.decode(rows)
+
+
+def _most_probable(tree: LearnedTree, rows: Rows, *, beam: int, depth: int | None) -> list[str]:
+    check_integer(beam, name="beam", low=1)
+    found = tree.apply(rows).address
+    if depth is None:
+        return found
+    deepest = check_integer(depth, name="depth", low=0)
+    return [ancestor_address(address, min(deepest, level_of(address))) for address in found]
+
+
+def _pipeline_of(source: "Store | HierarchyWithCells", hierarchy: Hierarchy) -> Pipeline | None:
+    """What was done to a hierarchy's data first; None where nothing was."""
+    if hierarchy.dimension == 0:
+        raise InputError(
+            f"the cells of {hierarchy.id!r} have no centers, so no point can be located among them; make it of features, or "
+            "with --embeddings"
+        )
+    if hierarchy.recipe.get("encoder") == OWN:
+        raise InputError(
+            f"{hierarchy.id!r} was made with an encoder of somebody's own, which is not kept; encode the data by it, bring "
+            "rows to length 1, and find their cells by cfgraph.metric.locate.locate"
+        )
+    encoder = source.require_encoder() if isinstance(source, HierarchyWithCells) else source.encoder(hierarchy)
+    return None if encoder is None else load_encoder(encoder)
+
+
+def _is_grown(source: "Store | HierarchyWithCells", hierarchy: Hierarchy) -> bool:
+    """Whether a predictor put cells below the learned ones, or in place of them."""
+    if hierarchy.origin == "rollout" or hierarchy.former_predictors:
+        return True
+    if isinstance(source, HierarchyWithCells):
+        return bool(source.cells.predicted.any())
+    return bool(source.read_growth(hierarchy.id))
+
+
+def _hierarchy(source: "Store | HierarchyWithCells", id: str | None) -> Hierarchy:
+    return source if isinstance(source, HierarchyWithCells) else source.hierarchy(_required(id))
+
+
+def _required(id: str | None) -> str:
+    if id is None:
+        raise InputError('expected the id of a hierarchy in the store: apply(store, "iris", data=rows)')
+    return id

@@ -1,0 +1,132 @@
+"""Raw data for encoders: points as rows, and what a row is: a vector, or an image of some size.
+
+Images come as points x height x width, points x channels x height x width, or points x height x width x channels, from arrays,
+.npy and .npz. Whatever reads images of another kind makes a :class:`RawData` of them, and all behind it stays.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float
+
+from cfgraph import defaults
+from cfgraph.errors import InputError
+from cfgraph.files.arrays import PointTable, check_points, read_array, read_points
+from cfgraph.files.header import check_header_asked
+from cfgraph.files.opened import suffix_of
+from cfgraph.learning.encoders import Standardise
+from cfgraph.learning.infohier import Material
+from cfgraph.learning.trainable import Shape
+from cfgraph.learning.views import View
+from cfgraph.sources.similarity import standardise
+
+CHANNELS = (1, 3, 4)  # numbers that tell which of four axes is that of the channels
+_ARRAYS = (".npy", ".npz")
+
+
+@dataclass(frozen=True, eq=False)
+class RawData:
+    """Points as rows of finite floats, what a row is, and what a reader should know of it."""
+
+    values: Float[np.ndarray, "points columns"]
+    shape: Shape
+    digest: str
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, table: PointTable, shape: Shape) -> Self:
+        """A table whose rows have a shape."""
+        notes = table.notes if shape.channels is None else ()  # that images were flattened is ours alone
+        return cls(table.values, shape, table.digest, notes)
+
+    @classmethod
+    def read(
+        cls,
+        data: Any,
+        *,
+        as_vectors: bool,
+        key: str | None = None,
+        columns: Sequence[str] | None = None,
+        header: str = defaults.HEADER_RULE,
+        large: bool = False,
+    ) -> Self:
+        """An array, or a file by its suffix. More than two axes are images, unless they shall be vectors.
+
+        Raises:
+            InputError: as :func:`cfgraph.files.arrays.read_points`, for fewer than two points, and more axes than images have.
+        """
+        named = isinstance(data, Path | str)
+        if named and suffix_of(Path(data)) not in _ARRAYS:
+            table = read_points(data, key=key, columns=columns, header=header, large=large)
+            return cls._checked(table, Shape(table.values.shape[1]), where=str(data))
+        if named:
+            check_header_asked(header, path=Path(data), what="points")
+            raw = read_array(data, what="points", key=key, columns=columns, large=large)
+            array, where = np.array(raw.values), raw.where
+        else:
+            array, where = np.asarray(data), "the array"
+        table = check_points(array, where=where)
+        flat = as_vectors or array.ndim == 2
+        return cls._checked(table, Shape(table.values.shape[1]) if flat else image_shape(array.shape, where=where), where=where)
+
+    @classmethod
+    def _checked(cls, table: PointTable, shape: Shape, *, where: str) -> Self:
+        if len(table.values) < 2:
+            raise InputError(f"expected at least two points for a tree, got {len(table.values)} in {where}")
+        return cls.of(table, shape)
+
+    @cached_property
+    def prepared(self) -> tuple[Standardise, tuple[str, ...]]:
+        """What brings vectors to mean 0 and deviation 1 column by column, images channel by channel; and what is told of it."""
+        if self.shape.channels is None:
+            ready = standardise(self.values)
+            return Standardise(ready.mean, ready.deviation), ready.notes
+        ready = standardise(self._images.transpose(0, 2, 3, 1).reshape(-1, self.shape.channels))
+        notes = tuple(note.replace("columns", "channels") for note in ready.notes)
+        return Standardise(self._by_row(ready.mean), self._by_row(ready.deviation)), notes
+
+    def material(self, view: View) -> Material:
+        """What an encoder is trained on: vectors standardised, images from 0 (black) to 1, which views come before the rest."""
+        step, _ = self.prepared
+        if self.shape.channels is None:
+            return Material(step.apply(self.values).astype(np.float32), view)
+        low = min(0.0, float(self.values.min()))
+        span = float(self.values.max()) - low or 1.0
+        mean, deviation = (self._shaped(part[None])[0, :, :1, :1] for part in (step.mean, step.deviation))
+        return Material(((self._images - low) / span).astype(np.float32), view, (mean - low) / span, deviation / span)
+
+    @property
+    def _images(self) -> Float[np.ndarray, "points channels height width"]:
+        return self._shaped(self.values)
+
+    def _shaped(self, rows: Float[np.ndarray, "points columns"]) -> Float[np.ndarray, "points channels height width"]:
+        images = rows.reshape(len(rows), *self.shape.row)
+        return np.moveaxis(images, -1, 1) if self.shape.channels_last else images
+
+    def _by_row(self, channels: Float[np.ndarray, " channels"]) -> Float[np.ndarray, " columns"]:
+        """A number of each channel for every number of a row."""
+        whole = np.broadcast_to(channels[:, None, None], self.shape.sizes)
+        return np.ascontiguousarray(np.moveaxis(whole, 0, -1) if self.shape.channels_last else whole).reshape(-1)
+
+
+def image_shape(sizes: Sequence[int], *, where: str) -> Shape:
+    """What an array of images holds, by its sizes: three or four, the points first.
+
+    Of four, the second are channels, unless it can be none and the last can: 1, 3 or 4.
+    """
+    columns = math.prod(sizes[1:])
+    if len(sizes) == 3:
+        return Shape(columns, 1, sizes[1], sizes[2])
+    if len(sizes) != 4:
+        raise InputError(
+            f"expected images, points x height x width, perhaps with channels, in {where}, got the shape {tuple(sizes)}; "
+            "--views vectors takes points of any shape"
+        )
+    if sizes[3] in CHANNELS and sizes[1] not in CHANNELS:
+        return Shape(columns, sizes[3], sizes[1], sizes[2], channels_last=True)
+    return Shape(columns, sizes[1], sizes[2], sizes[3])
