@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from cfgraph import sources as sources
     from cfgraph.comparing.compare import compare as compare
     from cfgraph.errors import CfgraphError as CfgraphError
+    from cfgraph.estimator import HCRL as HCRL
     from cfgraph.estimator import ClassificationField as ClassificationField
+    from cfgraph.estimator import DasguptaClustering as DasguptaClustering
+    from cfgraph.estimator import InfoHier as InfoHier
     from cfgraph.formats import to_networkx as to_networkx
     from cfgraph.growing.describe import describe as describe
     from cfgraph.growing.rollout import Stop as Stop
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from cfgraph.judging.evaluate import evaluate as evaluate
     from cfgraph.learning.train import train as train
     from cfgraph.metric import Certificate as Certificate
+    from cfgraph.metric.apply import apply as apply
+    from cfgraph.metric.apply import encode as encode
+    from cfgraph.metric.apply import reconstruct as reconstruct
     from cfgraph.metric.path import find_path as find_path
     from cfgraph.model import address as address
     from cfgraph.model import growth as growth
@@ -56,18 +62,24 @@ _PUBLIC = {
     "Certificate": "cfgraph.metric",
     "CfgraphError": "cfgraph.errors",
     "ClassificationField": "cfgraph.estimator",
+    "DasguptaClustering": "cfgraph.estimator",
     "Frontier": "cfgraph.model.growth",
+    "HCRL": "cfgraph.estimator",
     "Hierarchy": "cfgraph.model.hierarchy",
     "HierarchyWithCells": "cfgraph.model.hierarchy",
+    "InfoHier": "cfgraph.estimator",
     "Stop": "cfgraph.growing.rollout",
     "Store": "cfgraph.store",
     "TrainedPredictor": "cfgraph.predictors.trained",
+    "apply": "cfgraph.metric.apply",
     "compare": "cfgraph.comparing.compare",
     "describe": "cfgraph.growing.describe",
+    "encode": "cfgraph.metric.apply",
     "evaluate": "cfgraph.judging.evaluate",
     "export": "cfgraph.transfer.export",
     "find_path": "cfgraph.metric.path",
     "grow": "cfgraph.model.growth",
+    "reconstruct": "cfgraph.metric.apply",
     "rollout": "cfgraph.growing.rollout",
     "to_json": "cfgraph.model.as_json",
     "to_networkx": "cfgraph.formats",

@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
-from cfgraph.errors import CfgraphError
+from cfgraph.errors import CfgraphError, few_handles
 from cfgraph.loading import leave_frames_out
+from cfgraph.visible import show_controls
 
 from .context import Context
 from .group import Group
@@ -33,6 +34,8 @@ COMMANDS = {
     "compare": "Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.",
     "evaluate": "Judge a hierarchy by the classes of its points, and by embeddings of them.",
     "path": "Path metric between two cells, with the way it takes.",
+    "apply": "The cell of the hierarchy ID that each new point in FILE belongs to, an address a line.",
+    "reconstruct": "What cells of the hierarchy ID look like among the data it was made of: an address and its numbers a line.",
     "query": "Run Cypher, or one of cfgraph's own operations, and print its rows.",
     "export": "Write the hierarchy or the predictor ID to a file.",
     "plot": "Draw the cells of the hierarchy ID, each a mark at its center, colored by its level and sized by its scale.",
@@ -141,9 +144,10 @@ def cfgraph(ctx: click.Context, store: str | None, verbose: bool, log_format: st
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 the answer is no, 2 bad input, 3 the store, 4 vanished, 130 and up signals."""
+    """Run the command line and exit: 0 done, 1 no, 2 bad input, 3 the store, 4 vanished, 130 and up signals."""
     signal.signal(signal.SIGTERM, _terminate)
     _open_streams()
+    show_controls("stdout", "stderr")
     leave_frames_out()
     sys.exit(run(arguments))
 
@@ -172,21 +176,32 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except TerminatedError:
         return _fail("terminated; the graph is valid, and the same command goes on where it can", 143)
     except click.ClickException as error:
-        return _fail(_usage_line(error), error.exit_code)
+        return _fail_for(error, _usage_line(error), error.exit_code)
     except CfgraphError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail_for(error, str(error), error.exit_code)
     except (UnreadError, BrokenPipeError):
         for stream in (sys.stdout, sys.stderr):  # what is left in them goes nowhere, without another error at the end
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 141
     except OSError as error:
-        return _fail(f"{error.strerror or error}: {error.filename or 'writing'}; check the place and its free space", 2)
+        message = f"{error.strerror or error}: {error.filename or 'writing'}; check the place and its free space"
+        return _fail_for(error, message, 2)
+    except Exception as error:  # a library's own, for a file that it could not open
+        if few_handles(error) is None:
+            raise
+        return _fail_for(error, str(error), 1)
 
 
 def _usage_line(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     hint = f" (see `{context.command_path} --help`)" if context else ""
     return " ".join(error.format_message().split()) + hint
+
+
+def _fail_for(error: Exception, message: str, code: int) -> int:
+    """What is said of an error; where file handles are what it lacked, this alone, whoever met it and called it what."""
+    few = few_handles(error)
+    return _fail(message, code) if few is None else _fail(str(few), few.exit_code)
 
 
 def _fail(message: str, code: int) -> int:

@@ -7,17 +7,19 @@ import click
 
 from .context import Context, pass_context
 from .header import EMBEDDINGS_HEADER, read_embeddings
-from .output import print_table, progress_bar
+from .large import LARGE
+from .output import print_json, print_line, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
     from cfgraph.comparing.measures import PathDistortion
-    from cfgraph.comparing.report import Comparison, Report, SeedsReport, Spread
+    from cfgraph.comparing.report import Comparison, Measured, Report, SeedsReport, Spread
     from cfgraph.files.embeddings import Embeddings
     from cfgraph.judging.compare_names import NameComparison, TreeAgreement
     from cfgraph.store import Store
+
+    from .console import Console
 
 WIDTH = 100  # columns, where stdout is no terminal
 
@@ -46,6 +48,7 @@ class _Options(TypedDict):
 @click.option("--bootstrap", "samples", type=click.IntRange(min=0), default=0, metavar="N", help="By name: intervals, N draws.")
 @click.option("--embeddings", metavar="FILE", type=click.Path(path_type=Path), help="By name: adds tree sampling divergence.")
 @EMBEDDINGS_HEADER
+@LARGE
 @click.option("--device", default="cpu", show_default=True, help="Where a network is evaluated: cpu, cuda, mps.")
 @pass_context
 def command(
@@ -57,6 +60,7 @@ def command(
     samples: int,
     embeddings: Path | None,
     embeddings_header: str,
+    large: bool,
     **options: Unpack[_Options],
 ) -> None:
     """Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.
@@ -70,7 +74,7 @@ def command(
     """
     from cfgraph.comparing.compare import compare
 
-    vectors = read_embeddings(embeddings, header=embeddings_header)
+    vectors = read_embeddings(embeddings, header=embeddings_header, large=large)
     with context.open_store() as store, progress_bar(f"compare {predicted}") as progress:
         by = by or _fit(store, true, predicted)
         _check_options(by, bootstrap=samples, embeddings=embeddings, seeds=options["seeds"])
@@ -80,9 +84,9 @@ def command(
             return _print_names(found, format=format)
         report = compare(store, true, predicted, progress=progress, **options)
     for warning in report.warnings:
-        context.say(click.style(f"WARNING: {warning}", fg="red", bold=True))
+        context.say(f"WARNING: {warning}", loud=True)
     if format == "json":
-        click.echo(report.to_json())
+        print_json(report)
     else:
         print_report(report)
 
@@ -114,9 +118,7 @@ def _compare_names(
 def _print_names(found: "NameComparison", *, format: str) -> None:
     """What a comparison by name found, as tables or JSON on stdout."""
     if format == "json":
-        from cfgraph.model.as_json import to_json
-
-        click.echo(to_json(found))
+        print_json(found)
         return
     shared = [[what, s.both, s.only_first, s.only_second] for what in ("names", "edges") if (s := getattr(found, what))]
     if shared:
@@ -126,7 +128,7 @@ def _print_names(found: "NameComparison", *, format: str) -> None:
         rows += _tree_rows(found.trees)
     print_table(["measure", "value", ""], rows)
     for remark in found.remarks:
-        click.echo(f"* {remark}")
+        print_line(f"* {remark}")
 
 
 def _distortion_rows(found: "PathDistortion") -> list[list]:
@@ -158,9 +160,9 @@ def print_report(report: "Report") -> None:
     """The report as tables on stdout."""
     import sys
 
-    from rich.console import Console
+    from .console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     grower = f", grown by {report.predictor} ({report.family})" if report.predictor else ""
     console.print(f"{report.predicted} against {report.true}: {_range(report)}{grower}")
     console.print()
@@ -212,6 +214,7 @@ def _levels(report: "Comparison") -> "Table":
 
 def _print_certificate(report: "Comparison", console: "Console") -> None:
     found = report.certificates
+    _print_measured(found.measured, console)
     if found.side is None:
         console.print(f"no certificate: {found.reason}")
         return
@@ -220,6 +223,16 @@ def _print_certificate(report: "Comparison", console: "Console") -> None:
         f"certificate ({found.side}): eta {_number(found.eta)}, {constant}; every center within {_number(found.from_prefix)} "
         f"from the prefix, {_number(found.from_root)} from the root, {_number(_last(found.by_level))} level by level"
     )
+    if found.remark is not None:
+        console.print(found.remark)
+
+
+def _print_measured(found: "Measured | None", console: "Console") -> None:
+    if found is not None:
+        console.print(
+            f"measured: eta {_number(found.eta)}, Lambda of the true rule {_number(found.lipschitz)}; the cells compared are "
+            f"within {_number(_last(found.by_level))} level by level"
+        )
 
 
 def _last(bounds: tuple[float | None, ...]) -> float | None:
@@ -231,7 +244,7 @@ def _baselines(report: "Report") -> "Table":
     name = f"level {report.levels[deepest].level}" if report.levels else "no level"
     columns = ("rule", "nMSE 1 step", "nMSE rolled", "slots right", "max error", "Hausdorff / diameter", "skill")
     table = _table(*columns, title=f"Beside the baselines ({name})")
-    rows = [(f"{report.family or report.predicted} (this)", report), *report.baselines.items()]
+    rows = [(f"{report.family or report.predicted} (this)", report), *report.baselines.items(), *report.beside.items()]
     for place, (family, found) in enumerate(rows):
         table.add_row(family, *_summary(found, deepest), style="bold" if place == 0 else None)
     return table

@@ -1,10 +1,14 @@
 """What every command gets from the group above it: the store's URL, the settings, and a voice on stderr."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import click
+
+from cfgraph.errors import StoreUnavailableError
 
 from .log import talk
 
@@ -32,15 +36,29 @@ class Context:
         """``--store``, else CFGRAPH_STORE, else NEO4J_URI, else ``local``."""
         return self.asked_store or self.settings.store
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, loud: bool = False) -> None:
         """One line of talk, on stderr."""
-        talk(text)
+        talk(text, loud=loud)
 
-    def open_store(self) -> "Store":
-        """The store, to be used in a ``with``; a local one is started where it does not run."""
+    @contextmanager
+    def open_store(self) -> Iterator["Store"]:
+        """The store, to be used in a ``with``; a local one is started where it does not run, and tells why it ended."""
         from cfgraph.store import Store
 
-        return Store.open(self.store_url, settings=self.settings, say=self.say)
+        try:
+            with Store.open(self.store_url, settings=self.settings, say=self.say) as store:
+                yield store
+        except StoreUnavailableError as error:
+            if reason := self._find_end():
+                raise StoreUnavailableError(f"{error}; {reason}") from error
+            raise
+
+    def _find_end(self) -> str | None:
+        """Why the local server ran no more, where that is what happened and it said why."""
+        from cfgraph.server.local import LocalServer
+
+        local = self.store_url.partition(":")[0] == "local"
+        return LocalServer.of_url(self.store_url, settings=self.settings).find_end() if local else None
 
 
 pass_context = click.make_pass_decorator(Context)

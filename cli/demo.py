@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .context import Context, pass_context
-from .output import print_table, progress_bar
+from .output import print_line, print_table, progress_bar
 
 if TYPE_CHECKING:
     from cfgraph.comparing.report import Report
@@ -64,19 +64,20 @@ def _print_outcome(number: int, outcome: "Outcome") -> None:
     from cfgraph.comparing.report import DISTORTION_REMARK
 
     chapter, report = outcome.chapter, outcome.report
-    click.secho(f"\n{number}. {chapter.title}", bold=True)
-    click.echo(chapter.about)
-    click.echo("\n".join(["", *(f"  $ {line}" for line in outcome.commands), ""]))
+    print_line()
+    print_line(f"{number}. {chapter.title}", bold=True)
+    for line in (chapter.about, "", *(f"  $ {line}" for line in outcome.commands), ""):
+        print_line(line)
     message = f"{outcome.learned['family']} learned from levels 0 to {report.from_depth}"
     if "growth" in outcome.learned["learned"]:
         message += f"; {len(outcome.learned['learned']['maps'])} maps recovered (cfgraph show {outcome.learned['id']})"
-    click.echo(message)
+    print_line(message)
     rows = list(_rows(report, outcome.learned["family"]))
     print_table(["rule", "nMSE, one step", "nMSE, rolled out", "slots right", "largest center error", "certificate"], rows)
     remarks = [remark for remark in report.remarks if remark != DISTORTION_REMARK]  # the table has no path distances
     for line in (*(f"WARNING: {warning}" for warning in report.warnings), *(f"* {remark}" for remark in remarks)):
-        click.echo(line)
-    click.echo(f"picture: {outcome.picture}")
+        print_line(line)
+    print_line(f"picture: {outcome.picture}")
 
 
 def _rows(report: "Report", family: str) -> Iterator[list]:
@@ -98,7 +99,8 @@ def _short(value: float | None) -> str:
 
 
 def _print_question(question: "Question") -> None:
-    click.secho(f"\n{question.title}", bold=True)
-    click.echo(f"\n  $ {question.command}\n")
-    click.echo("\n".join(f"  {line}" for line in question.cypher.splitlines()))
+    print_line()
+    print_line(question.title, bold=True)
+    for line in ("", f"  $ {question.command}", "", *(f"  {line}" for line in question.cypher.splitlines())):
+        print_line(line)
     print_table(question.columns, question.rows)

@@ -17,8 +17,14 @@ STDOUT = Path("/dev/stdout")
 )
 @click.option("--format", metavar="NAME", help="One of the names below; else the suffix tells it.")
 @click.option("--depth", type=click.IntRange(min=0), help="Leave out deeper levels.")
+@click.option(
+    "--spreadsheet-safe",
+    is_flag=True,
+    help="Of csv: put an apostrophe before texts that begin with =, +, -, @, a tab or a line's end, which a spreadsheet "
+    "takes for formulas.",
+)
 @pass_context
-def command(context: Context, id: str, output: Path, format: str | None, depth: int | None) -> None:
+def command(context: Context, id: str, output: Path, format: str | None, depth: int | None, spreadsheet_safe: bool) -> None:
     """Write the hierarchy or the predictor ID to a file.
 
     \b
@@ -35,12 +41,23 @@ def command(context: Context, id: str, output: Path, format: str | None, depth: 
                                       learned, which `cfgraph ingest ifs` reads
 
     parquet and neo4j-admin take complete hierarchies as a whole, with the predictors that grew them. They, csv,
-    graphml, gexf, node-link and dot stream: memory does not grow with the number of cells.
+    graphml, gexf, node-link and dot stream: memory does not grow with the number of cells. newick, linkage and --depth
+    hold the cells in memory, and say so first where these are many.
     """
     from cfgraph.transfer.export import FOLDER_FORMAT, check_export, export
 
     output = STDOUT if output == Path("-") else output
-    check_export(output, format=format, depth=depth)  # before a server is started for it
+    # Before a server is started for it.
+    check_export(output, format=format, depth=depth, spreadsheet_safe=spreadsheet_safe)
     with context.open_store() as store, progress_bar(f"export {id}") as progress:
-        export(store, id, path=output, format=format, depth=depth, progress=progress)
+        export(
+            store,
+            id,
+            path=output,
+            format=format,
+            depth=depth,
+            spreadsheet_safe=spreadsheet_safe,
+            progress=progress,
+            say=context.say,
+        )
     context.say(f"wrote {output}" + (f", with the command in {output / 'README.md'}" if format == FOLDER_FORMAT else ""))

@@ -23,13 +23,13 @@ HEADER = _header_option("--header", of="a .csv")
 EMBEDDINGS_HEADER = _header_option("--embeddings-header", of="a .csv of embeddings")
 
 
-def read_embeddings(path: Path | None, *, header: str) -> "Embeddings | None":
+def read_embeddings(path: Path | None, *, header: str, large: bool) -> "Embeddings | None":
     """The embeddings of a file, None without one; an ``InputError`` where a header is told of and there is no file."""
     from cfgraph.errors import InputError
     from cfgraph.files.embeddings import Embeddings
 
     if path is not None:
-        return Embeddings.read(path, header=header)
+        return Embeddings.read(path, header=header, large=large)
     if header != defaults.HEADER_RULE:
         raise InputError(
             f"--embeddings-header {header} is about a file of embeddings; name it with --embeddings, or leave it out"

@@ -7,8 +7,11 @@ from typing import Any
 
 import click
 
+from cfgraph import defaults
+
 from .context import Context, pass_context
 from .header import EMBEDDINGS_HEADER, HEADER, read_embeddings
+from .large import LARGE
 from .source import ingest_source
 
 FILE = click.Path(path_type=Path)
@@ -18,13 +21,15 @@ def _shared(function: Callable) -> Callable:
     """The options that every imported source has; it gets embeddings that are read already."""
 
     @wraps(function)
-    def with_embeddings(*, embeddings: Path | None, embeddings_header: str, **arguments: Any) -> None:
-        function(embeddings=read_embeddings(embeddings, header=embeddings_header), **arguments)
+    def with_embeddings(*, embeddings: Path | None, embeddings_header: str, large: bool, **arguments: Any) -> None:
+        vectors = read_embeddings(embeddings, header=embeddings_header, large=large)
+        function(embeddings=vectors, large=large, **arguments)
 
     options = (
         click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id."),
         click.option("--embeddings", metavar="FILE", type=FILE, help="Vectors of the leaves: they give centers and lengths."),
         EMBEDDINGS_HEADER,
+        LARGE,
         click.option("--points", "point_nodes", is_flag=True, help="Make each data point a node of the graph, IN its cell."),
     )
     command: Callable = with_embeddings
@@ -52,6 +57,17 @@ KEY = click.option("--key", help="The array of an .npz file; not needed where it
 @_shared
 @KEY
 @click.option("--names", metavar="FILE", type=FILE, help="Names of the classes, one a line.")
+@click.option(
+    "--linkage",
+    type=click.Choice(defaults.LOGITS_LINKAGES),
+    default=defaults.LOGITS_LINKAGE,
+    show_default=True,
+    help="How classes merge: l2h is the paper's rule; spectral (normalised cuts) and average go by their affinities.",
+)
+@click.option(
+    "--from", "clustering", metavar="kmeans:K|gmm:K", help="FILE holds features: its classes are the clusters of these."
+)
+@click.option("--seed", type=int, default=defaults.SEED, show_default=True, help="Of the clustering of --from.")
 @click.option("--multiway", type=float, metavar="T", help="Collapse merges within T of the largest height of their parent's.")
 @click.option("--attach", is_flag=True, help="Make each data point a leaf below its class.")
 @pass_context

@@ -11,8 +11,10 @@ from cfgraph import defaults
 from .context import Context, pass_context
 from .group import Group
 from .header import HEADER
-from .imported import SOURCES
-from .output import progress_bar
+from .imported import SOURCES as IMPORTED
+from .large import LARGE
+from .learned import SOURCES as LEARNED
+from .output import print_line, progress_bar
 from .source import ingest_source
 
 
@@ -71,6 +73,7 @@ def cfg(context: Context, /, id: str, depth: int, bulk: bool, **design: Any) -> 
 @click.option("--map", "map_name", metavar="NAME", help="The entry of the file MAPS, or without MAPS a built-in system.")
 @_shared
 @click.option("--root-center", metavar="X,Y,...", help="The root's center.  [default: mean of the maps' fixed points]")
+@LARGE
 @click.option("--scale-factor", type=float, help="At least the largest norm of a map.  [default: that norm]")
 @pass_context
 def ifs(
@@ -98,6 +101,7 @@ def ifs(
 @click.option("--key", help="The array of an .npz file; not needed where it holds one.")
 @click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
 @HEADER
+@LARGE
 @click.option(
     "--arity", type=int, default=defaults.POINTS_ARITY, show_default=True, help="Children of every cell that is split."
 )
@@ -130,8 +134,9 @@ def points(context: Context, /, columns: str | None, bulk: bool, **arguments: An
 @command.command("parquet", epilog="Example: cfgraph ingest parquet koch.parquet --as koch")
 @click.argument("data", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--as", "id", metavar="ID", help="The hierarchy's id.  [default: the one that it had]")
+@LARGE
 @pass_context
-def parquet(context: Context, data: Path, id: str | None) -> None:
+def parquet(context: Context, data: Path, id: str | None, large: bool) -> None:
     """What `cfgraph export -o FILE.parquet` wrote, as it was: a backup, or a hierarchy from another server.
 
     Cells, links, points and the predictors that grew it come back, and `cfgraph show --digest` tells the same digest. The
@@ -140,15 +145,15 @@ def parquet(context: Context, data: Path, id: str | None) -> None:
     from cfgraph.formats.parquet import read_parquet as read
     from cfgraph.transfer.backup import ingest_parquet
 
-    backup = read(data, id=id)
+    backup = read(data, id=id, large=large)
     if backup.digest is None:
         context.say(f"{data} tells no digest of its content, so nothing says whether it was changed; its invariants hold")
     with context.open_store() as store, progress_bar(f"ingest {backup.hierarchy.id}") as progress:
         hierarchy = ingest_parquet(store, backup, progress=progress)
     grown = "".join(f", grown by {grower.trained.id}" for grower in backup.growers)
     cells = backup.hierarchy.cells
-    click.echo(f"{hierarchy.id}: {len(cells)} cells, depth {cells.depth}, dimension {hierarchy.dimension}{grown}")
+    print_line(f"{hierarchy.id}: {len(cells)} cells, depth {cells.depth}, dimension {hierarchy.dimension}{grown}")
 
 
-for source in SOURCES:
+for source in (*IMPORTED, *LEARNED):
     command.add_command(source)

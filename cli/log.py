@@ -7,6 +7,16 @@ from datetime import UTC, datetime
 
 import click
 
+from cfgraph.visible import own_stream, visible
+
+
+class TextLines(logging.Formatter):
+    """A line a record, whatever control characters are in it; only a traceback behind it has lines of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return visible(super().formatMessage(record))
+
 
 class JsonLines(logging.Formatter):
     """One JSON object a record: time, level, logger, and the facts of the event where it is one, else the message."""
@@ -22,16 +32,18 @@ def start_log(*, verbose: bool, format: str) -> None:
     """Send cfgraph's log to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     text = "%(asctime)s %(name)s %(message)s" if verbose else "%(message)s"
-    handler.setFormatter(JsonLines() if format == "json" else logging.Formatter(text))
+    handler.setFormatter(JsonLines() if format == "json" else TextLines(text))
     logger = logging.getLogger("cfgraph")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
     logger.propagate = False
 
 
-def talk(text: str, *, level: int = logging.INFO) -> None:
-    """A line of talk on stderr: as it is, or in a log of JSON lines as one of them."""
+def talk(text: str, *, level: int = logging.INFO, loud: bool = False) -> None:
+    """A line of talk on stderr, its control characters written out and red where it is ``loud``; or a log's line of JSON."""
     log = logging.getLogger("cfgraph")
     if log.handlers and isinstance(log.handlers[0].formatter, JsonLines):
-        text = log.handlers[0].format(logging.LogRecord("cfgraph.cli", level, "", 0, click.unstyle(text), None, None))
-    click.echo(text, err=True)
+        line = log.handlers[0].format(logging.LogRecord("cfgraph.cli", level, "", 0, text, None, None))
+    else:
+        line = click.style(visible(text), fg="red", bold=True) if loud else visible(text)
+    click.echo(line, file=own_stream(sys.stderr))

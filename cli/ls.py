@@ -12,7 +12,10 @@ HIERARCHY_COLUMNS = ("id", "kind", "state", "origin", "arity", "dimension", "sca
 @FORMAT
 @pass_context
 def command(context: Context, format: str) -> None:
-    """List hierarchies and predictors."""
+    """List hierarchies and predictors.
+
+    One whose node is damaged is listed as such, and stderr says what is wrong with it; `cfgraph rm` removes it.
+    """
     from cfgraph.model.hierarchy import FieldHierarchy
 
     with context.open_store() as store:
@@ -35,4 +38,8 @@ def command(context: Context, format: str) -> None:
             ]
             for p in store.predictors()
         ]
+        damaged = store.damaged()
+    rows += [[node.id, node.kind.lower(), "damaged", *[None] * (len(HIERARCHY_COLUMNS) - 3)] for node in damaged]
+    for node in damaged:
+        context.say(node.reason)
     print_rows(HIERARCHY_COLUMNS, rows, format=format)

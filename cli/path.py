@@ -3,7 +3,7 @@
 import click
 
 from .context import Context, pass_context
-from .output import print_table
+from .output import print_json, print_line, print_table
 
 
 @click.command("path", epilog="Example: cfgraph path koch /0/2/1 /3")
@@ -19,17 +19,16 @@ def command(context: Context, id: str, first: str, second: str, format: str) -> 
     several parents the way is the shortest one up and down; cells below different roots have none.
     """
     from cfgraph.metric.path import find_path
-    from cfgraph.model.as_json import to_json
 
     with context.open_store() as store:
         path = find_path(store, id, first=first, second=second)
     if format == "json":
-        click.echo(to_json(path))
+        print_json(path)
         return
     if path.distance is None:
-        click.echo("distance: none, no way leads from the one to the other")
+        print_line("distance: none, no way leads from the one to the other")
         return
-    click.echo(f"distance: {path.distance!r}")
+    print_line(f"distance: {path.distance!r}")
     if path.ancestor is not None:
-        click.echo(f"lowest common ancestor: {path.ancestor}")
+        print_line(f"lowest common ancestor: {path.ancestor}")
     print_table(["from", "to", "length"], list(zip(path.way, path.way[1:], path.lengths, strict=False)))

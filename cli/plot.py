@@ -8,11 +8,15 @@ import click
 from .context import Context, pass_context
 
 if TYPE_CHECKING:
+    from cfgraph.files.labels import Labels
     from cfgraph.plots import Panel
     from cfgraph.store import Store
 
+FILE = click.Path(path_type=Path)
 
-FORMS = ("centers", "tree", "dendrogram", "radial", "icicle")
+FORMS = ("centers", "tree", "dendrogram", "radial", "icicle", "disk", "reconstructions")
+OF_LINES = ("dendrogram", "radial")  # forms that hold lines for each cell until all are drawn ...
+LINE_BYTES, TOLD_CELLS = 1_300, 100_000  # ... so many bytes a cell, measured at 87,381; told from so many cells on
 
 
 @click.command("plot", epilog="Example: cfgraph plot koch --beside koch-grown -o koch.png")
@@ -32,9 +36,13 @@ FORMS = ("centers", "tree", "dendrogram", "radial", "icicle")
     "--form",
     type=click.Choice(FORMS),
     help="centers: each cell at its center, as usual where there are any. tree: who is whose child, as a dendrogram, a radial "
-    "tree or an icicle, whichever suits the number of leaves.",
+    "tree or an icicle, whichever suits the number of leaves. disk: the Poincare disk, where `ingest dasgupta` laid it out. "
+    "reconstructions: each cell as the image that `cfgraph reconstruct` gives.",
 )
 @click.option("--depth", type=click.IntRange(min=0), help="Leave out deeper levels.")
+@click.option("--labels", metavar="FILE", type=FILE, help="Of a disk: the class of each point, which colors the leaves.")
+@click.option("--images", metavar="DIR", type=FILE, help="Of a disk: where the image files are that leaves are named after.")
+@click.option("--shape", metavar="HxW[x3]", help="Of reconstructions: the size of the images.  [default: square, grey]")
 @click.option("--level", type=click.IntRange(min=0), help="Draw this level alone, colored by the branch below the root.")
 @click.option(
     "--report", type=click.File("rb"), metavar="FILE", help="Draw this JSON report of `cfgraph compare` instead; - is stdin."
@@ -48,6 +56,9 @@ def command(
     form: str | None,
     depth: int | None,
     level: int | None,
+    labels: Path | None,
+    images: Path | None,
+    shape: str | None,
     report: BinaryIO | None,
 ) -> None:
     """Draw the cells of the hierarchy ID, each a mark at its center, colored by its level and sized by its scale.
@@ -57,17 +68,27 @@ def command(
     for up to some dozens of leaves, a radial tree for hundreds, an icicle for more. With --report the errors of `cfgraph
     compare --format json` are drawn by level, beside those of the baselines and below the certificate.
     """
-    from cfgraph.plots import check_picture, plot_cells, plot_report, plot_tree, read_report
+    from cfgraph.plots import REPORT_BYTES_MAX, check_picture, plot_cells, plot_report, plot_tree, read_report
 
-    _check_words(id, beside=beside, form=form, depth=depth, level=level, report=report)
+    _check_words(
+        id, beside=beside, form=form, depth=depth, level=level, labels=labels, images=images, shape=shape, report=report
+    )
     check_picture(output)
     if report is not None:
-        plot_report(read_report(report.read(), name=report.name), output)
+        plot_report(read_report(report.read(REPORT_BYTES_MAX + 1), name=report.name), output)
+    elif form == "reconstructions":
+        assert id is not None
+        with context.open_store() as store:
+            _plot_reconstructions(store, id, output, depth=depth, shape=shape)
     else:
+        classes = None if labels is None else _read_labels(labels)
         with context.open_store() as store:
             last = depth if level is None else level
             panels = [_read_panel(store, name, depth=last) for name in (id, beside) if name is not None]
+        if form == "disk":
+            panels = [_for_the_disk(panel, labels=classes, images=images) for panel in panels]
         form = form or _usual_form(panels, level=level)
+        _tell_memory(context, form, cells=sum(len(panel.cells) for panel in panels))
         if form == "centers":
             plot_cells(panels, output, depth=depth, level=level)
         else:
@@ -75,7 +96,7 @@ def command(
     context.say(f"wrote {output}")
 
 
-def _check_words(id: str | None, *, report: BinaryIO | None, **of_cells: str | int | None) -> None:
+def _check_words(id: str | None, *, report: BinaryIO | None, **of_cells: str | int | Path | None) -> None:
     """An ``InputError`` for words that do not go together."""
     from cfgraph.errors import InputError
 
@@ -86,8 +107,22 @@ def _check_words(id: str | None, *, report: BinaryIO | None, **of_cells: str | i
         raise InputError(f"{given[0]} is about cells and does not go with --report")
     if of_cells["depth"] is not None and of_cells["level"] is not None:
         raise InputError("expected --depth or --level, not both: --level draws one level alone")
+    of_disks = [f"--{name}" for name in ("labels", "images") if of_cells[name] is not None]
+    if of_disks and of_cells["form"] != "disk":
+        raise InputError(f"{of_disks[0]} is about the leaves of a disk; say --form disk, or leave it out")
+    if of_cells["shape"] is not None and of_cells["form"] != "reconstructions":
+        raise InputError("--shape is about images of cells; say --form reconstructions, or leave it out")
+    if of_cells["form"] == "reconstructions" and of_cells["beside"] is not None:
+        raise InputError("--form reconstructions draws one hierarchy; leave --beside out")
     if of_cells["form"] not in (None, "centers") and of_cells["level"] is not None:
         raise InputError(f"--level draws the centers of one level alone; it does not go with --form {of_cells['form']}")
+
+
+def _tell_memory(context: Context, form: str, *, cells: int) -> None:
+    """Say of many cells how much memory their lines take, and what does without."""
+    if form in OF_LINES and cells >= TOLD_CELLS:
+        size = f"about {cells * LINE_BYTES / 1e9:.1f} GB for {cells:,} cells"
+        context.say(f"{form} holds lines for every cell in memory until all are drawn, {size}; icicle and --depth take less")
 
 
 def _usual_form(panels: "list[Panel]", *, level: int | None) -> str:
@@ -102,3 +137,33 @@ def _read_panel(store: "Store", id: str, *, depth: int | None) -> "Panel":
     cells = store.read(id, depth=depth)
     grown_by = grown.predictor if grown else None
     return Panel(cells, id, grown_by=grown_by, names=cells.names, height=cells.own.get("height"))
+
+
+def _plot_reconstructions(store: "Store", id: str, output: Path, *, depth: int | None, shape: str | None) -> None:
+    from cfgraph.metric.apply import reconstruct
+    from cfgraph.plots.reconstructions import as_images, check_count, plot_reconstructions
+
+    hierarchy = store.hierarchy(id)
+    cells = store.read(id, depth=depth)
+    check_count(len(cells))
+    whole = hierarchy.with_cells(cells, encoder=store.encoder(hierarchy))
+    images = as_images(reconstruct(whole, addresses=cells.addresses), shape)
+    plot_reconstructions(cells, images, output, name=id)
+
+
+def _read_labels(path: Path) -> "Labels":
+    from cfgraph.files.labels import Labels
+
+    return Labels.read(path)
+
+
+def _for_the_disk(panel: "Panel", *, labels: "Labels | None", images: Path | None) -> "Panel":
+    """A panel with the places of its cells in the disk, the classes of its leaves, and their image files."""
+    from dataclasses import replace
+
+    from cfgraph.plots.disk import classes_of, pictures_of
+
+    disk = panel.cells.own.get("hyp_xy")
+    classes = None if labels is None else classes_of(panel.cells, labels, name=panel.name)
+    pictures = None if images is None else pictures_of(panel.cells, images)
+    return replace(panel, disk=disk, classes=classes, pictures=pictures)

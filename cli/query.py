@@ -1,6 +1,7 @@
 """``cfgraph query``"""
 
 import json
+from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ from cfgraph.errors import InputError
 
 from .context import Context, pass_context
 from .output import FORMAT, print_rows
+from .spool import Spool
 
 
 @click.command("query", epilog="Example: cfgraph query 'MATCH (c:Cell) WHERE c.hierarchy = $id RETURN count(c)' -p id=koch")
@@ -25,10 +27,11 @@ def command(
     if (cypher is None) == (name is None):
         raise InputError("expected either a Cypher statement or --name OPERATION")
     given = dict(_parse(parameter) for parameter in parameters)
-    with context.open_store() as store:
-        run = store.query if name is None else store.query_operation
-        columns, rows = run(cypher or name or "", given, write=write)
-    print_rows(columns, rows, format=format)
+    with context.open_store() as store, ExitStack() as kept:
+        run = store.open_query if name is None else store.open_operation
+        with run(cypher or name or "", given, write=write) as (columns, rows):
+            spool = kept.enter_context(Spool(rows))
+        print_rows(columns, spool, format=format)  # now that all are there: a statement that fails prints nothing
 
 
 def _parse(parameter: str) -> tuple[str, Any]:

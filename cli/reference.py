@@ -13,8 +13,8 @@ Written from the commands themselves by `python -m cfgraph.cli.reference > docs/
 commands differ. `cfgraph COMMAND --help` says the same in the shell. Every option can also be given as an environment
 variable, whose name stands beside it; what is typed wins. Data goes to stdout, talk to stderr.
 
-Exit codes: 0 done, 1 the answer is no, 2 wrong usage or bad input, 3 the store is not reachable or refuses, 4 what was worked
-on vanished or is another's, 130, 137, 141 and 143 after signals.
+Exit codes: 0 done, 1 the answer is no, or what the graph holds is damaged, 2 wrong usage or bad input, 3 the store is not
+reachable or refuses, 4 what was worked on vanished or is another's, 130, 137, 141 and 143 after signals.
 """
 
 

@@ -3,6 +3,7 @@
 import click
 
 from .context import Context, pass_context
+from .output import print_line
 
 
 @click.command("rm", epilog="Example: cfgraph rm koch")
@@ -14,5 +15,5 @@ def command(context: Context, id: str) -> None:
     Cells go in batches. Interrupted and run again, it finishes.
     """
     with context.open_store() as store:
-        removed = store.remove(id)
-    click.echo(f"removed {id}" + (f": {removed:,} cells" if removed else ""))
+        removed = store.remove(id, say=context.say)
+    print_line(f"removed {id}" + (f": {removed:,} cells" if removed else ""))

@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 import click
 
 from .context import Context, pass_context
-from .output import growth_line
+from .output import growth_line, print_line
 
 
 class _Options(TypedDict):
@@ -76,7 +76,7 @@ def command(context: Context, id: str, predictor: str, copy_as: str | None, **op
     for warning in report.warnings:
         context.say(f"WARNING: {warning}")
     depth = f"levels {report.from_depth} to {report.to_depth}" if report.grown else f"depth {report.to_depth}"
-    click.echo(f"{report.id}: {report.grown:,} cells grown by {report.predictor}, {depth}")
+    print_line(f"{report.id}: {report.grown:,} cells grown by {report.predictor}, {depth}")
     if not report.finished:
         context.say("interrupted between two blocks; the graph is valid, and the same command goes on from here")
         return 128 + interrupted()

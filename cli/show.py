@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .context import Context, pass_context
-from .output import cell_text, print_table
+from .output import cell_text, print_json, print_line, print_table
 
 
 @click.command("show", epilog="Example: cfgraph show koch")
@@ -22,18 +22,18 @@ def command(context: Context, id: str, digest: bool, format: str) -> None:
     learned (for `recurrence` the recovered maps, growth and fit) and the validation table.
     """
     from cfgraph.growing.describe import describe
-    from cfgraph.model.as_json import to_json
-    from cfgraph.predictors.trained import judgements
+    from cfgraph.predictors.trained import JUDGED_BY, judgements
 
     with context.open_store() as store:
         found = describe(store, id, digest=digest)
     if format == "json":
-        click.echo(to_json(found))
+        print_json(found)
         return
-    learned, not_trained = found.pop("learned", {}), found.pop("not_trained", [])
+    learned, folds = found.pop("learned", {}), found.pop("folds", {})
+    reasons = {name: found.pop(name, ()) for name in ("not_trained", "outrun")}
     for name, value in {**found, **learned}.items():
         if name == "validation":
-            print_table(["family", "nMSE on held-out parents"], judgements(value, not_trained))
+            print_table(["family", *JUDGED_BY], judgements(folds, value, **reasons))
         else:
             _print_field(name, value)
 
@@ -44,11 +44,12 @@ def _print_field(name: str, value: Any) -> None:
             ["slot", "matrix", "offset"], [[slot, _rounded(m["matrix"]), _rounded(m["offset"])] for slot, m in enumerate(value)]
         )
     elif isinstance(value, dict):
-        click.echo(f"{name}: {json.dumps(value, default=str)}")
+        print_line(f"{name}: {json.dumps(value, default=str)}")
     elif isinstance(value, list | tuple) and value and isinstance(value[0], str | dict):
-        click.echo("\n".join([f"{name}:", *(f"  {cell_text(entry)}" for entry in value)]))
+        for line in (f"{name}:", *(f"  {cell_text(entry)}" for entry in value)):
+            print_line(line)
     else:
-        click.echo(f"{name}: {cell_text(value)}")
+        print_line(f"{name}: {cell_text(value)}")
 
 
 def _rounded(value: Any) -> Any:

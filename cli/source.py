@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-import click
-
 from .context import Context
-from .output import progress_bar
+from .output import print_line, progress_bar
 
 if TYPE_CHECKING:
     from cfgraph.model.hierarchy import Hierarchy
@@ -21,9 +19,9 @@ def ingest_source(context: Context, source: "Field | Hierarchy", *, bulk: bool =
     for remark in _remarks(hierarchy):
         context.say(f"{hierarchy.id}: {remark}")
     if not isinstance(hierarchy, FieldHierarchy):
-        click.echo(f"{hierarchy.id}: {count} cells, depth {depth}, dimension {hierarchy.dimension}{_describe(hierarchy)}")
+        print_line(f"{hierarchy.id}: {count} cells, depth {depth}, dimension {hierarchy.dimension}{_describe(hierarchy)}")
     else:
-        click.echo(
+        print_line(
             f"{hierarchy.id}: {count} cells, depth {depth}, arity {hierarchy.arity}, dimension {hierarchy.dimension}, "
             f"scale factor {hierarchy.scale_factor:.6g}"
         )

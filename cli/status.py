@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from .context import Context, pass_context
+from .output import print_json, print_line
 
 FORMAT = click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print.")
 
@@ -27,8 +28,8 @@ def command(context: Context, format: str) -> None:
 def print_values(values: dict[str, Any], *, format: str) -> None:
     """Print to stdout: lines of ``key: value``, known ones only, or one JSON object with all."""
     if format == "json":
-        click.echo(json.dumps(values))
+        print_json(values, indent=None)
         return
     for key, value in values.items():
         if value is not None:
-            click.echo(f"{key}: {json.dumps(value) if isinstance(value, bool) else value}")
+            print_line(f"{key}: {json.dumps(value) if isinstance(value, bool) else value}")

@@ -5,7 +5,7 @@ import click
 from cfgraph.predictors import AUTO, DEVICE, FAMILIES, SEED
 
 from .context import Context, pass_context
-from .output import print_table
+from .output import print_line, print_table
 
 
 @click.command("train", epilog="Example: cfgraph train koch --depth 2 --as koch-rule")
@@ -19,19 +19,21 @@ from .output import print_table
 def command(context: Context, id: str, depth: int, name: str, family: str, seed: int, device: str) -> None:
     """Learn a predictor from the first levels of a hierarchy, judge it, and keep it in the graph.
 
-    The deepest observed parents are held out to judge by; `auto` takes the family that is best on them. The table shows
-    every judged family's error there; networks are trained only where no closed form is exact already. A predictor that is no
-    better than the best baseline, or a baseline that is worse than zero, is FLAGGED.
+    Parents of the deepest observed level are held out to judge by, a third at a time; `auto` takes the family that is best on
+    them. The table shows every judged family's error there, and with the whole level held out; networks are trained only where
+    a closed form is not exact already. A predictor that is no better than the best baseline, or a baseline that is worse than
+    zero, is FLAGGED.
     """
     from cfgraph.learning.train import train
-    from cfgraph.predictors.trained import judgements
+    from cfgraph.predictors.trained import JUDGED_BY, judgements
 
     with context.open_store() as store:
-        observed = store.hierarchy(id).with_cells(store.read(id, depth=max(depth, 0)))
+        observed = store.read_whole(id, depth=max(depth, 0))
         trained = train(observed, id=name, depth=depth, family=family, seed=seed, device=device)
-        store.write_predictor(trained)
+        store.write_predictor(trained, observed=observed)
     for warning in trained.warnings:
         context.say(f"WARNING: {warning}")
     learned = f"{trained.family}, learned from levels 0 to {trained.depth} of {trained.hierarchy}"
-    click.echo(f"{trained.id}: {learned}, judged by {trained.judged_by}")
-    print_table(["family", "nMSE on held-out parents"], judgements(trained.validation, trained.not_trained))
+    print_line(f"{trained.id}: {learned}, judged by {trained.judged_by}")
+    reasons = {"not_trained": trained.not_trained, "outrun": trained.outrun}
+    print_table(["family", *JUDGED_BY], judgements(trained.folds, trained.validation, **reasons))

@@ -33,11 +33,13 @@ def make_images(folder: Path) -> None:
 
 def make_inputs(folder: Path) -> None:
     """The files that people have already, small."""
+    make_images(folder)
     random = np.random.default_rng(0)
     label = np.repeat(np.arange(10), 30)
     points = random.normal(size=(300, 4)) + 6 * random.normal(size=(10, 4))[label]
     arrays = {"classes": label, "points": points, "Z": linkage(points, "ward"), "single": linkage(points, "single")}
     arrays["logits"] = random.normal(size=(300, 10)) + 3 * np.eye(10)[label]
+    arrays["digits"] = random.random((10, 64))[label] + random.random((300, 64))  # images of 8 x 8 pixels
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     (folder / "classes.txt").write_text("".join(f"class {number}\n" for number in range(10)))

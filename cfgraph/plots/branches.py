@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from cfgraph.errors import InputError
 from cfgraph.model.cells import Cells
 from cfgraph.plots.page import QUALITATIVE
+from cfgraph.visible import visible
 
 TRUNK = (0.55, 0.55, 0.60)  # the color of the cells above the branches
 PALE = 0.45  # how far towards white a predicted cell's color is
@@ -136,9 +137,9 @@ def reach_of(cells: Cells, height: Float[np.ndarray, " cells"] | None) -> Float[
 
 
 def labels_of(cells: Cells, names: Sequence[str | None] | None) -> list[str]:
-    """What stands for each cell, whole: its name, else nothing; its address where no cell has a name."""
+    """What stands for each cell, whole and visible: its name, else nothing; its address where no cell has a name."""
     if names is None:
         return cells.addresses
     if len(names) != len(cells):
         raise InputError(f"expected a name or None for each of {len(cells)} cells, got {len(names)}")
-    return [" ".join(name.split()) if name else "" for name in names]
+    return [visible(" ".join(name.split())) if name else "" for name in names]

@@ -78,7 +78,7 @@ def _cut(panels: Sequence[Panel], *, depth: int | None, level: int | None) -> tu
     if level is not None and level > deepest:
         raise InputError(f"there is no level {level} to draw: the deepest that is there is level {deepest}")
     last = level if level is not None else deepest if depth is None else min(depth, deepest)
-    return tuple(panel.prefix(last) for panel in panels)
+    return tuple(panel.named_visibly().prefix(last) for panel in panels)
 
 
 # ---------------------------------------------------------------- where the cells lie in the picture

@@ -3,7 +3,7 @@
 import importlib.util
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from cfgraph.errors import InputError, MissingExtraError
 from cfgraph.files.whole import check_place, whole_file
 from cfgraph.model.cells import Cells
 from cfgraph.plots.words import count_letters, find_fonts, fit_words, lacking_letters, shorten_apart, tell_boxes
+from cfgraph.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,8 @@ class Panel:
     """One hierarchy in a picture: its cells, its name, and the name of the predictor that grew it, if one did.
 
     ``names`` and ``height`` are the cells' own, a row each: what is written on them, None for nothing, and how high a cell
-    stands above the leaves (what a linkage calls the height of a merge).
+    stands above the leaves (what a linkage calls the height of a merge). For the disk: where each cell lies in it, the class
+    of each leaf (None for other cells, and for leaves of none), and the image files of leaves, by row.
     """
 
     cells: Cells
@@ -46,12 +48,23 @@ class Panel:
     grown_by: str | None = None
     names: Sequence[str | None] | None = None
     height: Float[np.ndarray, " cells"] | None = None
+    disk: Float[np.ndarray, "cells 2"] | None = None
+    classes: Sequence[str | None] | None = None
+    pictures: Mapping[int, Path] | None = None
+
+    def named_visibly(self) -> "Panel":
+        """The same panel, its own names without control characters, which no font has and no SVG holds."""
+        return replace(self, name=visible(self.name), grown_by=None if self.grown_by is None else visible(self.grown_by))
 
     def prefix(self, depth: int) -> "Panel":
         """The same panel down to a depth."""
         cells = self.cells.prefix(depth)
-        names = None if self.names is None else self.names[: len(cells)]
-        return replace(self, cells=cells, names=names, height=None if self.height is None else self.height[: len(cells)])
+        kept = {
+            name: value[: len(cells)]
+            for name in ("names", "height", "disk", "classes")
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(self, cells=cells, **kept)
 
 
 def check_picture(path: str | Path) -> Path:

@@ -31,11 +31,13 @@ from cfgraph.plots.page import (
     save_figure,
 )
 from cfgraph.plots.words import tell_boxes, wrap_lines
+from cfgraph.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+REPORT_BYTES_MAX = 1 << 26  # a report holds some numbers a level and a baseline; streams may have no end
 REPORT_PANEL, REPORT_GAP = (5.0, 3.7), 0.75  # inches: width and height of a report's panel, and between them
 
 
@@ -54,6 +56,8 @@ def plot_report(report: Mapping[str, Any], path: str | Path) -> None:
 
 def read_report(text: bytes, *, name: str) -> dict[str, Any]:
     """The report in the bytes of a JSON file; an ``InputError`` with the file's ``name`` where there is none."""
+    if len(text) > REPORT_BYTES_MAX:
+        raise InputError(f"expected a report of `cfgraph compare`, of at most {REPORT_BYTES_MAX:,} bytes, in {name}, got more")
     try:
         report = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -113,8 +117,8 @@ def _sheet(report: Mapping[str, Any]) -> _Sheet:
         levels = np.array([int(level["level"]) for level in report["levels"]])
         if len(levels) == 0:
             raise InputError("the report has no level to draw: the predictor grew nothing that the true hierarchy has")
-        warnings = tuple(f"Warning: {line}" for line in report.get("warnings", ()))
-        sheet = _Sheet(levels, _charts(report), f"{report['predicted']} against {report['true']}", warnings)
+        warnings = tuple(f"Warning: {visible(line)}" for line in report.get("warnings", ()))
+        sheet = _Sheet(levels, _charts(report), visible(f"{report['predicted']} against {report['true']}"), warnings)
         np.stack([curve.values for curve in sheet.curves], out=np.empty((len(sheet.curves), len(levels))))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
@@ -126,7 +130,7 @@ def _sheet(report: Mapping[str, Any]) -> _Sheet:
 
 def _charts(report: Mapping[str, Any]) -> tuple[_Chart, _Chart]:
     """The two panels of a report."""
-    predicted = str(report["predicted"])
+    predicted = visible(str(report["predicted"]))
     step = _Curve(Key(predicted, ACCENT, heading="predictor"), _values(report, "teacher_forced", "nmse"))
     drift = _Curve(Key(f"{predicted}, rolled out", ACCENT, dashed=True), _values(report, "rolled_out", "nmse"))
     steps = [step, drift, *_baseline_curves(report, "teacher_forced", "nmse")]
@@ -143,10 +147,12 @@ def _charts(report: Mapping[str, Any]) -> tuple[_Chart, _Chart]:
 
 
 def _baseline_curves(report: Mapping[str, Any], mode: str, measure: str) -> Iterator[_Curve]:
-    families = report["baselines"]
-    for number, (family, baseline) in enumerate(families.items()):
-        key = Key(str(family), qualitative(number, of=len(families)), heading=None if number else "baselines")
-        yield _Curve(key, _values(baseline, mode, measure))
+    """What stands beside the predictor; reports of 0.1 have baselines alone."""
+    baselines, learned = report["baselines"], report.get("beside") or {}
+    for number, (family, found) in enumerate((*baselines.items(), *learned.items())):
+        heading = {0: "baselines", len(baselines): "learned, beside them"}.get(number)
+        key = Key(visible(str(family)), qualitative(number, of=len(baselines) + len(learned)), heading=heading)
+        yield _Curve(key, _values(found, mode, measure))
 
 
 def _certificate_curves(report: Mapping[str, Any]) -> Iterator[_Curve]:

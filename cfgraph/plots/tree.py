@@ -1,5 +1,6 @@
 """Tree: pictures of who is whose child, in the form that suits the number of leaves."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from cfgraph.errors import InputError
 from cfgraph.model.cells import Cells
 from cfgraph.plots.branches import Branches, branch_colors, labels_of
 from cfgraph.plots.dendrogram import draw_dendrogram
+from cfgraph.plots.disk import Surroundings, class_colors, draw_disk
 from cfgraph.plots.icicle import draw_icicle
 from cfgraph.plots.page import (
     DPI,
@@ -36,14 +38,16 @@ from cfgraph.plots.page import (
 )
 from cfgraph.plots.radial import draw_radial
 from cfgraph.plots.words import wrap_lines
+from cfgraph.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FORMS = ("tree", "dendrogram", "radial", "icicle")
+FORMS = ("tree", "dendrogram", "radial", "icicle", "disk")
 DENDROGRAM_LEAVES, RADIAL_LEAVES = 60, 300  # the most that a form is chosen for
 DENDROGRAM_WIDTH, ROW, DENDROGRAM_HEIGHTS = 7.2, 0.165, (1.6, 30.0)  # inches: the width, a leaf's row, the height
+DISK_SIDE = 8.0  # inches
 RADIAL_SIDES = (5.6, 10.5)  # inches: of the square, for the fewest and the most leaves
 ICICLE_WIDTH, BAND, ICICLE_HEIGHTS = 10.0, 0.75, (2.4, 8.0)  # inches: the width, a level's height, the height
 KEYS_LEAST = 6  # lines of the legend, even beside a picture that is less high
@@ -74,13 +78,14 @@ def plot_tree(panels: Sequence[Panel], path: str | Path, *, form: str = "tree", 
     Each has a legend of its own, unless their branches have the same names and as many leaves.
 
     Dimension 0 is as good as any other: centers are not looked at. ``form`` is ``dendrogram``, ``radial``, ``icicle``, or
-    ``tree`` for the one that suits the panel of most leaves; ``depth`` leaves out deeper levels. Raises an ``InputError`` for
-    another form, another suffix than .png, .pdf and .svg, or a place that cannot be written.
+    ``tree`` for the one that suits the panel of most leaves, or ``disk``, colored by class where panels have them; ``depth``
+    leaves out deeper levels. Raises an ``InputError`` for another form, a disk of cells that were not laid out in one, another
+    suffix than .png, .pdf and .svg, or a place that cannot be written.
     """
     check_picture(path)
     if form not in FORMS:
         raise InputError(f"expected a form out of {', '.join(FORMS)}, got {form!r}")
-    panels = panels if depth is None else tuple(panel.prefix(depth) for panel in panels)
+    panels = [panel.named_visibly() if depth is None else panel.named_visibly().prefix(depth) for panel in panels]
     with picture_style(words_of(panels)):
         save_figure(_draw(panels, form=form), path)
 
@@ -89,7 +94,7 @@ def _draw(panels: Sequence[Panel], *, form: str) -> "Figure":
     largest = max(panels, key=lambda panel: int((panel.cells.child_count == 0).sum()))
     form = choose_form(largest.cells) if form == "tree" else form
     (width, height), stacked = _size(largest.cells, form=form), form == "icicle"
-    legends = _legends(panels, most=int(np.clip(height / STEP - 2, KEYS_LEAST, KEYS_MAX)))
+    legends = _legends(panels, form=form, most=int(np.clip(height / STEP - 2, KEYS_LEAST, KEYS_MAX)))
     whole = width * (1 if stacked else len(panels)) + LEGEND
     caption = wrap_lines(_caption(panels, form=form, width=width), width=whole)
     high, own_legends = max(map(legend_height, legends)), len(legends) > 1
@@ -97,10 +102,46 @@ def _draw(panels: Sequence[Panel], *, form: str) -> "Figure":
     figure = new_figure(layout.total)
     for number, panel in enumerate(panels):
         draw_heading(figure, layout.box(number), name=panel.name, description=describe_panel(panel, level=None))
-        _DRAW[form](add_axes(figure, layout.box(number)), panel.cells, panel.names, _usable_height(panel))
+        _draw_panel(add_axes(figure, layout.box(number)), panel, form=form)
     draw_legends(figure, legends, layout=layout, names=[panel.name for panel in panels])
     draw_caption(figure, caption)
     return figure
+
+
+def _draw_panel(axes: "Axes", panel: Panel, *, form: str) -> None:
+    if form == "disk":
+        colors = _disk_colors(panel)
+        draw_disk(axes, panel.cells, _places(panel), colors=colors, names=panel.names, pictures=panel.pictures)
+    else:
+        _DRAW[form](axes, panel.cells, panel.names, _usable_height(panel))
+
+
+def _places(panel: Panel) -> Float[np.ndarray, "cells 2"]:
+    """Where cells lie in the disk; an ``InputError`` where that is not known."""
+    if panel.disk is None:
+        raise InputError(
+            f"the cells of {panel.name!r} have no place in a disk (hyp_xy); `cfgraph ingest dasgupta` gives them one, and "
+            "other forms do without"
+        )
+    return panel.disk
+
+
+def _disk_of(panel: Panel) -> Surroundings:
+    return Surroundings.of(panel.cells, _places(panel), names=panel.names, pictures=panel.pictures, half=DISK_SIDE / 2)
+
+
+def _disk_colors(panel: Panel) -> Float[np.ndarray, "cells 3"]:
+    """The colors of classes where they are known, else of branches."""
+    if panel.classes is None:
+        return Branches(panel.cells).colors
+    known = _class_names(panel)
+    number = {name: place for place, name in enumerate(known)}
+    classes = np.array([-1 if name is None else number[name] for name in panel.classes], dtype=np.int64)
+    return class_colors(panel.cells, classes, branch_colors(len(known)))
+
+
+def _class_names(panel: Panel) -> list[str]:
+    return sorted({name for name in panel.classes or () if name is not None})
 
 
 def _usable_height(panel: Panel) -> Float[np.ndarray, " cells"] | None:
@@ -114,16 +155,31 @@ def _size(cells: Cells, *, form: str) -> tuple[float, float]:
     leaves, levels = int((cells.child_count == 0).sum()), cells.depth - int(cells.level[0]) + 1
     if form == "dendrogram":
         return DENDROGRAM_WIDTH, float(np.clip(ROW * leaves, *DENDROGRAM_HEIGHTS))
+    if form == "disk":
+        return DISK_SIDE, DISK_SIDE
     if form == "radial":
         side = float(np.interp(leaves, (0, RADIAL_LEAVES), RADIAL_SIDES))
         return side, side
     return ICICLE_WIDTH, float(np.clip(BAND * levels, *ICICLE_HEIGHTS))
 
 
-def _legends(panels: Sequence[Panel], *, most: int) -> list[list[Key]]:
+def _legends(panels: Sequence[Panel], *, form: str, most: int) -> list[list[Key]]:
     """The legend of each panel, or one for all where they are the same: a color is of another branch in another tree."""
-    legends = [_keys(panel, most=most) for panel in panels]
+    by_class = form == "disk" and all(panel.classes is not None for panel in panels)
+    legends = [(_class_keys if by_class else _keys)(panel, most=most) for panel in panels]
     return legends[:1] if all(keys == legends[0] for keys in legends) else legends
+
+
+def _class_keys(panel: Panel, *, most: int) -> list[Key]:
+    """A line of the legend for each class, with its leaves; the largest where they are many."""
+    names, counted = _class_names(panel), Counter(panel.classes)
+    colors = branch_colors(len(names))
+    chosen = sorted(sorted(range(len(names)), key=lambda number: -counted[names[number]])[:most])
+    heading = "leaves by class" if len(chosen) == len(names) else f"leaves, {most} of {len(names):,} classes"
+    return [
+        Key(visible(names[number]), tuple(colors[number].tolist()), MARK, counted[names[number]], None if at else heading)
+        for at, number in enumerate(chosen)
+    ]
 
 
 def _keys(panel: Panel, *, most: int) -> list[Key]:
@@ -149,7 +205,11 @@ def _keys(panel: Panel, *, most: int) -> list[Key]:
 
 def _caption(panels: Sequence[Panel], *, form: str, width: float) -> Iterator[str]:
     by = "height" if _usable_height(panels[0]) is not None else "level"
-    if form == "icicle":
+    if form == "disk":
+        of = "the class, grey above several" if panels[0].classes is not None else "the branch"
+        yield f"The Poincare disk: lines are geodesics, distances grow without end towards the rim. Color: {of}."
+        yield from dict.fromkeys(line for panel in panels if (line := _disk_of(panel).omission) is not None)
+    elif form == "icicle":
         sized = all(panel.cells.size is not None and (panel.cells.size > 0).all() for panel in panels)
         of = "points" if sized else "leaves"
         yield f"Width: how many {of} lie below. Downwards: {by}. Color: the branch, paler with depth."

@@ -9,6 +9,7 @@ IDS = (
     "rule",
     "koch",
     "images",
+    "endless",
     "synthetic",
     "classes",
     "ward",
@@ -16,6 +17,9 @@ IDS = (
     "species",
     "ontology",
     "taxonomy",
+    "learned",
+    "encoded",
+    "nested",
     "digits",
 )
 

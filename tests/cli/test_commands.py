@@ -34,7 +34,8 @@ def test_ls_show_and_rm(run, store, small):
     assert set(rule["validation"]) >= {"zero", "recurrence"}
     assert len(rule["learned"]["maps"]) == 3
     table = run("show", trained.id).stdout
-    assert "nMSE on held-out parents" in table
+    assert "nMSE, three folds" in table
+    assert "nMSE, level held out" in table
     assert table.count("matrix") == 1
     assert run("rm", trained.id).stdout == f"removed {trained.id}\n"
     assert run("rm", hierarchy.id).stdout == f"removed {hierarchy.id}: 40 cells\n"

@@ -21,6 +21,7 @@ from cfgraph.store.queries import load_queries
 RARE = {
     "claim_frontier": {
         "id": "",
+        "incarnation": None,
         "since": None,
         "blocks": [],
         "most": 1,
@@ -115,6 +116,10 @@ def ingest_everything(told, new_id):
         "points": ["points.npy", "--depth", 2],
         "logits": ["logits.npy", "--points"],
         "linkage": ["Z.npy", "--points"],
+        "dasgupta": ["points.npy", "--points"],
+        "induced": ["points.npy", "--arity", 3, "--depth", 2],
+        "hcrl": ["points.npy", "--depth", 1, "--branching", 2, "--points"],
+        "infohier": ["points.npy", "--epochs", 2, "--points"],
         "tree": ["tree.nwk"],
         "edges": ["edges.tsv"],
         "graph": ["graph.graphml"],
@@ -157,6 +162,13 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     told("evaluate", ids["linkage"], "--labels", "labels.npy", *more, "--height", 5, "--format", "json")
     told("compare", ids["linkage"], ids["linkage"], "--embeddings", "points.npy")
     told("compare", ids["edges"], ids["parquet"])
+    told("plot", ids["dasgupta"], "--form", "disk", "--labels", "labels.npy", "-o", "disk.png")
+    assert len(told("apply", ids["dasgupta"], "points.npy", "--latents", "latents.npy").splitlines()) == 12
+    assert len(told("apply", ids["infohier"], "points.npy").splitlines()) == 12
+    assert len(told("apply", ids["hcrl"], "points.npy").splitlines()) == 12
+    assert len(told("reconstruct", ids["hcrl"], "/", "/1").splitlines()) == 2
+    told("reconstruct", ids["hcrl"], "/", "-o", "root.npy")
+    told("plot", ids["hcrl"], "--form", "reconstructions", "--shape", "1x2", "-o", "images.png")
     told("path", ids["edges"], "b", "d")
     told("path", ids["ifs"], "/0/1", "/2")
     told("export", ids["linkage"], "--format", "neo4j-admin", "-o", "admin")
