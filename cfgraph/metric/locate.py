@@ -6,9 +6,10 @@ cells touch, and a beam of b cells a level finds more. ``nearest`` is exact ever
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from cfgraph.errors import InputError
 from cfgraph.metric.distances import subtree_radii
@@ -24,9 +25,9 @@ def locate(
 ) -> Int[np.ndarray, " points"]:
     """The row where each point's descent ends: a cell without children, or one at ``depth``.
 
-    At every level the ``beam`` cells with the nearest centers are kept, out of the children of those kept before and of
-    the kept ones that have none; ties go to the lowest address. The nearest of the last ones is the answer. A beam of 1 is
-    the definition of a Voronoi cell, O(K d) a level.
+    At every level the ``beam`` cells with the nearest centers are kept, out of the children of those kept before; ties go to
+    the lowest address. Those of them without children are ends, and take no place on the levels below; the nearest end is the
+    answer. A beam of 1 is the definition of a Voronoi cell, O(K d) a level.
 
     Raises:
         InputError: for points of another dimension or that are not finite, a beam below 1, a depth above the top.
@@ -58,23 +59,24 @@ def locate_addresses(
     if depth is not None and depth < 0:
         raise InputError(f"expected a depth of at least 0, the level of the root, got {depth}")
     addresses, centers = top["address"], top["center"]
-    rows = np.zeros((len(x), 1), dtype=np.int64)
+    ends, kept = _Ends(len(x)), _top(x, centers)
     for _ in range(reader.depth if depth is None else min(depth, reader.depth)):
         below = reader.children(addresses.tolist())
-        if len(below["address"]) == 0:
-            break
         place = {address: row for row, address in enumerate(addresses.tolist())}
         above = [place[address.rpartition("/")[0] or "/"] for address in below["address"].tolist()]
         count = np.bincount(above, minlength=len(addresses))
-        first = len(addresses) + np.searchsorted(above, np.arange(len(addresses)))  # cells kept come before their children
-        addresses, centers = np.concatenate([addresses, below["address"]]), np.concatenate([centers, below["center"]])
-        rows = _nearest_children(rows, count=count, first=first, centers=centers, x=x, beam=beam)
-        kept, rows = np.unique(rows, return_inverse=True)
-        rows = rows.reshape(len(x), -1)
-        if kept[0] < 0:  # fewer candidates than the beam is wide
-            kept, rows = kept[1:], rows - 1
-        addresses, centers = addresses[kept], centers[kept]
-    found: list[str] = addresses[rows[:, 0]].tolist()
+        first = np.searchsorted(above, np.arange(len(addresses)))
+        kept = ends.take(kept, childless=count == 0, called=addresses)
+        if len(kept.point) == 0:
+            break
+        kept = _nearest_children(kept, count=count, first=first, centers=below["center"], x=x, beam=beam)
+        needed, rows = np.unique(kept.rows, return_inverse=True)
+        rows = rows.reshape(kept.rows.shape)
+        if needed[0] < 0:  # fewer candidates than the beam is wide
+            needed, rows = needed[1:], rows - 1
+        addresses, kept = below["address"][needed], kept._replace(rows=rows)
+    ends.take(kept, childless=np.ones(len(addresses), dtype=np.bool_), called=addresses)
+    found: list[str] = ends.called.tolist()
     return found
 
 
@@ -122,38 +124,70 @@ def _down_to(cells: Cells, depth: int | None) -> Cells:
     return cells.prefix(depth)
 
 
-def _descend(cells: Cells, x: Float[np.ndarray, "points dim"], *, beam: int) -> Int[np.ndarray, " points"]:
+class _Kept(NamedTuple):
+    """The cells that a beam holds of each point that is still under way, the nearest first; -1, at infinity, fills up."""
+
+    point: Int[np.ndarray, " under_way"]
+    rows: Int[np.ndarray, "under_way beam"]
+    distance: Float[np.ndarray, "under_way beam"]
+
+
+class _Ends:
+    """The nearest cell without children, or at the last level, that each point's descent came to, by what it is called."""
+
+    def __init__(self, points: int) -> None:
+        self.called = np.empty(points, dtype=object)
+        self._distance = np.full(points, np.inf)
+
+    def take(self, kept: _Kept, *, childless: Bool[np.ndarray, " cells"], called: np.ndarray) -> _Kept:
+        """What is left under way when the childless ones among the kept cells are taken out. At a tie the higher end stays."""
+        ended = (kept.rows >= 0) & childless[kept.rows]
+        distance = np.where(ended, kept.distance, np.inf)
+        nearest = np.arange(len(kept.point)), distance.argmin(axis=1)
+        better = distance[nearest] < self._distance[kept.point]
+        point = kept.point[better]
+        self._distance[point], self.called[point] = distance[nearest][better], called[kept.rows[nearest][better]]
+        rows = np.where(ended, -1, kept.rows)
+        left = (rows >= 0).any(axis=1)
+        return _Kept(kept.point[left], rows[left], kept.distance[left])
+
+
+def _top(x: Float[np.ndarray, "points dim"], centers: Float[np.ndarray, "all dim"]) -> _Kept:
+    """Every point at the first cell."""
     rows = np.zeros((len(x), 1), dtype=np.int64)
-    for _ in range(cells.depth - int(cells.level[0])):
-        rows = _nearest_children(rows, count=cells.child_count, first=cells.first_child, centers=cells.center, x=x, beam=beam)
-    ends: Int[np.ndarray, " points"] = rows[:, 0]
-    return ends
+    return _Kept(np.arange(len(x)), rows, _squared(centers, x[:, None], rows=rows))
+
+
+def _descend(cells: Cells, x: Float[np.ndarray, "points dim"], *, beam: int) -> Int[np.ndarray, " points"]:
+    ends, kept, numbers, childless = _Ends(len(x)), _top(x, cells.center), np.arange(len(cells)), cells.child_count == 0
+    while len((kept := ends.take(kept, childless=childless, called=numbers)).point):
+        kept = _nearest_children(kept, count=cells.child_count, first=cells.first_child, centers=cells.center, x=x, beam=beam)
+    return ends.called.astype(np.int64)
 
 
 def _nearest_children(
-    rows: Int[np.ndarray, "points kept"],
+    kept: _Kept,
     *,
     count: Int[np.ndarray, " cells"],
     first: Int[np.ndarray, " cells"],
     centers: Float[np.ndarray, "all dim"],
     x: Float[np.ndarray, "points dim"],
     beam: int,
-) -> Int[np.ndarray, "points beam"]:
-    """One level down: the ``beam`` nearest of the kept cells' children, and of kept cells without any; -1 fills up."""
-    candidates = np.sort(_children(rows, count=count, first=first), axis=1)  # by row, which is by address within a level
-    distance = np.where(candidates >= 0, _squared(centers, x[:, None], rows=candidates), np.inf)
+) -> _Kept:
+    """One level down: the ``beam`` nearest of the kept cells' children."""
+    candidates = np.sort(_children(kept.rows, count=count, first=first), axis=1)  # by row, which is by address within a level
+    distance = np.where(candidates >= 0, _squared(centers, x[kept.point][:, None], rows=candidates), np.inf)
     order = np.argsort(distance, axis=1, kind="stable")[:, :beam]
-    return np.take_along_axis(candidates, order, axis=1)
+    return _Kept(kept.point, np.take_along_axis(candidates, order, axis=1), np.take_along_axis(distance, order, axis=1))
 
 
 def _children(
     rows: Int[np.ndarray, "points kept"], *, count: Int[np.ndarray, " cells"], first: Int[np.ndarray, " cells"]
 ) -> Int[np.ndarray, "points candidates"]:
-    """The children of each cell in slot order, or the cell itself where it has none; -1 fills up."""
+    """The children of each cell in slot order; -1 fills up."""
     counts = np.where(rows >= 0, count[rows], 0)
-    index = np.arange(max(1, int(counts.max())))
+    index = np.arange(int(counts.max()))
     children = np.where(index < counts[..., None], first[rows][..., None] + index, -1)
-    children[..., 0] = np.where(counts == 0, rows, children[..., 0])
     return children.reshape(len(rows), -1)
 
 
@@ -161,8 +195,9 @@ def _squared(
     centers: Float[np.ndarray, "all dim"], x: np.ndarray, *, rows: Int[np.ndarray, "*shape"]
 ) -> Float[np.ndarray, "*shape"]:
     difference = x - centers[rows]
-    squared: Float[np.ndarray, "*shape"] = np.einsum("...d,...d->...", difference, difference)
-    return squared
+    squared = np.einsum("...d,...d->...", difference, difference)
+    finite: Float[np.ndarray, "*shape"] = np.minimum(squared, np.finfo(np.float64).max)  # infinity is no cell's distance
+    return finite
 
 
 @dataclass(frozen=True, eq=False)

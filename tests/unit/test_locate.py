@@ -45,13 +45,15 @@ def distance(cells, row, x):
 
 
 def descend_slowly(cells, x, *, beam=1):
-    kept = [0]
-    while any(cells.child_count[row] for row in kept):
-        below = [
-            c for row in kept for c in (range(cells.first_child[row], cells.first_child[row] + cells.child_count[row]) or [row])
-        ]
-        kept = sorted(below, key=lambda row: (distance(cells, row, x), row))[:beam]
-    return kept[0]
+    def order(row):
+        return distance(cells, row, x), row
+
+    kept, ends = [0], []
+    while kept:
+        ends += [row for row in kept if not cells.child_count[row]]
+        below = [c for row in kept for c in range(cells.first_child[row], cells.first_child[row] + cells.child_count[row])]
+        kept = sorted(below, key=order)[:beam]
+    return min(ends, key=order)
 
 
 @settings(max_examples=60, deadline=None)
