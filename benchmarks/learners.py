@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import numpy as np
@@ -19,6 +19,11 @@ from cfgraph import defaults
 from cfgraph.judging.against_data import dendrogram_purity
 from cfgraph.judging.by_level import hierarchical_f
 from cfgraph.judging.dendrogram import Dendrogram
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from cfgraph.model.hierarchy import HierarchyWithCells
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "learners.md"
@@ -37,6 +42,7 @@ LATENT_WAYS: dict[str, dict] = {
     "`ingest infohier --lambda-hierarchical 0`, contrastive alone": {"lambda_hierarchical": 0},
 }
 MEANS_ARITY, MEANS_DEPTH = 2, 9
+WORDS, TOPICS, DOCUMENTS, DIRECTIONS = 5_000, 20, 1_000, 50
 HYPHC = {"zoo": 2.805e5, "iris": 7.880e5, "wine": 1.567e6}  # its own code's best of 4 seeds, twice the cost, as it prints it
 
 
@@ -466,6 +472,81 @@ def infohier_rows() -> Iterator[list[str]]:
         yield [way, probes, average, judged(trees), slowest(trees)]
 
 
+def text_rows() -> Iterator[list[str]]:
+    """Texts: names of things by a language model's embeddings, and made documents by their words; three seeds."""
+    for name, data, labels in known_texts():
+        for way, make in text_ways(labels, sparse=not isinstance(data, np.ndarray)).items():
+            trees = [timed(lambda seed=seed, make=make, data=data: make(data, seed)) for seed in LATENT_SEEDS]
+            found = " / ".join(f"{dendrogram_purity(tree.value, labels):.3f}" for tree in trees)
+            yield [name, way, found, slowest(trees)]
+
+
+def known_texts() -> Iterator[tuple[str, "np.ndarray | csr_array", np.ndarray]]:
+    """COCO's names in CLIP's space with their supercategories, and documents of made topics, tf-idf weighted."""
+    path = SHARED / "clip_vitb32_text_detic.npz"
+    if path.exists():
+        loaded = np.load(path)
+        labels = np.unique(loaded["coco_super"], return_inverse=True)[1]
+        yield f"{len(labels)} names of COCO, CLIP ViT-B/32", loaded["coco"].astype(np.float64), labels
+    rows, topic = made_documents()
+    yield f"{rows.shape[0]:,} made documents, {rows.shape[1]:,} words, {topic.max() + 1} topics", rows, topic
+
+
+def made_documents() -> tuple["csr_array", np.ndarray]:
+    """Documents of 80 words, half of a topic of their own and half of the one topic that all share, tf-idf weighted."""
+    from scipy.sparse import csr_array
+
+    random = np.random.default_rng(0)
+    own, shared = random.dirichlet(np.full(WORDS, 0.02), size=TOPICS), random.dirichlet(np.full(WORDS, 0.5))
+    topic = random.integers(TOPICS, size=DOCUMENTS)
+    counts = np.stack([random.multinomial(80, (own[one] + shared) / 2) for one in topic])
+    weight = np.log(DOCUMENTS / (1 + (counts > 0).sum(axis=0))) + 1
+    return csr_array(counts * weight), topic
+
+
+def text_ways(labels: np.ndarray, *, sparse: bool) -> dict[str, Callable[["np.ndarray | csr_array", int], Dendrogram]]:
+    """What makes a tree of texts, by what it is called. Rivals of sparse rows have the same directions, by scikit-learn."""
+    from scipy.cluster.hierarchy import linkage
+    from sklearn.decomposition import TruncatedSVD
+
+    from cfgraph import sources
+
+    classes = int(labels.max()) + 1
+    few, told = ({"svd": DIRECTIONS}, f" --svd {DIRECTIONS}") if sparse else ({}, "")
+
+    def rows_of(data: "np.ndarray | csr_array", seed: int) -> np.ndarray:
+        rows = TruncatedSVD(DIRECTIONS, random_state=seed).fit_transform(data) if sparse else data
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def merged(method: str) -> Callable[["np.ndarray | csr_array", int], Dendrogram]:
+        return lambda data, seed: dendrogram(sources.linkage(id="it", data=linkage(rows_of(data, seed), method)))
+
+    def learned(source: str, **how: object) -> Callable[["np.ndarray | csr_array", int], Dendrogram]:
+        return lambda data, seed: dendrogram(getattr(sources, source)(id="it", data=data, seed=seed, **how))
+
+    depth = int(np.ceil(np.log2(classes))) + 1
+    return {
+        "average linkage of rows of length 1 (SciPy)": merged("average"),
+        "Ward of rows of length 1 (SciPy)": merged("ward"),
+        "recursive k-means of rows of length 1 (`ingest points --arity 2`)": lambda data, seed: dendrogram(
+            sources.points(id="it", data=rows_of(data, seed), arity=2, depth=depth, seed=seed, duplicates="keep")
+        ),
+        f"`ingest logits --from kmeans:{2 * classes}`, of these": lambda data, seed: dendrogram(
+            sources.logits(id="it", data=rows_of(data, seed), clustering=f"kmeans:{2 * classes}", seed=seed)
+        ),
+        f"`ingest dasgupta{told}`": learned("dasgupta", **few),
+        f"`ingest hcrl{told or ' --pca 20'} --depth 2 --branching {classes},2`": learned(
+            "hcrl", **(few or {"pca": 20}), depth=2, branching=(classes, 2)
+        ),
+        f"`ingest infohier{told}`": learned("infohier", **few),
+    }
+
+
+def dendrogram(tree: "HierarchyWithCells") -> Dendrogram:
+    """A hierarchy as its judges see it."""
+    return Dendrogram(parent=tree.cells.parent, cell_of_point=tree.cell_of_point)
+
+
 def slowest(results: list[Timed]) -> str:
     """The CPU seconds of the one that took longest."""
     return f"{max(result.seconds for result in results):.1f}"
@@ -492,12 +573,16 @@ NEW_HEAD = [
 HCRL_HEAD = ["data", "way", "nodes", "dendrogram purity: worst, mean", "hierarchical F: worst, mean", "CPU seconds, at most"]
 VAE_HEAD = ["data", "way", "NMI of nine clusters", "dendrogram purity", "nats a held-out row", "CPU seconds"]
 LATENTS_HEAD = ["way", "linear probe", "purity, average linkage of latents", "purity, the tree itself", "CPU seconds"]
+TEXT_HEAD = ["texts", "way", "dendrogram purity", "CPU seconds"]
 LARGE_HEAD = ["data", "options", "what came out", "CPU seconds", "peak memory over the data's"]
 
 
 @click.command("learners")
 @click.option(
-    "--only", metavar="NAME", multiple=True, help="These sets alone, `large`, `infohier`, `hcrl` and `vae`; writes no document."
+    "--only",
+    metavar="NAME",
+    multiple=True,
+    help="These sets alone, `large`, `infohier`, `text`, `hcrl` and `vae`; writes no document.",
 )
 def main(only: tuple[str, ...]) -> None:
     """Measure what learners reach beside their rivals."""
@@ -510,6 +595,7 @@ def main(only: tuple[str, ...]) -> None:
     flat = as_table(FLAT_HEAD, (row for one in sets if one.name in FLAT for row in flat_rows(one)))
     of_classes = as_table(CLASS_HEAD, class_rows() if not only or "logits" in only else iter(()))
     latents = as_table(LATENTS_HEAD, infohier_rows()) if not only or "infohier" in only else ""
+    texts = as_table(TEXT_HEAD, text_rows()) if not only or "text" in only else ""
     large = as_table(LARGE_HEAD, large_rows()) if not only or "large" in only else ""
     nested = as_table(HCRL_HEAD, hcrl_rows()) if not only or "hcrl" in only else ""
     latent = as_table(VAE_HEAD, vae_rows()) if not only or "vae" in only else ""
@@ -540,6 +626,10 @@ def main(only: tuple[str, ...]) -> None:
             "1,797 digits, three seeds; purity is by their ten classes, the probe a logistic regression on four fifths of the "
             "points. Whether the hierarchical loss helps, the rows with and without it say.",
             latents,
+            "## Texts",
+            "Names of things as a language model embeds them, by the supercategories of COCO; and documents as they come from "
+            "counting words (tf-idf), which are sparse rows: a truncated SVD brings them to few directions first. Three seeds.",
+            texts,
             "## Many points",
             large,
             "## Nested-CRP trees of Gaussians",

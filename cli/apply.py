@@ -44,14 +44,14 @@ def command(
     FILE (.npy, .npz, .csv or .parquet) has the columns of the data that the hierarchy was made of. Points go the same way as
     those (standardised, projected, ...), then down by the nearest centers.
     """
-    from cfgraph.files.arrays import read_points
     from cfgraph.files.whole import check_place, whole_file
     from cfgraph.metric.apply import apply, encode
+    from cfgraph.sources.preparation import read_new_rows
 
     if latents is not None:
         check_place(latents)
     asked = None if columns is None else columns.split(",")
-    rows = read_points(data, key=key, columns=asked, header=header, large=large).values
+    rows = read_new_rows(data, key=key, columns=asked, header=header, large=large)
     with context.open_store() as store:
         addresses = apply(store, id, data=rows, beam=beam, depth=depth)
         if latents is not None:

@@ -13,6 +13,12 @@ from .large import LARGE
 from .source import ingest_source
 
 FILE = click.Path(path_type=Path)
+SVD = click.option(
+    "--svd",
+    type=int,
+    metavar="N",
+    help="Bring rows to N directions of a truncated SVD first; sparse rows (SciPy's .npz) stay sparse until then.",
+)
 
 
 @click.command("dasgupta", epilog="Example: cfgraph ingest dasgupta iris.csv --points --as iris")
@@ -23,6 +29,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
 @HEADER
 @LARGE
+@SVD
 @click.option("--names", metavar="FILE", type=FILE, help="Names of the points, one a line.")
 @click.option(
     "--fit",
@@ -129,6 +136,7 @@ def induced(context: Context, /, columns: str | None, **arguments: Any) -> None:
 @click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
 @HEADER
 @LARGE
+@SVD
 @click.option("--standardise", "standardised", is_flag=True, help="Bring columns to mean 0 and deviation 1 first.")
 @click.option("--pca", type=int, metavar="N", help="Keep N principal components.  [default: all coordinates as they are]")
 @click.option(
@@ -213,6 +221,7 @@ def _branching(text: str) -> int | list[int] | None:
 @click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
 @HEADER
 @LARGE
+@SVD
 @click.option("--names", metavar="FILE", type=FILE, help="Names of the points, one a line.")
 @click.option(
     "--views",

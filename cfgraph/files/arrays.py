@@ -21,11 +21,13 @@ from cfgraph.files.index import index_note, schema_index
 from cfgraph.files.npy import opened_archive, read_npy
 from cfgraph.files.opened import OpenedFile, opened, suffix_of
 from cfgraph.files.row_groups import check_groups
+from cfgraph.files.sparse import check_sparse, dense_rows, holds_sparse, is_sparse, sparse_rows
 from cfgraph.files.texts import check_cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet
+    from scipy.sparse import csr_array
 
 _TOO_LARGE = 1e100  # the square of a larger coordinate, summed, may not be a float
 _BATCH_NUMBERS = 1 << 21  # of a .parquet that are decoded at a time: 16 MB
@@ -36,14 +38,20 @@ _COUNTED_ROWS = 4  # fewer may count by chance
 
 @dataclass(frozen=True, eq=False)
 class PointTable:
-    """Points as rows of finite floats, and what a reader should know of how they were read."""
+    """Points as rows of finite floats, and what a reader should know of how they were read.
+
+    ``raw_digest`` is that of the data which the rows were made of, where these are others.
+    """
 
     values: Float[np.ndarray, "points dim"]
     notes: tuple[str, ...] = ()
+    raw_digest: str | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 of the shape and the numbers, whatever file they came from."""
+        if self.raw_digest is not None:
+            return self.raw_digest
         numbers = np.ascontiguousarray(self.values + 0.0, dtype="<f8")  # + 0.0 makes -0.0 and 0.0 one
         return hashlib.sha256(repr(numbers.shape).encode() + numbers.tobytes()).hexdigest()
 
@@ -63,6 +71,7 @@ def read_array(
 ) -> RawArray:
     """The array in a .npy, .npz or .parquet file, unchecked, of the type it was saved in (a .parquet: of floats).
 
+    Sparse rows that SciPy saved come with their zeros written out, where these fit.
     ``what`` is what the rows are, in the plural, for errors. ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
 
     Raises:
@@ -129,11 +138,13 @@ def read_points(
 
 
 def check_points(array: Any, *, where: str) -> PointTable:
-    """An array as a table of points: rows x columns, images flattened, every value finite.
+    """An array as a table of points: rows x columns, images flattened, sparse rows written out, every value finite.
 
     Raises:
         InputError: for an array of another shape or type, an empty one, NaN and infinities (with the first one's place).
     """
+    if is_sparse(array):
+        return PointTable(*_written_out(check_sparse(array, where=where), where=where))
     array = np.asarray(array)
     if array.dtype.kind not in "fiub":
         raise InputError(f"expected numbers in {where}, got an array of type {array.dtype}")
@@ -147,6 +158,11 @@ def check_points(array: Any, *, where: str) -> PointTable:
     values = np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float64)
     _check_finite(values, where=where)
     return PointTable(values, notes)
+
+
+def _written_out(rows: "csr_array", *, where: str, large: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:
+    values, note = dense_rows(rows, where=where, large=large)
+    return values, (note,)
 
 
 def _check_finite(values: Float[np.ndarray, "points dim"], *, where: str) -> None:
@@ -165,13 +181,18 @@ def _raw_npy(file: OpenedFile, *, copied: bool = False, **_: Any) -> RawArray:
 
 def _raw_npz(file: OpenedFile, *, what: str, key: str | None, copied: bool = False, **_: Any) -> RawArray:
     with opened_archive(file) as archive:
+        if key is None and holds_sparse(archive.names):
+            where = f"the sparse rows of {file.path}"
+            values, notes = _written_out(sparse_rows(archive), where=where, large=file.large)
+            return RawArray(values, where=where, notes=notes)
         chosen = _choose_key(archive.names, key=key, path=file.path, what=what)
         return RawArray(archive.read(chosen, copied=copied), where=f"array {chosen!r} of {file.path}")
 
 
 def _read_numpy(file: OpenedFile, *, what: str, key: str | None, **_: Any) -> PointTable:
     raw = _RAW_READERS[file.suffix](file, what=what, key=key, copied=True)
-    return check_points(raw.values, where=raw.where)
+    table = check_points(raw.values, where=raw.where)
+    return PointTable(table.values, (*raw.notes, *table.notes))
 
 
 def _choose_key(names: Sequence[str], *, key: str | None, path: Path, what: str) -> str:

@@ -6,7 +6,7 @@ is asked itself: the most probable way counts variances and masses, which the ne
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Num
@@ -14,6 +14,8 @@ from jaxtyping import Float, Num
 from cfgraph.checks import check_integer
 from cfgraph.defaults import BEAM
 from cfgraph.errors import InputError
+from cfgraph.files.arrays import check_points
+from cfgraph.files.sparse import check_sparse, is_sparse
 from cfgraph.learning.encoders import NestedTree, Pipeline, load_encoder
 from cfgraph.learning.nested.learned import LearnedTree
 from cfgraph.learning.trainable import OWN
@@ -22,18 +24,23 @@ from cfgraph.model.address import ancestor_address, level_of, parse_address
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from cfgraph.store import Store
 
 Rows = Num[np.ndarray, "points ..."]  # of images, perhaps with the axes that images have
 
 
-def encode(source: "Store | HierarchyWithCells", id: str | None = None, *, data: Rows) -> Float[np.ndarray, "points dim"]:
+def encode(
+    source: "Store | HierarchyWithCells", id: str | None = None, *, data: "Rows | csr_array"
+) -> Float[np.ndarray, "points dim"]:
     """Rows of raw data where a hierarchy's centers are: standardised, projected, ... as the data were that it was made of.
 
     Args:
         source: a store, or a hierarchy with its cells.
         id: of a store, the hierarchy's id.
-        data: a row a point, with the columns of the data that the hierarchy was made of; of images, images of that size.
+        data: a row a point, with the columns of the data that the hierarchy was made of; of images, images of that size. Rows
+            may be sparse (``scipy.sparse``).
 
     Raises:
         InputError: for rows of another number of columns or that are not finite, and a hierarchy whose cells have no centers or
@@ -41,12 +48,17 @@ def encode(source: "Store | HierarchyWithCells", id: str | None = None, *, data:
         NotFoundError, DamagedError: where the store has no such hierarchy, or another encoder than it should have.
     """
     pipeline = _pipeline_of(source, _hierarchy(source, id))
-    rows = np.asarray(data, dtype=np.float64)
+    rows = _as_rows(data, encoded=pipeline is not None)
     return rows if pipeline is None else pipeline.encode(rows)
 
 
 def apply(
-    source: "Store | HierarchyWithCells", id: str | None = None, *, data: Rows, beam: int = BEAM, depth: int | None = None
+    source: "Store | HierarchyWithCells",
+    id: str | None = None,
+    *,
+    data: "Rows | csr_array",
+    beam: int = BEAM,
+    depth: int | None = None,
 ) -> list[str]:
     """The address of the cell that each row of new data belongs to: ``apply(store, "iris", data=rows)``.
 
@@ -59,7 +71,7 @@ def apply(
     """
     hierarchy = _hierarchy(source, id)
     pipeline = _pipeline_of(source, hierarchy)
-    rows = np.asarray(data, dtype=np.float64)
+    rows = _as_rows(data, encoded=pipeline is not None)
     if pipeline is not None and isinstance(pipeline.last, NestedTree) and not _is_grown(source, hierarchy):
         return _most_probable(LearnedTree(pipeline, pipeline.last), rows, beam=beam, depth=depth)
     rows = rows if pipeline is None else pipeline.encode(rows)
@@ -98,7 +110,14 @@ def reconstruct(
     return rows if pipeline is None else pipeline.decode(rows)
 
 
-def _most_probable(tree: LearnedTree, rows: Rows, *, beam: int, depth: int | None) -> list[str]:
+def _as_rows(data: Any, *, encoded: bool) -> Any:
+    """Data as floats; sparse ones stay so where a pipeline is to encode them, which takes them in parts."""
+    if is_sparse(data):
+        return check_sparse(data, where="the sparse rows") if encoded else check_points(data, where="the sparse rows").values
+    return np.asarray(data, dtype=np.float64)
+
+
+def _most_probable(tree: LearnedTree, rows: "Rows | csr_array", *, beam: int, depth: int | None) -> list[str]:
     check_integer(beam, name="beam", low=1)
     found = tree.apply(rows).address
     if depth is None:

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import PointTable, check_points, read_points
+from cfgraph.files.arrays import PointTable
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.files.texts import read_names
 from cfgraph.learning.encoders import Standardise, UnitLength, dump_encoder
@@ -29,6 +29,7 @@ from cfgraph.model.trees import height_lengths
 from cfgraph.sources.bisecting import bisect
 from cfgraph.sources.circle import Layout, decode, lay_out, of_learned
 from cfgraph.sources.imported import ImportOptions, imported, with_embeddings
+from cfgraph.sources.preparation import Rows, read_rows
 from cfgraph.sources.regrafting import (
     PASSES,
     FeatureSimilarities,
@@ -57,6 +58,7 @@ def dasgupta(
     key: str | None = None,
     columns: Sequence[str] | None = None,
     header: str = defaults.HEADER_RULE,
+    svd: int | None = None,
     names: Path | str | Sequence[str] | None = None,
     fit: str = defaults.DASGUPTA_FIT,
     refine: bool = True,
@@ -87,6 +89,8 @@ def dasgupta(
         key: the array of an .npz file; not needed where it holds one.
         columns: those of a .csv or .parquet file; all unless given.
         header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        svd: how many directions of a truncated SVD rows are brought to first, in place of standardised columns; sparse rows
+            (``scipy.sparse``, or .npz files of it) stay sparse until then. All columns, standardised, unless given.
         names: of the points, or a file with one a line.
         fit: ``search``; or ``relaxed``, which begins with HypHC's relaxation, and needs torch.
         refine: whether subtrees are moved to where they cost least.
@@ -108,12 +112,12 @@ def dasgupta(
     check_id(id)
     how = How.checked(fit=fit, refine=refine, sharpness=sharpness, starts=starts, passes=passes, leaf_size=leaf_size, seed=seed)
     reading: dict[str, Any] = {"key": key, "columns": columns, "header": header, "large": large}
-    known = _read(data, similarity, how=how, reading=reading)
+    known = _read(data, similarity, how=how, svd=svd, reading=reading)
     names = read_names(names, large=large) if isinstance(names, Path | str) else names
     check_point_names(names, points=known.points, leaf_size=leaf_size)
     if known.of_features and options.get("embeddings") is not None:
         raise InputError("embeddings are for a similarity matrix; centers of features are their means; leave --embeddings out")
-    recipe = {**known.recipe, **how.recipe}
+    recipe = {**known.recipe, **how.recipe, **({} if svd is None else {"svd": svd})}
     return tree_of(
         known, how, id=id, origin="dasgupta", recipe=recipe, names=names, say=say, options=with_embeddings(options, large=large)
     )
@@ -227,24 +231,27 @@ class Known:
         return float(whole @ whole - np.einsum("pd,pd->", rows, rows)) / 2
 
 
-def _read(data: Any, similarity: Any, *, how: How, reading: dict[str, Any]) -> Known:
+def _read(data: Any, similarity: Any, *, how: How, svd: int | None, reading: dict[str, Any]) -> Known:
     if (data is None) == (similarity is None):
         raise InputError("expected either features or a similarity matrix; give one of data and similarity")
-    what = "points" if similarity is None else "similarities"
-    given = data if similarity is None else similarity
+    given, what = (data, "points") if similarity is None else (similarity, "similarities")
+    if svd is not None and similarity is not None:
+        raise InputError("directions are of features; leave --svd out with a similarity matrix")
     where = str(given) if isinstance(given, Path | str) else "the array"
-    named = isinstance(given, Path | str)
-    table = read_points(given, what=what, **reading) if named else check_points(given, where=where)
-    if len(table.values) < 2:
-        raise InputError(f"expected at least two points for a tree, got {len(table.values)} in {where}")
-    return _of_features(table, how) if similarity is None else _of_matrix(table, how, where=where)
+    rows = read_rows(given, svd=svd, seed=how.seed, what=what, **reading)
+    if len(rows.table.values) < 2:
+        raise InputError(f"expected at least two points for a tree, got {len(rows.table.values)} in {where}")
+    return _of_features(rows, how) if similarity is None else _of_matrix(rows.table, how, where=where)
 
 
-def _of_features(table: PointTable, how: How) -> Known:
-    ready = standardise(table.values)
-    encoder = dump_encoder(Standardise(ready.mean, ready.deviation), UnitLength())
-    notes = (*table.notes, *ready.notes)
-    return known_rows(ready.values, sharpness=how.sharpness, digest=table.digest, notes=notes, encoder=encoder)
+def _of_features(rows: Rows, how: How) -> Known:
+    """Columns are standardised, but for those of an SVD, whose sizes are what it found."""
+    values, steps, notes = rows.table.values, rows.steps, rows.table.notes
+    if not steps:
+        ready = standardise(values)
+        values, steps, notes = ready.values, (Standardise(ready.mean, ready.deviation),), (*notes, *ready.notes)
+    encoder = dump_encoder(*steps, UnitLength())
+    return known_rows(values, sharpness=how.sharpness, digest=rows.table.digest, notes=notes, encoder=encoder)
 
 
 def known_rows(

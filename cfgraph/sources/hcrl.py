@@ -16,7 +16,6 @@ from jaxtyping import Float, Int
 from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import PointTable, check_points, read_points
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.learning.encoders import NestedTree, Step, dump_encoder
 from cfgraph.learning.nested.autoencoder import FLOOR as LATENT_FLOOR
@@ -33,7 +32,7 @@ from cfgraph.model.hierarchy import FieldWithCells, HierarchyWithCells
 from cfgraph.predictors.network import check_device
 from cfgraph.sources.imported import imported
 from cfgraph.sources.placing import Level, estimate_scale, place_levels
-from cfgraph.sources.preparation import prepare
+from cfgraph.sources.preparation import Rows, prepare, read_rows
 from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
 
 NODES_MAX = 5_000
@@ -53,6 +52,7 @@ def hcrl(
     key: str | None = None,
     columns: Sequence[str] | None = None,
     header: str = defaults.HEADER_RULE,
+    svd: int | None = None,
     standardised: bool = False,
     pca: int | None = None,
     encoder: str = defaults.HCRL_ENCODER,
@@ -88,6 +88,8 @@ def hcrl(
         key: the array of an .npz file; not needed where it holds one.
         columns: those of a .csv or .parquet file; all unless given.
         header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        svd: how many directions of a truncated SVD rows are brought to first of all, not centered; sparse rows
+            (``scipy.sparse``, or .npz files of it) stay sparse until then.
         standardised: whether columns are brought to mean 0 and deviation 1 first.
         pca: how many principal components to keep; all coordinates as they are unless given.
         encoder: ``none``, or ``vae``: the tree is one of the latents of a variational autoencoder, both learned in turns.
@@ -119,6 +121,7 @@ def hcrl(
     asked = Asked.checked(
         depth=depth,
         branching=branching,
+        svd=svd,
         standardised=standardised,
         pca=pca,
         encoder=encoder,
@@ -134,11 +137,8 @@ def hcrl(
         floor=floor,
         seed=seed,
     )
-    if isinstance(data, Path | str):
-        table = read_points(data, key=key, columns=columns, header=header, large=large)
-    else:
-        table = check_points(data, where="the array")
-    return learn(table, id=id, asked=asked, point_nodes=point_nodes, field=field, say=say)
+    rows = read_rows(data, svd=asked.svd, seed=asked.seed, key=key, columns=columns, header=header, large=large)
+    return learn(rows, id=id, asked=asked, point_nodes=point_nodes, field=field, say=say)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +147,7 @@ class Asked:
 
     depth: int = defaults.HCRL_DEPTH
     branching: int | Sequence[int] | None = defaults.HCRL_BRANCHING
+    svd: int | None = None
     standardised: bool = False
     pca: int | None = None
     encoder: str = defaults.HCRL_ENCODER
@@ -233,9 +234,10 @@ class Asked:
 
 
 def learn(
-    table: PointTable, *, id: str, asked: Asked, point_nodes: bool = False, field: bool = False, say: Say = lambda line: None
+    rows: Rows, *, id: str, asked: Asked, point_nodes: bool = False, field: bool = False, say: Say = lambda line: None
 ) -> HierarchyWithCells:
     """The same of points that were read; its encoder finds the ways of new ones (``cfgraph.learning.nested.learned``)."""
+    table = rows.table
     notes = (*table.notes, *_check_size(table.values, asked, field=field))
     ready = prepare(table.values, standardised=asked.standardised, pca=asked.pca, seed=asked.seed)
     fitted = _fit_latents(ready.values, asked, say) if asked.encoder == "vae" else _fit_rows(ready.values, asked, say)
@@ -251,7 +253,7 @@ def learn(
     else:
         made = _imported(_nodes(fitted.found), **described)
         cell_of_node = np.arange(len(made.cells))
-    return made.replace(encoder=_record((*ready.steps, *fitted.steps), fitted, made.cells, cell_of_node))
+    return made.replace(encoder=_record((*rows.steps, *ready.steps, *fitted.steps), fitted, made.cells, cell_of_node))
 
 
 class _Fitted(NamedTuple):

@@ -43,6 +43,7 @@ def infohier(
     key: str | None = None,
     columns: Sequence[str] | None = None,
     header: str = defaults.HEADER_RULE,
+    svd: int | None = None,
     names: Path | str | Sequence[str] | None = None,
     encoder: Any = None,
     views: str | View | None = None,
@@ -76,6 +77,8 @@ def infohier(
         key: the array of an .npz file; not needed where it holds one.
         columns: those of a .csv or .parquet file; all unless given.
         header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        svd: how many directions of a truncated SVD rows are brought to first, not centered; sparse rows (``scipy.sparse``, or
+            .npz files of it) stay sparse until then.
         names: of the points, or a file with one a line.
         encoder: a torch module of your own, which is trained in place, or a function, which is not: a batch of points in
             float32, standardised, becomes points x numbers. Neither can be kept, so :func:`cfgraph.apply` refuses.
@@ -115,7 +118,8 @@ def infohier(
     import_torch(purpose="training an encoder")
     check_device(device)
     view = None if views is None else find_view(views)
-    raw = RawData.read(data, as_vectors=views == "vectors", key=key, columns=columns, header=header, large=large)
+    reading: dict[str, Any] = {"key": key, "columns": columns, "header": header, "large": large}
+    raw = RawData.read(data, as_vectors=views == "vectors", svd=svd, seed=how.seed, **reading)
     names = read_names(names, large=large) if isinstance(names, Path | str) else names
     check_point_names(names, points=len(raw.values), leaf_size=how.leaf_size)
     task = _Task(raw, *(view or find_view("vectors" if raw.shape.channels is None else "images")), asked.schedule(raw), device)
@@ -125,7 +129,7 @@ def infohier(
     if latents is not None:
         with whole_file(latents) as file:
             np.save(file, known.features())
-    recipe = {**known.recipe, **how.recipe, **found.recipe}
+    recipe = {**known.recipe, **how.recipe, **found.recipe, **({} if svd is None else {"svd": svd})}
     return tree_of(known, how, id=id, origin="infohier", recipe=recipe, names=names, say=say, options=options)
 
 
@@ -196,7 +200,7 @@ class _Task:
             latents, record = encode_points(encoder, material, device=self.device), None
         else:
             latents = Pipeline((standardised, step)).encode(self.raw.values)
-            record = dump_encoder(standardised, step, UnitLength())
+            record = dump_encoder(*self.raw.steps, standardised, step, UnitLength())
         _check_latents(latents)
         recipe = {**self._training(encoder), "device": self.device, "torch": import_torch().__version__}
         recipe |= {} if trained is None else {"batch": trained.batch}

@@ -1,13 +1,80 @@
-"""Preparation: raw data standardised or projected before a hierarchy is learned from them, and the steps that did it."""
+"""Preparation: raw data standardised or projected before a hierarchy is learned from them, and the steps that did it.
 
-from typing import NamedTuple
+Sparse rows, such as counts of words, are brought to few columns by a truncated SVD as they are: their zeros are never written
+out.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from cfgraph.checks import check_integer
 from cfgraph.errors import InputError
+from cfgraph.files.arrays import PointTable, check_points, read_points
+from cfgraph.files.sparse import check_sparse, digest_of_sparse, is_sparse, read_sparse
 from cfgraph.learning.encoders import Projection, Standardise, Step
 from cfgraph.sources.similarity import standardise
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+
+class Rows(NamedTuple):
+    """Points as they were read, and the steps that they came through while they were."""
+
+    table: PointTable
+    steps: tuple[Step, ...] = ()
+
+
+def read_rows(data: Any, *, svd: int | None, seed: int, **reading: Any) -> Rows:
+    """A file's points, or an array's; ``reading`` is that of :func:`~cfgraph.files.arrays.read_points`.
+
+    With ``svd`` they are brought to so many coordinates, ``x axes^T``: the first right singular vectors of the rows as they
+    are, not centered. Sparse rows stay sparse until then.
+
+    Raises:
+        InputError: for what cannot be read, and for more directions than there can be.
+    """
+    if svd is not None:
+        return _truncated(data, components=check_integer(svd, name="number of directions", low=1), seed=seed, **reading)
+    if isinstance(data, Path | str):
+        return Rows(read_points(data, **reading))
+    return Rows(check_points(data, where="the array"))
+
+
+def read_new_rows(path: Path | str, **reading: Any) -> "Float[np.ndarray, 'points columns'] | csr_array":
+    """The points in a file, for a pipeline to encode: sparse ones as they are."""
+    sparse = read_sparse(path, what="points", large=reading.get("large", False))
+    return read_points(path, **reading).values if sparse is None else sparse
+
+
+def _truncated(data: Any, *, components: int, seed: int, **reading: Any) -> Rows:
+    from scipy.sparse import csr_array
+    from sklearn.decomposition import TruncatedSVD
+    from threadpoolctl import threadpool_limits
+
+    notes: tuple[str, ...] = ()
+    rows = check_sparse(data, where="the sparse rows") if is_sparse(data) else None
+    if isinstance(data, Path | str) and reading.get("key") is None:
+        rows = read_sparse(data, what="points", large=reading.get("large", False))
+    if rows is None:
+        table = read_points(data, **reading) if isinstance(data, Path | str) else check_points(data, where="the array")
+        rows, notes = csr_array(table.values), table.notes
+    most = min(rows.shape)
+    if components > most:
+        raise InputError(
+            f"expected at most {most} directions of {rows.shape[0]:,} x {rows.shape[1]:,} values, got {components}"
+        )
+    with threadpool_limits(limits=1):  # sums in one order, so that every run gives the same bits
+        model = TruncatedSVD(components, random_state=seed).fit(rows)
+        step = Projection(mean=np.zeros(rows.shape[1]), axes=np.asarray(model.components_))
+        values = np.asarray(rows @ step.axes.T)
+    whole = float(rows.data @ rows.data) or 1.0
+    share = float(np.einsum("pc,pc->", values, values)) / whole
+    told = f"the first {components} of at most {most} singular directions hold {min(share, 1.0):.1%} of the sum of squares"
+    return Rows(PointTable(values, (*notes, told), digest_of_sparse(rows)), (step,))
 
 
 class Prepared(NamedTuple):

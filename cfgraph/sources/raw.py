@@ -6,7 +6,7 @@ Images come as points x height x width, points x channels x height x width, or p
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -16,13 +16,15 @@ from jaxtyping import Float
 
 from cfgraph import defaults
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import PointTable, check_points, read_array, read_points
+from cfgraph.files.arrays import PointTable, check_points, read_array
 from cfgraph.files.header import check_header_asked
 from cfgraph.files.opened import suffix_of
-from cfgraph.learning.encoders import Standardise
+from cfgraph.files.sparse import is_sparse
+from cfgraph.learning.encoders import Standardise, Step
 from cfgraph.learning.infohier import Material
 from cfgraph.learning.trainable import Shape
 from cfgraph.learning.views import View
+from cfgraph.sources.preparation import read_rows
 from cfgraph.sources.similarity import standardise
 
 CHANNELS = (1, 3, 4)  # numbers that tell which of four axes is that of the channels
@@ -37,12 +39,13 @@ class RawData:
     shape: Shape
     digest: str
     notes: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()  # that the points came through while they were read
 
     @classmethod
-    def of(cls, table: PointTable, shape: Shape) -> Self:
+    def of(cls, table: PointTable, shape: Shape, *, steps: tuple[Step, ...] = ()) -> Self:
         """A table whose rows have a shape."""
         notes = table.notes if shape.channels is None else ()  # that images were flattened is ours alone
-        return cls(table.values, shape, table.digest, notes)
+        return cls(table.values, shape, table.digest, notes, steps)
 
     @classmethod
     def read(
@@ -50,6 +53,8 @@ class RawData:
         data: Any,
         *,
         as_vectors: bool,
+        svd: int | None = None,
+        seed: int = defaults.SEED,
         key: str | None = None,
         columns: Sequence[str] | None = None,
         header: str = defaults.HEADER_RULE,
@@ -57,28 +62,32 @@ class RawData:
     ) -> Self:
         """An array, or a file by its suffix. More than two axes are images, unless they shall be vectors.
 
+        Sparse rows, and what is brought to ``svd`` directions, are vectors (:func:`cfgraph.sources.preparation.read_rows`).
+
         Raises:
             InputError: as :func:`cfgraph.files.arrays.read_points`, for fewer than two points, and more axes than images have.
         """
         named = isinstance(data, Path | str)
-        if named and suffix_of(Path(data)) not in _ARRAYS:
-            table = read_points(data, key=key, columns=columns, header=header, large=large)
-            return cls._checked(table, Shape(table.values.shape[1]), where=str(data))
+        if svd is not None or is_sparse(data) or (named and suffix_of(Path(data)) not in _ARRAYS):
+            rows = read_rows(data, svd=svd, seed=seed, key=key, columns=columns, header=header, large=large)
+            shape, where = Shape(rows.table.values.shape[1]), str(data) if named else "the array"
+            return cls._checked(rows.table, shape, where=where, steps=rows.steps)
         if named:
             check_header_asked(header, path=Path(data), what="points")
             raw = read_array(data, what="points", key=key, columns=columns, large=large)
-            array, where = np.array(raw.values), raw.where
+            array, where, told = np.array(raw.values), raw.where, raw.notes
         else:
-            array, where = np.asarray(data), "the array"
+            array, where, told = np.asarray(data), "the array", ()
         table = check_points(array, where=where)
+        table = replace(table, notes=(*told, *table.notes))
         flat = as_vectors or array.ndim == 2
         return cls._checked(table, Shape(table.values.shape[1]) if flat else image_shape(array.shape, where=where), where=where)
 
     @classmethod
-    def _checked(cls, table: PointTable, shape: Shape, *, where: str) -> Self:
+    def _checked(cls, table: PointTable, shape: Shape, *, where: str, steps: tuple[Step, ...] = ()) -> Self:
         if len(table.values) < 2:
             raise InputError(f"expected at least two points for a tree, got {len(table.values)} in {where}")
-        return cls.of(table, shape)
+        return cls.of(table, shape, steps=steps)
 
     @cached_property
     def prepared(self) -> tuple[Standardise, tuple[str, ...]]:

@@ -21,6 +21,7 @@ from cfgraph.model.invariants import check_sound
 from cfgraph.sources import dasgupta, hcrl, points
 from cfgraph.sources.hcrl import Asked, learn
 from cfgraph.sources.imported import imported
+from cfgraph.sources.preparation import Rows
 from tests.unit.test_nested import made
 
 DATA, LEAF = made(0, 0.2, points=400, dimension=12)
@@ -45,7 +46,7 @@ ASKED = {
 
 
 def learned(data=DATA, *, field=False, **changes):
-    return learn(check_points(data, where="it"), id="it", asked=Asked.checked(**{**ASKED, **changes}), field=field)
+    return learn(Rows(check_points(data, where="it")), id="it", asked=Asked.checked(**{**ASKED, **changes}), field=field)
 
 
 def test_cells_are_nodes_with_their_own_centers():

@@ -23,6 +23,7 @@ from cfgraph.learning.nested.model import Points, Prior
 from cfgraph.learning.nested.start import split
 from cfgraph.learning.nested.sweep import emissions, path_step, through_nodes
 from cfgraph.sources.hcrl import Asked, learn
+from cfgraph.sources.preparation import Rows
 from tests.unit.test_hcrl import ASKED
 
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="an autoencoder needs torch")
@@ -162,7 +163,7 @@ def test_a_plain_autoencoder_learns():
 def test_a_hierarchy_of_latents_finds_its_points_and_is_decoded(monkeypatch):
     monkeypatch.setattr(Asked, "training", BRIEF)
     asked = Asked.checked(**{**ASKED, "encoder": "vae", "depth": 2})
-    found = learn(check_points(DATA, where="it"), id="it", asked=asked)
+    found = learn(Rows(check_points(DATA, where="it")), id="it", asked=asked)
     tree, cells = LearnedTree.of(found.encoder), found.cells
     applied = tree.apply(DATA)
     assert applied.address == [cells.addresses[cell] for cell in found.cell_of_point.tolist()]

@@ -11,6 +11,7 @@ from cfgraph.plots import draw_reconstructions, plot_reconstructions
 from cfgraph.plots.page import new_figure
 from cfgraph.plots.reconstructions import as_images
 from cfgraph.sources.hcrl import Asked, learn
+from cfgraph.sources.preparation import Rows
 from tests.unit.test_hcrl import ASKED
 
 DIGITS = load_digits().data[:400]
@@ -18,7 +19,7 @@ DIGITS = load_digits().data[:400]
 
 @pytest.fixture(scope="module")
 def learned():
-    return learn(check_points(DIGITS, where="it"), id="it", asked=Asked.checked(**{**ASKED, "pca": 10, "depth": 2}))
+    return learn(Rows(check_points(DIGITS, where="it")), id="it", asked=Asked.checked(**{**ASKED, "pca": 10, "depth": 2}))
 
 
 def images_of(learned):

@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from cfgraph.errors import InputError
+from cfgraph.files.sparse import is_sparse
 from cfgraph.learning.encoders.kinds import STEPS
 from cfgraph.learning.encoders.steps import Step
 from cfgraph.model.encoder import Encoder
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+_BATCH_NUMBERS = 1 << 22  # of sparse rows that are written out at a time: 32 MB
 
 
 @runtime_checkable
@@ -32,16 +38,22 @@ class Pipeline:
         """What rows come to at the end."""
         return self.steps[-1] if self.steps else None
 
-    def encode(self, rows: Float[np.ndarray, "points ..."]) -> Float[np.ndarray, "points dim"]:
+    def encode(self, rows: "Float[np.ndarray, 'points ...'] | csr_array") -> Float[np.ndarray, "points dim"]:
         """The rows where a hierarchy's centers are; images may come as such, and are rows of all their numbers.
+
+        Sparse rows have their zeros written out some at a time.
 
         Raises:
             InputError: for rows of another number of columns, or that are not finite.
         """
         return self.encode_to(rows, step=len(self.steps))
 
-    def encode_to(self, rows: Float[np.ndarray, "points columns"], *, step: int) -> Float[np.ndarray, "points dim"]:
+    def encode_to(self, rows: "Float[np.ndarray, 'points ...'] | csr_array", *, step: int) -> Float[np.ndarray, "points dim"]:
         """The rows as they come to a step, after so many others; raises as :meth:`encode`."""
+        if is_sparse(rows):
+            whole, height = rows.tocsr(), max(1, _BATCH_NUMBERS // max(1, rows.shape[1]))
+            lows = range(0, max(1, whole.shape[0]), height)
+            return np.concatenate([self.encode_to(whole[low : low + height].toarray(), step=step) for low in lows])
         found = np.asarray(rows, dtype=np.float64)
         found = found.reshape(len(found), -1) if found.ndim > 2 and len(found) else found
         wanted = next((step.columns for step in self.steps if step.columns is not None), None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,6 +13,9 @@ from cfgraph.learning.nested.likelihood import Mixture, negative_log_likelihood
 from cfgraph.learning.nested.model import Points, batches
 from cfgraph.learning.nested.sweep import Levels, level_step, level_weights, path_step, through_nodes
 from cfgraph.model.encoder import Encoder
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 ROUNDS = 20  # of updates 1 to 3 of new rows, where each has its own level weights
 
@@ -56,14 +59,14 @@ class LearnedTree:
             raise InputError("this encoder is of no nested-CRP tree; `cfgraph ingest hcrl` makes one")
         return cls(pipeline, pipeline.last)
 
-    def encode(self, rows: Rows) -> Points:
+    def encode(self, rows: "Rows | csr_array") -> Points:
         """Rows where the centers are; of an autoencoder with their variances."""
         *before, last = self.steps.steps[:-1] or (None,)
         if not isinstance(last, Variational):
             return Points(self.steps.encode(rows))
         return last.posterior(Pipeline((*before, last)).encode_to(rows, step=len(before)))
 
-    def apply(self, rows: Rows) -> Applied:
+    def apply(self, rows: "Rows | csr_array") -> Applied:
         """Where rows lie, by update 1 in closed form; of free levels by updates 1 to 3 of the rows alone.
 
         Raises:
