@@ -493,13 +493,13 @@ def known_texts() -> Iterator[tuple[str, "np.ndarray | csr_array", np.ndarray]]:
 
 
 def made_documents() -> tuple["csr_array", np.ndarray]:
-    """Documents of 80 words, half of a topic of their own and half of the one topic that all share, tf-idf weighted."""
+    """Documents of 50 words, two fifths of a topic of their own, the others of the topic that all share, tf-idf weighted."""
     from scipy.sparse import csr_array
 
     random = np.random.default_rng(0)
-    own, shared = random.dirichlet(np.full(WORDS, 0.02), size=TOPICS), random.dirichlet(np.full(WORDS, 0.5))
+    own, shared = random.dirichlet(np.full(WORDS, 0.05), size=TOPICS), random.dirichlet(np.full(WORDS, 0.5))
     topic = random.integers(TOPICS, size=DOCUMENTS)
-    counts = np.stack([random.multinomial(80, (own[one] + shared) / 2) for one in topic])
+    counts = np.stack([random.multinomial(50, (2 * own[one] + 3 * shared) / 5) for one in topic])
     weight = np.log(DOCUMENTS / (1 + (counts > 0).sum(axis=0))) + 1
     return csr_array(counts * weight), topic
 

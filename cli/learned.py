@@ -13,6 +13,9 @@ from .large import LARGE
 from .source import ingest_source
 
 FILE = click.Path(path_type=Path)
+CHECKPOINT = click.option(
+    "--checkpoint", metavar="FILE", type=FILE, help="Go on from this file where the same training was stopped."
+)
 SVD = click.option(
     "--svd",
     type=int,
@@ -186,6 +189,7 @@ def induced(context: Context, /, columns: str | None, **arguments: Any) -> None:
 )
 @click.option("--seed", type=int, default=defaults.SEED, show_default=True, help="Of all that is drawn at random.")
 @click.option("--field", is_flag=True, help="Make a complete tree a field, which train and rollout take.")
+@CHECKPOINT
 @click.option("--points", "point_nodes", is_flag=True, help="Make each point a node of the graph, IN its cell.")
 @pass_context
 def hcrl(context: Context, /, branching: str, columns: str | None, **arguments: Any) -> None:
@@ -264,7 +268,7 @@ def _branching(text: str) -> int | list[int] | None:
 )
 @click.option("--seed", type=int, default=defaults.SEED, show_default=True, help="Of all that is drawn at random.")
 @click.option("--device", default=defaults.DEVICE, show_default=True, help="Where the encoder is trained: cpu, cuda, cuda:1.")
-@click.option("--checkpoint", metavar="FILE", type=FILE, help="Go on from this file where the same training was stopped.")
+@CHECKPOINT
 @click.option("--condense", "minimum", type=int, metavar="M", help="Keep the splits into clusters of M points or more.")
 @click.option("--levels", type=int, metavar="L", help="Cut the tree at L heights.")
 @click.option("--points", "point_nodes", is_flag=True, help="Make each point a node of the graph, IN its cell.")

@@ -17,6 +17,7 @@ from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
 from cfgraph.files.embeddings import Embeddings
+from cfgraph.learning.checkpoint import Checkpoint
 from cfgraph.learning.encoders import NestedTree, Step, dump_encoder
 from cfgraph.learning.nested.autoencoder import FLOOR as LATENT_FLOOR
 from cfgraph.learning.nested.autoencoder import Training, alternate
@@ -69,6 +70,7 @@ def hcrl(
     seed: int = defaults.SEED,
     point_nodes: bool = False,
     field: bool = False,
+    checkpoint: Path | str | None = None,
     large: bool = False,
     say: Say = lambda line: None,
 ) -> HierarchyWithCells:
@@ -108,13 +110,14 @@ def hcrl(
         seed: of all that is drawn at random.
         point_nodes: whether the points are to be nodes of the graph too, each IN its cell.
         field: whether a complete tree is to be a field, which ``train`` and ``rollout`` take; its cells have no properties.
+        checkpoint: a file from which the same call goes on with the training of the autoencoder where it was stopped.
         large: whether the file may be larger than :mod:`cfgraph.files.opened` allows.
         say: is told how the fit goes.
 
     Raises:
         InputError: for data that cannot be read or are not finite, fewer than two points, arguments out of their range, a tree
-            of more than 5,000 nodes, a field asked for where the tree is not complete, and data outside [0, 1] for a
-            Bernoulli likelihood.
+            of more than 5,000 nodes, a field asked for where the tree is not complete, data outside [0, 1] for a Bernoulli
+            likelihood, and a checkpoint of another training or without an autoencoder.
         MissingExtraError: for an autoencoder where torch is not installed.
     """
     check_id(id)
@@ -137,8 +140,10 @@ def hcrl(
         floor=floor,
         seed=seed,
     )
+    if checkpoint is not None and asked.encoder != "vae":
+        raise InputError("a checkpoint is of an autoencoder's training; leave it out, or say --encoder vae")
     rows = read_rows(data, svd=asked.svd, seed=asked.seed, key=key, columns=columns, header=header, large=large)
-    return learn(rows, id=id, asked=asked, point_nodes=point_nodes, field=field, say=say)
+    return learn(rows, id=id, asked=asked, point_nodes=point_nodes, field=field, checkpoint=checkpoint, say=say)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,15 +239,27 @@ class Asked:
 
 
 def learn(
-    rows: Rows, *, id: str, asked: Asked, point_nodes: bool = False, field: bool = False, say: Say = lambda line: None
+    rows: Rows,
+    *,
+    id: str,
+    asked: Asked,
+    point_nodes: bool = False,
+    field: bool = False,
+    checkpoint: Path | str | None = None,
+    say: Say = lambda line: None,
 ) -> HierarchyWithCells:
     """The same of points that were read; its encoder finds the ways of new ones (``cfgraph.learning.nested.learned``)."""
     table = rows.table
     notes = (*table.notes, *_check_size(table.values, asked, field=field))
     ready = prepare(table.values, standardised=asked.standardised, pca=asked.pca, seed=asked.seed)
-    fitted = _fit_latents(ready.values, asked, say) if asked.encoder == "vae" else _fit_rows(ready.values, asked, say)
+    training = {"data_sha256": table.digest, **asked.recipe}
+    if asked.encoder == "vae":
+        kept = None if checkpoint is None else Checkpoint(Path(checkpoint), training)
+        fitted = _fit_latents(ready.values, asked, checkpoint=kept, say=say)
+    else:
+        fitted = _fit_rows(ready.values, asked, say)
     notes = (*notes, *ready.notes, *_told(fitted, asked))
-    described: dict[str, Any] = {"id": id, "notes": notes, "recipe": {"data_sha256": table.digest, **asked.recipe}}
+    described: dict[str, Any] = {"id": id, "notes": notes, "recipe": training}
     described["point_nodes"] = point_nodes
     made: HierarchyWithCells
     if asked.levels == "free":
@@ -274,12 +291,14 @@ def _fit_rows(values: Float[np.ndarray, "points columns"], asked: Asked, say: Sa
     return _Fitted(fit_tree(points, prior, asked.plan, say=say), points, prior, ())
 
 
-def _fit_latents(values: Float[np.ndarray, "points columns"], asked: Asked, say: Say) -> _Fitted:
+def _fit_latents(
+    values: Float[np.ndarray, "points columns"], asked: Asked, *, checkpoint: Checkpoint | None, say: Say
+) -> _Fitted:
     """A tree of the latents of an autoencoder, and this."""
     if asked.likelihood == "bernoulli":
         _check_unit(values)
     prior = asked.prior(middle=np.zeros(asked.latent), floor=LATENT_FLOOR)
-    step, found, points = alternate(values, asked.plan, prior, training=asked.training, say=say)
+    step, found, points = alternate(values, asked.plan, prior, training=asked.training, checkpoint=checkpoint, say=say)
     return _Fitted(found, points, prior, (step,))
 
 

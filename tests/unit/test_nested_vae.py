@@ -14,15 +14,17 @@ from cfgraph.errors import InputError
 from cfgraph.files.arrays import check_points
 from cfgraph.judging.dendrogram import Dendrogram
 from cfgraph.judging.flat import cut_level
+from cfgraph.learning import checkpoint
 from cfgraph.learning.encoders import Standardise, Variational, dump_encoder, load_encoder
 from cfgraph.learning.nested.autoencoder import FLOOR, Networks, Pull, Training, _pull_of, alternate, train_plain
 from cfgraph.learning.nested.fit import Plan
+from cfgraph.learning.nested.keeping import Keeper
 from cfgraph.learning.nested.learned import LearnedTree
 from cfgraph.learning.nested.likelihood import Mixture, negative_log_likelihood
 from cfgraph.learning.nested.model import Points, Prior
 from cfgraph.learning.nested.start import split
 from cfgraph.learning.nested.sweep import emissions, path_step, through_nodes
-from cfgraph.sources.hcrl import Asked, learn
+from cfgraph.sources.hcrl import Asked, hcrl, learn
 from cfgraph.sources.preparation import Rows
 from tests.unit.test_hcrl import ASKED
 
@@ -174,6 +176,80 @@ def test_a_hierarchy_of_latents_finds_its_points_and_is_decoded(monkeypatch):
     assert ((image > 0) & (image < 1)).all()
 
 
+class StoppedError(Exception):
+    """What somebody did."""
+
+
+def stopping(words):
+    def say(line):
+        if line.startswith(words):
+            raise StoppedError
+
+    return say
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("words", "levels"),
+    [("epoch 3 of the plain", "fixed"), ("epoch 2 with the tree", "fixed"), ("epoch 3 with the tree", "free")],
+)
+def test_a_training_that_was_stopped_goes_on_with_the_same_bits(tmp_path, monkeypatch, words, levels):
+    monkeypatch.setattr(Asked, "training", BRIEF)
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    asked = {"id": "it", "data": DATA, "encoder": "vae", "latent": 2, "depth": 2, "branching": 2, "levels": levels}
+    whole, kept, told = hcrl(**asked), tmp_path / "kept", []
+    with pytest.raises(StoppedError):
+        hcrl(**asked, checkpoint=kept, say=stopping(words))
+    for _ in range(2):  # the second finds it done
+        again = hcrl(**asked, checkpoint=kept, say=told.append)
+        assert again.encoder.digest == whole.encoder.digest
+        assert again.cells.center.tobytes() == whole.cells.center.tobytes()
+    assert told[0].startswith("goes on behind epoch")
+    with pytest.raises(InputError, match="of another training: seed is 0 there and 1 here"):
+        hcrl(**asked, seed=1, checkpoint=kept)
+
+
+@needs_torch
+def test_a_checkpoint_that_is_none_or_of_others_is_refused(tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(Asked, "training", BRIEF)
+    asked, kept = {"id": "it", "data": DATA, "encoder": "vae", "latent": 2, "depth": 2, "branching": 2}, tmp_path / "kept"
+    with pytest.raises(InputError, match="say --encoder vae"):
+        hcrl(id="it", data=DATA, checkpoint=kept)
+    kept.write_bytes(b"none")
+    with pytest.raises(InputError, match="is no checkpoint"):
+        hcrl(**asked, checkpoint=kept)
+    kept.unlink()
+    hcrl(**asked, checkpoint=kept)
+    whole = torch.load(kept, weights_only=True)
+    for changed in ({"tree": {}}, {"networks": {}}, {"optimiser": {}}, {"phase": "tree", "done": "x"}):
+        torch.save({**whole, **changed}, kept)
+        with pytest.raises(InputError, match="the checkpoint"):
+            hcrl(**asked, checkpoint=kept)
+
+
+@needs_torch
+def test_a_batch_that_memory_does_not_hold_is_halved_once(monkeypatch):
+    import torch
+
+    networks, told, most = Networks.new(6, replace(BRIEF, batch=64)), [], 40
+    lossy = Networks._loss
+
+    def small(self, rows, pull, *, weight):
+        if len(rows) > most:
+            raise torch.cuda.OutOfMemoryError
+        return lossy(self, rows, pull, weight=weight)
+
+    monkeypatch.setattr(Networks, "_loss", small)
+    networks.train_plain(DATA, epochs=2, keeper=Keeper(None), say=told.append)
+    assert told[0] == "the memory of cpu does not hold 64 points at once; goes on with 32"
+    assert len(told) == 3
+    most = 20
+    with pytest.raises(InputError, match="does not hold a batch of 32 points"):
+        networks.train_plain(DATA, epochs=1, keeper=Keeper(None), say=told.append)
+
+
 @needs_torch
 def test_a_device_that_is_none_is_refused():
     with pytest.raises(InputError, match="device 'abacus' cannot be used"):
@@ -187,7 +263,10 @@ def test_cuda_loses_as_cpu_does():
     for device in ("cpu", "cuda"):
         networks = Networks.new(6, replace(BRIEF, device=device))
         networks.train_plain(
-            DATA, epochs=1, say=lambda line, device=device: losses.update({device: float(line.split("loss ")[1])})
+            DATA,
+            epochs=1,
+            keeper=Keeper(None),
+            say=lambda line, device=device: losses.update({device: float(line.split("loss ")[1])}),
         )
     assert losses["cuda"] == pytest.approx(losses["cpu"], rel=1e-3)
 

@@ -16,11 +16,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from cfgraph.errors import InputError
+from cfgraph.learning.checkpoint import Checkpoint
 from cfgraph.learning.encoders.variational import LOG_VARIANCES, Variational
 from cfgraph.learning.nested.fit import Found, Plan, begin, tidied
-from cfgraph.learning.nested.model import LOG_2PI, Points, Prior, batches
+from cfgraph.learning.nested.keeping import Keeper, tree_state
+from cfgraph.learning.nested.model import LOG_2PI, Points, Prior, Tree, batches
 from cfgraph.learning.nested.surgery import operate
-from cfgraph.learning.nested.sweep import Fit, converge, emissions, expect, level_weights, path_step, sweep, through_nodes
+from cfgraph.learning.nested.sweep import (
+    Fit,
+    Levels,
+    converge,
+    emissions,
+    expect,
+    level_weights,
+    path_step,
+    sweep,
+    through_nodes,
+)
 from cfgraph.predictors.network import Layers, forward, import_torch, one_thread
 
 FIRST_SWEEPS, SWEEPS, LAST_SWEEPS = 30, 2, 10
@@ -70,32 +83,47 @@ class Alternated(NamedTuple):
     points: Points
 
 
-def alternate(rows: Rows, plan: Plan, prior: Prior, *, training: Training, say: Say = lambda line: None) -> Alternated:
+def alternate(
+    rows: Rows,
+    plan: Plan,
+    prior: Prior,
+    *,
+    training: Training,
+    checkpoint: Checkpoint | None = None,
+    say: Say = lambda line: None,
+) -> Alternated:
     """Pre-train, make a tree of the latents, train both in turns, and sweep the tree a last time.
 
+    A training that was stopped goes on from its checkpoint, and ends with the same bits.
+
     Raises:
+        InputError: for a checkpoint of another training, and a device whose memory does not hold half a batch.
         MissingExtraError: where torch is not installed.
     """
     from threadpoolctl import threadpool_limits
 
     torch = import_torch(purpose="a variational autoencoder")
     with one_thread(torch), threadpool_limits(limits=1):
-        networks = Networks.new(rows.shape[1], training)
-        networks.train_plain(rows, epochs=training.plain_epochs, say=say)
-        points = networks.posterior(rows)
-        fit = converge(begin(points, prior, plan), points, prior, sweeps=FIRST_SWEEPS, say=say)
-        if plan.surgery:
-            fit = operate(fit, points, prior, seed=plan.seed, say=say)
+        networks, keeper = Networks.new(rows.shape[1], training), Keeper(checkpoint)
+        if keeper.began_with is not None:
+            say("goes on behind epoch {1} of the phase {0!r}, by its checkpoint".format(*keeper.began_with))
+        networks.train_plain(rows, epochs=training.plain_epochs, keeper=keeper, say=say)
         optimiser = networks.optimiser(training.rate)
-        for epoch in range(1, training.epochs + 1):
+        done = keeper.resume("tree", networks, optimiser) or 0
+        points = networks.posterior(rows)
+        tree, levels = keeper.tree(plan.limits) if done else _first_tree(points, prior, plan, say=say)
+        for epoch in range(done + 1, training.epochs + 1):
             points = networks.posterior(rows)
-            fit = _swept(fit, points, prior, sweeps=SWEEPS)
+            fit = _swept(tree, levels, points, prior, sweeps=SWEEPS)
+            tree, levels = fit.tree, fit.levels
             weight = min(1.0, (epoch - 1) / training.warm)
-            loss = networks.epoch(rows, optimiser, weight=weight, prior_of=_pull_of(fit, points, prior))
-            say(f"epoch {epoch} with the tree: loss {loss:.6g}, bound {fit.bound:.6g}, {len(fit.tree)} nodes")
+            loss = networks.epoch(rows, optimiser, weight=weight, prior_of=_pull_of(fit, points, prior), say=say)
+            say(f"epoch {epoch} with the tree: loss {loss:.6g}, bound {fit.bound:.6g}, {len(tree)} nodes")
+            held = tree_state(tree, levels) if checkpoint else None
+            keeper.save("tree", networks, optimiser, done=epoch, last=epoch == training.epochs, tree=held)
         step = networks.step()
         points = step.posterior(rows)
-        found = tidied(_swept(fit, points, prior, sweeps=LAST_SWEEPS), points, prior)
+        found = tidied(_swept(tree, levels, points, prior, sweeps=LAST_SWEEPS), points, prior)
     return Alternated(step, found, points)
 
 
@@ -108,13 +136,21 @@ def train_plain(rows: Rows, *, training: Training, epochs: int, say: Say = lambd
     torch = import_torch(purpose="a variational autoencoder")
     with one_thread(torch):
         networks = Networks.new(rows.shape[1], training)
-        networks.train_plain(rows, epochs=epochs, say=say)
+        networks.train_plain(rows, epochs=epochs, keeper=Keeper(None), say=say)
         return networks.step()
 
 
-def _swept(fit: Fit, points: Points, prior: Prior, *, sweeps: int) -> Fit:
-    """The tree on new latents."""
-    fit = expect(fit.tree, points, prior, levels=fit.levels)
+def _first_tree(points: Points, prior: Prior, plan: Plan, *, say: Say) -> tuple[Tree, Levels | None]:
+    """A tree of the plain autoencoder's latents."""
+    fit = converge(begin(points, prior, plan), points, prior, sweeps=FIRST_SWEEPS, say=say)
+    if plan.surgery:
+        fit = operate(fit, points, prior, seed=plan.seed, say=say)
+    return fit.tree, fit.levels
+
+
+def _swept(tree: Tree, levels: Levels | None, points: Points, prior: Prior, *, sweeps: int) -> Fit:
+    """A tree on new latents."""
+    fit = expect(tree, points, prior, levels=levels)
     for _ in range(sweeps):
         fit = sweep(fit, points, prior)
     return fit
@@ -141,6 +177,7 @@ class Networks:
     def __init__(self, encoder: Layers, decoder: Layers, log_noise: Any, training: Training, random: Any):
         self.encoder, self.decoder, self.log_noise = encoder, decoder, log_noise
         self.training, self.random = training, random
+        self.batch, self.halved = training.batch, False
 
     @classmethod
     def new(cls, columns: int, training: Training) -> "Networks":
@@ -159,22 +196,61 @@ class Networks:
         noise = [self.log_noise] if self.log_noise.requires_grad else []
         return import_torch().optim.Adam([*parameters, *noise], lr=rate)
 
-    def train_plain(self, rows: Rows, *, epochs: int, say: Say) -> None:
-        """Epochs with the prior N(0, 1)."""
+    def state(self) -> dict[str, Any]:
+        """All that changes while they are trained, but for the optimiser's own."""
+        layers = {name: [[part.detach() for part in one] for one in getattr(self, name)] for name in ("encoder", "decoder")}
+        noise, drawn = self.log_noise.detach(), self.random.get_state()
+        return {**layers, "log_noise": noise, "random": drawn, "batch": self.batch, "halved": self.halved}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The networks as they were; a ``ValueError`` or the like for the state of others."""
+        with import_torch().no_grad():
+            for name in ("encoder", "decoder"):
+                for mine, other in zip(getattr(self, name), state[name], strict=True):
+                    for part, value in zip(mine, other, strict=True):
+                        part.copy_(value)
+            self.log_noise.copy_(state["log_noise"])
+        self.random.set_state(state["random"])
+        self.batch, self.halved = int(state["batch"]), bool(state["halved"])
+
+    def train_plain(self, rows: Rows, *, epochs: int, keeper: Keeper, say: Say) -> None:
+        """Epochs with the prior N(0, 1); none where what is kept is of a later phase."""
         optimiser, how = self.optimiser(self.training.plain_rate), self.training
-        for epoch in range(1, epochs + 1):
+        done = keeper.resume("plain", self, optimiser)
+        if done is None:
+            return
+        for epoch in range(done + 1, epochs + 1):
             weight = min(1.0, (epoch - 1) / how.plain_warm)
             loss = self.epoch(
-                rows, optimiser, weight=weight, prior_of=lambda batch: Pull.standard(len(batch), latent=how.latent)
+                rows, optimiser, weight=weight, prior_of=lambda batch: Pull.standard(len(batch), latent=how.latent), say=say
             )
             say(f"epoch {epoch} of the plain autoencoder: loss {loss:.6g}")
+            keeper.save("plain", self, optimiser, done=epoch, last=epoch == epochs)
 
-    def epoch(self, rows: Rows, optimiser: Any, *, weight: float, prior_of: PriorOf) -> float:
-        """All rows once, in random batches; the mean loss."""
+    def epoch(self, rows: Rows, optimiser: Any, *, weight: float, prior_of: PriorOf, say: Say = lambda line: None) -> float:
+        """All rows once, in random batches; the mean loss.
+
+        Where the device's memory does not hold a batch, the epoch begins anew with half of it, once.
+        """
+        torch, how = import_torch(), self.training
+        try:
+            return self._epoch(rows, optimiser, weight=weight, prior_of=prior_of)
+        except torch.cuda.OutOfMemoryError as error:
+            if self.halved or self.batch < 2:
+                raise InputError(
+                    f"the memory of {how.device} does not hold a batch of {self.batch} points; take --device cpu"
+                ) from error
+            self.halved, self.batch = True, self.batch // 2
+            say(
+                f"the memory of {self.training.device} does not hold {2 * self.batch} points at once; goes on with {self.batch}"
+            )
+            return self.epoch(rows, optimiser, weight=weight, prior_of=prior_of, say=say)
+
+    def _epoch(self, rows: Rows, optimiser: Any, *, weight: float, prior_of: PriorOf) -> float:
         torch, total = import_torch(), 0.0
         order = torch.randperm(len(rows), generator=self.random).numpy()
-        for low in range(0, len(rows), self.training.batch):
-            batch = order[low : low + self.training.batch]
+        for low in range(0, len(rows), self.batch):
+            batch = order[low : low + self.batch]
             optimiser.zero_grad()
             loss = self._loss(rows[batch], prior_of(batch), weight=weight)
             loss.backward()
