@@ -343,10 +343,14 @@ class TestRecovery:
         home.make()
         home.provide_password()
         starter = begin(folder)
-        wait_for(lambda: home.console_log.exists() and "Starting" in home.console_log.read_text())
+        wait_for(lambda: home.read_pid() is not None)
         pid = home.read_pid()
-        starter.send_signal(number)
-        _, err = starter.communicate(timeout=60)
+        os.kill(pid, signal.SIGSTOP)  # on a busy machine the server may be up before the signal is there
+        try:
+            starter.send_signal(number)
+            _, err = starter.communicate(timeout=60)
+        finally:
+            os.kill(pid, signal.SIGCONT)
         assert number == signal.SIGKILL or "the server goes on starting" in err
         said: list[str] = []
         server = server_in(folder, said=said)
