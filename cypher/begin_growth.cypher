@@ -10,8 +10,8 @@
 // column: pinned map or null
 // column: pinned_predictor string or null
 // column: since integer or null
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL),
-      (predictor:Predictor {id: $predictor} WHERE predictor.recipe IS NOT NULL)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL),
+      (predictor:Predictor {id: $predictor} WHERE coalesce(predictor.recipe, predictor.incarnation) IS NOT NULL)
 WITH hierarchy, predictor, hierarchy.state AS state, COUNT { (hierarchy)-[:GROWN_BY]->() } AS growths
 OPTIONAL MATCH (hierarchy)-[active:GROWN_BY {done: false}]->(other:Predictor)
 FOREACH (free IN CASE WHEN active IS NULL AND growths = $growths AND state = $state AND state IN ['complete', 'growing'] THEN [1] ELSE [] END |

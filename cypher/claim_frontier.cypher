@@ -16,7 +16,7 @@
 // column: pinned boolean
 // column: answers list<[key, 'done' or 'free' or 'held', owner or null]>
 // column: claims list<[key, owner that it was taken from, or null]>
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 OPTIONAL MATCH (hierarchy)-[growth:GROWN_BY {done: false}]->(:Predictor)
 // A worker that slept while its growth was removed takes no part in the one that came after it.
 WHERE ($since IS NULL OR growth.since = $since) AND ($incarnation IS NULL OR hierarchy.incarnation = $incarnation)

@@ -19,5 +19,5 @@ SET cell = child[8],
     cell.scale = child[7]
 WITH count(cell) AS created
 // Without a lock: the block's own cells are locked by now, and the node is there before any cell and after the last one.
-OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 RETURN created, hierarchy.incarnation AS incarnation, hierarchy.state AS state

@@ -13,5 +13,5 @@ WITH lease, coalesce(lease.token = $token AND lease.until >= timestamp(), false)
 FOREACH (once IN CASE WHEN held THEN [1] ELSE [] END | DELETE lease)
 WITH held
 // Without a lock: the block's own cells are locked by now, and the node is there before any cell and after the last one.
-OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 RETURN held, hierarchy.incarnation AS incarnation, hierarchy.state AS state

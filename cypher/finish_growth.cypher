@@ -4,7 +4,7 @@
 // parameter: id string
 // parameter: since integer
 // column: state string
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)-[growth:GROWN_BY {since: $since}]->(:Predictor)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)-[growth:GROWN_BY {since: $since}]->(:Predictor)
 // The node is locked: another worker may have recorded it, the hierarchy may be grown on, or be half removed.
 WITH hierarchy, growth, NOT growth.done AND hierarchy.state = 'growing' AS due
 FOREACH (once IN CASE WHEN due THEN [1] ELSE [] END | SET growth.done = true, hierarchy.state = 'complete')

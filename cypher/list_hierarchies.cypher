@@ -2,5 +2,5 @@
 // purpose: every hierarchy, oldest first
 // access: read
 // column: hierarchy map
-MATCH (hierarchy:Hierarchy WHERE hierarchy.recipe IS NOT NULL AND hierarchy.id IS NOT NULL)
+MATCH (hierarchy:Hierarchy WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL AND hierarchy.id IS NOT NULL)
 RETURN properties(hierarchy) AS hierarchy ORDER BY hierarchy.created, hierarchy.id

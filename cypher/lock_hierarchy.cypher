@@ -6,7 +6,7 @@
 // column: incarnation string
 // column: created datetime or null
 // column: state string or null
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 // A property is written to take the lock; only then is looked what the node holds.
 SET hierarchy.locked = true
 REMOVE hierarchy.locked

@@ -5,7 +5,7 @@
 // parameter: fresh string
 // column: incarnation string
 // column: created datetime or null
-MATCH (predictor:Predictor {id: $id} WHERE predictor.recipe IS NOT NULL)
+MATCH (predictor:Predictor {id: $id} WHERE coalesce(predictor.recipe, predictor.incarnation) IS NOT NULL)
 SET predictor.locked = true
 REMOVE predictor.locked
 WITH predictor

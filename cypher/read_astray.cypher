@@ -6,7 +6,7 @@
 // column: address string
 // column: points integer or null
 // column: gap float
-MATCH (grown:Hierarchy {id: $id} WHERE grown.recipe IS NOT NULL)-[:PREDICTS]->(truth:Hierarchy)
+MATCH (grown:Hierarchy {id: $id} WHERE coalesce(grown.recipe, grown.incarnation) IS NOT NULL)-[:PREDICTS]->(truth:Hierarchy)
 MATCH (cell:Cell)
 WHERE cell.key >= grown.id + '/' AND cell.key < grown.id + '0' AND cell.predicted
 MATCH (place:Cell {key: truth.id + cell.address})

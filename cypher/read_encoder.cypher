@@ -4,5 +4,5 @@
 // parameter: id string
 // column: encoder map
 // column: parts list<integer>
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)-[:ENCODED_BY]->(encoder:Encoder)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)-[:ENCODED_BY]->(encoder:Encoder)
 RETURN properties(encoder) AS encoder, [(encoder)-[part:PART]->(:EncoderPart) | part.number] AS parts

@@ -4,6 +4,6 @@
 // parameter: id string
 // parameter: number integer
 // column: weights bytes
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
       -[:ENCODED_BY]->(:Encoder)-[:PART {number: $number}]->(part:EncoderPart)
 RETURN part.weights AS weights

@@ -3,5 +3,5 @@
 // access: read
 // parameter: id string
 // column: hierarchy map
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 RETURN properties(hierarchy) AS hierarchy

@@ -4,7 +4,7 @@
 // parameter: id string
 // column: hierarchy map or null
 // column: predictor map or null
-OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
-OPTIONAL MATCH (predictor:Predictor {id: $id} WHERE predictor.recipe IS NOT NULL)
+OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
+OPTIONAL MATCH (predictor:Predictor {id: $id} WHERE coalesce(predictor.recipe, predictor.incarnation) IS NOT NULL)
 RETURN CASE WHEN hierarchy IS NULL THEN null ELSE hierarchy {.incarnation, .created, .state} END AS hierarchy,
        CASE WHEN predictor IS NULL THEN null ELSE predictor {.incarnation, .created} END AS predictor

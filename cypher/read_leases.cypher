@@ -6,7 +6,7 @@
 // column: owner string or null
 // column: until integer or null
 MATCH (lease:Lease) WHERE lease.hierarchy = $id
-OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 WITH lease, coalesce(lease.incarnation <> hierarchy.incarnation, false) AS left
 WHERE NOT left
 RETURN lease.key AS key, lease.owner AS owner, lease.until AS until ORDER BY key

@@ -3,5 +3,5 @@
 // access: read
 // parameter: id string
 // column: predictor map
-MATCH (predictor:Predictor {id: $id} WHERE predictor.recipe IS NOT NULL)
+MATCH (predictor:Predictor {id: $id} WHERE coalesce(predictor.recipe, predictor.incarnation) IS NOT NULL)
 RETURN properties(predictor) AS predictor

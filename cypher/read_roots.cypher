@@ -4,5 +4,5 @@
 // parameter: id string
 // column: key string or null
 // column: is_cell boolean
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)-[:ROOT]->(root)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)-[:ROOT]->(root)
 RETURN root.key AS key, root:Cell AS is_cell

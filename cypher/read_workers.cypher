@@ -7,7 +7,7 @@
 // column: rate float
 MATCH (lease:Lease)
 WHERE lease.hierarchy = $id AND lease.until >= timestamp()
-OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+OPTIONAL MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 WITH lease, coalesce(lease.incarnation <> hierarchy.incarnation, false) AS left
 WHERE NOT left
 RETURN lease.owner AS owner, count(lease) AS leases, max(coalesce(lease.rate, 0.0)) AS rate ORDER BY owner

@@ -3,7 +3,7 @@
 // access: write
 // parameter: id string
 // column: removed integer
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 OPTIONAL MATCH (hierarchy)-[:ENCODED_BY]->(encoder:Encoder)
 OPTIONAL MATCH (encoder)-[:PART]->(part:EncoderPart)
 WITH hierarchy, collect(DISTINCT encoder) AS encoders, collect(DISTINCT part) AS parts

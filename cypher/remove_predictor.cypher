@@ -3,7 +3,7 @@
 // access: write
 // parameter: id string
 // column: removed integer
-MATCH (predictor:Predictor {id: $id} WHERE predictor.recipe IS NOT NULL)
+MATCH (predictor:Predictor {id: $id} WHERE coalesce(predictor.recipe, predictor.incarnation) IS NOT NULL)
 OPTIONAL MATCH (hierarchy:Hierarchy)-[:GROWN_BY]->(predictor)
 WITH predictor, collect(DISTINCT hierarchy) AS grown
 FOREACH (hierarchy IN grown | SET hierarchy.former_predictors = coalesce(hierarchy.former_predictors, []) + [$id])

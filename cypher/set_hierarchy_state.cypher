@@ -4,6 +4,6 @@
 // parameter: id string
 // parameter: state string
 // column: state string
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 SET hierarchy.state = $state
 RETURN hierarchy.state AS state

@@ -4,7 +4,7 @@
 // parameter: id string
 // parameter: properties map
 // column: sha256 string
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 MERGE (hierarchy)-[:ENCODED_BY]->(encoder:Encoder)
   ON CREATE SET encoder = $properties
 RETURN encoder.sha256 AS sha256

@@ -5,7 +5,7 @@
 // parameter: number integer
 // parameter: weights bytes
 // column: number integer
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL)-[:ENCODED_BY]->(encoder:Encoder)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)-[:ENCODED_BY]->(encoder:Encoder)
 MERGE (encoder)-[edge:PART {number: $number}]->(part:EncoderPart)
   ON CREATE SET part.weights = $weights
 RETURN edge.number AS number

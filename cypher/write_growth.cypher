@@ -5,8 +5,8 @@
 // parameter: predictor string
 // parameter: growth map
 // column: written integer
-MATCH (hierarchy:Hierarchy {id: $id} WHERE hierarchy.recipe IS NOT NULL),
-      (predictor:Predictor {id: $predictor} WHERE predictor.recipe IS NOT NULL)
+MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL),
+      (predictor:Predictor {id: $predictor} WHERE coalesce(predictor.recipe, predictor.incarnation) IS NOT NULL)
 MERGE (hierarchy)-[growth:GROWN_BY {since: $growth.since}]->(predictor)
 ON CREATE SET growth = $growth
 RETURN count(growth) AS written

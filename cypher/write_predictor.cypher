@@ -8,7 +8,7 @@
 CREATE (predictor:Predictor)
 SET predictor = $properties
 WITH predictor
-OPTIONAL MATCH (hierarchy:Hierarchy {id: $hierarchy} WHERE hierarchy.recipe IS NOT NULL)
+OPTIONAL MATCH (hierarchy:Hierarchy {id: $hierarchy} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 FOREACH (found IN CASE WHEN hierarchy IS NULL THEN [] ELSE [hierarchy] END |
   CREATE (predictor)-[:TRAINED_ON {depth: $depth}]->(found))
 RETURN predictor.id AS id

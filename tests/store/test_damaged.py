@@ -11,6 +11,7 @@ from tests.grown import grown_hierarchy
 DAMAGES = [
     "SET n.recipe = '{broken'",
     "SET n.recipe = 7",
+    "REMOVE n.recipe",
     "SET n.arity = 'three'",
     "SET n.state = 'nonsense'",
     "SET n.created = 'yesterday'",
@@ -46,7 +47,8 @@ def test_a_damaged_hierarchy(store, run, new_id, damage):
 
 
 @pytest.mark.parametrize(
-    "damage", ["SET n.config = '{broken'", "SET n.depth = 'deep'", "REMOVE n.family", "SET n.flagged = 'no!'"]
+    "damage",
+    ["REMOVE n.recipe", "SET n.config = '{broken'", "SET n.depth = 'deep'", "REMOVE n.family", "SET n.flagged = 'no!'"],
 )
 def test_a_damaged_predictor(store, run, new_id, damage):
     truth, rule = grown_hierarchy(new_id("truth"), depth=2), new_id("rule")
