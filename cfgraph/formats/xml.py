@@ -8,7 +8,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from cfgraph.errors import InputError, one_line
-from cfgraph.files.opened import OpenedFile, opened
+from cfgraph.files.opened import HOW, OpenedFile, opened
 from cfgraph.files.texts import XML_TIMES
 from cfgraph.formats.elements import BOOLEAN, FLOAT, INTEGER, STRING, Columns
 from cfgraph.visible import visible
@@ -17,6 +17,7 @@ DECLARATION = "<?xml version='1.0' encoding='utf-8'?>\n"
 TYPES = {INTEGER: "long", FLOAT: "double", STRING: "string", BOOLEAN: "boolean"}
 _TRUTHS = {True: "true", False: "false"}
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # not as &#...; either
+_ENTITY = [b"<!ENTITY", *("<!ENTITY".encode(wide) for wide in ("utf-16-le", "utf-16-be"))]
 _QUOTED = {'"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
 
 
@@ -30,9 +31,19 @@ def opened_graph(path: str | Path, *, form: str, large: bool) -> Iterator[Opened
     try:
         with opened(path, expected=f"a graph as {form}", large=large) as file:
             file.check_fits(XML_TIMES * file.size)
+            check_entities(file.rewound().read(), path=path, large=large)
+            file.rewound()
             yield file
+    except RecursionError:
+        raise InputError(f"{str(path)!r} is nested too deeply to be {form}") from None
     except (ParseError, nx.NetworkXError, LookupError, AttributeError, TypeError, ValueError) as error:  # of an encoding, too
         raise InputError(f"{str(path)!r} is no {form} file: {one_line(error)}") from error
+
+
+def check_entities(content: bytes, *, path: str | Path, large: bool) -> None:
+    """An ``InputError`` for XML that declares entities: a few bytes for each use of them, and any length in memory."""
+    if not large and any(sign in content for sign in _ENTITY):
+        raise InputError(f"{path} declares entities, which may make any length of it; write out what they stand for, or {HOW}")
 
 
 def quoted(text: Any) -> str:

@@ -28,6 +28,7 @@ from cfgraph.formats.elements import CELL_ATTRIBUTES, own_name
 from cfgraph.formats.gexf import read_gexf
 from cfgraph.formats.graphml import JSON_TEXT, restore_graphml
 from cfgraph.formats.plain import RENAMED, restore_names
+from cfgraph.formats.xml import check_entities
 from cfgraph.model.address import ROOT
 from cfgraph.model.columns import RESERVED, check_kind, own_column
 from cfgraph.model.dag import Dag
@@ -303,12 +304,15 @@ def _read_graphml(path: Path, *, large: bool) -> "nx.Graph":
     import networkx as nx
 
     text = read_text(path, expected="a graph as GraphML", times=XML_TIMES, large=large)
+    check_entities(text.encode(), path=path, large=large)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of drawing details that no hierarchy has
             graph = nx.parse_graphml(_without_declaration(text))
     except ParseError as error:
         raise InputError(f"{path} is no XML: {error}; expected a graph as GraphML") from None
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply to be GraphML") from None
     except (nx.NetworkXError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise InputError(f"{path} is no GraphML that networkx reads: {' '.join(str(error).split())[:200]}") from None
     for name, items in (("node_default", graph.nodes(data=True)), ("edge_default", graph.edges(data=True))):

@@ -6,7 +6,7 @@ import networkx as nx
 import pytest
 
 from cfgraph.errors import InputError
-from cfgraph.formats import write_gexf
+from cfgraph.formats import read_gexf, read_graphml, write_gexf
 from cfgraph.sources import graph
 from cfgraph.sources.graph import graph_dag, read_graph
 
@@ -83,3 +83,32 @@ def test_a_label_is_a_name_in_the_gexf_of_others_and_a_property_in_ones_own(tmp_
     back = graph(id="star", data=tmp_path / "own.gexf")
     assert back.cells.own["label"].tolist() == found.cells.own["label"].tolist()
     assert back.cells.names == found.cells.names
+
+
+GRAPHML = '{}<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="directed">{}</graph></graphml>'
+GEXF = '{}<gexf xmlns="http://www.gexf.net/1.2draft" version="1.2"><graph defaultedgetype="directed">{}</graph></gexf>'
+
+
+def test_xml_that_is_nested_deeply_is_refused(tmp_path):
+    """As networkx walks through what is nested, it comes to the end of Python's stack."""
+    begin = "".join(f'<node id="n{level}" label="x"><nodes>' for level in range(3000))
+    (tmp_path / "deep.gexf").write_text(GEXF.format("", f"<nodes>{begin}{'</nodes></node>' * 3000}</nodes>"))
+    for read in (lambda path: read_graph(path), read_gexf):
+        with pytest.raises(InputError, match="nested too deeply to be GEXF"):
+            read(tmp_path / "deep.gexf")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(("read", "name", "form"), [(read_gexf, "it.gexf", GEXF), (read_graphml, "it.graphml", GRAPHML)])
+def test_xml_that_grows_by_its_entities_wants_large(tmp_path, read, name, form, encoding):
+    """A hundred kilobytes that stand for seven megabytes, of which the length of the file says nothing."""
+    start = f"<?xml version='1.0' encoding='{encoding}'?><!DOCTYPE it [<!ENTITY long '{'x' * 1000}'>]>"
+    nodes = f'<node id="a" label="{"&long;" * 70}"/><node id="b"/>'
+    edge = '<edge id="0" source="a" target="b"/>'
+    body = f"<nodes>{nodes}</nodes><edges>{edge}</edges>" if form is GEXF else nodes.replace("label", "alias") + edge
+    path = tmp_path / name
+    path.write_text(form.format(start, body), encoding=encoding)
+    for reader in (read, read_graph) if encoding == "utf-8" else (read,):
+        with pytest.raises(InputError, match=r"declares entities.*--large"):
+            reader(path)
+        assert reader(path, large=True) is not None
