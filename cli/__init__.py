@@ -186,6 +186,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         message = f"{error.strerror or error}: {error.filename or 'writing'}; check the place and its free space"
         return _fail_for(error, message, 2)
+    except MemoryError:
+        return _fail("this does not fit into memory; take less of it, fewer workers, or a larger machine", 2)
     except Exception as error:  # a library's own, for a file that it could not open
         if few_handles(error) is None:
             raise

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as arrow_parquet
 
+from cfgraph import cli
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import read_array, read_points
 from cfgraph.files.embeddings import Embeddings
@@ -461,3 +462,16 @@ def test_bytes_are_shown_in_units():
 
 def test_logits_in_their_own_type_are_counted_once(place):
     assert read_array(place("a.npy", npy((2, 3), kind="'<f2'", body=bytes(12))), what="logits").values.dtype == np.float16
+
+
+def test_what_outgrows_memory_later_is_a_line_too(monkeypatch, capsys):
+    """A file that fits may become what does not, in numpy's hands: a line, no traceback."""
+
+    def outgrow(*_, **__):
+        return np.empty(1 << 62, dtype=np.int8)
+
+    monkeypatch.setattr(cli.cfgraph, "main", outgrow)
+    assert cli.run([]) == 2
+    told = capsys.readouterr().err
+    assert "does not fit into memory" in told
+    assert told.count("\n") == 1
