@@ -52,12 +52,13 @@ def command(
         check_place(latents)
     asked = None if columns is None else columns.split(",")
     rows = read_new_rows(data, key=key, columns=asked, header=header, large=large)
-    with context.open_store() as store:
+    with context.open_store() as store, store.witness(id, depth=depth):  # both are of the same hierarchy
         addresses = apply(store, id, data=rows, beam=beam, depth=depth)
-        if latents is not None:
-            import numpy as np
+        encoded = None if latents is None else encode(store, id, data=rows)
+    if latents is not None and encoded is not None:
+        import numpy as np
 
-            with whole_file(latents) as file:
-                np.save(file, encode(store, id, data=rows))
+        with whole_file(latents) as file:
+            np.save(file, encoded)
     for address in addresses:
         print_line(address)

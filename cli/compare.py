@@ -112,7 +112,9 @@ def _compare_names(
 
     for note in embeddings.notes if embeddings else ():
         context.say(note)
-    return compare_names(store.read_whole(true), store.read_whole(predicted), embeddings=embeddings, **options)
+    with store.witness(true), store.witness(predicted):  # both as they were at one moment
+        first, second = store.read_whole(true), store.read_whole(predicted)
+    return compare_names(first, second, embeddings=embeddings, **options)
 
 
 def _print_names(found: "NameComparison", *, format: str) -> None:

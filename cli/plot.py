@@ -133,8 +133,9 @@ def _usual_form(panels: "list[Panel]", *, level: int | None) -> str:
 def _read_panel(store: "Store", id: str, *, depth: int | None) -> "Panel":
     from cfgraph.plots import Panel
 
-    grown = store.grown_by(id)
-    cells = store.read(id, depth=depth)
+    with store.witness(id, depth=depth):
+        grown = store.grown_by(id)
+        cells = store.read(id, depth=depth)
     grown_by = grown.predictor if grown else None
     return Panel(cells, id, grown_by=grown_by, names=cells.names, height=cells.own.get("height"))
 
@@ -143,10 +144,11 @@ def _plot_reconstructions(store: "Store", id: str, output: Path, *, depth: int |
     from cfgraph.metric.apply import reconstruct
     from cfgraph.plots.reconstructions import as_images, check_count, plot_reconstructions
 
-    hierarchy = store.hierarchy(id)
-    cells = store.read(id, depth=depth)
-    check_count(len(cells))
-    whole = hierarchy.with_cells(cells, encoder=store.encoder(hierarchy))
+    with store.witness(id, depth=depth) as witness:
+        hierarchy = witness.hierarchy
+        cells = store.read(hierarchy, depth=depth)
+        check_count(len(cells))
+        whole = hierarchy.with_cells(cells, encoder=store.encoder(hierarchy))
     images = as_images(reconstruct(whole, addresses=cells.addresses), shape)
     plot_reconstructions(cells, images, output, name=id)
 

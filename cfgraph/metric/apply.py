@@ -5,7 +5,8 @@ was made of, with 4 nearly all, with 16 all (docs/learning.md). So a beam of 4 i
 is asked itself: the most probable way counts variances and masses, which the nearest center does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,17 +69,18 @@ def apply(
 
     Raises:
         InputError: as :func:`encode`, and for a beam below 1 or a depth below 0.
+        VanishedError, ChangedError: where the hierarchy is removed meanwhile, or grown above ``depth``.
     """
-    hierarchy = _hierarchy(source, id)
-    pipeline = _pipeline_of(source, hierarchy)
-    rows = _as_rows(data, encoded=pipeline is not None)
-    if pipeline is not None and isinstance(pipeline.last, NestedTree) and not _is_grown(source, hierarchy):
-        return _most_probable(LearnedTree(pipeline, pipeline.last), rows, beam=beam, depth=depth)
-    rows = rows if pipeline is None else pipeline.encode(rows)
-    if isinstance(source, HierarchyWithCells):
-        found = locate(source.cells, rows, beam=beam, depth=depth)
-        return [source.cells.addresses[row] for row in found.tolist()]
-    return locate_addresses(source.reader(_required(id)), rows, beam=beam, depth=depth)
+    with _reading(source, id, depth=depth) as hierarchy:
+        pipeline = _pipeline_of(source, hierarchy)
+        rows = _as_rows(data, encoded=pipeline is not None)
+        if pipeline is not None and isinstance(pipeline.last, NestedTree) and not _is_grown(source, hierarchy):
+            return _most_probable(LearnedTree(pipeline, pipeline.last), rows, beam=beam, depth=depth)
+        rows = rows if pipeline is None else pipeline.encode(rows)
+        if isinstance(source, HierarchyWithCells):
+            found = locate(source.cells, rows, beam=beam, depth=depth)
+            return [source.cells.addresses[row] for row in found.tolist()]
+        return locate_addresses(source.reader(hierarchy.id), rows, beam=beam, depth=depth)
 
 
 def reconstruct(
@@ -92,11 +94,20 @@ def reconstruct(
         InputError: for an address that no cell has, cells without centers, and an encoder with a step that has no way back, as
             bringing rows to length 1 and networks have none but the autoencoder of ``sources.hcrl``.
         NotFoundError, DamagedError: as :func:`encode`.
+        VanishedError: where the hierarchy is removed meanwhile.
     """
-    hierarchy = _hierarchy(source, id)
-    pipeline = _pipeline_of(source, hierarchy)
     for address in addresses:
         parse_address(address)
+    with _reading(source, id, live=True) as hierarchy:  # a cell stays as it is, whatever grows below it
+        pipeline = _pipeline_of(source, hierarchy)
+        center = _centers(source, hierarchy, addresses)
+    return center if pipeline is None else pipeline.decode(center)
+
+
+def _centers(
+    source: "Store | HierarchyWithCells", hierarchy: Hierarchy, addresses: Sequence[str]
+) -> Float[np.ndarray, "cells dim"]:
+    """The centers of the cells at some addresses, in their order."""
     if isinstance(source, HierarchyWithCells):
         known = {address: row for row, address in enumerate(source.cells.addresses)}
         center = source.cells.center
@@ -106,8 +117,7 @@ def reconstruct(
         center = found["center"]
     if unknown := [address for address in addresses if address not in known]:
         raise InputError(f"hierarchy {hierarchy.id!r} has no cell {unknown[0]}")
-    rows = center[[known[address] for address in addresses]].reshape(len(addresses), hierarchy.dimension)
-    return rows if pipeline is None else pipeline.decode(rows)
+    return center[[known[address] for address in addresses]].reshape(len(addresses), hierarchy.dimension)
 
 
 def _as_rows(data: Any, *, encoded: bool) -> Any:
@@ -149,6 +159,18 @@ def _is_grown(source: "Store | HierarchyWithCells", hierarchy: Hierarchy) -> boo
     if isinstance(source, HierarchyWithCells):
         return bool(source.cells.predicted.any())
     return bool(source.read_growth(hierarchy.id))
+
+
+@contextmanager
+def _reading(
+    source: "Store | HierarchyWithCells", id: str | None, *, depth: int | None = None, live: bool = False
+) -> Iterator[Hierarchy]:
+    """A ``with`` around what is read of a hierarchy in several queries, as ``Store.witness`` is one."""
+    if isinstance(source, HierarchyWithCells):
+        yield source
+        return
+    with source.witness(_required(id), depth=depth, live=live) as witness:
+        yield witness.hierarchy
 
 
 def _hierarchy(source: "Store | HierarchyWithCells", id: str | None) -> Hierarchy:

@@ -2,13 +2,16 @@
 
 from contextlib import suppress
 
+import numpy as np
 import pytest
 
+from cfgraph.cli.plot import _plot_reconstructions, _read_panel
 from cfgraph.comparing.compare import compare
 from cfgraph.errors import ChangedError, InputError, OwnershipError, VanishedError
 from cfgraph.growing.describe import describe
 from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
+from cfgraph.metric.apply import apply, reconstruct
 from cfgraph.metric.path import find_path
 from cfgraph.store import Store, hierarchies, reading
 from cfgraph.store.verify import verify
@@ -16,6 +19,7 @@ from cfgraph.transfer.export import export
 from tests.grown import grown_hierarchy
 
 DEPTH = 4  # 121 cells
+NEW = np.random.default_rng(0).normal(size=(20, 2))  # points
 
 
 @pytest.fixture
@@ -43,23 +47,25 @@ def truth(store, new_id):
     return hierarchy, rule
 
 
+PAGES = ("read_subtree", "read_children", "read_cells", "read_import", "read_verification", "read_own", "read_points")
+
+
 class Between:
     """Does something before one of the reads that a store is asked for, counted from the first that matters."""
 
-    def __init__(self, store, monkeypatch, action, *, at):
-        self.left, self._action, self._read = at, action, store._graph.read
+    def __init__(self, store, monkeypatch, action, *, at, pages=PAGES):
+        self.left, self._action, self._read, self._pages = at, action, store._graph.read, pages
         monkeypatch.setattr(store._graph, "read", self.read)
 
     def read(self, operation, **parameters):
         """Pass a read on."""
-        if operation in PAGES:
+        if self._pages is None or operation in self._pages:
             self.left -= 1
             if self.left == 0:
                 self._action()
         return self._read(operation, **parameters)
 
 
-PAGES = ("read_subtree", "read_children", "read_cells", "read_import", "read_verification", "read_own", "read_points")
 READS = {
     "read": lambda store, id, path: store.read(id),
     "read a prefix": lambda store, id, path: store.read(id, depth=DEPTH),
@@ -69,6 +75,9 @@ READS = {
     "show": lambda store, id, path: describe(store, id, digest=True),
     "verify": lambda store, id, path: verify(store, id),
     "compare": lambda store, id, path: compare(store, id, id),
+    "apply": lambda store, id, path: apply(store, id, data=NEW),
+    "plot": lambda store, id, path: _read_panel(store, id, depth=None),
+    "plot reconstructions": lambda store, id, path: _plot_reconstructions(store, id, path / "it.svg", depth=None, shape="1x2"),
     **{
         name: lambda store, id, path, name=name: export(store, id, path=path / f"it.{name}")
         for name in ("graphml", "gexf", "json", "dot", "csv", "parquet", "nwk")
@@ -76,6 +85,9 @@ READS = {
     "neo4j-admin": lambda store, id, path: export(store, id, path=path / "it", format="neo4j-admin"),
     "csv folder": lambda store, id, path: export(store, id, path=path / "it", format="csv"),
 }
+
+
+CELL_BY_CELL = {"reconstruct": lambda store, id, path: reconstruct(store, id, addresses=["/0/1"])}
 
 
 @pytest.mark.parametrize("at", [1, 2, 4])
@@ -103,6 +115,31 @@ def test_a_change_while_it_is_read(store, other, small_pages, truth, tmp_path, m
         assert ("removed" if what != "grow" else "changed") in str(caught.value)
     assert between.left <= 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["apply", "plot", "plot reconstructions", "reconstruct", "show"])
+def test_the_first_query_and_the_next_are_of_one(store, other, truth, tmp_path, monkeypatch, name):
+    """Nothing is said of a hierarchy by its name alone: another may have it by the second query."""
+    hierarchy, _ = truth
+
+    def change():
+        other.remove(hierarchy.id)
+        other.write(hierarchy)
+
+    between = Between(store, monkeypatch, change, at=2, pages=None)
+    with pytest.raises(VanishedError):
+        (READS | CELL_BY_CELL)[name](store, hierarchy.id, tmp_path)
+    assert between.left <= 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cells_look_the_same_while_others_are_grown(store, other, truth, monkeypatch):
+    hierarchy, rule = truth
+    between = Between(
+        store, monkeypatch, lambda: rollout(other, hierarchy.id, predictor=rule, stop=Stop(depth=DEPTH + 1)), at=1
+    )
+    assert CELL_BY_CELL["reconstruct"](store, hierarchy.id, None).shape == (1, hierarchy.dimension)
+    assert between.left <= 0
 
 
 @pytest.mark.parametrize("name", READS)
