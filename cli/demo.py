@@ -81,12 +81,14 @@ def _print_outcome(number: int, outcome: "Outcome") -> None:
 
 
 def _rows(report: "Report", family: str) -> Iterator[list]:
-    """The prediction level by level, and the two best baselines at the deepest level."""
+    """The prediction level by level; at the deepest level the two best baselines, and what is learned beside them."""
     for level in report.levels:
         yield _row(f"{family}, level {level.level}", level)
     ranked = sorted(report.baselines.items(), key=lambda item: item[1].levels[-1].teacher_forced.nmse or float("inf"))
     for name, baseline in ranked[:2]:
         yield _row(f"{name}, level {baseline.levels[-1].level} (a baseline)", baseline.levels[-1])
+    for name, learned in report.beside.items():
+        yield _row(f"{name}, level {learned.levels[-1].level} (learned, beside)", learned.levels[-1])
 
 
 def _row(name: str, level) -> list:

@@ -12,6 +12,7 @@ out.
 
 import json
 import math
+import re
 import warnings
 from collections.abc import Iterable
 from itertools import compress
@@ -42,6 +43,7 @@ _OWN_OF_CELLS = set(RESERVED) - {"size"}  # a column `size` may count data, whic
 _EXPORTED = {"id", "origin", "dimension", "recipe"}  # what the graph of an export tells of itself
 _EDGE_ATTRIBUTES = {"id", "length", "slot", "weight"}  # what becomes something, and the ids that formats give
 _INTEGER_MAX = 2**63 - 1  # what a column and the graph hold
+_GRAPH_TAG = re.compile(r"<(?:[\w.-]+:)?graph[\s>]")  # of GraphML
 
 
 def graph(
@@ -305,6 +307,10 @@ def _read_graphml(path: Path, *, large: bool) -> "nx.Graph":
 
     text = read_text(path, expected="a graph as GraphML", times=XML_TIMES, large=large)
     check_entities(text.encode(), path=path, large=large)
+    if (graphs := len(_GRAPH_TAG.findall(text))) > 1:  # networkx reads the first, without those inside its nodes
+        raise InputError(
+            f"{path} holds {graphs:,} graphs, inside one another or side by side, and a hierarchy is one: keep one"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of drawing details that no hierarchy has

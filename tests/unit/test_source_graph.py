@@ -89,6 +89,22 @@ GRAPHML = '{}<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edged
 GEXF = '{}<gexf xmlns="http://www.gexf.net/1.2draft" version="1.2"><graph defaultedgetype="directed">{}</graph></gexf>'
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<node id="a"><graph id="below" edgedefault="directed"><node id="b"/></graph></node>',
+        '<node id="a"/></graph><graph id="beside" edgedefault="directed"><node id="b"/>',
+    ],
+)
+def test_graphml_of_several_graphs_is_refused(tmp_path, inside):
+    """networkx reads the first alone, without a word."""
+    (tmp_path / "it.graphml").write_text(
+        f'<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="directed">{inside}</graph></graphml>'
+    )
+    with pytest.raises(InputError, match="holds 2 graphs"):
+        graph(id="it", data=tmp_path / "it.graphml")
+
+
 def test_xml_that_is_nested_deeply_is_refused(tmp_path):
     """As networkx walks through what is nested, it comes to the end of Python's stack."""
     begin = "".join(f'<node id="n{level}" label="x"><nodes>' for level in range(3000))

@@ -1,0 +1,87 @@
+"""docs/learning.md, word for word: its commands run one after the other in one folder, and its Python beside them."""
+
+import re
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_digits
+
+import cfgraph
+from cfgraph.errors import NotFoundError
+
+pytestmark = pytest.mark.slow("some thirty commands, several of which train an encoder")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "learning.md").read_text()
+POINTS = 300
+
+
+def blocks(language):
+    """The blocks of a language, in the document's order; '' are commands."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    return [block for name, block in found if name == language]
+
+
+def make_inputs(folder):
+    """The files that the commands name."""
+    random, digits = np.random.default_rng(0), load_digits()
+    label = digits.target[:POINTS]
+    words = random.dirichlet(np.full(200, 0.1), size=10)
+    documents = sparse.csr_array(np.stack([random.multinomial(50, words[one]) for one in label]).astype(float))
+    arrays = {
+        "points": digits.data[:POINTS, 16:48] + random.normal(size=(POINTS, 32)),
+        "digits": digits.data[:POINTS] / 16,
+        "more": digits.data[POINTS : POINTS + 40] / 16,
+        "classes": label,
+        "logits": random.normal(size=(POINTS, 10)) + 3 * np.eye(10)[label],
+    }
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    np.savez(folder / "labels.npz", superclass=label // 5, **{"class": label})
+    (folder / "classes.txt").write_text("".join(f"class {number}\n" for number in range(10)))
+    for name, rows in {"tfidf": documents, "newer": documents[:20]}.items():
+        sparse.save_npz(folder / f"{name}.npz", rows)
+
+
+@pytest.fixture
+def ids(store):
+    """What the commands make, removed before and after."""
+    made = re.findall(r"--as ([\w-]+)", DOCUMENT)
+
+    def clear():
+        for id in made:
+            with suppress(NotFoundError):
+                store.remove(id)
+
+    clear()
+    yield made
+    clear()
+
+
+def test_the_document_runs(run, store, ids, tmp_path):
+    make_inputs(tmp_path)
+    lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("cfgraph ")]
+    assert len(lines) > 20
+    places = {**run.environment, "PATH": f"{Path(run.program).parent}:{run.environment['PATH']}"}
+    for line in lines:
+        done = subprocess.run(
+            ["bash", "-euc", line], cwd=tmp_path, env=places, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    assert {"learned.png", "latents.npy", "addresses.txt", "nested.png"} <= {file.name for file in tmp_path.iterdir()}
+    assert set(ids) <= {found.id for found in (*store.hierarchies(), *store.predictors())}
+    names = {"cfgraph": cfgraph, "store": store, "rows": np.load(tmp_path / "more.npy")}
+    (about_store,) = [block for block in blocks("python") if "cfgraph.apply(store" in block]
+    exec(compile(about_store, "learning.md", "exec"), names)
+
+
+def test_the_python_of_encoders_runs(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch", reason="an encoder needs torch")
+    (example,) = [block for block in blocks("python") if "views=my_views" in block]
+    monkeypatch.chdir(tmp_path)
+    names = {"cfgraph": cfgraph, "images": load_digits().images[:60], "my_views": lambda batch, random: batch}
+    exec(compile(example, "learning.md", "exec"), names)
+    assert "epoch 150 of 150" in capsys.readouterr().out
+    assert (tmp_path / "digits.checkpoint").exists()
