@@ -41,6 +41,11 @@ RATE = 1e-3
 LAMBDA_CONTRASTIVE, LAMBDA_HIERARCHICAL = 1.0, 0.1
 DEVICE = "cpu"
 
+# images
+PIXELS = "pixels"
+IMAGE_BATCH = 64
+NORMS = ("imagenet", "clip", "none")
+
 # apply
 BEAM = 4
 

@@ -286,4 +286,61 @@ def infohier(context: Context, /, data: Path, columns: str | None, **arguments: 
     ingest_source(context, make(data=data, say=context.say, **arguments))
 
 
-SOURCES = (dasgupta, infohier, hcrl, induced)
+@click.command("images", epilog="Example: cfgraph ingest images pets --encoder timm:resnet50 --depth 4 --points --as pets")
+@click.argument("data", metavar="DIR|FILE", type=FILE)
+@click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id.")
+@click.option("--depth", type=int, required=True, help="The deepest level; the root's is 0.")
+@click.option("--key", help="The array of an .npz file; not needed where it holds one of images.")
+@LARGE
+@click.option(
+    "--encoder",
+    metavar="NAME|FILE",
+    default=defaults.PIXELS,
+    show_default=True,
+    help="pixels, open_clip:MODEL/PRETRAINED, timm:MODEL, torchvision:MODEL, or a file of ONNX or TorchScript.",
+)
+@click.option(
+    "--size", metavar="HxW", help="Of pixels, and of models in files.  [default: that of the images, or of the model]"
+)
+@click.option(
+    "--norm", type=click.Choice(defaults.NORMS), help="Colors that a model in a file is used to.  [default: imagenet]"
+)
+@click.option("--batch", type=int, default=defaults.IMAGE_BATCH, show_default=True, help="Images that are embedded at once.")
+@click.option("--device", default=defaults.DEVICE, show_default=True, help="Where images are embedded: cpu, cuda, cuda:1.")
+@click.option("--cache", metavar="DIR", type=FILE, help="Keep embeddings in this folder, so that an interrupted run goes on.")
+@click.option("--latents", metavar="FILE", type=FILE, help="Save the embeddings, as .npy, in the order of the names.")
+@click.option("--skip-broken", is_flag=True, help="Leave out images that cannot be decoded.")
+@click.option("--standardise", "standardised", is_flag=True, help="Bring columns to mean 0 and deviation 1 first.")
+@click.option("--pca", type=int, metavar="N", help="Keep N principal components.  [default: all coordinates as they are]")
+@click.option(
+    "--arity", type=int, default=defaults.POINTS_ARITY, show_default=True, help="Children of every cell that is split."
+)
+@click.option(
+    "--minimum-size", type=int, default=defaults.MINIMUM_SIZE, show_default=True, help="Fewest images of a cell that is split."
+)
+@click.option(
+    "--scale-depth", type=int, default=defaults.SCALE_DEPTH, show_default=True, help="Levels that tell the scale factor."
+)
+@click.option(
+    "--duplicates",
+    type=click.Choice(defaults.DUPLICATES),
+    default=defaults.DUPLICATE_RULE,
+    show_default=True,
+    help="What equal images get.",
+)
+@click.option("--seed", type=int, default=defaults.SEED, show_default=True, help="Of k-means.")
+@click.option("--points", "point_nodes", is_flag=True, help="Make each image a node of the graph, with its name, IN its cell.")
+@pass_context
+def images(context: Context, /, **arguments: Any) -> None:
+    """Recursive k-means on images: the files in DIR and the folders inside it, or an array of images in FILE (.npz, .npy).
+
+    An encoder makes a row of numbers of each: a network, by name or in a file, or pixels. Weights of named models are fetched
+    once by their library, and are not kept in the graph; a file of them may stand behind the name: timm:resnet50/FILE. Loading
+    TorchScript runs the code that is in it: name only files that you trust.
+    """
+    from cfgraph.sources.images import images as make
+
+    ingest_source(context, make(say=context.say, **arguments))
+
+
+SOURCES = (dasgupta, infohier, hcrl, induced, images)

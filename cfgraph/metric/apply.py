@@ -7,7 +7,8 @@ is asked itself: the most probable way counts variances and masses, which the ne
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Num
@@ -19,6 +20,7 @@ from cfgraph.files.arrays import check_points
 from cfgraph.files.sparse import check_sparse, is_sparse
 from cfgraph.learning.encoders import NestedTree, Pipeline, load_encoder
 from cfgraph.learning.nested.learned import LearnedTree
+from cfgraph.learning.new_images import NewImages, of_images
 from cfgraph.learning.trainable import OWN
 from cfgraph.metric.locate import locate, locate_addresses
 from cfgraph.model.address import ancestor_address, level_of, parse_address
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
     from cfgraph.store import Store
 
 Rows = Num[np.ndarray, "points ..."]  # of images, perhaps with the axes that images have
+Data = Rows | Path | str | NewImages  # all but the first are images, of hierarchies that were made of such
 
 
 def encode(
-    source: "Store | HierarchyWithCells", id: str | None = None, *, data: "Rows | csr_array"
+    source: "Store | HierarchyWithCells", id: str | None = None, *, data: "Data | csr_array"
 ) -> Float[np.ndarray, "points dim"]:
     """Rows of raw data where a hierarchy's centers are: standardised, projected, ... as the data were that it was made of.
 
@@ -41,7 +44,8 @@ def encode(
         source: a store, or a hierarchy with its cells.
         id: of a store, the hierarchy's id.
         data: a row a point, with the columns of the data that the hierarchy was made of; of images, images of that size. Rows
-            may be sparse (``scipy.sparse``).
+            may be sparse (``scipy.sparse``). Where it was made of image files: a folder of such, or what
+            :class:`~cfgraph.learning.new_images.NewImages` says.
 
     Raises:
         InputError: for rows of another number of columns or that are not finite, and a hierarchy whose cells have no centers or
@@ -49,15 +53,14 @@ def encode(
         NotFoundError, DamagedError: where the store has no such hierarchy, or another encoder than it should have.
     """
     pipeline = _pipeline_of(source, _hierarchy(source, id))
-    rows = _as_rows(data, encoded=pipeline is not None)
-    return rows if pipeline is None else pipeline.encode(rows)
+    return _rows_of(pipeline, data, id=id).encoded()
 
 
 def apply(
     source: "Store | HierarchyWithCells",
     id: str | None = None,
     *,
-    data: "Rows | csr_array",
+    data: "Data | csr_array",
     beam: int = BEAM,
     depth: int | None = None,
 ) -> list[str]:
@@ -71,16 +74,73 @@ def apply(
         InputError: as :func:`encode`, and for a beam below 1 or a depth below 0.
         VanishedError, ChangedError: where the hierarchy is removed meanwhile, or grown above ``depth``.
     """
+    return apply_named(source, id, data=data, beam=beam, depth=depth).addresses
+
+
+class Applied(NamedTuple):
+    """The address of each point's cell, the points' names where they have some, and where they are among the centers."""
+
+    addresses: list[str]
+    names: tuple[str, ...] | None
+    rows: Float[np.ndarray, "points dim"]
+    notes: tuple[str, ...]
+
+
+def apply_named(
+    source: "Store | HierarchyWithCells",
+    id: str | None = None,
+    *,
+    data: "Data | csr_array",
+    beam: int = BEAM,
+    depth: int | None = None,
+) -> Applied:
+    """The same with the names of images, which may be fewer than were given, and notes; raises as :func:`apply`."""
     with _reading(source, id, depth=depth) as hierarchy:
-        pipeline = _pipeline_of(source, hierarchy)
-        rows = _as_rows(data, encoded=pipeline is not None)
-        if pipeline is not None and isinstance(pipeline.last, NestedTree) and not _is_grown(source, hierarchy):
-            return _most_probable(LearnedTree(pipeline, pipeline.last), rows, beam=beam, depth=depth)
-        rows = rows if pipeline is None else pipeline.encode(rows)
-        if isinstance(source, HierarchyWithCells):
-            found = locate(source.cells, rows, beam=beam, depth=depth)
-            return [source.cells.addresses[row] for row in found.tolist()]
-        return locate_addresses(source.reader(hierarchy.id), rows, beam=beam, depth=depth)
+        given = _rows_of(_pipeline_of(source, hierarchy), data, id=id)
+        encoded = given.encoded()
+        if given.pipeline is not None and isinstance(given.pipeline.last, NestedTree) and not _is_grown(source, hierarchy):
+            tree = LearnedTree(given.pipeline, given.pipeline.last)
+            addresses = _most_probable(tree, given.values, beam=beam, depth=depth)
+        elif isinstance(source, HierarchyWithCells):
+            found = locate(source.cells, encoded, beam=beam, depth=depth)
+            addresses = [source.cells.addresses[row] for row in found.tolist()]
+        else:
+            addresses = locate_addresses(source.reader(hierarchy.id), encoded, beam=beam, depth=depth)
+    return Applied(addresses, given.names, encoded, given.notes)
+
+
+class _Given(NamedTuple):
+    """Rows, and the steps that are left for them: of images the first one is done while they are read."""
+
+    values: "Rows | csr_array"
+    pipeline: Pipeline | None
+    names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    def encoded(self) -> Float[np.ndarray, "points dim"]:
+        """The rows where centers are."""
+        if self.pipeline is None:
+            assert isinstance(self.values, np.ndarray)  # without one rows are never sparse
+            return self.values
+        return self.pipeline.encode(self.values)
+
+
+def is_of_images(source: "Store | HierarchyWithCells", id: str | None = None) -> bool:
+    """Whether a hierarchy was made of images, so that new ones can be given as such."""
+    pipeline = _pipeline_of(source, _hierarchy(source, id))
+    return pipeline is not None and of_images(pipeline.steps)
+
+
+def _rows_of(pipeline: Pipeline | None, data: "Data | csr_array", *, id: str | None) -> _Given:
+    steps = () if pipeline is None else pipeline.steps
+    if isinstance(data, Path | str) or (of_images(steps) and isinstance(data, np.ndarray) and data.ndim > 2):
+        data = NewImages(data=data)
+    if isinstance(data, NewImages):
+        if not of_images(steps):
+            raise InputError(f"{id or 'this hierarchy'} was not made of image files; give rows of numbers, as it was made of")
+        read = data.rows(steps[0])
+        return _Given(read.values, Pipeline(steps[1:]), read.names, read.notes)
+    return _Given(_as_rows(data, encoded=pipeline is not None), pipeline)
 
 
 def reconstruct(

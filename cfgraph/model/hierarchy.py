@@ -215,11 +215,13 @@ class HierarchyWithCells(Hierarchy):
     """A hierarchy with its cells in memory: all of them, a prefix, or a subtree.
 
     ``cell_of_point`` is the row of the cell that each data point lies in, -1 for none; None where no data is known.
+    ``point_names`` are what the data points are called, None where they have no names.
     ``encoder`` is what was done to its data first; None where nothing was, or where it was not read from the store.
     """
 
     cells: Cells = Field(exclude=True, repr=False)
     cell_of_point: np.ndarray | None = Field(default=None, exclude=True, repr=False)
+    point_names: tuple[str, ...] | None = Field(default=None, exclude=True, repr=False)
     encoder: Encoder | None = Field(default=None, exclude=True, repr=False)
 
     @model_validator(mode="before")
@@ -237,6 +239,10 @@ class HierarchyWithCells(Hierarchy):
             raise InputError(f"hierarchy {self.id!r} has dimension {self.dimension}, its cells have {self.cells.dimension}")
         if self.cell_of_point is not None and (self.cell_of_point >= len(self.cells)).any():
             raise InputError(f"hierarchy {self.id!r} has data points in cells behind its last one, row {len(self.cells) - 1}")
+        if self.point_names is not None and len(self.point_names) != (self.points or 0):
+            raise InputError(
+                f"hierarchy {self.id!r} has {self.points or 0} data points and {len(self.point_names)} names of them"
+            )
         if self.encoder is not None and self.encoder.digest != self.encoder_sha256:
             raise InputError(f"hierarchy {self.id!r} has another encoder than it says: expected {self.encoder_sha256}")
         for name, column in self.cells.own.items():

@@ -7,8 +7,9 @@ with too few points, or too few different ones, is a leaf.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,10 +17,9 @@ from jaxtyping import Float, Int
 from cfgraph import defaults
 from cfgraph.checks import check_integer
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import check_points, read_points
-from cfgraph.learning.encoders import dump_encoder
+from cfgraph.files.arrays import PointTable, check_points, read_points
+from cfgraph.learning.encoders import Step, dump_encoder
 from cfgraph.model.address import check_id, format_address, key_of
-from cfgraph.model.encoder import Encoder
 from cfgraph.model.growth import count_cells
 from cfgraph.model.hierarchy import FieldWithCells
 from cfgraph.sources.duplicates import group_rows
@@ -82,22 +82,74 @@ def points(
         InputError: for data that cannot be read, holds too few points or duplicates, and arguments out of their range.
     """
     check_id(id)
-    numbers = _check_numbers(depth=depth, arity=arity, pca=pca, minimum_size=minimum_size, scale_depth=scale_depth, seed=seed)
+    numbers = {"depth": depth, "arity": arity, "pca": pca, "minimum_size": minimum_size, "scale_depth": scale_depth}
+    splitting = Splitting.checked(**numbers, duplicates=duplicates, seed=seed)
     if isinstance(data, Path | str):
         table = read_points(data, key=key, columns=columns, header=header, large=large)
     else:
         table = check_points(data, where="the array")
-    values, kept, remarks = _settle_duplicates(table.values, rule=duplicates)
+    return split_points(table, splitting, id=id, recipe={"source": "points"}, point_nodes=point_nodes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splitting:
+    """How points are split; :func:`points` says of each what it is."""
+
+    depth: int
+    arity: int
+    pca: int | None
+    minimum_size: int
+    scale_depth: int
+    duplicates: str
+    seed: int
+
+    @classmethod
+    def checked(cls, *, depth, arity, pca, minimum_size, scale_depth, duplicates, seed) -> "Splitting":
+        """The arguments, or an InputError for one that is out of its range."""
+        if duplicates not in defaults.DUPLICATES:
+            raise InputError(f"expected a rule for duplicates out of {', '.join(defaults.DUPLICATES)}, got {duplicates!r}")
+        return cls(
+            depth=check_integer(depth, name="depth", low=0),
+            arity=check_integer(arity, name="arity", low=2),
+            pca=None if pca is None else check_integer(pca, name="number of principal components", low=1),
+            minimum_size=check_integer(minimum_size, name="minimum size", low=1),
+            scale_depth=check_integer(scale_depth, name="scale depth", low=2),  # a ratio needs two levels
+            seed=check_integer(seed, name="seed", low=0),
+            duplicates=duplicates,
+        )
+
+    @property
+    def numbers(self) -> dict[str, int | None]:
+        """Those that are whole numbers, as recipes have them."""
+        return {name: value for name, value in asdict(self).items() if name != "duplicates"}
+
+
+def split_points(
+    table: PointTable,
+    splitting: Splitting,
+    *,
+    id: str,
+    recipe: dict[str, Any],
+    point_nodes: bool,
+    before: tuple[Step, ...] = (),
+    names: Sequence[str] | None = None,
+) -> FieldWithCells:
+    """The same of points that were read. ``before`` is what was done to them until then, ``names`` are theirs."""
+    depth, arity, seed, minimum_size = splitting.depth, splitting.arity, splitting.seed, splitting.minimum_size
+    values, kept, remarks = _settle_duplicates(table.values, rule=splitting.duplicates, names=names)
     _check_enough(values, depth=depth, arity=arity, minimum_size=minimum_size)
-    values, encoder, explained = (values, None, ()) if pca is None else _project(values, components=pca, seed=seed)
+    steps, explained = before, tuple[str, ...]()
+    if splitting.pca is not None:
+        values, projection, remark = project(values, components=splitting.pca, seed=seed)
+        steps, explained = (*before, projection), (remark,)
     _check_different(values, arity=arity)
     levels, cell = _build_tree(values, arity=arity, depth=depth, minimum_size=minimum_size, seed=seed)
     key_of(id, levels[-1].longest)
-    factor, used, scale_notes = estimate_scale(levels, scale_depth=scale_depth, arity=arity)
+    factor, used, scale_notes = estimate_scale(levels, scale_depth=splitting.scale_depth, arity=arity)
     cells = place_levels(levels, arity=arity, scale_factor=factor)
     return FieldWithCells(
         id=id,
-        origin="points",
+        origin=recipe["source"],
         dimension=cells.dimension,
         arity=arity,
         scale_factor=factor,
@@ -108,38 +160,31 @@ def points(
         notes=(*table.notes, *remarks, *explained, *scale_notes),
         points=len(kept),
         point_nodes=point_nodes,
-        recipe={"source": "points", "data_sha256": table.digest, "duplicates": duplicates, **numbers}
+        recipe={**recipe, "data_sha256": table.digest, "duplicates": splitting.duplicates, **splitting.numbers}
         | ({"points": True} if point_nodes else {}),
         cells=cells,
         cell_of_point=cell[kept],
-        encoder=encoder,
+        point_names=None if names is None else tuple(names),
+        encoder=dump_encoder(*steps) if steps else None,
     )
 
 
-def _check_numbers(*, depth, arity, pca, minimum_size, scale_depth, seed) -> dict[str, int | None]:
-    """The arguments that are whole numbers, checked, as the recipe has them."""
-    return {
-        "depth": check_integer(depth, name="depth", low=0),
-        "arity": check_integer(arity, name="arity", low=2),
-        "pca": None if pca is None else check_integer(pca, name="number of principal components", low=1),
-        "minimum_size": check_integer(minimum_size, name="minimum size", low=1),
-        "scale_depth": check_integer(scale_depth, name="scale depth", low=2),  # a ratio needs two levels
-        "seed": check_integer(seed, name="seed", low=0),
-    }
-
-
 def _settle_duplicates(
-    values: Float[np.ndarray, "points dim"], *, rule: str
+    values: Float[np.ndarray, "points dim"], *, rule: str, names: Sequence[str] | None
 ) -> tuple[Float[np.ndarray, "rows dim"], Int[np.ndarray, " points"], tuple[str, ...]]:
     """The points after the rule for equal ones, the row that each became, and a remark where there were any."""
-    if rule not in defaults.DUPLICATES:
-        raise InputError(f"expected a rule for duplicates out of {', '.join(defaults.DUPLICATES)}, got {rule!r}")
     first, group = group_rows(values)
     repeated = len(values) - len(first)
     if repeated == 0:
         return values, np.arange(len(values)), ()
     if rule == "refuse":
         later = int(np.flatnonzero(first[group] != np.arange(len(values)))[0])
+        if names is not None:
+            one, other = names[later], names[first[group[later]]]
+            raise InputError(
+                f"expected different images, got {repeated} of {len(values)} that repeat an earlier one, the first {one!r}, "
+                f"which is to the encoder as {other!r}; say --duplicates keep or --duplicates drop"
+            )
         raise InputError(
             f"expected different points, got {repeated} of {len(values)} rows that repeat an earlier one, first row {later}, "
             f"which equals row {first[group[later]]} (counted from 0); say --duplicates keep or --duplicates drop"
@@ -171,14 +216,6 @@ def _check_enough(values: Float[np.ndarray, "points dim"], *, depth: int, arity:
             f"a full tree of depth {depth} and arity {arity} would be {total} cells, and no tree of {len(values)} points is "
             f"deeper than {reachable}; ask for a smaller depth"
         )
-
-
-def _project(
-    values: Float[np.ndarray, "points dim"], *, components: int, seed: int
-) -> tuple[Float[np.ndarray, "points components"], Encoder, tuple[str, ...]]:
-    """The points' first principal coordinates, what gives new points theirs, and a remark."""
-    reduced, projection, remark = project(values, components=components, seed=seed)
-    return reduced, dump_encoder(projection), (remark,)
 
 
 def _build_tree(

@@ -129,7 +129,9 @@ class Ingest(Predictors, Encoders):
                 f"the whole of it first: store.read_whole({hierarchy.id!r})"
             )
         addresses = hierarchy.cells.addresses
-        placed = [[row, addresses[cell]] for row, cell in enumerate(hierarchy.cell_of_point.tolist()) if cell >= 0]
+        names = hierarchy.point_names or [None] * len(hierarchy.cell_of_point)
+        cells = enumerate(hierarchy.cell_of_point.tolist())
+        placed = [[row, addresses[cell], names[row]] for row, cell in cells if cell >= 0]
         for page in key_pages(placed, size=LINK_ROWS):
             self._write_rows("create_points", "placed", page, hierarchy=claimed, id=claimed.id)
 

@@ -9,6 +9,7 @@ import neo4j
 import networkx as nx
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.cluster.hierarchy import linkage
 
 from cfgraph import demo
@@ -102,6 +103,9 @@ def write_files():
     arrays = {"points": points, "labels": label, "Z": linkage(points, "ward"), "logits": 3 * np.eye(3)[label]}
     for name, array in arrays.items():
         np.save(f"{name}.npy", array)
+    Path("pictures").mkdir()
+    for number, color in enumerate(("red", "darkred", "blue", "navy")):
+        Image.new("RGB", (3, 3), color).save(f"pictures/{number}.png")
     Path("tree.nwk").write_text("((a:1,b:1):1,c:2);")
     Path("edges.tsv").write_text("child\tparent\nb\ta\nc\ta\nd\tb\nd\tc\n")
     nx.write_graphml(nx.DiGraph([("a", "b"), ("a", "c")]), "graph.graphml")
@@ -118,6 +122,7 @@ def ingest_everything(told, new_id):
         "linkage": ["Z.npy", "--points"],
         "dasgupta": ["points.npy", "--points"],
         "induced": ["points.npy", "--arity", 3, "--depth", 2],
+        "images": ["pictures", "--depth", 1, "--arity", 2, "--points"],
         "hcrl": ["points.npy", "--depth", 1, "--branching", 2, "--points"],
         "infohier": ["points.npy", "--epochs", 2, "--points"],
         "tree": ["tree.nwk"],
@@ -165,6 +170,7 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     told("plot", ids["dasgupta"], "--form", "disk", "--labels", "labels.npy", "-o", "disk.png")
     assert len(told("apply", ids["dasgupta"], "points.npy", "--latents", "latents.npy").splitlines()) == 12
     assert len(told("apply", ids["infohier"], "points.npy").splitlines()) == 12
+    assert [line.split()[1] for line in told("apply", ids["images"], "pictures").splitlines()] == [f"{n}.png" for n in range(4)]
     assert len(told("apply", ids["hcrl"], "points.npy").splitlines()) == 12
     assert len(told("reconstruct", ids["hcrl"], "/", "/1").splitlines()) == 2
     told("reconstruct", ids["hcrl"], "/", "-o", "root.npy")

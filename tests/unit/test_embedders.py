@@ -361,11 +361,11 @@ def test_the_cache_knows_image_and_model(folder, embedder, script, tmp_path):
     embedded(folder, embedder, cache=tmp_path)
     other = find_embedder(str(script), size=(32, 32), norm="none")
     assert other.key != embedder.key
-    assert EmbeddingCache.open(tmp_path, key=other.key, dimension=5).known == {}
-    assert len(EmbeddingCache.open(tmp_path, key=embedder.key, dimension=5).known) == len(SIZES)
+    assert EmbeddingCache.of(tmp_path, key=other.key, dimension=5).known == {}
+    assert len(EmbeddingCache.of(tmp_path, key=embedder.key, dimension=5).known) == len(SIZES)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be used"):
-        EmbeddingCache.open(tmp_path / "file", key=embedder.key, dimension=5)
+        EmbeddingCache.of(tmp_path / "file", key=embedder.key, dimension=5)
 
 
 def test_two_runs_at_once_share_a_cache(folder, embedder, tmp_path):

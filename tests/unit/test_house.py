@@ -151,7 +151,7 @@ def test_files_of_people_have_one_door():
 VERBS_OF_MANY_OPTIONS = {"cfgraph.sources.cfg.cfg", "cfgraph.sources.points.points", "cfgraph.growing.rollout.rollout"}
 VERBS_OF_MANY_OPTIONS |= {"cfgraph.comparing.compare.compare_cells", "cfgraph.sources.dasgupta.dasgupta"}
 VERBS_OF_MANY_OPTIONS |= {"cfgraph.sources.induced.induced", "cfgraph.sources.logits.logits"}
-VERBS_OF_MANY_OPTIONS |= {"cfgraph.sources.hcrl.hcrl", "cfgraph.sources.infohier.infohier"}
+VERBS_OF_MANY_OPTIONS |= {"cfgraph.sources.images.images", "cfgraph.sources.hcrl.hcrl", "cfgraph.sources.infohier.infohier"}
 # Estimators, whose parameters are named one by one because scikit-learn finds them by the signature.
 VERBS_OF_MANY_OPTIONS |= {"cfgraph.estimator.hcrl.__init__", "cfgraph.estimator.infohier.__init__"}
 

@@ -11,7 +11,11 @@ from cfgraph.errors import InputError
 
 Image = pytest.importorskip("PIL.Image")
 
-from cfgraph.files.images import BrokenImageError, Framing, check_size, read_images, read_pixels  # noqa: E402 - behind Pillow
+from cfgraph import apply, encode, reconstruct, sources  # noqa: E402 - behind Pillow
+from cfgraph.files.images import BrokenImageError, Framing, check_size, read_images, read_pixels  # noqa: E402
+from cfgraph.learning.embedders.weights import quiet  # noqa: E402
+from cfgraph.learning.encoders import load_encoder  # noqa: E402
+from cfgraph.learning.new_images import NewImages  # noqa: E402
 
 RANDOM = np.random.default_rng(0)
 COLORS = RANDOM.integers(0, 256, size=(12, 9, 3)).astype(np.uint8)  # 12 high, 9 wide
@@ -212,3 +216,133 @@ def test_sizes_are_height_and_width(size):
     with pytest.raises(InputError, match="HEIGHTxWIDTH"):
         check_size(size)
     assert check_size("8x9") == (8, 9)
+
+
+# -- as a source
+
+
+COLORED = {"warm/red": (255, 0, 0), "warm/rose": (255, 60, 90), "cold/blue": (0, 0, 255), "cold/navy": (0, 20, 140)}
+
+
+@pytest.fixture
+def colored(tmp_path):
+    """A folder of class folders, each image of one color."""
+    folder = tmp_path / "colored"
+    for name, color in COLORED.items():
+        for number in range(3):
+            save(np.full((6, 5, 3), np.clip(np.array(color) + 3 * number, 0, 255), np.uint8), folder / f"{name}{number}.png")
+    return folder
+
+
+def groups(made):
+    """The names of the images below each child of the root."""
+    top = [made.cells.addresses[cell].split("/")[1] for cell in made.cell_of_point.tolist()]
+    return {
+        frozenset(name.split("/")[0] for name, here in zip(made.point_names, top, strict=True) if here == slot) for slot in top
+    }
+
+
+def test_a_folder_becomes_a_field(colored):
+    made = sources.images(id="it", data=colored, arity=2, depth=2, minimum_size=3, point_nodes=True)
+    assert made.origin == "images"
+    assert made.points == 12
+    assert made.point_names == tuple(sorted(f"{name}{number}.png" for name in COLORED for number in range(3)))
+    assert groups(made) == {frozenset({"warm"}), frozenset({"cold"})}
+    assert made.recipe["encoder"] == "pixels"
+    assert made.recipe["size"] == [6, 5]
+    assert made.notes == ()
+
+
+def test_new_images_find_their_cells(colored, tmp_path):
+    made = sources.images(id="it", data=colored, arity=2, depth=2, minimum_size=3, pca=3, standardised=True)
+    own = [made.cells.addresses[cell] for cell in made.cell_of_point.tolist()]
+    assert apply(made, data=colored) == own
+    assert apply(made, data=str(colored)) == own
+    save(np.full((20, 30, 3), (250, 10, 5), np.uint8), tmp_path / "new" / "large.png")
+    assert apply(made, data=tmp_path / "new")[0].startswith(own[made.point_names.index("warm/red0.png")][:2])
+    array = np.stack([np.asarray(Image.open(colored / name)) for name in made.point_names])
+    assert apply(made, data=array) == own
+    assert apply(made, data=array.reshape(12, -1)) == own
+    assert apply(made, data=NewImages(data=colored, skip_broken=True)) == own
+    root = reconstruct(made, addresses=["/"]).reshape(6, 5, 3)
+    np.testing.assert_allclose(root, array.mean(axis=0) / 255, atol=1e-9)
+    with pytest.raises(InputError, match="was not made of image files"):
+        apply(sources.points(id="it", data=array, arity=2, depth=1), data=colored)
+
+
+def test_arrays_and_equal_images(colored, tmp_path):
+    array = np.stack([np.asarray(Image.open(path)) for path in sorted(colored.rglob("*.png"))])
+    names = [f"{number}.png" for number in range(12)]
+    np.savez(tmp_path / "it.npz", images=array, names=names)
+    made = sources.images(id="it", data=tmp_path / "it.npz", arity=2, depth=1)
+    assert made.point_names == tuple(names)
+    np.savez(tmp_path / "it.npz", images=array[[0, 1, 2, 0]], names=names[:4])
+    with pytest.raises(
+        InputError, match=r"got 1 of 4 that repeat an earlier one, the first '3.png', .*as '0.png'; say --duplicates"
+    ):
+        sources.images(id="it", data=tmp_path / "it.npz", arity=2, depth=1)
+    kept = sources.images(id="it", data=tmp_path / "it.npz", arity=2, depth=1, duplicates="drop")
+    assert kept.cell_of_point[3] == kept.cell_of_point[0]
+
+
+def test_what_does_not_go_together_is_refused(colored):
+    for words, told in [
+        ({"norm": "clip"}, "--norm is about networks, and pixels is none"),
+        ({"cache": "cache"}, "--cache is about networks"),
+        ({"size": "big"}, "HEIGHTxWIDTH"),
+        ({"encoder": "nothing"}, "expected an encoder out of pixels"),
+        ({"arity": 1}, "at least 2 as arity"),
+    ]:
+        with pytest.raises(InputError, match=told):
+            sources.images(id="it", data=colored, depth=1, **words)
+
+
+@pytest.fixture
+def network(tmp_path):
+    """A TorchScript file: colors through a matrix."""
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    nn = torch.nn
+    path = tmp_path / "it.pt"
+    with quiet():
+        torch.jit.trace(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4)), torch.zeros(1, 3, 8, 8)).save(
+            str(path)
+        )
+    return path
+
+
+def test_a_network_is_found_again_by_its_digest(colored, network, tmp_path):
+    said = []
+    how = {"arity": 2, "depth": 2, "minimum_size": 3, "encoder": str(network), "size": "8x8", "batch": 5}
+    made = sources.images(id="it", data=colored, **how, latents=tmp_path / "it.npy", cache=tmp_path / "cache", say=said.append)
+    assert groups(made) == {frozenset({"warm"}), frozenset({"cold"})}
+    assert made.recipe["encoder"] == "it.pt"
+    assert np.load(tmp_path / "it.npy").shape == (12, 4)
+    np.testing.assert_allclose(encode(made, data=colored), np.load(tmp_path / "it.npy"), atol=1e-6)
+    own = [made.cells.addresses[cell] for cell in made.cell_of_point.tolist()]
+    assert apply(made, data=colored) == own
+    squeezed = np.stack([np.asarray(Image.open(colored / name).resize((8, 8))) for name in made.point_names])
+    np.testing.assert_allclose(encode(made, data=squeezed.reshape(12, -1)), np.load(tmp_path / "it.npy"), atol=1e-6)
+    with pytest.raises(InputError, match="nothing leads back through a step of the kind 'embedding'"):
+        reconstruct(made, addresses=["/"])
+    moved = network.rename(tmp_path / "moved.pt")
+    with pytest.raises(InputError, match=r"it.pt that these images were embedded by is not here; say where it is by --encoder"):
+        apply(made, data=colored)
+    assert apply(made, data=NewImages(data=colored, encoder=str(moved))) == own
+    assert load_encoder(made.encoder).steps[0].dimension == 4  # what is known of it needs no network
+    other = moved.with_name("other.pt")
+    torch = pytest.importorskip("torch")
+    with quiet():
+        torch.jit.trace(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4)), torch.zeros(1, 3, 8, 8)).save(
+            str(other)
+        )
+    with pytest.raises(InputError, match=r"other weights than .*it.pt, which embedded these images: SHA-256"):
+        apply(made, data=NewImages(data=colored, encoder=str(other)))
+
+
+@pytest.mark.parametrize("change", [{"width": 0}, {"width": None}, {"more": 1}])
+def test_changed_records_are_refused(colored, change):
+    made = sources.images(id="it", data=colored, arity=2, depth=1)
+    step = {name: value for name, value in {**made.encoder.steps[0], **change}.items() if value is not None}
+    with pytest.raises(InputError, match="the saved encoder cannot be read"):
+        load_encoder(made.encoder.model_copy(update={"steps": (step,)}))

@@ -29,7 +29,7 @@ class EmbeddingCache:
     damaged: int = 0  # files that were left out, and removed
 
     @classmethod
-    def open(cls, folder: Path, *, key: str, dimension: int) -> "EmbeddingCache":
+    def of(cls, folder: Path, *, key: str, dimension: int) -> "EmbeddingCache":
         """What there is by the model of a key; an ``InputError`` for a place where no folder can be."""
         place = folder / key[:DIGEST_BYTES]
         try:

@@ -45,7 +45,7 @@ def embed(
             a device whose memory does not hold half a batch.
     """
     check_integer(batch, name="batch", low=1)
-    known = None if cache is None else EmbeddingCache.open(Path(cache), key=embedder.key, dimension=embedder.dimension)
+    known = None if cache is None else EmbeddingCache.of(Path(cache), key=embedder.key, dimension=embedder.dimension)
     if known is not None and known.damaged:
         say(f"{known.damaged:,} damaged files of the cache {cache} were removed; what they held is made again")
     work = _Work(images, embedder, known, batch, device, say)

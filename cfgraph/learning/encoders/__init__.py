@@ -8,6 +8,7 @@ from cfgraph.learning.encoders.induced import InducedRule
 from cfgraph.learning.encoders.kinds import STEPS
 from cfgraph.learning.encoders.layers import Convolutions, Mlp
 from cfgraph.learning.encoders.nested import NestedTree
+from cfgraph.learning.encoders.pictures import Embedding, Pixels
 from cfgraph.learning.encoders.pipeline import Pipeline, dump_encoder, load_encoder
 from cfgraph.learning.encoders.steps import Projection, Standardise, Step, UnitLength
 from cfgraph.learning.encoders.variational import Variational
@@ -15,10 +16,12 @@ from cfgraph.learning.encoders.variational import Variational
 __all__ = [
     "STEPS",
     "Convolutions",
+    "Embedding",
     "InducedRule",
     "Mlp",
     "NestedTree",
     "Pipeline",
+    "Pixels",
     "Projection",
     "Standardise",
     "Step",

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from cfgraph.errors import InputError
 from cfgraph.files.sparse import is_sparse
 from cfgraph.learning.encoders.kinds import STEPS
+from cfgraph.learning.encoders.pictures import Embedding
 from cfgraph.learning.encoders.steps import Step
 from cfgraph.model.encoder import Encoder
 
@@ -126,6 +127,7 @@ def _check_chain(steps: tuple[Step, ...]) -> None:
     rows = np.zeros((1, columns))
     for step, following in pairwise((*steps, None)):
         assert step is not None
-        rows = step.apply(rows)
+        # Of a network the record tells how many numbers it gives: it need not be here to be known.
+        rows = np.zeros((1, step.dimension)) if isinstance(step, Embedding) else step.apply(rows)
         if following is not None and following.columns not in (None, rows.shape[1]):
             raise InputError(f"a step gives {rows.shape[1]} columns, and the next takes {following.columns}")
