@@ -16,6 +16,8 @@ FILE = click.Path(path_type=Path)
 CHECKPOINT = click.option(
     "--checkpoint", metavar="FILE", type=FILE, help="Go on from this file where the same training was stopped."
 )
+SIZE = click.option("--size", metavar="HxW", help="Of images in a folder: bring them to this size.  [default: that of all]")
+SKIP_BROKEN = click.option("--skip-broken", is_flag=True, help="Of images in a folder: leave out those that cannot be decoded.")
 SVD = click.option(
     "--svd",
     type=int,
@@ -123,7 +125,7 @@ def induced(context: Context, /, columns: str | None, **arguments: Any) -> None:
 
 
 @click.command("hcrl", epilog="Example: cfgraph ingest hcrl digits.npy --pca 20 --depth 3 --branching 3 --points --as digits")
-@click.argument("data", metavar="FILE", type=FILE)
+@click.argument("data", metavar="FILE|DIR", type=FILE)
 @click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id.")
 @click.option(
     "--depth", type=int, default=defaults.HCRL_DEPTH, show_default=True, help="The level of the leaves; the root's is 0."
@@ -139,6 +141,8 @@ def induced(context: Context, /, columns: str | None, **arguments: Any) -> None:
 @click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
 @HEADER
 @LARGE
+@SIZE
+@SKIP_BROKEN
 @SVD
 @click.option("--standardise", "standardised", is_flag=True, help="Bring columns to mean 0 and deviation 1 first.")
 @click.option("--pca", type=int, metavar="N", help="Keep N principal components.  [default: all coordinates as they are]")
@@ -195,9 +199,10 @@ def induced(context: Context, /, columns: str | None, **arguments: Any) -> None:
 def hcrl(context: Context, /, branching: str, columns: str | None, **arguments: Any) -> None:
     """A nested-CRP tree of Gaussians (HCRL, arXiv 1901.09906), of the points in FILE: .npy, .npz, .csv or .parquet.
 
-    Every node has a Gaussian, which explains the points on all ways through it; its mean is the cell's center. Cells have
-    the properties sigma (the Gaussian's mean deviation), mass (how many points' ways lead through), share (of the sticks) and
-    emission (the weight of the points that the node explains). Children stand by falling mass.
+    Instead of FILE a folder of images can be named. Every node has a Gaussian, which explains the points on all ways through
+    it; its mean is the cell's center. Cells have the properties sigma (the Gaussian's mean deviation), mass (how many points'
+    ways lead through), share (of the sticks) and emission (the weight of the points that the node explains). Children stand
+    by falling mass.
     """
     from cfgraph.sources.hcrl import hcrl as make
 
@@ -219,12 +224,14 @@ def _branching(text: str) -> int | list[int] | None:
 
 
 @click.command("infohier", epilog="Example: cfgraph ingest infohier digits.npy --latents latents.npy --points --as digits")
-@click.argument("data", metavar="FILE", type=FILE)
+@click.argument("data", metavar="FILE|DIR", type=FILE)
 @click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id.")
 @click.option("--key", help="The array of an .npz file; not needed where it holds one.")
 @click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
 @HEADER
 @LARGE
+@SIZE
+@SKIP_BROKEN
 @SVD
 @click.option("--names", metavar="FILE", type=FILE, help="Names of the points, one a line.")
 @click.option(
@@ -276,7 +283,8 @@ def _branching(text: str) -> int | list[int] | None:
 def infohier(context: Context, /, data: Path, columns: str | None, **arguments: Any) -> None:
     """A binary tree of low Dasgupta cost on latents that an encoder learns from FILE: .npy, .npz, .csv or .parquet.
 
-    A row a point; .npy and .npz may hold images, points x height x width, perhaps with channels. The encoder (torch) learns
+    A row a point; .npy and .npz may hold images, points x height x width, perhaps with channels, and a folder of image files
+    can be named instead. The encoder (torch) learns
     what two views of a point have in common, and to make Dasgupta's cost low (InfoHier, arXiv 2501.08717). It is kept with
     the hierarchy: `cfgraph apply` encodes new data, without torch. Cells have the properties that `ingest dasgupta` gives.
     """

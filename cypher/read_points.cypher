@@ -8,8 +8,10 @@
 // column: last string or null
 // column: row list<integer>
 // column: address list<string>
+// column: name list<string>, empty where a point has none
 MATCH (point:Point)
 WHERE point.key >= $start AND point.key < $high
 WITH point ORDER BY point.key LIMIT $page
 MATCH (point)-[:IN]->(cell:Cell)
-RETURN max(point.key) AS last, collect(point.row) AS row, collect(substring(cell.key, $id_size)) AS address
+RETURN max(point.key) AS last, collect(point.row) AS row, collect(substring(cell.key, $id_size)) AS address,
+       collect(coalesce(point.name, '')) AS name

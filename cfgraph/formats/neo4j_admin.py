@@ -169,12 +169,14 @@ def _with_infinities(column: pa.Array) -> pa.Array:
     return pc.replace_substring(pc.cast(column, pa.string()), "inf", "Infinity")
 
 
-def point_tables(page: Mapping[str, list], *, id: str) -> tuple[pa.Table, pa.Table]:
+def point_tables(page: Mapping[str, list], *, id: str, names: Sequence[str] | None = None) -> tuple[pa.Table, pa.Table]:
     """The data points in a page's cells, and the relationships that lead to the cells."""
     placed = [(row, key) for key, rows in zip(page["key"], page["points"], strict=True) for row in rows]
     row = pa.array([row for row, _ in placed], pa.int64())
     key = _behind(f"{id}/", pc.cast(row, pa.string()))
     points = pa.table([key, pa.repeat(id, len(placed)), row], names=POINT_HEADER)
+    if names is not None:
+        points = points.append_column("name", pa.array([names[number] for number, _ in placed], pa.string()))
     return points, pa.table([key, pa.array([key for _, key in placed], pa.string())], names=IN_HEADER)
 
 
@@ -212,6 +214,7 @@ class ImportFolder:
         ids: whether nodes are told apart by their keys or by whole numbers.
         texts: all texts that stand in lists, so that no delimiter is one of their characters.
         own: the properties of the source's own in the order of the pages, and the types of their columns; None for no column.
+        point_names: what the data points are called, by their rows; None where they have no names.
     """
 
     folder: Path
@@ -219,6 +222,7 @@ class ImportFolder:
     ids: Literal["key", "actual"]
     texts: Iterable[str] = ()
     own: Mapping[str, str | None] = field(default_factory=dict)
+    point_names: Sequence[str] | None = None
     cells: int = 0
     _arguments: list[str] = field(default_factory=list)
     _options: dict[str, str] = field(default_factory=dict)
@@ -230,7 +234,7 @@ class ImportFolder:
         inside = set().union(*self.texts)
         self.delimiter = next(sign for sign in DELIMITERS if sign not in inside)
         # Without any quotes where none is needed, which is faster to write and to read.
-        quoted = set(self.id) & set(',"') or "string" in self.own.values()
+        quoted = set(self.id) & set(',"') or "string" in self.own.values() or self.point_names is not None
         style: Literal["needed", "none"] = "needed" if quoted else "none"
         self._style = arrow_csv.WriteOptions(include_header=False, quoting_style=style)
 
@@ -257,7 +261,9 @@ class ImportFolder:
         self._write_cells(cells, state=state)
         self._write("edges.csv", edges)
         if page["points"]:
-            for name, table in zip(("points.csv", "in.csv"), point_tables(page, id=self.id), strict=True):
+            for name, table in zip(
+                ("points.csv", "in.csv"), point_tables(page, id=self.id, names=self.point_names), strict=True
+            ):
                 self._write(name, table)
         self.cells += len(cells)
 
@@ -319,7 +325,7 @@ class ImportFolder:
             self._add_edge("PART", f"part-{number}.csv", nodes[0], node, {"number": number})
 
     def _add_cells(self) -> None:
-        if "string" in self.own.values():
+        if "string" in self.own.values() or self.point_names is not None:
             self._options["--multiline-fields"] = "true"
         self._write_header("cells-header.csv", [*cell_header(self.ids), *own_header(self.own)])
         for name, state in zip(FILES, STATE_NAMES, strict=True):
@@ -330,7 +336,8 @@ class ImportFolder:
             self._write_header("edges-header.csv", EDGE_HEADER)
             self._arguments.append("--relationships=CHILD=./edges-header.csv,./edges.csv")
         if "points.csv" in self._writers:
-            self._write_header("points-header.csv", POINT_HEADER)
+            named = [] if self.point_names is None else ["name"]
+            self._write_header("points-header.csv", [*POINT_HEADER, *named])
             self._write_header("in-header.csv", IN_HEADER)
             self._arguments += ["--nodes=Point=./points-header.csv,./points.csv", "--relationships=IN=./in-header.csv,./in.csv"]
 

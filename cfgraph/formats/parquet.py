@@ -9,6 +9,7 @@ metadata has under ``cfgraph`` a JSON object:
     own          [property, column, kind] of each property of the source's own
     growers      the predictors that grew it, with their weights in base64, and the properties of each GROWN_BY
     predicts     the id of the hierarchy that this one predicts, or null
+    point_names  what its data points are called; where they have names
     encoder      what was done to its data first: the steps, their SHA-256, and in how many parts their arrays are; if any
     digest       the ContentDigest of the cells and of all of the above; earlier files have none
 
@@ -155,6 +156,7 @@ class ParquetFile:
         growers: Sequence[Grower] = (),
         predicts: str | None = None,
         encoder: Encoder | None = None,
+        point_names: Sequence[str] | None = None,
     ) -> None:
         """Write what is left, and the hierarchy's own data."""
         self._write()
@@ -169,6 +171,8 @@ class ParquetFile:
             ],
             "predicts": predicts,
         }
+        if point_names is not None:
+            metadata["point_names"] = list(point_names)
         if encoder is not None:
             metadata["encoder"] = {"steps": encoder.steps, "sha256": encoder.digest, "parts": len(encoder.parts)}
             for number, part in enumerate(encoder.parts):
@@ -212,7 +216,7 @@ def write_parquet(hierarchy: HierarchyWithCells, path: str | Path) -> None:
     layout = Layout.of(hierarchy, kinds=kinds_in(hierarchy))
     with whole_file(path) as file, ParquetFile(file, layout) as parquet:
         parquet.add(cell_table(hierarchy, layout=layout).sort_by("address"))
-        parquet.finish(hierarchy, encoder=encoder)
+        parquet.finish(hierarchy, encoder=encoder, point_names=hierarchy.point_names)
 
 
 # -- the way back
@@ -283,6 +287,7 @@ class Metadata(BaseModel):
     own: list[tuple[str, str, str]]
     growers: list[GrowerEntry]
     predicts: str | None = None
+    point_names: tuple[str, ...] | None = None
     encoder: EncoderEntry | None = None
 
 
@@ -321,7 +326,7 @@ def _read_backup(source: OpenedFile, *, id: str | None) -> Backup:
     with _explained(path):
         found = _digest(table.select(schema.names), record)
         pa.default_memory_pool().release_unused()  # it keeps what it sorted by
-        whole = _assemble(hierarchy, table, layout, path=path).replace(encoder=encoder)
+        whole = _assemble(hierarchy, table, layout, path=path).replace(encoder=encoder, point_names=metadata.point_names)
         del table  # a third of what is held by now: the checks need the room
         pa.default_memory_pool().release_unused()
         check_sound(whole, grown=bool(predictors))

@@ -33,7 +33,7 @@ from cfgraph.model.hierarchy import FieldWithCells, HierarchyWithCells
 from cfgraph.predictors.network import check_device
 from cfgraph.sources.imported import imported
 from cfgraph.sources.placing import Level, estimate_scale, place_levels
-from cfgraph.sources.preparation import Rows, prepare, read_rows
+from cfgraph.sources.preparation import Rows, prepare, read_folder, read_rows
 from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
 
 NODES_MAX = 5_000
@@ -71,6 +71,8 @@ def hcrl(
     point_nodes: bool = False,
     field: bool = False,
     checkpoint: Path | str | None = None,
+    size: str | tuple[int, int] | None = None,
+    skip_broken: bool = False,
     large: bool = False,
     say: Say = lambda line: None,
 ) -> HierarchyWithCells:
@@ -83,7 +85,7 @@ def hcrl(
 
     Args:
         id: the hierarchy's id.
-        data: a .npy, .npz, .csv or .parquet file, or an array, a row a point (images are flattened).
+        data: a .npy, .npz, .csv or .parquet file, or an array, a row a point (images are flattened); or a folder of images.
         depth: the level of the leaves.
         branching: the most children of a node: one number, one for each level above the leaves, or None for any number, which
             gives a star.
@@ -111,6 +113,8 @@ def hcrl(
         point_nodes: whether the points are to be nodes of the graph too, each IN its cell.
         field: whether a complete tree is to be a field, which ``train`` and ``rollout`` take; its cells have no properties.
         checkpoint: a file from which the same call goes on with the training of the autoencoder where it was stopped.
+        size: of a folder's images: height and width that all are brought to; needed where they have several.
+        skip_broken: whether images that cannot be decoded are left out.
         large: whether the file may be larger than :mod:`cfgraph.files.opened` allows.
         say: is told how the fit goes.
 
@@ -142,7 +146,11 @@ def hcrl(
     )
     if checkpoint is not None and asked.encoder != "vae":
         raise InputError("a checkpoint is of an autoencoder's training; leave it out, or say --encoder vae")
-    rows = read_rows(data, svd=asked.svd, seed=asked.seed, key=key, columns=columns, header=header, large=large)
+    rows = read_folder(data, size=size, skip_broken=skip_broken, large=large)
+    if rows is None:
+        rows = read_rows(data, svd=asked.svd, seed=asked.seed, key=key, columns=columns, header=header, large=large)
+    elif asked.svd is not None:
+        raise InputError("directions are of rows of numbers, and a folder holds images; leave --svd out, or say --pca")
     return learn(rows, id=id, asked=asked, point_nodes=point_nodes, field=field, checkpoint=checkpoint, say=say)
 
 
@@ -270,7 +278,8 @@ def learn(
     else:
         made = _imported(_nodes(fitted.found), **described)
         cell_of_node = np.arange(len(made.cells))
-    return made.replace(encoder=_record((*rows.steps, *ready.steps, *fitted.steps), fitted, made.cells, cell_of_node))
+    record = _record((*rows.steps, *ready.steps, *fitted.steps), fitted, made.cells, cell_of_node)
+    return made.replace(encoder=record, point_names=rows.names)
 
 
 class _Fitted(NamedTuple):

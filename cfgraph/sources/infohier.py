@@ -60,6 +60,8 @@ def infohier(
     seed: int = defaults.SEED,
     device: str = defaults.DEVICE,
     checkpoint: Path | str | None = None,
+    size: str | tuple[int, int] | None = None,
+    skip_broken: bool = False,
     large: bool = False,
     say: Say = lambda line: None,
     **options: Unpack[ImportOptions],
@@ -73,7 +75,8 @@ def infohier(
     Args:
         id: the hierarchy's id.
         data: a .npy, .npz, .csv or .parquet file, or an array: a row a point, or images, points x height x width, points x
-            channels x height x width, or points x height x width x channels.
+            channels x height x width, or points x height x width x channels; or a folder of images, after
+            whose files leaves are named.
         key: the array of an .npz file; not needed where it holds one.
         columns: those of a .csv or .parquet file; all unless given.
         header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
@@ -97,6 +100,8 @@ def infohier(
         seed: of all that is drawn at random.
         device: ``cpu``, or ``cuda`` and the like; float32 on either.
         checkpoint: a file from which the same call goes on where it was stopped.
+        size: of a folder's images: height and width that all are brought to; needed where they have several.
+        skip_broken: whether images that cannot be decoded are left out.
         large: whether files may be larger than :mod:`cfgraph.files.opened` allows.
         say: is told how training and search go.
         options: ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
@@ -119,8 +124,10 @@ def infohier(
     check_device(device)
     view = None if views is None else find_view(views)
     reading: dict[str, Any] = {"key": key, "columns": columns, "header": header, "large": large}
+    reading |= {"size": size, "skip_broken": skip_broken}
     raw = RawData.read(data, as_vectors=views == "vectors", svd=svd, seed=how.seed, **reading)
     names = read_names(names, large=large) if isinstance(names, Path | str) else names
+    names = raw.names if names is None and how.leaf_size == 1 else names
     check_point_names(names, points=len(raw.values), leaf_size=how.leaf_size)
     task = _Task(raw, *(view or find_view("vectors" if raw.shape.channels is None else "images")), asked.schedule(raw), device)
     found = task.learn(encoder, checkpoint=checkpoint, say=say)
@@ -130,7 +137,8 @@ def infohier(
         with whole_file(latents) as file:
             np.save(file, known.features())
     recipe = {**known.recipe, **how.recipe, **found.recipe, **({} if svd is None else {"svd": svd})}
-    return tree_of(known, how, id=id, origin="infohier", recipe=recipe, names=names, say=say, options=options)
+    made = tree_of(known, how, id=id, origin="infohier", recipe=recipe, names=names, say=say, options=options)
+    return made.replace(point_names=raw.names)
 
 
 class _Asked(NamedTuple):

@@ -13,8 +13,9 @@ from jaxtyping import Float
 from cfgraph.checks import check_integer
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import PointTable, check_points, read_points
+from cfgraph.files.images import check_size, is_folder, read_images, read_pixels
 from cfgraph.files.sparse import check_sparse, digest_of_sparse, is_sparse, read_sparse
-from cfgraph.learning.encoders import Projection, Standardise, Step
+from cfgraph.learning.encoders import Pixels, Projection, Standardise, Step
 from cfgraph.sources.similarity import standardise
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Rows(NamedTuple):
 
     table: PointTable
     steps: tuple[Step, ...] = ()
+    names: tuple[str, ...] | None = None  # of images in a folder
+    size: tuple[int, int] | None = None
 
 
 def read_rows(data: Any, *, svd: int | None, seed: int, **reading: Any) -> Rows:
@@ -42,6 +45,22 @@ def read_rows(data: Any, *, svd: int | None, seed: int, **reading: Any) -> Rows:
     if isinstance(data, Path | str):
         return Rows(read_points(data, **reading))
     return Rows(check_points(data, where="the array"))
+
+
+def read_folder(data: Any, *, size: Any, skip_broken: bool, large: bool) -> Rows | None:
+    """The images of a folder as rows of brightness from 0 to 1, red, green and blue of each place; None for other data.
+
+    Raises:
+        InputError: as :func:`cfgraph.files.images.read_pixels`, and for a size of what is no folder.
+    """
+    wanted = check_size(size)
+    if not is_folder(data):
+        if wanted is not None or skip_broken:
+            raise InputError("--size and --skip-broken are about folders of images, and that is none; leave them out")
+        return None
+    read = read_pixels(read_images(data, large=large), size=wanted, skip_broken=skip_broken, large=large)
+    step = Pixels(*read.size)
+    return Rows(PointTable(step.apply(read.values), read.notes), (step,), read.names, read.size)
 
 
 def read_new_rows(path: Path | str, **reading: Any) -> "Float[np.ndarray, 'points columns'] | csr_array":

@@ -113,7 +113,18 @@ class Hierarchies(Encoders):
             reading.check_children(cells, hierarchy)
             placed = self._read_points(hierarchy, cells) if hierarchy.point_nodes and depth is None else None
             encoder = self._encoder_of(hierarchy) if depth is None else None
-            return hierarchy.with_cells(cells, cell_of_point=placed, encoder=encoder)
+            names = None if placed is None else self.point_names(hierarchy)
+            return hierarchy.with_cells(cells, cell_of_point=placed, encoder=encoder).replace(point_names=names)
+
+    def point_names(self, hierarchy: Hierarchy) -> tuple[str, ...] | None:
+        """What the data points that are nodes are called, by their rows; None where one of them has no name."""
+        if not hierarchy.point_nodes:
+            return None
+        names = [""] * (hierarchy.points or 0)
+        for page in reading.point_pages(self._graph, hierarchy.id):
+            for row, name in zip(page["row"], page["name"], strict=True):
+                names[row] = name
+        return tuple(names) if all(names) else None
 
     def _read_points(self, hierarchy: Hierarchy, cells: Cells) -> Int[np.ndarray, " points"]:
         """The row of the cell that each data point lies in; -1 for none."""

@@ -40,7 +40,8 @@ def export_parquet(store: Store, id: str, path: str | Path, *, progress: Progres
             for table in _tables(store, witness, layout, progress=progress):
                 parquet.add(table)
             predicts = None if latest is None else latest.truth
-            parquet.finish(hierarchy, growers=growers, predicts=predicts, encoder=store.encoder(hierarchy))
+            encoder, names = store.encoder(hierarchy), store.point_names(hierarchy)
+            parquet.finish(hierarchy, growers=growers, predicts=predicts, encoder=encoder, point_names=names)
     return hierarchy
 
 

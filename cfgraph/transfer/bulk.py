@@ -210,7 +210,8 @@ def export_bulk(store: Store, id: str, directory: Path, *, progress: Progress = 
         check_growers(id, growers)
         texts = [*hierarchy.notes, *(text for grower in growers for text in grower.trained.warnings)]
         with whole_folder(directory) as part:
-            with ImportFolder(part, id, ids="key", texts=texts, own=_own_types(store, hierarchy)) as folder:
+            own, names = _own_types(store, hierarchy), store.point_names(hierarchy)
+            with ImportFolder(part, id, ids="key", texts=texts, own=own, point_names=names) as folder:
                 for page in watched_pages(store, witness, progress=progress):
                     folder.add_page(page)
                 encoder = store.encoder(hierarchy)

@@ -346,3 +346,35 @@ def test_changed_records_are_refused(colored, change):
     step = {name: value for name, value in {**made.encoder.steps[0], **change}.items() if value is not None}
     with pytest.raises(InputError, match="the saved encoder cannot be read"):
         load_encoder(made.encoder.model_copy(update={"steps": (step,)}))
+
+
+# -- folders for what learns trees
+
+
+def test_hcrl_takes_a_folder(colored, tmp_path):
+    made = sources.hcrl(id="it", data=colored, size="4x4", pca=3, depth=1, branching=2, point_nodes=True)
+    assert made.point_names == tuple(sorted(f"{name}{number}.png" for name in COLORED for number in range(3)))
+    assert groups(made) == {frozenset({"warm"}), frozenset({"cold"})}
+    assert apply(made, data=colored) == [made.cells.addresses[cell] for cell in made.cell_of_point.tolist()]
+    assert reconstruct(made, addresses=["/"]).shape == (1, 48)
+    with pytest.raises(InputError, match="leave --svd out"):
+        sources.hcrl(id="it", data=colored, svd=2)
+    with pytest.raises(InputError, match="are about folders of images"):
+        sources.hcrl(id="it", data=np.ones((4, 4)), size="4x4")
+    (colored / "broken.png").write_bytes(b"")
+    with pytest.raises(InputError, match="1 of 13 images"):
+        sources.hcrl(id="it", data=colored)
+
+
+def test_infohier_takes_a_folder_whose_leaves_get_thumbnails(colored):
+    pytest.importorskip("torch")
+    from cfgraph.plots.disk import pictures_of
+
+    made = sources.infohier(id="it", data=colored, size="8x8", epochs=2, batch=8, starts=1)
+    leaves = {name for name in made.cells.names if name is not None}
+    assert leaves == set(made.point_names)
+    assert made.recipe["encoder"] == "convolutions"
+    assert {path.relative_to(colored).as_posix() for path in pictures_of(made.cells, colored).values()} == leaves
+    assert len(apply(made, data=colored)) == 12
+    flat = sources.infohier(id="it", data=colored, views="vectors", epochs=2, batch=8, starts=1)
+    assert flat.recipe["encoder"] == "mlp"
