@@ -6,6 +6,7 @@ from pathlib import Path
 
 import networkx as nx
 import numpy as np
+from PIL import Image
 from scipy.cluster.hierarchy import linkage
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -42,6 +43,9 @@ def make_inputs(folder: Path) -> None:
     arrays["digits"] = random.random((10, 64))[label] + random.random((300, 64))  # images of 8 x 8 pixels
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
+    (folder / "pictures").mkdir()
+    for number, pixels in enumerate((random.random((12, 8, 8, 3)) * 255).astype(np.uint8)):
+        Image.fromarray(pixels).save(folder / "pictures" / f"{number}.png")
     (folder / "classes.txt").write_text("".join(f"class {number}\n" for number in range(10)))
     (folder / "species.nwk").write_text("((human:6,chimp:6):2,gorilla:8);")
     pairs = [("GO:0000001", "GO:0048308"), ("GO:0000001", "GO:0048311"), ("GO:0048308", "GO:0006996")]

@@ -19,6 +19,7 @@ IDS = (
     "taxonomy",
     "learned",
     "encoded",
+    "seen",
     "nested",
     "digits",
 )

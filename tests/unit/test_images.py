@@ -1,8 +1,10 @@
 """Images: how files and arrays are read, how they are embedded, and what is refused."""
 
 import io
+import re
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -346,6 +348,18 @@ def test_changed_records_are_refused(colored, change):
     step = {name: value for name, value in {**made.encoder.steps[0], **change}.items() if value is not None}
     with pytest.raises(InputError, match="the saved encoder cannot be read"):
         load_encoder(made.encoder.model_copy(update={"steps": (step,)}))
+
+
+def test_the_document_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number, pixels in enumerate(RANDOM.integers(0, 256, size=(12, 20, 30, 3)).astype(np.uint8)):
+        save(pixels, tmp_path / "photos" / f"{number}.png")
+    document = (Path(__file__).parents[2] / "docs" / "learning.md").read_text()
+    example = next(
+        code for code in re.findall(r"^```python\n(.*?)^```", document, re.MULTILINE | re.DOTALL) if "photos" in code
+    )
+    exec(compile(example, "learning.md", "exec"), {})
+    assert (tmp_path / "photos.png").stat().st_size > 5_000
 
 
 # -- folders for what learns trees
