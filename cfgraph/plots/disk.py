@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from cfgraph.errors import InputError
+from cfgraph.files.images import IMAGE_SUFFIXES
 from cfgraph.files.labels import Labels
 from cfgraph.files.opened import opened
 from cfgraph.model.cells import Cells
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PICTURES = 64  # thumbnails at the rim, at most
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 PICTURE_PIXELS = 96  # of a thumbnail's longer side
 CURVE_POINTS = 24  # of a geodesic
 NAME_ROOM = 0.6  # of the disk's radius, at most, for names outside; a thumbnail's room follows from how many there are
@@ -189,10 +189,10 @@ def pictures_of(cells: Cells, folder: Path) -> dict[int, Path]:
     found, names = {}, cells.names or [None] * len(cells)
     for row in np.flatnonzero(cells.child_count == 0).tolist():
         name = names[row]
-        if name is not None and name.lower().endswith(PICTURE_SUFFIXES) and (folder / name).is_file():
+        if name is not None and name.lower().endswith(IMAGE_SUFFIXES) and (folder / name).is_file():
             found[row] = folder / name
     if not found:
-        raise InputError(f"no leaf is named after an image file in {folder} (one that ends in {', '.join(PICTURE_SUFFIXES)})")
+        raise InputError(f"no leaf is named after an image file in {folder} (one that ends in {', '.join(IMAGE_SUFFIXES)})")
     return found
 
 

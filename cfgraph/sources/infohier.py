@@ -124,8 +124,12 @@ def infohier(
     check_device(device)
     view = None if views is None else find_view(views)
     reading: dict[str, Any] = {"key": key, "columns": columns, "header": header, "large": large}
-    reading |= {"size": size, "skip_broken": skip_broken}
-    raw = RawData.read(data, as_vectors=views == "vectors", svd=svd, seed=how.seed, **reading)
+    flat = views == "vectors"
+    raw = RawData.read_folder(data, as_vectors=flat, size=size, skip_broken=skip_broken, large=large)
+    if raw is None:
+        raw = RawData.read(data, as_vectors=flat, svd=svd, seed=how.seed, **reading)
+    elif svd is not None:
+        raise InputError("directions are of rows of numbers, and a folder holds images; leave --svd out")
     names = read_names(names, large=large) if isinstance(names, Path | str) else names
     names = raw.names if names is None and how.leaf_size == 1 else names
     check_point_names(names, points=len(raw.values), leaf_size=how.leaf_size)

@@ -24,7 +24,7 @@ from cfgraph.learning.encoders import Standardise, Step
 from cfgraph.learning.infohier import Material
 from cfgraph.learning.trainable import Shape
 from cfgraph.learning.views import View
-from cfgraph.sources.preparation import Rows, read_folder, read_rows
+from cfgraph.sources.preparation import read_folder, read_rows
 from cfgraph.sources.similarity import standardise
 
 CHANNELS = (1, 3, 4)  # numbers that tell which of four axes is that of the channels
@@ -59,23 +59,14 @@ class RawData:
         key: str | None = None,
         columns: Sequence[str] | None = None,
         header: str = defaults.HEADER_RULE,
-        size: Any = None,
-        skip_broken: bool = False,
         large: bool = False,
     ) -> Self:
-        """An array, a file by its suffix, or a folder of images, brought to ``size``.
-
-        More than two axes are images, unless they shall be vectors.
+        """An array, or a file by its suffix. More than two axes are images, unless they shall be vectors.
         Sparse rows, and what is brought to ``svd`` directions, are vectors (:func:`cfgraph.sources.preparation.read_rows`).
 
         Raises:
             InputError: as :func:`cfgraph.files.arrays.read_points`, for fewer than two points, and more axes than images have.
         """
-        folder = read_folder(data, size=size, skip_broken=skip_broken, large=large)
-        if folder is not None:
-            if svd is not None:
-                raise InputError("directions are of rows of numbers, and a folder holds images; leave --svd out")
-            return cls._of_folder(folder, as_vectors=as_vectors, where=str(data))
         named = isinstance(data, Path | str)
         if svd is not None or is_sparse(data) or (named and suffix_of(Path(data)) not in _ARRAYS):
             rows = read_rows(data, svd=svd, seed=seed, key=key, columns=columns, header=header, large=large)
@@ -93,11 +84,19 @@ class RawData:
         return cls._checked(table, Shape(table.values.shape[1]) if flat else image_shape(array.shape, where=where), where=where)
 
     @classmethod
-    def _of_folder(cls, folder: Rows, *, as_vectors: bool, where: str) -> Self:
+    def read_folder(cls, data: Any, *, as_vectors: bool, size: Any, skip_broken: bool, large: bool) -> Self | None:
+        """The images of a folder, brought to ``size``, in red, green and blue from 0 to 1; None for what is no folder.
+
+        Raises:
+            InputError: as :func:`cfgraph.sources.preparation.read_folder`, and for fewer than two images.
+        """
+        folder = read_folder(data, size=size, skip_broken=skip_broken, large=large)
+        if folder is None:
+            return None
         assert folder.size is not None
         columns = folder.table.values.shape[1]
         shape = Shape(columns) if as_vectors else Shape(columns, 3, *folder.size, channels_last=True)
-        found = cls._checked(folder.table, shape, where=where, steps=folder.steps)
+        found = cls._checked(folder.table, shape, where=str(data), steps=folder.steps)
         return replace(found, names=folder.names, notes=folder.table.notes)
 
     @classmethod
