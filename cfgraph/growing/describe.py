@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cfgraph.errors import NotFoundError
+from cfgraph.errors import DamagedError, InputError, NotFoundError
 from cfgraph.growing.status import growth_status
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def describe(store: "Store", id: str, *, digest: bool = False) -> dict[str, Any]
 
     Raises:
         NotFoundError: where the store has nothing of that id.
+        DamagedError: where a predictor's weights cannot be read.
         ChangedError: where the digest of what is being written or grown is asked for.
         VanishedError: where the hierarchy is removed meanwhile.
     """
@@ -65,5 +66,7 @@ def _describe_growth(store: "Store", hierarchy: "Hierarchy", growth: "GrownBy") 
 def _describe_predictor(store: "Store", id: str) -> dict[str, Any]:
     try:
         return store.predictor(id).describe()
+    except InputError as error:  # whoever asks what it is gave nothing wrong
+        raise DamagedError(f"predictor {id!r} is damaged in the graph ({error})", id=id) from error
     except NotFoundError:
         raise NotFoundError(f"the store holds no hierarchy and no predictor {id!r}; `cfgraph ls` lists what it holds") from None

@@ -145,10 +145,9 @@ class Hierarchies(Encoders):
 
     def stray_points(self, hierarchy: Hierarchy) -> list[dict[str, Any]]:
         """Data points that do not lie in exactly one cell of their hierarchy, or are not what their key says; some of them."""
-        if not hierarchy.point_nodes:
-            return []
+        points = (hierarchy.points or 0) if hierarchy.point_nodes else 0  # of others each one that is there is none of theirs
         low, high = subtree_range(hierarchy.id)
-        return self._graph.read("read_stray_points", id=hierarchy.id, low=low, high=high, points=hierarchy.points or 0)
+        return self._graph.read("read_stray_points", id=hierarchy.id, low=low, high=high, points=points)
 
     def reader(self, id: str) -> StoreReader:
         """The hierarchy's cells by address, as compare and others ask for them."""

@@ -2,11 +2,13 @@
 
 import re
 import subprocess
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import sparse
 from sklearn.datasets import load_digits
 
@@ -16,6 +18,7 @@ from cfgraph.errors import NotFoundError
 pytestmark = pytest.mark.slow("some thirty commands, several of which train an encoder")
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "learning.md").read_text()
 POINTS = 300
+NAMED, OWN = "--encoder timm:resnet50.a1_in1k", "--encoder own.pt --size 16x16"  # weights of names are not to be had here
 
 
 def blocks(language):
@@ -41,6 +44,10 @@ def make_inputs(folder):
         np.save(folder / f"{name}.npy", array)
     np.savez(folder / "labels.npz", superclass=label // 5, **{"class": label})
     (folder / "classes.txt").write_text("".join(f"class {number}\n" for number in range(10)))
+    for name, count in {"pets": 100, "new-pets": 5}.items():
+        (folder / name).mkdir()
+        for number, digit in enumerate(digits.images[:count]):
+            Image.fromarray((16 * digit.clip(0, 15)).astype(np.uint8)).resize((40, 30)).save(folder / name / f"{number}.png")
     for name, rows in {"tfidf": documents, "newer": documents[:20]}.items():
         sparse.save_npz(folder / f"{name}.npz", rows)
 
@@ -61,16 +68,23 @@ def ids(store):
 
 
 def test_the_document_runs(run, store, ids, tmp_path):
+    torch = pytest.importorskip("torch", reason="an encoder needs torch")
     make_inputs(tmp_path)
+    layers = torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch wants other files of programs; people have these
+        torch.jit.trace(torch.nn.Sequential(*layers), torch.zeros(1, 3, 16, 16)).save(tmp_path / "own.pt")
     lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("cfgraph ")]
+    assert any(NAMED in line for line in lines)
     assert len(lines) > 20
     places = {**run.environment, "PATH": f"{Path(run.program).parent}:{run.environment['PATH']}"}
-    for line in lines:
+    for line in (line.replace(NAMED, OWN) for line in lines):
         done = subprocess.run(
             ["bash", "-euc", line], cwd=tmp_path, env=places, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-    assert {"learned.png", "latents.npy", "addresses.txt", "nested.png"} <= {file.name for file in tmp_path.iterdir()}
+    files = {"learned.png", "looks.png", "latents.npy", "addresses.txt", "nested.png"}
+    assert files <= {file.name for file in tmp_path.iterdir()}
     assert set(ids) <= {found.id for found in (*store.hierarchies(), *store.predictors())}
     names = {"cfgraph": cfgraph, "store": store, "rows": np.load(tmp_path / "more.npy")}
     (about_store,) = [block for block in blocks("python") if "cfgraph.apply(store" in block]

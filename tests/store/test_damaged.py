@@ -59,7 +59,16 @@ def test_a_damaged_predictor(store, run, new_id, damage):
     assert (rows[rule]["kind"], rows[rule]["state"]) == ("predictor", "damaged")
     assert rows[truth.id]["state"] == "complete"
     assert f"the Predictor node {rule!r} is damaged (" in talk
+    run("show", rule, code=1)
     run("rm", rule)
     assert rule not in listed(run)[0]
     with pytest.raises(NotFoundError):
         store.predictor(rule)
+
+
+def test_weights_that_are_damaged_are_damage(store, run, new_id):
+    truth, rule = grown_hierarchy(new_id("truth"), depth=2), new_id("rule")
+    store.write(truth)
+    store.write_predictor(train(truth, id=rule, depth=2, family="mean"))
+    store.query("MATCH (n:Predictor {id: $id}) SET n.weights = n.config", {"id": rule}, write=True)
+    assert f"predictor '{rule}' is damaged in the graph" in run("show", rule, code=1).stderr

@@ -118,6 +118,11 @@ MORE_CORRUPTIONS = [  # of an imported hierarchy with links and points, and of w
     ("point", "dag", "MATCH (p:Point {key: $id + '/0'}), (c:Cell {key: $id + '/'}) CREATE (p)-[:IN]->(c)"),
     ("point", "dag", "MATCH (p:Point {key: $id + '/0'}) SET p.row = 1"),
     ("point", "dag", "MATCH (p:Point {key: $id + '/0'}) SET p.key = 'zz-' + p.key"),
+    (
+        "point",
+        "field",
+        "MATCH (c:Cell {key: $id + '/'}) CREATE (c)<-[:IN]-(:Point {key: $id + '/0', hierarchy: $id, row: 0})",
+    ),
     ("grower", "grown", "MATCH (:Hierarchy {id: $id})-[:GROWN_BY]->(p) SET p.config = '{}'"),
     ("grower", "grown", "MATCH (:Hierarchy {id: $id})-[:GROWN_BY]->(p) SET p.arity = p.arity + 1"),
     ("point", "dag", "MATCH (h:Hierarchy {id: $id}) SET h.points = 9223372036854775807"),
