@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -349,7 +350,7 @@ class ImageArray:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, array: np.ndarray, *, names: Sequence[str] | None, where: str) -> "ImageArray":
+    def of(cls, array: np.ndarray, *, names: Sequence[str] | np.ndarray | None, where: str) -> "ImageArray":
         """The images of an array, by what shape and type it has.
 
         Raises:
@@ -431,7 +432,7 @@ def _read_file(path: Path, *, key: str | None, large: bool) -> ImageArray:
         key = images[0]
     if key not in arrays:
         raise InputError(f"{path} holds no array {key!r}; it holds {', '.join(arrays)}")
-    return ImageArray.of(arrays[key], names=names, where=f"array {key!r} of {path}")  # type: ignore[arg-type]  # checked there
+    return ImageArray.of(arrays[key], names=names, where=f"array {key!r} of {path}")
 
 
 def _checked_names(names: Any, *, count: int, where: str) -> tuple[str, ...]:
@@ -444,8 +445,7 @@ def _checked_names(names: Any, *, count: int, where: str) -> tuple[str, ...]:
         )
     found = tuple(given.astype(str).tolist())
     if len(set(found)) < count:
-        seen: set[str] = set()
-        twice = next(name for name in found if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # None: new
+        twice = Counter(found).most_common(1)[0][0]
         raise InputError(f"expected different names for the images of {where}, got {twice!r} twice; rename one of them")
     return found
 
@@ -454,7 +454,7 @@ def _checked_names(names: Any, *, count: int, where: str) -> tuple[str, ...]:
 
 
 def read_pixels(images: Images, *, size: tuple[int, int] | None, skip_broken: bool = False, large: bool = False) -> "PixelRows":
-    """All images as rows of brightness from 0 to 1, squeezed into a size; without one they must have one size already.
+    """All images as rows of brightness from 0 to 255, squeezed into a size; without one they must have one size already.
 
     Raises:
         InputError: for images that cannot be decoded, of several sizes, and for more than half of the free memory.

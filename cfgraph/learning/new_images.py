@@ -52,8 +52,15 @@ class NewImages:
             read = read_pixels(images, size=(step.height, step.width), skip_broken=self.skip_broken, large=self.large)
             return ImageRows(step.apply(read.values), read.names, read.notes)
         embedder = step.find(self.encoder, device=self.device)
-        how = {"skip_broken": self.skip_broken, "device": self.device, "say": self.say}
-        found = embed(images, embedder, batch=self.batch, cache=self.cache, **how)  # type: ignore[arg-type]  # by name
+        found = embed(
+            images,
+            embedder,
+            batch=self.batch,
+            cache=self.cache,
+            skip_broken=self.skip_broken,
+            device=self.device,
+            say=self.say,
+        )
         return ImageRows(found.values.astype(np.float64), found.names, found.notes)
 
 
