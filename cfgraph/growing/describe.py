@@ -66,7 +66,7 @@ def _describe_growth(store: "Store", hierarchy: "Hierarchy", growth: "GrownBy") 
 def _describe_predictor(store: "Store", id: str) -> dict[str, Any]:
     try:
         return store.predictor(id).describe()
-    except InputError as error:  # whoever asks what it is gave nothing wrong
-        raise DamagedError(f"predictor {id!r} is damaged in the graph ({error})", id=id) from error
     except NotFoundError:
         raise NotFoundError(f"the store holds no hierarchy and no predictor {id!r}; `cfgraph ls` lists what it holds") from None
+    except InputError as error:  # whoever asks what it is gave nothing wrong
+        raise DamagedError(f"predictor {id!r} is damaged in the graph ({error})", id=id) from error
