@@ -343,7 +343,7 @@ class TestRecovery:
         home.make()
         home.provide_password()
         starter = begin(folder)
-        wait_for(lambda: home.read_pid() is not None)
+        wait_for(lambda: home.console_log.exists() and "Starting" in home.console_log.read_text())
         pid = home.read_pid()
         os.kill(pid, signal.SIGSTOP)  # on a busy machine the server may be up before the signal is there
         try:
