@@ -3,7 +3,6 @@
 import re
 import subprocess
 import warnings
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 
 import cfgraph
-from cfgraph.errors import NotFoundError
 
 pytestmark = pytest.mark.slow("some thirty commands, several of which train an encoder")
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "learning.md").read_text()
@@ -53,21 +51,14 @@ def make_inputs(folder):
 
 
 @pytest.fixture
-def ids(store):
-    """What the commands make, removed before and after."""
-    made = re.findall(r"--as ([\w-]+)", DOCUMENT)
-
-    def clear():
-        for id in made:
-            with suppress(NotFoundError):
-                store.remove(id)
-
-    clear()
-    yield made
-    clear()
+def own_store(run_alone, tmp_path):
+    """The address of a store of the test's own: other documents name their hierarchies alike, at the same time."""
+    url = f"local:{tmp_path / 'own'}"
+    yield url
+    run_alone("--store", url, "down")
 
 
-def test_the_document_runs(run, store, ids, tmp_path):
+def test_the_document_runs(run_alone, own_store, tmp_path):
     torch = pytest.importorskip("torch", reason="an encoder needs torch")
     make_inputs(tmp_path)
     layers = torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()
@@ -77,7 +68,8 @@ def test_the_document_runs(run, store, ids, tmp_path):
     lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("cfgraph ")]
     assert any(NAMED in line for line in lines)
     assert len(lines) > 20
-    places = {**run.environment, "PATH": f"{Path(run.program).parent}:{run.environment['PATH']}"}
+    programs = f"{Path(run_alone.program).parent}:{run_alone.environment['PATH']}"
+    places = {**run_alone.environment, "CFGRAPH_STORE": own_store, "PATH": programs}
     for line in (line.replace(NAMED, OWN) for line in lines):
         done = subprocess.run(
             ["bash", "-euc", line], cwd=tmp_path, env=places, capture_output=True, text=True, timeout=300, check=False
@@ -85,10 +77,12 @@ def test_the_document_runs(run, store, ids, tmp_path):
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     files = {"learned.png", "looks.png", "latents.npy", "addresses.txt", "nested.png"}
     assert files <= {file.name for file in tmp_path.iterdir()}
-    assert set(ids) <= {found.id for found in (*store.hierarchies(), *store.predictors())}
-    names = {"cfgraph": cfgraph, "store": store, "rows": np.load(tmp_path / "more.npy")}
-    (about_store,) = [block for block in blocks("python") if "cfgraph.apply(store" in block]
-    exec(compile(about_store, "learning.md", "exec"), names)
+    with cfgraph.Store.open(own_store) as store:
+        made = {found.id for found in (*store.hierarchies(), *store.predictors())}
+        assert made == set(re.findall(r"--as ([\w-]+)", "\n".join(lines)))
+        names = {"cfgraph": cfgraph, "store": store, "rows": np.load(tmp_path / "more.npy")}
+        (about_store,) = [block for block in blocks("python") if "cfgraph.apply(store" in block]
+        exec(compile(about_store, "learning.md", "exec"), names)
 
 
 def test_the_python_of_encoders_runs(tmp_path, monkeypatch, capsys):
