@@ -13,6 +13,22 @@ from .large import LARGE
 from .source import ingest_source
 
 FILE = click.Path(path_type=Path)
+SHARPNESS = click.option(
+    "--sharpness",
+    type=float,
+    default=defaults.SHARPNESS,
+    show_default=True,
+    help="Power of the similarities, at least 1; others than 1 take a matrix of all pairs.",
+)
+STARTS = click.option(
+    "--starts", type=int, metavar="N", help="Searches, of which the best counts.  [default: 4 up to 1,000 points, else 1]"
+)
+PASSES = click.option(
+    "--passes", type=int, metavar="N", help="Of a search, at most.  [default: 50; 6 above 5,000 points, 0 above 50,000]"
+)
+LEAF_SIZE = click.option(
+    "--leaf-size", type=int, default=defaults.LEAF_SIZE, show_default=True, help="Most points that a leaf stands for."
+)
 CHECKPOINT = click.option(
     "--checkpoint", metavar="FILE", type=FILE, help="Go on from this file where the same training was stopped."
 )
@@ -44,22 +60,10 @@ SVD = click.option(
     help="What the tree is refined from; relaxed (HypHC's relaxation) needs torch.",
 )
 @click.option("--refine/--no-refine", default=True, show_default=True, help="Move subtrees to where they cost least.")
-@click.option(
-    "--sharpness",
-    type=float,
-    default=defaults.SHARPNESS,
-    show_default=True,
-    help="Power of the similarities, at least 1; others than 1 take a matrix of all pairs.",
-)
-@click.option(
-    "--starts", type=int, metavar="N", help="Searches, of which the best counts.  [default: 4 up to 1,000 points, else 1]"
-)
-@click.option(
-    "--passes", type=int, metavar="N", help="Of a search, at most.  [default: 50; 6 above 5,000 points, 0 above 50,000]"
-)
-@click.option(
-    "--leaf-size", type=int, default=defaults.LEAF_SIZE, show_default=True, help="Most points that a leaf stands for."
-)
+@SHARPNESS
+@STARTS
+@PASSES
+@LEAF_SIZE
 @click.option("--seed", type=int, default=defaults.SEED, show_default=True, help="Of all that is drawn at random.")
 @click.option("--embeddings", metavar="FILE", type=FILE, help="Vectors of the points, with --similarity: they give centers.")
 @EMBEDDINGS_HEADER
@@ -257,22 +261,10 @@ def _branching(text: str) -> int | list[int] | None:
     show_default=True,
     help="Weight of Dasgupta's cost, relaxed, on triples of a batch.",
 )
-@click.option(
-    "--sharpness",
-    type=float,
-    default=defaults.SHARPNESS,
-    show_default=True,
-    help="Power of the similarities, at least 1; others than 1 take a matrix of all pairs.",
-)
-@click.option(
-    "--starts", type=int, metavar="N", help="Searches, of which the best counts.  [default: 4 up to 1,000 points, else 1]"
-)
-@click.option(
-    "--passes", type=int, metavar="N", help="Of a search, at most.  [default: 50; 6 above 5,000 points, 0 above 50,000]"
-)
-@click.option(
-    "--leaf-size", type=int, default=defaults.LEAF_SIZE, show_default=True, help="Most points that a leaf stands for."
-)
+@SHARPNESS
+@STARTS
+@PASSES
+@LEAF_SIZE
 @click.option("--seed", type=int, default=defaults.SEED, show_default=True, help="Of all that is drawn at random.")
 @click.option("--device", default=defaults.DEVICE, show_default=True, help="Where the encoder is trained: cpu, cuda, cuda:1.")
 @CHECKPOINT

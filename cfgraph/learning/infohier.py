@@ -13,7 +13,6 @@ searched on the latents.
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,7 +24,7 @@ from cfgraph.learning.checkpoint import Checkpoint
 from cfgraph.learning.relaxation import PAIRS, relaxed_cost
 from cfgraph.learning.trainable import Trainable
 from cfgraph.learning.views import View
-from cfgraph.predictors.network import import_torch, one_thread
+from cfgraph.predictors.network import exact, import_torch, one_thread
 
 CONTRAST = 0.5  # the temperature of NT-Xent
 PROJECTED, ANGLED = 64, 64  # numbers that the projection gives, and that the angle's head has between
@@ -114,7 +113,7 @@ def train_encoder(
             are no batch; a checkpoint of another training.
     """
     torch = import_torch(purpose="training an encoder")
-    with one_thread(torch), _exact(torch), torch.random.fork_rng(devices=[]):
+    with one_thread(torch), exact(torch), torch.random.fork_rng(devices=[]):
         torch.manual_seed(schedule.seeds.heads)
         training = _Training(torch, encoder, material, schedule=schedule, device=device)
         done = training.restore(checkpoint.load()) if checkpoint else 0
@@ -135,7 +134,7 @@ def encode_points(encoder: Trainable, material: Material, *, device: str) -> Flo
     """What a torch encoder gives of the points themselves, as it is when it does not train."""
     torch = import_torch(purpose="an encoder")
     found = np.empty((len(material.points), encoder.dimension))
-    with one_thread(torch), _exact(torch), torch.no_grad():
+    with one_thread(torch), exact(torch), torch.no_grad():
         for low in range(0, len(found), ENCODED):
             batch = torch.from_numpy(material.points[low : low + ENCODED]).to(device)
             found[low : low + ENCODED] = encoder.module(_Prepared(torch, material, device)(batch)).cpu().numpy()
@@ -146,18 +145,6 @@ def _line(epoch: int, losses: Losses, schedule: Schedule) -> str:
     hierarchical = f"{losses.hierarchical:.4f}" if schedule.hierarchical(epoch) else "off"
     contrastive = f"{losses.contrastive:.4f}" if schedule.lambda_contrastive else "off"
     return f"epoch {epoch + 1} of {schedule.epochs}: contrastive loss {contrastive}, hierarchical loss {hierarchical}"
-
-
-@contextmanager
-def _exact(torch: Any) -> Iterator[None]:
-    """Products in full float32 on every device, and the same kernels in every run; the caller's choice afterwards."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 class _Prepared:

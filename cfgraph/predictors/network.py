@@ -294,6 +294,18 @@ def _train(inputs: np.ndarray, target: np.ndarray, *, options: NetworkOptions, s
 
 
 @contextmanager
+def exact(torch: Any) -> Iterator[None]:
+    """Products in full float32 on every device, and the same kernels in every run; the caller's choice afterwards."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
 def one_thread(torch: Any) -> Iterator[None]:
     """One thread, and gradients whatever the caller's mode; the caller's number of threads afterwards."""
     threads = torch.get_num_threads()

@@ -54,6 +54,7 @@ def test_pictures_are_written(learned, tmp_path, suffix):
 
 def test_equal_images_are_drawn(learned, tmp_path):
     plot_reconstructions(learned.cells, np.zeros((7, 2, 3)), tmp_path / "it.png", name="nothing")
+    assert (tmp_path / "it.png").stat().st_size > 3_000
 
 
 def test_rows_become_images():

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 
 from cfgraph.errors import InputError
 from cfgraph.files.images import Framing
-from cfgraph.predictors.network import import_torch
+from cfgraph.predictors.network import exact, import_torch
 
 Batch = Float[np.ndarray, "images 3 height width"]
 Rows = Float[np.ndarray, "images dim"]
@@ -118,7 +118,7 @@ def torch_run(module: Any, *, device: str, name: str, ask: Callable[[Any], Any] 
         raise InputError(f"the memory of {device} does not hold {name}; take cpu, or a smaller model") from error
 
     def run(batch: Batch) -> Rows:
-        with _memory_told(torch), torch.inference_mode(), _exact(torch):
+        with _memory_told(torch), torch.inference_mode(), exact(torch):
             found = (ask or module)(torch.from_numpy(batch).to(device))
             if not isinstance(found, torch.Tensor):
                 raise InputError(
@@ -143,17 +143,6 @@ def _memory_told(torch: Any) -> Iterator[None]:
 def lacks_memory(error: BaseException) -> bool:
     """Whether an error of a library is one for want of memory."""
     return any(words in str(error).lower() for words in _MEMORY)
-
-
-@contextmanager
-def _exact(torch: Any) -> Iterator[None]:
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def module_digest(module: Any) -> str:
