@@ -16,6 +16,7 @@ from cfgraph.files.arrays import PointTable, check_points, read_points
 from cfgraph.files.images import check_size, is_folder, read_images, read_pixels
 from cfgraph.files.sparse import check_sparse, digest_of_sparse, is_sparse, read_sparse
 from cfgraph.learning.encoders import Pixels, Projection, Standardise, Step
+from cfgraph.sources.principal import principal_components
 from cfgraph.sources.similarity import standardise
 
 if TYPE_CHECKING:
@@ -117,24 +118,8 @@ def prepare(values: Float[np.ndarray, "points columns"], *, standardised: bool, 
         steps.append(Standardise(ready.mean, ready.deviation))
         notes += ready.notes
     if pca is not None:
-        projection, share = _components(values, components=pca, seed=seed)
-        notes.append(f"the first {pca} of {min(values.shape)} principal components hold {share:.1%} of the variance")
-        values = projection.apply(values)
-        steps.append(projection)
+        found = principal_components(values, components=pca, seed=seed)
+        notes.append(found.remark)
+        values = found.projection.apply(values)  # as new data come through it
+        steps.append(found.projection)
     return Prepared(values, tuple(steps), tuple(notes))
-
-
-def _components(values: Float[np.ndarray, "points columns"], *, components: int, seed: int) -> tuple[Projection, float]:
-    """The principal axes, and the share of the variance along them."""
-    from sklearn.decomposition import PCA
-    from threadpoolctl import threadpool_limits
-
-    most = min(values.shape)
-    if components > most:
-        raise InputError(
-            f"expected at most {most} principal components of {values.shape[0]} x {values.shape[1]} values, got {components}"
-        )
-    with threadpool_limits(limits=1):  # sums in one order, so that every run gives the same bits
-        model = PCA(n_components=components, random_state=seed).fit(values)
-    share = np.nan_to_num(model.explained_variance_ratio_).sum()  # of equal rows, which have none, 0
-    return Projection(np.asarray(model.mean_), np.asarray(model.components_)), float(share)
