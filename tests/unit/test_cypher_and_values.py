@@ -19,6 +19,8 @@ RUN = {
         "tx.run(statement)",
     ],
     "cfgraph/server/local.py": ["session.run('RETURN 1')"],
+    # no session of a driver: onnxruntime's
+    "cfgraph/learning/embedders/model_files.py": ["session.run(None, {input: part.astype(kind, copy=False)})"],
 }
 PROCEDURES = {"dbms.components", "dbms.listConnections", "db.awaitIndexes"}
 CYPHER = re.compile(

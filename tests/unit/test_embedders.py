@@ -297,7 +297,7 @@ def embedder(script):
 
 def test_numbers_that_are_not_finite_name_the_image(folder, embedder):
     def run(batch):
-        found = embedder.run(batch).copy()
+        found = embedder.rows_of(batch).copy()
         found[batch.mean(axis=(1, 2, 3)) == batch.mean(axis=(1, 2, 3)).max()] = np.nan
         return found
 
@@ -309,7 +309,7 @@ def test_the_batch_is_halved_once(folder, embedder):
     def run(batch, most):
         if len(batch) > most:
             raise DeviceMemoryError
-        return embedder.run(batch)
+        return embedder.rows_of(batch)
 
     said = []
     found = embedded(folder, altered(embedder, lambda batch: run(batch, 2)), batch=4, device="cuda:7", say=said.append)
@@ -329,7 +329,7 @@ class Counting:
         if self.seen + len(batch) > self.most:
             raise KeyboardInterrupt
         self.seen += len(batch)
-        return self.embedder.run(batch)
+        return self.embedder.rows_of(batch)
 
 
 def test_an_interrupted_run_goes_on(folder, embedder, tmp_path):
@@ -374,8 +374,8 @@ def test_two_runs_at_once_share_a_cache(folder, embedder, tmp_path):
     def run(batch):
         if not embedder.seen_inside:
             embedder.seen_inside.append(True)
-            embedded(folder, altered(embedder, embedder.run), cache=tmp_path)
-        return embedder.run(batch)
+            embedded(folder, altered(embedder, embedder.rows_of), cache=tmp_path)
+        return embedder.rows_of(batch)
 
     object.__setattr__(embedder, "seen_inside", [])
     found = embedded(folder, altered(embedder, run), cache=tmp_path)

@@ -64,7 +64,7 @@ class Embedder:
     name: str  # as people name it
     digest: str  # SHA-256 of its weights, or of its file
     preparation: Preparation
-    run: Callable[[Batch], Rows]
+    rows_of: Callable[[Batch], Rows]
     dimension: int
 
     @property
@@ -75,7 +75,7 @@ class Embedder:
 
     def embed(self, pixels: UInt8[np.ndarray, "images height width 3"]) -> Rows:
         """A row for each image of a batch."""
-        return self.run(self.preparation.prepare(pixels))
+        return self.rows_of(self.preparation.prepare(pixels))
 
 
 def checked(name: str, digest: str, preparation: Preparation, run: Callable[[Batch], Rows]) -> Embedder:
