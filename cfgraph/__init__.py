@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cfgraph import plots as plots
     from cfgraph import predictors as predictors
     from cfgraph import sources as sources
+    from cfgraph.comparing.certify import certify as certify
     from cfgraph.comparing.compare import compare as compare
     from cfgraph.errors import CfgraphError as CfgraphError
     from cfgraph.estimator import HCRL as HCRL
@@ -72,6 +73,7 @@ _PUBLIC = {
     "Store": "cfgraph.store",
     "TrainedPredictor": "cfgraph.predictors.trained",
     "apply": "cfgraph.metric.apply",
+    "certify": "cfgraph.comparing.certify",
     "compare": "cfgraph.comparing.compare",
     "describe": "cfgraph.growing.describe",
     "encode": "cfgraph.metric.apply",

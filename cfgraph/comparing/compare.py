@@ -9,7 +9,7 @@ same true cells.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,6 +22,7 @@ from cfgraph.comparing.report import (
     DISTORTION_REMARK,
     SLOTS_REMARK,
     CenterCount,
+    Certificates,
     Comparison,
     DistortionReport,
     LevelReport,
@@ -72,31 +73,39 @@ def compare(
     """
     with store.witness(true) as one, store.witness(predicted) as other:
         truth, copy = (witness.hierarchy.require_field("compare by address") for witness in (one, other))
-        check_comparable(truth, copy)
-        history = store.read_growth(predicted)
-        trained = store.predictor(history[0].predictor) if history else None
-        question = Question(
-            true=truth,
-            predicted=predicted,
-            encoder=lambda: store.encoder(truth),
-            true_cells=store.reader(true),
-            predicted_cells=store.reader(predicted),
-            from_depth=min((growth.from_depth for growth in history), default=0),
-            predictor=trained.load(device=device) if trained else None,
-            trained=trained,
-            grown_by_one=len({growth.predictor for growth in history}) <= 1,
-            truth_observed=not store.read_growth(true),
-            pairs=pairs,
-            seed=seed,
-            seeds=seeds,
-            device=device,
-        )
-        warnings = []
+        question = question_of(store, truth, copy, pairs=pairs, seed=seed, seeds=seeds, device=device)
+        trained, warnings = question.trained, []
         if trained is not None and not question.grown_by_one:
             warnings.append(
                 f"{predicted!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}"
             )
         return question.answer(warnings=warnings, progress=progress)
+
+
+def question_of(
+    store: "Store", truth: FieldHierarchy, copy: FieldHierarchy, *, device: str = "cpu", **asked: int
+) -> "Question":
+    """What is asked of two hierarchies of a store, within a witness of each; ``asked`` are numbers of a :class:`Question`.
+
+    Raises an ``InputError`` where the two are not comparable.
+    """
+    check_comparable(truth, copy)
+    history = store.read_growth(copy.id)
+    trained = store.predictor(history[0].predictor) if history else None
+    return Question(
+        true=truth,
+        predicted=copy.id,
+        encoder=lambda: store.encoder(truth),
+        true_cells=store.reader(truth.id),
+        predicted_cells=store.reader(copy.id),
+        from_depth=min((growth.from_depth for growth in history), default=0),
+        predictor=trained.load(device=device) if trained else None,
+        trained=trained,
+        grown_by_one=len({growth.predictor for growth in history}) <= 1,
+        truth_observed=not store.read_growth(truth.id),
+        device=device,
+        **asked,
+    )
 
 
 def compare_cells(
@@ -205,6 +214,14 @@ class Question:
             remarks=(*self.remarks(), *remarks),
         )
 
+    def bounds(self, *, progress: Progress = lambda done, total: None) -> Certificates:
+        """What is proven of the prediction, and nothing beside it: no baselines, no distances of sets."""
+        self.check()
+        candidates = self.candidates({}, (), prefix=self.true_cells.read(top=ROOT, depth=self.from_depth))
+        plan = replace(self.plan(), pairs=1, center_sample=1)
+        (tally,), _ = Tour(self.cut(), plan, tuple(candidates)).tallies(progress=progress)
+        return candidates[0].certifier.certify(tally.errors, levels=plan.levels, true_depth=self.true_cells.depth)
+
     def measure(self, candidates: list[Candidate], *, prefix: Cells, progress: Progress) -> list[Comparison]:
         """The report on every candidate."""
         tour = Tour(self.cut(), self.plan(), tuple(candidates))
@@ -296,6 +313,11 @@ class Question:
             return find_rule(self.true, beside=beside), None
         except InputError as error:
             return None, str(error)
+
+    @property
+    def rule_of_centers(self) -> bool:
+        """Whether the true rule is known, as a function of centers."""
+        return self.true_rule[0] is not None and not isinstance(self.true_rule[0], TupleRule)
 
     def beside(self, prefix: Cells) -> tuple[dict[str, "Predictor"], list[str]]:
         """Every baseline and `local-linear`, fitted on the prefix, and why one could not be."""

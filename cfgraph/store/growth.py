@@ -207,6 +207,10 @@ class Growth(Part):
         """What grew a hierarchy last; None where no predictor did."""
         return next(iter(self.read_growth(id)), None)
 
+    def read_copies(self, id: str) -> list[tuple[str, str]]:
+        """The hierarchies that were grown as copies of its prefix, the latest first, each with its state."""
+        return [(row["copy"], row["state"]) for row in self._graph.read("read_copies", id=id)]
+
     def count_frontier(self, id: str) -> dict[int, int]:
         """The number of frontier cells by level."""
         low, high = subtree_range(id)

@@ -144,6 +144,8 @@ def learn_and_grow(told, truth, rule, grown):
     told(*words, "--cells", 200)
     told("rollout", grown, "--predictor", rule, "--to-depth", 4)
     assert json.loads(told("compare", truth, grown, "--format", "json"))["levels"][-1]["rolled_out"]["slot_accuracy"] == 1
+    assert json.loads(told("certify", grown, "--format", "json"))["truth"] == truth
+    told("certify", truth, "--precision", 1e-3)
     told("verify", grown)
     told("show", grown, "--digest")
     told("show", rule)
