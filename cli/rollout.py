@@ -1,7 +1,7 @@
 """``cfgraph rollout``"""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TypedDict, Unpack
@@ -18,6 +18,7 @@ class _Options(TypedDict):
     cells: int | None
     seconds: float | None
     from_depth: int | None
+    below: tuple[str, ...]
     device: str
     workers: int
     lease_seconds: float
@@ -35,6 +36,12 @@ class _Options(TypedDict):
 @click.option("--seconds", type=float, help="Stop after this time; the graph is valid, but not the same every time.")
 @click.option("--from-depth", type=int, help="Grow a copy of the levels up to this one; needs --as.")
 @click.option("--as", "copy_as", metavar="NEW", help="The copy's id; needs --from-depth.")
+@click.option(
+    "--below",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Grow only this cell's line and all below it; repeatable, needs --to-depth or --precision.",
+)
 @click.option("--device", default="cpu", show_default=True, help="Where a network is evaluated: cpu, cuda, mps.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that grow side by side.")
 @click.option(
@@ -54,11 +61,16 @@ def command(context: Context, id: str, predictor: str, copy_as: str | None, **op
     Exactly one of --to-depth, --precision, --cells and --seconds says where to stop. A rollout that was interrupted or
     killed goes on with the same command and ends with the same graph. The same command elsewhere, against the same store,
     joins in: each worker leases blocks, renews its leases while it works, and takes over those that have ended.
+
+    With --below only the blocks are grown that are needed for a cell, which may lie deeper than any yet, and for all below it
+    down to the depth. The depth stays pinned: other cells, or the rest (without --below), are grown to the same one.
     """
     from cfgraph.growing.rollout import Stop, rollout
 
     stop = Stop(depth=options["to_depth"], precision=options["precision"], cells=options["cells"], seconds=options["seconds"])
-    with context.open_store() as store, growth_line(copy_as or id) as show, _stop_signals() as interrupted:
+    below = options["below"]
+    label = (copy_as or id) + _below(below)
+    with context.open_store() as store, growth_line(label) as show, _stop_signals() as interrupted:
         report = rollout(
             store,
             id,
@@ -66,6 +78,7 @@ def command(context: Context, id: str, predictor: str, copy_as: str | None, **op
             stop=stop,
             from_depth=options["from_depth"],
             copy_as=copy_as,
+            below=below or None,
             device=options["device"],
             workers=options["workers"],
             lease_seconds=options["lease_seconds"],
@@ -75,12 +88,24 @@ def command(context: Context, id: str, predictor: str, copy_as: str | None, **op
         )
     for warning in report.warnings:
         context.say(f"WARNING: {warning}")
-    depth = f"levels {report.from_depth} to {report.to_depth}" if report.grown else f"depth {report.to_depth}"
-    print_line(f"{report.id}: {report.grown:,} cells grown by {report.predictor}, {depth}")
+    if report.below and report.finished and not report.grown:
+        print_line(f"{report.id}: nothing is left to grow{_below(report.below)} down to level {report.to_depth}")
+    else:
+        depth = f"levels {report.from_depth} to {report.to_depth}" if report.grown else f"depth {report.to_depth}"
+        print_line(f"{report.id}: {report.grown:,} cells grown by {report.predictor}, {depth}{_below(report.below)}")
     if not report.finished:
         context.say("interrupted between two blocks; the graph is valid, and the same command goes on from here")
         return 128 + interrupted()
+    if report.left:
+        context.say(f"asked for by other rollouts and not there yet: what lies{_below(report.left)}; until then it is growing")
     return 0
+
+
+def _below(addresses: Sequence[str]) -> str:
+    """Where something grows, in words: nothing where that is everywhere."""
+    more = len(addresses) - 3
+    rest = f" and {more:,} more" if more > 0 else ""
+    return f" below {', '.join(addresses[:3])}{rest}" if addresses else ""
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 // access: write
 // parameter: id string
 // parameter: since integer
+// parameter: below list<string> or null
 // column: state string
 MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)-[growth:GROWN_BY {since: $since}]->(:Predictor)
 // The node is locked: another worker may have recorded it, the hierarchy may be grown on, or be half removed.
 WITH hierarchy, growth, NOT growth.done AND hierarchy.state = 'growing' AS due
-FOREACH (once IN CASE WHEN due THEN [1] ELSE [] END | SET growth.done = true, hierarchy.state = 'complete')
+FOREACH (once IN CASE WHEN due THEN [1] ELSE [] END |
+  SET growth.done = true, growth.below = $below, growth.pending = null, hierarchy.state = 'complete')
 WITH hierarchy, due
 OPTIONAL MATCH (lease:Lease {hierarchy: $id}) WHERE due
 DELETE lease

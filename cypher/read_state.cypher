@@ -7,4 +7,4 @@
 MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
 OPTIONAL MATCH (hierarchy)-[growth:GROWN_BY]->(:Predictor)
 WITH hierarchy, growth ORDER BY growth.since
-RETURN properties(hierarchy) AS hierarchy, collect(growth {.since, .from_depth, .done}) AS growths
+RETURN properties(hierarchy) AS hierarchy, collect(growth {.since, .from_depth, .done, .changes}) AS growths

@@ -30,6 +30,7 @@ from cfgraph.visible import show_controls
 # The driver is imported where it is used: a worker process has something to say before it is loaded.
 if TYPE_CHECKING:
     from cfgraph.model.hierarchy import FieldHierarchy
+    from cfgraph.model.parts import Parts
     from cfgraph.predictors.trained import TrainedPredictor
     from cfgraph.store import Store
     from cfgraph.store.growth import GrownBy
@@ -50,6 +51,7 @@ class Job:
     lease_seconds: float
     outage_seconds: float
     sessions: int
+    below: tuple[str, ...] | None = None  # the parts that it grows; None for all
 
 
 @dataclass
@@ -68,6 +70,7 @@ class Crew:
         id: the hierarchy, whose growth is pinned.
         growth: how it is grown.
         workers: how many processes, from 1 to 256.
+        parts: what of it they grow; None for all.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Crew:
         lease_seconds: float,
         outage_seconds: float,
         observe: Observer,
+        parts: "Parts | None" = None,
     ):
         from cfgraph.store.writing import SESSIONS
 
@@ -95,6 +99,7 @@ class Crew:
             lease_seconds=lease_seconds,
             outage_seconds=outage_seconds,
             sessions=max(1, math.ceil(SESSIONS / workers)),
+            below=None if parts is None else parts.addresses,
         )
         self._observe, self._heard = observe, queue.SimpleQueue[tuple[int, Event | None]]()
         self._parted: set[int] = set()  # those that said that they end
@@ -237,6 +242,7 @@ def main() -> int:
 
 def _work(job: Job, *, halted: threading.Event) -> bool:
     from cfgraph.growing.worker import Worker
+    from cfgraph.model.parts import Parts
     from cfgraph.store import Store
     from cfgraph.store.growth import GrownBy
 
@@ -249,6 +255,7 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
             hierarchy,
             trained.load(device=job.device).predict,
             growth,
+            parts=None if job.below is None else Parts(tuple(job.below)),
             lease_seconds=job.lease_seconds,
             outage_seconds=job.outage_seconds,
             sessions=job.sessions,

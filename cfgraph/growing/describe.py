@@ -22,7 +22,8 @@ def describe(store: "Store", id: str, *, digest: bool = False) -> dict[str, Any]
 
     Returns:
         Plain values by name. While a hierarchy grows, ``growing`` has how many cells are ``left``, the ``frontier``, the
-        ``rate`` in cells a second, ``seconds_left``, ``workers`` that hold leases, and leases ``taken_over``.
+        ``rate`` in cells a second, ``seconds_left``, ``workers`` that hold leases, and leases ``taken_over``. Where only parts
+        are grown, ``below`` names them, and the numbers are of them and of the blocks that their lines run through.
 
     Raises:
         NotFoundError: where the store has nothing of that id.
@@ -47,13 +48,16 @@ def _describe_hierarchy(store: "Store", hierarchy: "Hierarchy") -> dict[str, Any
     found |= {"predicted": counts.predicted, "grown_by": [asdict(growth) for growth in grown]}
     if hierarchy.state == "growing" and grown and not grown[0].done:
         found["growing"] = _describe_growth(store, hierarchy, grown[0])
-        found["frontier"] = found["growing"]["frontier"]  # it grows meanwhile: one count of it
+        if not grown[0].is_partial:
+            found["frontier"] = found["growing"]["frontier"]  # it grows meanwhile: one count of it
     return found
 
 
 def _describe_growth(store: "Store", hierarchy: "Hierarchy", growth: "GrownBy") -> dict[str, Any]:
     status = growth_status(store, hierarchy.require_field("rollout"), growth)
+    parts = {"below": list(growth.pending)} if growth.is_partial else {}
     return {
+        **parts,
         "left": status.left,
         "frontier": status.frontier,
         "rate": round(status.rate, 1),

@@ -5,7 +5,7 @@ The verb plans the growth, pins the plan in the graph, or joins the one that is 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, TypedDict
 from cfgraph.errors import DamagedError, InputError
 from cfgraph.growing.crew import WORKERS_MAX, Crew
 from cfgraph.growing.events import Observer
+from cfgraph.growing.extent import CellsGround, StoreGround, check_reachable, extent_of
 from cfgraph.growing.outage import DRIVER_SECONDS
 from cfgraph.growing.status import Status, Watch
 from cfgraph.growing.worker import LEASE_SECONDS, OUTAGE_SECONDS, Worker
 from cfgraph.metric.distances import depth_for_precision
-from cfgraph.model.address import deepest_level
+from cfgraph.model.address import ROOT, deepest_level, level_of
 from cfgraph.model.blocks import block_height
 from cfgraph.model.cells import FRONTIER
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_growth
 from cfgraph.model.hierarchy import FieldHierarchy
 from cfgraph.model.invariants import check_sound
+from cfgraph.model.parts import Parts, measure_parts
 from cfgraph.predictors import BASELINES
 from cfgraph.store.growth import GrownBy
 
@@ -70,7 +72,11 @@ class _Options(TypedDict):
 
 @dataclass(frozen=True)
 class RolloutReport:
-    """What a rollout did: ``grown`` cells by this call, down to level ``to_depth`` by now, and whether it reached its stop."""
+    """What a rollout did: ``grown`` cells by this call, down to level ``to_depth`` by now, and whether it reached its stop.
+
+    ``below`` are the parts that it grew, empty for the whole. ``left`` says what else of the same growth is asked for and not
+    there yet: the parts of other rollouts, or ``/`` for the whole.
+    """
 
     id: str
     predictor: str
@@ -80,6 +86,8 @@ class RolloutReport:
     finished: bool
     taken_over: int
     warnings: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def rollout(
@@ -90,6 +98,7 @@ def rollout(
     stop: Stop,
     from_depth: int | None = None,
     copy_as: str | None = None,
+    below: Sequence[str] | None = None,
     device: str = "cpu",
     workers: int = 1,
     lease_seconds: float = LEASE_SECONDS,
@@ -101,9 +110,16 @@ def rollout(
 
     The same call again goes on where an interrupted one stopped, joins one that is under way, here or on another machine,
     and finds a finished one done. One worker works in this process, several in processes of their own. ``show`` gets the
-    status now and then; ``interrupted`` is asked between blocks. Raises ``InputError`` for a predictor that does not fit
-    and an absurd depth, ``NotFoundError`` for unknown ids, ``VanishedError`` where the hierarchy or the predictor is removed
-    under the rollout, ``StoreUnavailableError`` where the store is away for longer than ``outage_seconds``.
+    status now and then; ``interrupted`` is asked between blocks.
+
+    ``below`` are addresses: then only the blocks of the cut for the depth are grown that these cells' lines run through, so
+    that they exist, and those in their subtrees. The depth stays pinned: other parts, or the rest (without ``below``), are
+    grown to the same one, and all together end in the digest of a whole rollout.
+
+    Raises ``InputError`` for a predictor that does not fit, an absurd depth, addresses that no cell can have down to the depth,
+    ``below`` with a stop that tells no depth, and another depth than the one that is pinned; ``NotFoundError`` for unknown
+    ids, ``VanishedError`` where the hierarchy or the predictor is removed under the rollout, ``StoreUnavailableError`` where
+    the store is away for longer than ``outage_seconds``.
     """
     _check_numbers(workers=workers, lease_seconds=lease_seconds, outage_seconds=outage_seconds)
     trained = store.predictor(predictor)
@@ -113,35 +129,90 @@ def rollout(
         raise InputError(
             "a copy needs both the depth of its prefix (--from-depth) and an id (--as); growing in place needs neither"
         )
+    parts = find_parts(below, arity=source.arity, stop=stop)
     warnings = _warnings(trained, source)
     rule = trained.load(device=device).predict  # before anything is written: the device may not be there
     target = source
     if copy_as is not None and from_depth is not None:
-        target = copy_prefix(store, source, trained, stop=stop, from_depth=from_depth, copy_as=copy_as)
-    growth = _pin(store, target, trained, stop=stop, copied=copy_as is not None)
+        target = copy_prefix(store, source, trained, stop=stop, from_depth=from_depth, copy_as=copy_as, parts=parts)
+    told = _Told(id=target.id, predictor=predictor, below=() if parts is None else parts.addresses)
+    plan, growth = _pin(store, target, trained, stop=stop, copied=copy_as is not None, parts=parts)
     if growth is None:
         with store.witness(target, live=True):  # nothing is left to grow of this one: is it there still?
-            depth = store.counts(target.id).depth
-        return RolloutReport(target.id, predictor, depth, depth, grown=0, finished=True, taken_over=0, warnings=warnings)
+            depth = store.counts(target.id).depth if plan is None or parts is None else plan.to_depth
+        return RolloutReport(**told, from_depth=depth, to_depth=depth, grown=0, finished=True, taken_over=0, warnings=warnings)
     target = target.replace(incarnation=growth.incarnation)
-    watch = Watch(store, target, growth, show=show)
+    extent = extent_of(store, target.id, growth, parts=parts, arity=target.arity)
+    watch = Watch(store, target, growth, extent=extent, show=show)
     options = _Options(lease_seconds=lease_seconds, outage_seconds=outage_seconds, observe=watch.note)
     if workers == 1:
         with _own_store(store) as own:
-            finished = Worker(own, target, rule, growth, halted=interrupted, **options).run()
+            finished = Worker(own, target, rule, growth, parts=parts, halted=interrupted, **options).run()
     else:
-        crew = Crew(store, target.id, growth, workers=workers, device=device, **options)
+        crew = Crew(store, target.id, growth, workers=workers, device=device, parts=parts, **options)
         finished, warnings = _work(crew, interrupted=interrupted, warnings=warnings)
     return RolloutReport(
-        id=target.id,
-        predictor=predictor,
-        from_depth=growth.from_depth,
-        to_depth=growth.to_depth if finished and growth.is_exact else store.frontier_depth(target.id),
+        **told,
+        from_depth=growth.from_depth if parts is None or plan is None else plan.from_depth,
+        to_depth=growth.to_depth if finished and growth.is_exact else _depth_now(store, target.id, parts=parts),
         grown=watch.grown,
         finished=finished,
         taken_over=watch.taken_over,
         warnings=warnings,
+        left=() if parts is None else _left_of(store, target.id, growth),
     )
+
+
+class _Told(TypedDict):
+    """What a report says however the rollout went."""
+
+    id: str
+    predictor: str
+    below: tuple[str, ...]
+
+
+def find_parts(below: Sequence[str] | None, *, arity: int, stop: Stop) -> Parts | None:
+    """What to grow, None for all; an ``InputError`` for bad addresses, and where the stop does not fix the cut into blocks."""
+    if below is None:
+        return None
+    parts = Parts.of(below, arity=arity)
+    if stop.cells is not None or stop.seconds is not None:
+        name = next(iter(stop.asked))
+        raise InputError(
+            f"growing below some cells (--below) needs the depth that the hierarchy is cut into blocks for: --to-depth, or "
+            f"--precision; got --{name}"
+        )
+    if parts is not None and stop.depth is not None:
+        _check_levels(parts, depth=stop.depth)
+    return parts
+
+
+def _check_levels(parts: Parts, *, depth: int) -> None:
+    deepest = max(parts.addresses, key=level_of)
+    if parts.depth > depth:
+        raise InputError(
+            f"expected cells to grow below on levels 0 to {depth}, the depth that is aimed at, got {deepest} on level "
+            f"{parts.depth}; ask for a larger depth"
+        )
+
+
+def _depth_now(store: "Store", id: str, *, parts: Parts | None) -> int:
+    """The deepest level that still can grow, of the whole hierarchy or of the parts and their lines."""
+    if parts is None:
+        return store.frontier_depth(id)
+    ground = StoreGround(store, id)
+    ends = ground.ends_of(parts)
+    levels = [level_of(end) for end in ends.values()]
+    levels += [level for part in parts.addresses if part not in ends for level in ground.count(part)]
+    return max(levels, default=0)
+
+
+def _left_of(store: "Store", id: str, growth: GrownBy) -> tuple[str, ...]:
+    """What of a growth is asked for and not there yet."""
+    found = next((each for each in store.read_growth(id) if each.since == growth.since), None)
+    if found is None or found.done:
+        return ()
+    return found.pending if found.is_partial else (ROOT,)
 
 
 @contextmanager
@@ -201,7 +272,14 @@ def _warnings(trained: "TrainedPredictor", hierarchy: FieldHierarchy) -> tuple[s
 
 
 def copy_prefix(
-    store: "Store", truth: FieldHierarchy, trained: "TrainedPredictor", *, stop: Stop, from_depth: int, copy_as: str
+    store: "Store",
+    truth: FieldHierarchy,
+    trained: "TrainedPredictor",
+    *,
+    stop: Stop,
+    from_depth: int,
+    copy_as: str,
+    parts: Parts | None = None,
 ) -> FieldHierarchy:
     """Write the prefix of a hierarchy under another id, ready to grow; found again where it is there already.
 
@@ -226,7 +304,11 @@ def copy_prefix(
         from_depth=cells.depth,
         stop=stop.asked,
     )
-    plan_growth(copy, trained, stop=stop, frontier=frontier, cells=len(cells), root_scale=float(cells.scale[0]))  # or refuse
+    root_scale = float(cells.scale[0])
+    if parts is None:
+        plan_growth(copy, trained, stop=stop, frontier=frontier, cells=len(cells), root_scale=root_scale)  # or refuse
+    else:
+        plan_parts(copy, trained, stop=stop, parts=parts, ground=CellsGround(cells), root_scale=root_scale)
     try:
         check_sound(copy, grown=True)
     except InputError as error:
@@ -248,27 +330,77 @@ def plan_growth(
     """What a rollout will do, from the frontier (cells by level) that there is; an ``InputError`` where it is absurd."""
     first, height = min(frontier, default=0), block_height(arity=hierarchy.arity, dimension=hierarchy.dimension)
     deepest = deepest_level(hierarchy.id, arity=hierarchy.arity)
-    if stop.depth is not None:
-        depth = stop.depth
-    elif stop.precision is not None:
-        bound = max(hierarchy.residual_bound, trained.residual_bound)
-        depth = depth_for_precision(
-            stop.precision, residual_bound=bound, scale_factor=hierarchy.scale_factor, root_scale=root_scale
-        )
+    if (known := _depth_asked(hierarchy, trained, stop=stop, root_scale=root_scale)) is not None:
+        depth = known
     elif stop.cells is not None:
         room = int(stop.cells) - cells
         depth = _depth_of_cells(room, frontier=frontier, arity=hierarchy.arity, deepest=deepest - 1) + 1
     else:
         depth = min(first + TIMED_LAYERS * height, deepest)
-    if stop.depth is not None or stop.precision is not None:
+    if known is not None:
         for level, count in frontier.items():
             check_growth(count, arity=hierarchy.arity, levels=max(0, depth - level))
-        if depth > deepest:
-            raise InputError(
-                f"the key of a cell on level {depth} would be too long for the database's index, which ends at level {deepest} "
-                f"for arity {hierarchy.arity} and the id {hierarchy.id!r}; ask for a smaller depth"
-            )
+        _check_keys(hierarchy, depth=depth)
     return GrownBy(predictor=trained.id, from_depth=first, to_depth=depth, block_height=height, stop=stop.asked)
+
+
+def plan_parts(
+    hierarchy: FieldHierarchy,
+    trained: "TrainedPredictor",
+    *,
+    stop: Stop,
+    parts: Parts,
+    ground: StoreGround | CellsGround,
+    root_scale: float,
+    height: int | None = None,
+) -> tuple[GrownBy, bool]:
+    """What a rollout of some parts will do, and whether anything is left to grow; an ``InputError`` where it is absurd.
+
+    ``height`` is the block height where it is pinned already.
+    """
+    depth = _depth_asked(hierarchy, trained, stop=stop, root_scale=root_scale)
+    assert depth is not None, "find_parts lets no other stop through"
+    _check_levels(parts, depth=depth)
+    _check_keys(hierarchy, depth=depth)
+    check_reachable(parts, ground, id=hierarchy.id)
+    height = height or block_height(arity=hierarchy.arity, dimension=hierarchy.dimension)
+    found = measure_parts(parts, ground, arity=hierarchy.arity, depth=depth, height=height)
+    if found.cells > CELLS_MAX:
+        digits = math.log10(found.cells)
+        total = f"{found.cells:,}" if digits < 15 else f"about 10^{digits:.0f}"
+        raise InputError(
+            f"{parts} with all that lies below down to level {depth} would be {total} more cells, and at most {CELLS_MAX:,} "
+            "are made in one go; ask for cells deeper down, or for a smaller depth"
+        )
+    first = depth if found.from_level is None else found.from_level
+    plan = GrownBy(
+        predictor=trained.id,
+        from_depth=first,
+        to_depth=depth,
+        block_height=height,
+        stop=stop.asked,
+        below=parts.addresses,
+        pending=parts.addresses,
+    )
+    return plan, found.from_level is not None
+
+
+def _depth_asked(hierarchy: FieldHierarchy, trained: "TrainedPredictor", *, stop: Stop, root_scale: float) -> int | None:
+    """The depth that a stop tells; None for a number of cells and for a time."""
+    if stop.precision is None:
+        return stop.depth
+    bound = max(hierarchy.residual_bound, trained.residual_bound)
+    return depth_for_precision(stop.precision, residual_bound=bound, scale_factor=hierarchy.scale_factor, root_scale=root_scale)
+
+
+def _check_keys(hierarchy: FieldHierarchy, *, depth: int) -> None:
+    """Raise an ``InputError`` where the database's index cannot hold the keys of a level."""
+    deepest = deepest_level(hierarchy.id, arity=hierarchy.arity)
+    if depth > deepest:
+        raise InputError(
+            f"the key of a cell on level {depth} would be too long for the database's index, which ends at level {deepest} "
+            f"for arity {hierarchy.arity} and the id {hierarchy.id!r}; ask for a smaller depth"
+        )
 
 
 def _depth_of_cells(room: int, *, frontier: dict[int, int], arity: int, deepest: int) -> int:
@@ -279,31 +411,76 @@ def _depth_of_cells(room: int, *, frontier: dict[int, int], arity: int, deepest:
     return depth
 
 
-def _pin(store: "Store", hierarchy: FieldHierarchy, trained: "TrainedPredictor", *, stop: Stop, copied: bool) -> GrownBy | None:
-    """Plan the growth and pin the plan, or join the one that is pinned; None where nothing is left to grow."""
+def _pin(
+    store: "Store",
+    hierarchy: FieldHierarchy,
+    trained: "TrainedPredictor",
+    *,
+    stop: Stop,
+    copied: bool,
+    parts: Parts | None,
+) -> tuple[GrownBy | None, GrownBy | None]:
+    """Plan the growth and pin the plan, or join the one that is pinned: the plan, and what is pinned of it.
+
+    Nothing is pinned (None) where nothing is left to grow; of a copy that is whole there is no plan either.
+    """
     while True:
-        if hierarchy.state == "complete" and copied:
-            return None
-        growths = len(store.read_growth(hierarchy.id))
-        frontier = store.count_frontier(hierarchy.id)
-        plan = plan_growth(
-            hierarchy,
-            trained,
-            stop=stop,
-            frontier=frontier,
-            cells=store.counts(hierarchy.id).cells if stop.cells is not None else 0,
-            root_scale=float(store.read(hierarchy, depth=0).scale[0]) if stop.precision is not None else 1.0,
-        )
-        if hierarchy.state == "complete" and not any(level < plan.to_depth for level in frontier):
-            return None
+        history = store.read_growth(hierarchy.id)
+        grown_in_parts = next((growth for growth in history if growth.done and growth.is_partial), None)
+        if hierarchy.state == "complete" and copied and grown_in_parts is None:
+            return None, None
+        if parts is None:
+            frontier = store.count_frontier(hierarchy.id)
+            plan = plan_growth(
+                hierarchy,
+                trained,
+                stop=stop,
+                frontier=frontier,
+                cells=store.counts(hierarchy.id).cells if stop.cells is not None else 0,
+                root_scale=_root_scale(store, hierarchy, stop=stop),
+            )
+            left = any(level < plan.to_depth for level in frontier)
+        else:
+            pinned_height = next((growth.block_height for growth in history if not growth.done or growth.is_partial), None)
+            plan, left = plan_parts(
+                hierarchy,
+                trained,
+                stop=stop,
+                parts=parts,
+                ground=StoreGround(store, hierarchy.id),
+                root_scale=_root_scale(store, hierarchy, stop=stop),
+                height=pinned_height,
+            )
+        if grown_in_parts is not None and not _is_bound_by(store, hierarchy, grown_in_parts, plan, left=left):
+            continue  # nothing is left of that growth: it is pinned no more
+        if hierarchy.state == "complete" and not left:
+            return plan, None
         pinned = store.begin_growth(
             hierarchy.id,
             plan,
-            growths=growths,
+            growths=sum(growth.turns for growth in history),
             state=hierarchy.state,
             known=hierarchy.identity,
             predictor=trained.identity,
         )
         if pinned is not None:
-            return pinned
+            return plan, pinned
         hierarchy = store.hierarchy(hierarchy.id).require_field("rollout")  # another growth came and ended meanwhile
+
+
+def _is_bound_by(store: "Store", hierarchy: FieldHierarchy, growth: GrownBy, plan: GrownBy, *, left: bool) -> bool:
+    """Whether a growth of which parts are there is pinned still, as something of it is left; else that is recorded.
+
+    It is looked at where it matters: where a whole growth finds nothing left, and where another growth is asked for.
+    """
+    if growth.is_of(plan) and (left or plan.is_partial):
+        return True
+    if any(level < growth.to_depth for level in store.count_frontier(hierarchy.id)):
+        return True
+    store.settle_growth(hierarchy.id, growth)
+    return False
+
+
+def _root_scale(store: "Store", hierarchy: FieldHierarchy, *, stop: Stop) -> float:
+    """The root's scale, where the stop asks for it."""
+    return float(store.read(hierarchy, depth=0).scale[0]) if stop.precision is not None else 1.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cfgraph.errors import StoreError
 from cfgraph.growing.events import Event, log_event
-from cfgraph.model.growth import count_growth
+from cfgraph.growing.extent import Extent, extent_left
 from cfgraph.store.growth import GrownBy
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ COUNT_SECONDS = 20.0  # how often the frontier is counted anew, where others gro
 class Status:
     """A growth just now: ``left`` cells of ``total`` are to grow, at ``rate`` cells a second of all ``workers`` together.
 
-    ``total`` is what was left when the watching began. ``seconds_left`` is None where the rate is not known.
+    ``total`` is what was left when the watching began. Where parts of a hierarchy are grown, cells and ``frontier`` are those
+    of these parts and of the blocks that their lines run through. ``seconds_left`` is None where the rate is not known.
     """
 
     total: int
@@ -46,15 +47,14 @@ class Status:
         return self.left / self.rate if self.rate > 0 else None
 
 
-def growth_status(store: "Store", hierarchy: "FieldHierarchy", growth: GrownBy) -> Status:
-    """The status of a growth from the graph alone."""
-    frontier = store.count_frontier(hierarchy.id)
-    left = count_growth(frontier, arity=hierarchy.arity, depth=growth.whole_depth)
+def growth_status(store: "Store", hierarchy: "FieldHierarchy", growth: GrownBy, *, extent: Extent | None = None) -> Status:
+    """The status of a growth from the graph alone: of all that is asked of it, or of an extent."""
+    found = (extent or extent_left(store, hierarchy.id, growth, arity=hierarchy.arity)).measure()
     at_work = store.read_workers(hierarchy.id)
     return Status(
-        total=left,
-        left=left,
-        frontier=sum(frontier.values()),
+        total=found.cells,
+        left=found.cells,
+        frontier=found.frontier,
         rate=sum(worker.rate for worker in at_work),
         workers=len(at_work),
         taken_over=growth.taken_over,
@@ -65,9 +65,16 @@ class Watch:
     """Follows the growth that a command takes part in: events are logged, and ``show`` gets its status now and then."""
 
     def __init__(
-        self, store: "Store", hierarchy: "FieldHierarchy", growth: GrownBy, *, show: Callable[[Status], None] | None = None
+        self,
+        store: "Store",
+        hierarchy: "FieldHierarchy",
+        growth: GrownBy,
+        *,
+        extent: Extent | None = None,
+        show: Callable[[Status], None] | None = None,
     ):
         self._store, self._hierarchy, self._growth, self._show = store, hierarchy, growth, show
+        self._extent = extent
         self.grown = 0
         self.taken_over = 0
         self._total = self._left = self._frontier = 0
@@ -112,5 +119,5 @@ class Watch:
             self._rate, self._workers = sum(worker.rate for worker in at_work), len(at_work)
         if now - self._counted >= COUNT_SECONDS:
             self._counted = now
-            found = growth_status(self._store, self._hierarchy, self._growth)
+            found = growth_status(self._store, self._hierarchy, self._growth, extent=self._extent)
             self._left, self._frontier = found.left, found.frontier

@@ -16,14 +16,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cfgraph.growing.events import Event, Observer
+from cfgraph.growing.extent import Below, extent_of
 from cfgraph.growing.lease_owner import is_dead, own_name
 from cfgraph.growing.leases import LeaseKeeper
 from cfgraph.growing.outage import Retrier
-from cfgraph.model.address import ancestor_address, stem_of, subtree_range
 from cfgraph.model.blocks import Block, BlockLevel, block_boundaries, level_of_growth
 from cfgraph.model.cells import EXPANDED, FRONTIER
-from cfgraph.model.growth import Rule, count_growth, expand_levels
+from cfgraph.model.growth import Rule, expand_levels
 from cfgraph.model.hierarchy import FieldHierarchy
+from cfgraph.model.parts import Parts
 from cfgraph.store.growth import Claim, GrownBy, Pending, Seeds
 from cfgraph.store.writing import SESSIONS, BlockWriter, Lease, Written
 
@@ -35,7 +36,6 @@ OUTAGE_SECONDS = 120.0  # how long a worker waits for a store that does not answ
 LEASE_SECONDS_MAX = 60.0  # up to which a lease grows that turned out too short to be renewed in time
 TRANSACTION_SECONDS_MIN = 10.0  # the server ends no transaction before, however short a lease is
 POLL_SECONDS = 0.25  # how often a worker that ran dry looks again
-PAGE_CELLS = 256  # frontier cells that are looked up at once
 LOOK_BLOCKS = 4  # blocks that a claim asks about at once
 CLAIM_BLOCKS = 2  # and leases at once, where there are more of them: half as many claims
 RATE_BLOCKS = 20  # the last blocks tell the cells a second
@@ -43,12 +43,13 @@ RATE_BLOCKS = 20  # the last blocks tell the cells a second
 
 @dataclass
 class Worker:
-    """One process that grows one hierarchy by a pinned plan."""
+    """One process that grows one hierarchy by a pinned plan: all of it, or some ``parts``."""
 
     store: "Store"
     hierarchy: FieldHierarchy
     rule: Rule
     growth: GrownBy
+    parts: Parts | None = None
     lease_seconds: float = LEASE_SECONDS
     outage_seconds: float = OUTAGE_SECONDS
     sessions: int = SESSIONS
@@ -63,13 +64,20 @@ class Worker:
         self._left: dict[str, Pending] = {}  # blocks of this layer that others held, or that were lost
         self._dead: set[str] = set()  # owners known to run no more
         self._retry = Retrier(self.outage_seconds, halted=self.halted, tell=self._tell).retry
+        self._extent = extent_of(
+            self.store,
+            self.hierarchy.id,
+            self.growth,
+            parts=self.parts,
+            arity=self.hierarchy.arity,
+            retry=self._retry,
+        )
         self._over = False  # another worker has recorded that the stop is reached
 
     def run(self) -> bool:
         """Grow until the stop, which is recorded, or until halted; whether the stop was reached."""
-        frontier = self._retry(lambda: self.store.count_frontier(self.hierarchy.id))
-        total = count_growth(frontier, arity=self.hierarchy.arity, depth=self.growth.whole_depth)
-        self._tell("begin", total=total, frontier=sum(frontier.values()))
+        measure = self._extent.measure()
+        self._tell("begin", total=measure.cells, frontier=measure.frontier)
         keeper = LeaseKeeper(
             self.store,
             self.hierarchy.id,
@@ -81,7 +89,7 @@ class Worker:
             whole = all(self._grow_layer(first, last, keeper=keeper) for first, last in self._layers())
         finished = self._over or whole or (time.monotonic() >= self._deadline and not self.halted())
         if finished and not self._over:
-            self._retry(lambda: self.store.finish_growth(self.hierarchy.id, self.growth))
+            self._retry(lambda: self.store.finish_growth(self.hierarchy.id, self.growth, parts=self.parts))
         self._tell("end", grown=self.grown, finished=finished)
         return finished
 
@@ -124,25 +132,9 @@ class Worker:
 
     def _pages(self, first: int, last: int) -> Iterator[list[Pending]]:
         """The blocks of a layer that hold frontier cells, in address order, some at a time."""
-        id = self.hierarchy.id
-        start, _ = subtree_range(id)
-        bound = self.growth.last_block if last == self.growth.to_depth else None
-        while page := self._read_page(start, last):
-            blocks: dict[str, Pending] = {}
-            for address, level in page:
-                root = ancestor_address(address, min(level, first))
-                if bound is None or root <= bound:
-                    blocks.setdefault(root, Pending(root, seed=address))
-            if not blocks:
-                return
-            yield list(blocks.values())
-            if len(page) < PAGE_CELLS:
-                return
-            start = f"{id}{stem_of(next(reversed(blocks)))}/~"  # '~' sorts behind every digit: behind the subtree
-
-    def _read_page(self, start: str, last: int) -> list[tuple[str, int]]:
-        read = self.store.read_frontier
-        return self._retry(lambda: read(self.hierarchy.id, start=start, depth=last, page=PAGE_CELLS))
+        if isinstance(self._extent, Below):
+            return self._extent.pages(first, last)
+        return self._extent.pages(first, last, bound=self.growth.last_block if last == self.growth.to_depth else None)
 
     def _read_seeds(self, root: str, last: int) -> list[Seeds]:
         read = self.store.read_block
@@ -257,7 +249,7 @@ class Worker:
         cells = block.cells if written.new else 0
         self.grown += cells
         self._recent.append((time.monotonic(), cells))
-        frontier = sum(int((level.state == FRONTIER).sum()) for level in block.levels) - len(block.seeds)
+        frontier = self._extent.count_new_frontier(block)
         self._tell(
             "write_block", block=block.root, cells=cells, frontier=frontier, seconds=round(written.seconds, 4), new=written.new
         )

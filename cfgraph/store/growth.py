@@ -10,16 +10,18 @@ import neo4j
 import numpy as np
 
 from cfgraph.errors import DETAIL_MAX, DamagedError, InputError, VanishedError
-from cfgraph.model.address import key_of, parse_address, stem_of, subtree_range
+from cfgraph.model.address import ROOT, is_address, key_of, parse_address, stem_of, subtree_range
 from cfgraph.model.growth import Frontier
 from cfgraph.model.hierarchy import Identity
+from cfgraph.model.parts import Parts, merge_parts, without_nested
 from cfgraph.store.graph import run_operation
 from cfgraph.store.incarnation import another, check_cells, hold_hierarchy, hold_predictor
 from cfgraph.store.part import Part
 from cfgraph.store.reading import number_column, vector_column
-from cfgraph.store.writing import Lease
+from cfgraph.store.writing import Lease, key_pages
 
 ASK_AGAIN_SECONDS = 0.2
+KEYS = 10_000  # cells that a query is asked for by key
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class GrownBy:
     ``block_height`` fixes the cut into blocks, ``last_block`` the last one of a limited number of cells. ``since`` is when
     it was pinned, by the server's clock in milliseconds: it tells this growth from one that comes after it. ``incarnation``
     and ``predictor_incarnation`` are those of the hierarchy and the predictor, for whoever works at it.
+
+    Where only parts were asked for so far, ``below`` are their addresses (of very many the latest), and ``pending`` those
+    that are not there yet; None and empty where the whole is aimed at. ``changes`` is how often that
+    changed.
     """
 
     predictor: str
@@ -44,6 +50,9 @@ class GrownBy:
     since: int | None = None
     incarnation: str | None = None
     predictor_incarnation: str | None = None
+    below: tuple[str, ...] | None = None
+    pending: tuple[str, ...] = ()
+    changes: int = 0
 
     @classmethod
     def of(cls, properties: dict[str, Any], **known: Any) -> Self:
@@ -53,6 +62,9 @@ class GrownBy:
         }
         fields |= {"done": properties.get("done"), "taken_over": properties.get("taken_over") or 0}
         try:
+            below, pending = properties.get("below"), properties.get("pending")
+            fields |= {"below": None if below is None else tuple(below), "pending": tuple(pending or ())}
+            fields["changes"] = properties.get("changes") or 0
             growth = cls(**fields, stop=json.loads(properties["stop"]), **known)
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(f"a growth does not say what its stop is: {error}") from error
@@ -61,10 +73,11 @@ class GrownBy:
 
     def check(self) -> None:
         """Raise a ``DamagedError`` for values that no growth has."""
-        numbers = (self.from_depth, self.to_depth, self.block_height, self.taken_over)
+        numbers = (self.from_depth, self.to_depth, self.block_height, self.taken_over, self.changes)
         sound = all(type(number) is int and number >= 0 for number in numbers) and type(self.done) is bool
         sound &= isinstance(self.stop, dict) and all(type(limit) in (int, float) for limit in self.stop.values())
         sound &= isinstance(self.predictor, str) and (self.since is None or type(self.since) is int)
+        sound &= all(isinstance(part, str) and is_address(part) for part in (*(self.below or ()), *self.pending))
         if not sound or not isinstance(self.last_block, str | None):
             raise DamagedError(f"a growth has numbers of other types than cfgraph gives it: {str(self)[:DETAIL_MAX]}")
 
@@ -78,11 +91,54 @@ class GrownBy:
         """The level down to which all blocks are grown; below it, a limited number of cells grows a part of one more."""
         return self.to_depth - ("cells" in self.stop)
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether only parts of it were asked for so far."""
+        return self.below is not None
+
+    @property
+    def turns(self) -> int:
+        """How often it was pinned, or what is asked of it changed."""
+        return 1 + self.changes
+
+    def is_of(self, other: "GrownBy") -> bool:
+        """Whether two are one growth: of one predictor to one depth, or with one stop where the stop tells no depth."""
+        same = self.stop == other.stop or (self.is_exact and other.is_exact and self.to_depth == other.to_depth)
+        return self.predictor == other.predictor and same
+
+    def joined_by(self, asked: "GrownBy") -> Self:
+        """This growth with what another rollout of the same one asks for besides: parts, or the whole."""
+        joined = replace(self, from_depth=min(self.from_depth, asked.from_depth), done=False)
+        if self.below is None or asked.below is None:
+            return replace(joined, below=None, pending=())
+        below, pending = merge_parts(self.below, asked.below), without_nested([*self.pending, *asked.below])
+        return replace(joined, below=below, pending=pending)
+
+    def without(self, parts: Parts | None) -> Self:
+        """This growth when some parts of it, or the whole, are there to its depth."""
+        if parts is None:
+            return replace(self, below=None, pending=(), done=True)
+        pending = tuple(address for address in self.pending if not parts.covers(address))
+        return replace(self, pending=pending, done=self.is_partial and not pending)
+
     def properties(self) -> dict[str, Any]:
-        """The relationship's properties."""
-        kept_elsewhere = ("predictor", "truth", "done", "taken_over", "since", "incarnation", "predictor_incarnation")
+        """The relationship's properties; what is empty is none."""
+        kept_elsewhere = (
+            "predictor",
+            "truth",
+            "done",
+            "taken_over",
+            "since",
+            "incarnation",
+            "predictor_incarnation",
+            "changes",
+        )
         fields = {name: value for name, value in asdict(self).items() if name not in kept_elsewhere}
-        return {**fields, "stop": json.dumps(self.stop, sort_keys=True)}
+        return {**fields, **self.parts(), "stop": json.dumps(self.stop, sort_keys=True)}
+
+    def parts(self) -> dict[str, list[str] | None]:
+        """The properties that say which parts were asked for, and which are not there yet."""
+        return {"below": None if self.below is None else list(self.below), "pending": list(self.pending) or None}
 
 
 @dataclass(frozen=True)
@@ -138,47 +194,85 @@ class Growth(Part):
         known: Identity | None = None,
         predictor: Identity | None = None,
     ) -> GrownBy | None:
-        """Pin a growth, or find the same one pinned, with the incarnations that it is of.
+        """Pin a growth, or join the same one where it is pinned, with the incarnations that it is of.
 
-        ``growths`` is how many had grown the hierarchy before its frontier was read, and ``state`` its state by then; where
-        either is another by now, and no growth is under way, nothing is pinned and None comes back: what is left to grow has
-        to be looked at again. ``known`` is which hierarchy is meant, and ``predictor`` whose weights were loaded. Raises a
-        ``VanishedError`` where one of them is gone, an ``InputError`` where another growth is under way.
+        One of which parts were grown stays pinned when they are there: more parts of it, or all the rest, go on with it.
+        ``growths`` is how many turns (:attr:`GrownBy.turns`) of growths the hierarchy had seen before its frontier was read,
+        and ``state`` its state by then; where either is another by now, and no growth is under way, nothing is pinned and
+        None comes back: what is left to grow has to be looked at again. ``known`` is which hierarchy is meant, and
+        ``predictor`` whose weights were loaded. Raises a ``VanishedError`` where one of them is gone, an ``InputError`` where
+        another growth is under way, or one of which parts were grown is another.
         """
+        asked = {"predictor": growth.predictor, "growth": growth.properties(), "growths": growths, "state": state}
 
-        def work(tx: neo4j.ManagedTransaction) -> tuple[dict[str, Any], GrownBy]:
+        def work(tx: neo4j.ManagedTransaction) -> tuple[dict[str, Any], GrownBy | None]:
             held, found = hold_hierarchy(tx, id, known)
             grower = hold_predictor(tx, growth.predictor, predictor)
-            asked = {"predictor": growth.predictor, "growth": growth.properties(), "growths": growths, "state": state}
             row = run_operation(tx, "begin_growth", id=id, **asked)[0]
             if found == "removing":
                 raise VanishedError(f"hierarchy {id!r} was removed meanwhile")
+            tokens: dict[str, Any] = {"incarnation": held.incarnation, "predictor_incarnation": grower.incarnation}
             if row["pinned"] is None:
-                pinned = replace(growth, since=row["since"])
-            else:
-                pinned = GrownBy.of(row["pinned"], predictor=row["pinned_predictor"])
-            return row, replace(pinned, incarnation=held.incarnation, predictor_incarnation=grower.incarnation)
+                return row, replace(growth, since=row["since"], **tokens)
+            pinned = replace(GrownBy.of(row["pinned"], predictor=row["pinned_predictor"]), **tokens)
+            if not pinned.is_of(growth):
+                return row, pinned
+            if pinned.done and not row["fresh"]:
+                return row, None
+            joined = pinned.joined_by(growth)
+            if joined != pinned:
+                _amend(tx, id, joined)
+            return row, joined
 
         row, pinned = self._graph.transact(work)
         if row["pinned"] is None and row["state"] not in ("complete", "growing"):
             raise InputError(f"hierarchy {id!r} is in state {row['state']!r}; finish that first by its own command")
-        if row["pinned"] is None and row["since"] is None:
+        if pinned is None or (row["pinned"] is None and row["since"] is None):
             return None
-        if (pinned.predictor, pinned.stop) != (growth.predictor, growth.stop):
-            raise InputError(
-                f"{id!r} is being grown by {pinned.predictor!r} with the stop {json.dumps(pinned.stop)}; finish that "
-                f"with the same predictor and stop before growing it by {growth.predictor!r} with {json.dumps(growth.stop)}"
-            )
+        if not pinned.is_of(growth):
+            raise _another_growth(id, pinned, growth)
         return pinned
+
+    def settle_growth(self, id: str, growth: GrownBy) -> None:
+        """Record of a growth of parts that by now the whole is there to its depth: nothing of it is pinned any more."""
+
+        def work(tx: neo4j.ManagedTransaction) -> None:
+            held, state = hold_hierarchy(tx, id, None)
+            found = _growth_in(tx, id, growth)
+            if growth.incarnation not in (None, held.incarnation) or state == "removing" or found is None:
+                raise _gone(id)
+            if found.done and found.is_partial:
+                _amend(tx, id, found.without(None))
+
+        self._graph.transact(work)
 
     def pin_growth_end(self, id: str, growth: GrownBy, *, last_block: str) -> GrownBy:
         """Pin the last block of a growth that is limited by a number of cells; the one pinned first counts."""
         rows = self._held(id, growth, "pin_growth_end", last_block=last_block)
         return replace(growth, last_block=rows[0]["last_block"])
 
-    def finish_growth(self, id: str, growth: GrownBy) -> None:
-        """Record that a growth has reached its stop, as another worker may have done; a ``VanishedError`` where it is gone."""
-        if self._held(id, growth, "finish_growth")[0]["state"] == "removing":
+    def finish_growth(self, id: str, growth: GrownBy, *, parts: Parts | None = None) -> None:
+        """Record that a growth, or ``parts`` of it, reached its stop, as another worker may have done.
+
+        It ends where nothing else that was asked for is left. Raises a ``VanishedError`` where it is gone.
+        """
+
+        def work(tx: neo4j.ManagedTransaction) -> str | None:
+            held, state = hold_hierarchy(tx, id, None)
+            if growth.incarnation not in (None, held.incarnation):
+                raise another(f"hierarchy {id!r}")
+            found = _growth_in(tx, id, growth)
+            if found is None:
+                return None
+            left = found.without(parts)
+            if not found.done and not left.done and state == "growing" and left != found:
+                _amend(tx, id, left)
+            elif left.done:
+                run_operation(tx, "finish_growth", id=id, since=growth.since, below=left.parts()["below"])
+            return state
+
+        state = self._graph.transact(work)
+        if state in (None, "removing"):
             raise _gone(id)
 
     def _held(self, id: str, growth: GrownBy, operation: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -211,10 +305,17 @@ class Growth(Part):
         """The hierarchies that were grown as copies of its prefix, the latest first, each with its state."""
         return [(row["copy"], row["state"]) for row in self._graph.read("read_copies", id=id)]
 
-    def count_frontier(self, id: str) -> dict[int, int]:
-        """The number of frontier cells by level."""
-        low, high = subtree_range(id)
-        return {row["level"]: row["cells"] for row in self._graph.read("count_frontier", low=low, high=high)}
+    def count_frontier(self, id: str, top: str = ROOT) -> dict[int, int]:
+        """The number of frontier cells by level: of all, or of those at and below ``top``, without looking at others."""
+        _, high = subtree_range(id, top)  # a cell's own key lies right below its descendants'
+        rows = self._graph.read("count_frontier", low=key_of(id, top), high=high)
+        return {row["level"]: row["cells"] for row in rows}
+
+    def read_frontier_keys(self, id: str, addresses: Collection[str]) -> set[str]:
+        """Which of some cells are frontier just now, by their addresses."""
+        keys = sorted({key_of(id, address) for address in addresses})
+        pages = (self._graph.read("read_frontier_keys", keys=page) for page in key_pages(keys, size=KEYS))
+        return {row["key"][len(id) :] for page in pages for row in page}
 
     def frontier_depth(self, id: str) -> int:
         """The deepest level that still can grow; 0 where there is none."""
@@ -223,9 +324,12 @@ class Growth(Part):
             raise DamagedError.of(id, f"the level of some cells is {strange[0]!r}")
         return max(levels, default=0)
 
-    def read_frontier(self, id: str, *, start: str, depth: int, page: int) -> list[tuple[str, int]]:
-        """Address and level of frontier cells from the key ``start`` on, above level ``depth``, in address order."""
-        _, high = subtree_range(id)
+    def read_frontier(self, id: str, *, start: str, depth: int, page: int, top: str = ROOT) -> list[tuple[str, int]]:
+        """Address and level of frontier cells from the key ``start`` on, above level ``depth``, in address order.
+
+        With ``top`` those at and below it alone, where ``start`` is its key or one behind it.
+        """
+        _, high = subtree_range(id, top)
         rows = self._graph.read("read_frontier", start=start, high=high, depth=depth, page=page)
         return [(row["key"][len(id) :], row["level"]) for row in rows]
 
@@ -304,6 +408,35 @@ def _is_in_between(answer: dict[str, Any]) -> bool:
     Its end changes a node and a relationship, and a reader may see the one before the other.
     """
     return answer["state"] == "growing" and not answer["pinned"]
+
+
+def _growth_in(tx: neo4j.ManagedTransaction, id: str, growth: GrownBy) -> GrownBy | None:
+    """A growth as it is while its hierarchy is locked; None where it is gone."""
+    found = [row for row in run_operation(tx, "read_growth", id=id) if row["growth"].get("since") == growth.since]
+    return GrownBy.of(found[0]["growth"], predictor=found[0]["predictor"]) if found else None
+
+
+def _amend(tx: neo4j.ManagedTransaction, id: str, growth: GrownBy) -> None:
+    """Write what else is asked of a growth, or is there of it by now."""
+    known = {"since": growth.since, "from_depth": growth.from_depth, "done": growth.done}
+    run_operation(tx, "amend_growth", id=id, **known, **growth.parts())
+
+
+def _another_growth(id: str, pinned: GrownBy, asked: GrownBy) -> InputError:
+    """The error of whoever asks for another growth than the one that is pinned."""
+    if not pinned.done:
+        return InputError(
+            f"{id!r} is being grown by {pinned.predictor!r} with the stop {json.dumps(pinned.stop)} (to level "
+            f"{pinned.to_depth}); finish that with the same predictor and stop before growing it by {asked.predictor!r} with "
+            f"{json.dumps(asked.stop)}"
+        )
+    parts = Parts(pinned.below or ())
+    return InputError(
+        f"{id!r} was grown by {pinned.predictor!r} below {parts} alone, in the blocks of the cut for level {pinned.to_depth}, "
+        f"and that depth stays pinned until the rest is there: go on with --predictor {pinned.predictor} and --to-depth "
+        f"{pinned.to_depth} (--below what you look for, or all the rest without it), or grow a copy (--from-depth, --as) by "
+        f"{asked.predictor!r} with {json.dumps(asked.stop)}"
+    )
 
 
 def _gone(id: str) -> VanishedError:

@@ -20,6 +20,7 @@ from cfgraph.store.queries import load_queries
 
 # What a command does only where a worker is slow or given up, a database is new, or the store is another's.
 RARE = {
+    "amend_growth": {"id": "", "since": 0, "from_depth": 0, "below": None, "pending": None, "done": True},
     "claim_frontier": {
         "id": "",
         "incarnation": None,
