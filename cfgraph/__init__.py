@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cfgraph import predictors as predictors
     from cfgraph import sources as sources
     from cfgraph.comparing.compare import compare as compare
+    from cfgraph.comparing.diff import diff as diff
     from cfgraph.errors import CfgraphError as CfgraphError
     from cfgraph.estimator import HCRL as HCRL
     from cfgraph.estimator import ClassificationField as ClassificationField
@@ -74,6 +75,7 @@ _PUBLIC = {
     "apply": "cfgraph.metric.apply",
     "compare": "cfgraph.comparing.compare",
     "describe": "cfgraph.growing.describe",
+    "diff": "cfgraph.comparing.diff",
     "encode": "cfgraph.metric.apply",
     "evaluate": "cfgraph.judging.evaluate",
     "export": "cfgraph.transfer.export",

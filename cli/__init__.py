@@ -32,6 +32,7 @@ COMMANDS = {
     "train": "Learn a predictor from the first levels of a hierarchy, judge it, and keep it in the graph.",
     "rollout": "Grow a hierarchy's frontier with a predictor: in place, or as a copy of its first levels.",
     "compare": "Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.",
+    "diff": "Say what two hierarchies differ in; exit code 1 where they do, 0 where they are equal.",
     "evaluate": "Judge a hierarchy by the classes of its points, and by embeddings of them.",
     "path": "Path metric between two cells, with the way it takes.",
     "apply": "The cell of the hierarchy ID that each new point in FILE belongs to, an address a line.",
