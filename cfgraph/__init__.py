@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cfgraph import sources as sources
     from cfgraph.comparing.certify import certify as certify
     from cfgraph.comparing.compare import compare as compare
+    from cfgraph.comparing.diff import diff as diff
     from cfgraph.errors import CfgraphError as CfgraphError
     from cfgraph.estimator import HCRL as HCRL
     from cfgraph.estimator import ClassificationField as ClassificationField
@@ -76,6 +77,7 @@ _PUBLIC = {
     "certify": "cfgraph.comparing.certify",
     "compare": "cfgraph.comparing.compare",
     "describe": "cfgraph.growing.describe",
+    "diff": "cfgraph.comparing.diff",
     "encode": "cfgraph.metric.apply",
     "evaluate": "cfgraph.judging.evaluate",
     "export": "cfgraph.transfer.export",

@@ -33,6 +33,7 @@ COMMANDS = {
     "rollout": "Grow a hierarchy's frontier with a predictor: in place, or as a copy of its first levels.",
     "compare": "Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.",
     "certify": "Say what can be said of a hierarchy beyond what is stored, each line by proof, by measurement, or not at all.",
+    "diff": "Say what two hierarchies differ in; exit code 1 where they do, 0 where they are equal.",
     "evaluate": "Judge a hierarchy by the classes of its points, and by embeddings of them.",
     "path": "Path metric between two cells, with the way it takes.",
     "apply": "The cell of the hierarchy ID that each new point in FILE belongs to, an address a line.",

@@ -19,15 +19,26 @@ def pages_of(rows: Iterable[Sequence[Any]], *, size: int = PAGE_ROWS) -> Iterato
 class Spool:
     """Takes rows into a file without a name, which goes with it; they can be gone through again and again. For a ``with``."""
 
-    def __init__(self, rows: Iterable[Sequence[Any]]):
+    def __init__(self, rows: Iterable[Sequence[Any]] = ()):
         self._file = TemporaryFile(prefix="cfgraph-")  # noqa: SIM115  # closed by __exit__
+        self._page: list[Sequence[Any]] = []
+        self._end = 0
         try:
-            for page in pages_of(rows):
-                pickle.dump(page, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+            for row in rows:
+                self.add(row)
         except BaseException:
             self._file.close()
             raise
-        self._end = self._file.tell()
+
+    def add(self, row: Sequence[Any]) -> None:
+        """Take one more row, behind the others; not while they are gone through."""
+        self._page.append(row)
+        if len(self._page) >= PAGE_ROWS:
+            self._keep()
+
+    def _keep(self) -> None:
+        pickle.dump(self._page, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._page, self._end = [], self._file.tell()
 
     def __enter__(self) -> Self:
         return self
@@ -36,6 +47,9 @@ class Spool:
         self._file.close()
 
     def __iter__(self) -> Iterator[Sequence[Any]]:
+        if self._page:
+            self._file.seek(self._end)
+            self._keep()
         self._file.seek(0)
         while self._file.tell() < self._end:
             yield from pickle.load(self._file)

@@ -170,6 +170,7 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     told("evaluate", ids["linkage"], "--labels", "labels.npy", *more, "--height", 5, "--format", "json")
     told("compare", ids["linkage"], ids["linkage"], "--embeddings", "points.npy")
     told("compare", ids["edges"], ids["parquet"])
+    told("diff", ids["edges"], ids["parquet"])
     told("plot", ids["dasgupta"], "--form", "disk", "--labels", "labels.npy", "-o", "disk.png")
     assert len(told("apply", ids["dasgupta"], "points.npy", "--latents", "latents.npy").splitlines()) == 12
     assert len(told("apply", ids["infohier"], "points.npy").splitlines()) == 12

@@ -7,6 +7,7 @@ import pytest
 
 from cfgraph.cli.plot import _plot_reconstructions, _read_panel
 from cfgraph.comparing.compare import compare
+from cfgraph.comparing.diff import diff
 from cfgraph.errors import ChangedError, InputError, OwnershipError, VanishedError
 from cfgraph.growing.describe import describe
 from cfgraph.growing.rollout import Stop, rollout
@@ -75,6 +76,7 @@ READS = {
     "show": lambda store, id, path: describe(store, id, digest=True),
     "verify": lambda store, id, path: verify(store, id),
     "compare": lambda store, id, path: compare(store, id, id),
+    "diff": lambda store, id, path: diff(id, id, store=store),
     "apply": lambda store, id, path: apply(store, id, data=NEW),
     "plot": lambda store, id, path: _read_panel(store, id, depth=None),
     "plot reconstructions": lambda store, id, path: _plot_reconstructions(store, id, path / "it.svg", depth=None, shape="1x2"),
