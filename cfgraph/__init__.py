@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from cfgraph.model.hierarchy import Hierarchy as Hierarchy
     from cfgraph.model.hierarchy import HierarchyWithCells as HierarchyWithCells
     from cfgraph.predictors.trained import TrainedPredictor as TrainedPredictor
+    from cfgraph.sources.any_depth import field as field
     from cfgraph.store import Store as Store
     from cfgraph.store.verify import verify as verify
     from cfgraph.transfer.export import export as export
@@ -81,6 +82,7 @@ _PUBLIC = {
     "encode": "cfgraph.metric.apply",
     "evaluate": "cfgraph.judging.evaluate",
     "export": "cfgraph.transfer.export",
+    "field": "cfgraph.sources.any_depth",
     "find_path": "cfgraph.metric.path",
     "grow": "cfgraph.model.growth",
     "reconstruct": "cfgraph.metric.apply",

@@ -1,0 +1,220 @@
+"""Descents: rules as they are followed down single ways, from a cell to one of its children, to any depth.
+
+A :data:`~cfgraph.model.growth.Rule` answers whole families of a frontier, level after level. Who asks for a few cells far below
+follows the ways to these alone: at each place a *memory* is kept, which is all that the rule needs there beside the place
+itself. Rules of frontiers remember the tuple that the place is a member of; maps remember the matrix that they are composed to.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from cfgraph.model.growth import Frontier
+from cfgraph.model.growth import Rule as FrontierRule
+from cfgraph.model.reach import spread_bound
+
+Memory = np.ndarray  # a row a place
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Cells of one level that ways have come to, as columns; ``slot`` is -1 for the root, ``memory`` is the descent's."""
+
+    level: int
+    slot: Int[np.ndarray, " places"]
+    center: Float[np.ndarray, "places dim"]
+    scale: Float[np.ndarray, " places"]
+    root_distance: Float[np.ndarray, " places"]
+    length: Float[np.ndarray, " places"]
+    residual: Float[np.ndarray, "places dim"]
+    stored: Bool[np.ndarray, " places"]
+    memory: Memory
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    def take(self, rows: Int[np.ndarray, " rows"]) -> "Places":
+        """Some of them, in an order of one's own."""
+        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
+        return Places(level=self.level, memory=self.memory[rows], **columns)
+
+
+COLUMNS = ("slot", "center", "scale", "root_distance", "length", "residual", "stored")
+
+
+@runtime_checkable
+class Descent(Protocol):
+    """A rule that can be followed from a place to one of its children."""
+
+    @property
+    def arity(self) -> int:
+        """K, the number of children of every place."""
+
+    def start(self) -> Memory:
+        """What is remembered at the root: one row."""
+
+    def tuples(self, places: Places) -> Float[np.ndarray, "places arity dim"]:
+        """The residuals of all children of each place."""
+
+    def step(
+        self, places: Places, *, parent: Int[np.ndarray, " children"], slot: Int[np.ndarray, " children"]
+    ) -> tuple[Float[np.ndarray, "children dim"], Memory]:
+        """The residual and the memory of some children: each by the row of its parent and its slot."""
+
+    def remember(
+        self,
+        places: Places,
+        *,
+        parent: Int[np.ndarray, " children"],
+        slot: Int[np.ndarray, " children"],
+        tuples: Float[np.ndarray, "places arity dim"],
+    ) -> Memory:
+        """The memory of children whose residuals are known already, all ``tuples`` of their parents with them."""
+
+    def spread(self, places: Places) -> Float[np.ndarray, " places"] | None:
+        """A bound, in units of its scale, on how far any descendant's center lies from each place; None where none is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrontierDescent:
+    """A rule of frontiers: a generator, a predictor. It remembers of each place the tuple that this is a member of."""
+
+    rule: FrontierRule
+    arity: int
+    dimension: int
+
+    def start(self) -> Memory:
+        """Zeros: a root has no siblings."""
+        return np.zeros((1, self.arity, self.dimension))
+
+    def tuples(self, places: Places) -> Float[np.ndarray, "places arity dim"]:
+        """What the rule answers for these places as a frontier."""
+        return self.rule(
+            Frontier(
+                center=places.center,
+                scale=places.scale,
+                root_distance=places.root_distance,
+                length=places.length,
+                level=np.full(len(places), places.level),
+                slot=places.slot,
+                tuples=places.memory,
+                family=np.arange(len(places)),
+            )
+        )
+
+    def step(
+        self, places: Places, *, parent: Int[np.ndarray, " children"], slot: Int[np.ndarray, " children"]
+    ) -> tuple[Float[np.ndarray, "children dim"], Memory]:
+        """The children's rows of the tuples, and these tuples."""
+        tuples = self.tuples(places)
+        return tuples[parent, slot], tuples[parent]
+
+    def remember(
+        self,
+        places: Places,
+        *,
+        parent: Int[np.ndarray, " children"],
+        slot: Int[np.ndarray, " children"],
+        tuples: Float[np.ndarray, "places arity dim"],
+    ) -> Memory:
+        """The tuples."""
+        found: np.ndarray = tuples[parent]
+        return found
+
+    def spread(self, places: Places) -> Float[np.ndarray, " places"] | None:
+        """Nothing better than the bound of the residuals is known."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class MapsDescent:
+    """Affine maps: ``T_w = U B_w`` with ``B_w = A_w^t / s^|w|``, so that ``B_wj = (A_j^t / s) B_w``; it remembers ``B_w``.
+
+    ``displacement`` is U, its rows ``f_k(x0) - x0``; ``turn`` the ``A_k^t / s``. Sums are spelled out term by term, so that the
+    bits of a place do not depend on which others are asked for with it.
+    """
+
+    turn: Float[np.ndarray, "arity dim dim"]
+    displacement: Float[np.ndarray, "arity dim"]
+    scale_factor: float
+
+    @property
+    def arity(self) -> int:
+        """The number of maps."""
+        return len(self.turn)
+
+    def start(self) -> Memory:
+        """The identity."""
+        return np.eye(self.displacement.shape[1])[None]
+
+    def tuples(self, places: Places) -> Float[np.ndarray, "places arity dim"]:
+        """``U B_w``."""
+        found = np.zeros((len(places), *self.displacement.shape))
+        for axis, column in enumerate(self.displacement.T):
+            found += places.memory[:, None, axis] * column[:, None]
+        return found
+
+    def step(
+        self, places: Places, *, parent: Int[np.ndarray, " children"], slot: Int[np.ndarray, " children"]
+    ) -> tuple[Float[np.ndarray, "children dim"], Memory]:
+        """``u_j B_w`` and ``B_wj``."""
+        above, moved = places.memory[parent], self.displacement[slot]
+        residual = np.zeros(moved.shape)
+        for axis in range(moved.shape[1]):
+            residual += above[:, axis] * moved[:, axis, None]
+        return residual, self._turned(above, slot)
+
+    def remember(
+        self,
+        places: Places,
+        *,
+        parent: Int[np.ndarray, " children"],
+        slot: Int[np.ndarray, " children"],
+        tuples: Float[np.ndarray, "places arity dim"],
+    ) -> Memory:
+        """``B_wj``, which the slots alone decide."""
+        return self._turned(places.memory[parent], slot)
+
+    def _turned(self, above: Memory, slot: Int[np.ndarray, " children"]) -> Memory:
+        turn, found = self.turn[slot], np.zeros(above.shape)
+        for axis in range(above.shape[1]):
+            found += turn[:, :, axis, None] * above[:, axis, None]
+        return found
+
+    def spread(self, places: Places) -> Float[np.ndarray, " places"]:
+        """``norm2(B_w) r0``, r0 the bound at the root: every displacement below w is one below the root, times ``B_w``."""
+        found: np.ndarray = np.linalg.norm(places.memory, ord=2, axis=(1, 2)) * self.root_spread
+        return found
+
+    @cached_property
+    def root_spread(self) -> float:
+        """r0: how far any cell's center lies from the root's at most, in units of its scale."""
+        return spread_bound(self.turn, displacement=self.displacement, scale_factor=self.scale_factor)
+
+
+@dataclass(frozen=True, eq=False)
+class SpannedDescent(FrontierDescent):
+    """A recurrence whose tuples stay in the span of the root's, ``T_w = U B_w``: then maps bound how far its cells reach.
+
+    With ``T_wj = alpha_j T_w`` and ``alpha_j`` zero outside the span of U, ``B_w = U^+ T_w`` follows ``B_wj = M_j B_w`` for
+    ``M_j = U^+ alpha_j U`` exactly, and a tuple is off ``U B_w`` by no more than ``max_j |alpha_j U - U M_j| norm2(B_w)``
+    (derived, docs/mathematics.md).
+    """
+
+    maps: MapsDescent  # M_j and U
+    inverse: Float[np.ndarray, "dim arity"]  # U^+
+    off: float  # the longest row of alpha_j U - U M_j
+    residual_bound: float  # what is longer is clipped, and then nothing of this holds
+
+    def spread(self, places: Places) -> Float[np.ndarray, " places"]:
+        """``norm2(B_w) (r0 + off / (1 - s))`` and what the tuple itself is off; infinite where a residual may be clipped."""
+        tuples = self.tuples(places)
+        composed = self.inverse @ tuples
+        off = np.linalg.norm(tuples - self.maps.displacement @ composed, axis=2).max(axis=1)
+        norm = np.linalg.norm(composed, ord=2, axis=(1, 2))
+        longest = norm * (np.linalg.norm(self.maps.displacement, axis=1).max() + self.off) + off
+        found = norm * (self.maps.root_spread + self.off / (1 - self.maps.scale_factor)) + off
+        return np.where(longest <= self.residual_bound * (1 + 1e-9), found, np.inf)

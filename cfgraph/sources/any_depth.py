@@ -1,0 +1,333 @@
+"""field: where the rule of a hierarchy comes from, and what of it is stored, as one thing that can be asked.
+
+The rule is, in this order: the predictor that is named; the one that grew the hierarchy last; the maps, the generator or the
+data that made it. Imported hierarchies and those of data have none: then what is stored answers alone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cfgraph.errors import InputError
+from cfgraph.model.address import ROOT
+from cfgraph.model.cells import Cells
+from cfgraph.model.descent import Descent, FrontierDescent, MapsDescent, Places, SpannedDescent
+from cfgraph.model.encoder import Encoder
+from cfgraph.model.field import Field
+from cfgraph.model.growth import Rule as FrontierRule
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
+from cfgraph.model.reader import CellsReader, Columns, Reader
+from cfgraph.model.rules import CenterRule, TupleRule
+from cfgraph.predictors.predictor import Predictor
+from cfgraph.predictors.recurrence import Recurrence
+from cfgraph.predictors.trained import TrainedPredictor
+from cfgraph.sources.rules import RECURRENT_DEPTH
+
+if TYPE_CHECKING:
+    from cfgraph.formats.maps import AffineMaps
+    from cfgraph.sources.cfg import Design
+    from cfgraph.store import Store
+    from cfgraph.store.reader import StoreReader
+
+_NOWHERE = 2**62  # a level below all that is stored
+_RANK = 1e-9  # singular values below this share of the largest: displacements that span too little to tell maps from
+
+
+def field(
+    of: "Store | Hierarchy | AffineMaps | Design | str",
+    id: str | None = None,
+    *,
+    predictor: "Predictor | TrainedPredictor | str | None" = None,
+    maps: "AffineMaps | Path | str | None" = None,
+) -> Field:
+    """What can be asked at any depth: cells, children, distances, offsets, radius and reach; nothing of it is stored.
+
+    Args:
+        of: a store, with the ``id`` of a hierarchy in it; a hierarchy with its cells; affine maps, or the name of a built-in
+            system; or the design of a generator (``sources.cfg.Design``).
+        id: of the hierarchy in the store.
+        predictor: the rule below what is stored; of a store, also by its id. Unless given, the one that grew the hierarchy
+            last, or what the hierarchy was made by.
+        maps: the maps of an ``ifs`` hierarchy that was made from a file; without them its rule comes from its first levels.
+
+    Raises:
+        InputError: for maps and predictors of another hierarchy, and what is no such thing.
+        NotFoundError: for an id that the store does not hold.
+    """
+    from cfgraph.store import Store
+
+    if isinstance(of, Store):
+        if id is None:
+            raise InputError("expected the id of a hierarchy beside the store; store.hierarchies() lists what it holds")
+        return _field_of_store(of, id, predictor=predictor, maps=maps)
+    if id is not None:
+        raise InputError(f"an id names a hierarchy in a store, got {id!r} beside {type(of).__name__}")
+    if isinstance(of, Hierarchy):
+        return _field_in_memory(of.require_cells(), predictor=predictor, maps=maps)
+    if predictor is not None or maps is not None:
+        raise InputError("maps and generators are rules themselves; leave out predictor and maps, or give a hierarchy")
+    return _field_of_rule(of)
+
+
+def _field_of_rule(of: Any) -> Field:
+    """The field of maps or of a generator: nothing of it is stored."""
+    from cfgraph.formats.maps import AffineMaps, read_maps
+    from cfgraph.sources.cfg import Design, rule_of
+    from cfgraph.sources.cfg import field as field_of_design
+    from cfgraph.sources.ifs import field as field_of_maps
+
+    if isinstance(of, Design):
+        made = field_of_design(id="field", depth=0, design=of)
+        rule = rule_of(made.hierarchy.recipe)
+        descent: Descent = FrontierDescent(rule, made.hierarchy.arity, made.hierarchy.dimension)
+    elif isinstance(of, AffineMaps | str | Path):
+        system = of if isinstance(of, AffineMaps) else read_maps(of)
+        made = field_of_maps(id="field", maps=system, depth=0)
+        descent = _maps_from(system, center=made.root.center[0], scale_factor=made.hierarchy.scale_factor)
+    else:
+        raise InputError(
+            "expected a store and an id, a hierarchy with cells, affine maps, the name of a built-in system, or the design of "
+            f"a generator, got {type(of).__name__}"
+        )
+    return Field(
+        name=made.hierarchy.recipe.get("maps", made.hierarchy.origin),
+        arity=made.hierarchy.arity,
+        scale_factor=made.hierarchy.scale_factor,
+        residual_bound=made.hierarchy.residual_bound,
+        root=_root_of(made.root, descent),
+        descent=descent,
+    )
+
+
+def _root_of(cells: Cells, descent: Descent) -> Places:
+    return Places(
+        level=0,
+        slot=np.array([-1]),
+        center=cells.center[:1],
+        scale=cells.scale[:1],
+        root_distance=cells.root_distance[:1],
+        length=cells.length[:1],
+        residual=cells.residual[:1],
+        stored=np.zeros(1, dtype=np.bool_),
+        memory=descent.start(),
+    )
+
+
+def _field_in_memory(hierarchy: HierarchyWithCells, *, predictor: Any, maps: Any) -> Field:
+    """The field of a hierarchy with its cells."""
+    if hierarchy.cells.top != ROOT:
+        raise InputError(f"a field starts at the root, and these cells of {hierarchy.id!r} at {hierarchy.cells.top}")
+    reader = CellsReader(hierarchy.cells)
+    found = _Found(hierarchy, reader, encoder=hierarchy.require_encoder)
+    named = _loaded(predictor)
+    if isinstance(named, str):
+        raise InputError(f"a predictor is named by its id in a store, got {named!r} beside a hierarchy in memory; give itself")
+    return found.field(named, maps=maps)
+
+
+def _field_of_store(store: "Store", id: str, *, predictor: Any, maps: Any) -> Field:
+    """The field of a hierarchy in the graph."""
+    hierarchy, named = store.hierarchy(id), _loaded(predictor)
+    if isinstance(named, str):
+        named = store.predictor(named).load()
+    found = _Found(hierarchy, _ThatOne(store, hierarchy), encoder=lambda: store.encoder(hierarchy))
+    growers = store.growers(id)
+    if named is not None or not growers or maps is not None:
+        return found.field(named, maps=maps, grown=bool(growers))
+    depths = [int(growth["from_depth"]) for growth in growers[0].growths]
+    return found.field(growers[0].trained.load(), rule_from=min(depths) if len(growers) == 1 else _NOWHERE)
+
+
+@dataclass(frozen=True)
+class _ThatOne:
+    """Cells of a hierarchy in the graph, of just the one that was there when the field was made: each read proves that."""
+
+    store: "Store"
+    hierarchy: Hierarchy
+
+    @property
+    def depth(self) -> int:
+        """The deepest level that holds a cell."""
+        with self._read() as reader:
+            return reader.depth
+
+    def count(self) -> int:
+        """How many cells there are."""
+        with self._read() as reader:
+            return reader.count()
+
+    def read(self, *, top: str, depth: int) -> Cells:
+        """The cells at and below ``top``, down to level ``depth``."""
+        with self._read() as reader:
+            return reader.read(top=top, depth=depth)
+
+    def cells(self, addresses: Sequence[str]) -> Columns:
+        """The cells at some addresses: those that are there, in the order asked."""
+        with self._read() as reader:
+            return reader.cells(addresses)
+
+    def children(self, addresses: Sequence[str]) -> Columns:
+        """The children of the cells at some addresses, siblings in the order of their slots."""
+        with self._read() as reader:
+            return reader.children(addresses)
+
+    @contextmanager
+    def _read(self) -> "Iterator[StoreReader]":
+        with self.store.witness(self.hierarchy, live=True):
+            yield self.store.reader(self.hierarchy.id)
+
+
+def _loaded(predictor: Any) -> "Predictor | str | None":
+    if isinstance(predictor, TrainedPredictor):
+        return predictor.load()
+    if predictor is None or isinstance(predictor, Predictor | str):
+        return predictor
+    raise InputError(f"expected a predictor, or the id of one in the store, got {type(predictor).__name__}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A hierarchy of which something is stored."""
+
+    hierarchy: Hierarchy
+    reader: Reader
+    encoder: Callable[[], Encoder | None]
+
+    def field(self, predictor: Predictor | None, *, maps: Any = None, rule_from: int = _NOWHERE, grown: bool = False) -> Field:
+        """The field below what is stored; ``rule_from`` is from where on what is stored follows the predictor."""
+        known = self.hierarchy
+        if not isinstance(known, FieldHierarchy):
+            if predictor is not None or maps is not None:
+                known.require_field("a rule below what is stored")
+            return self._stored_alone(f"{known.id!r} was imported ({known.origin}), which makes no rule known")
+        if predictor is not None:
+            if maps is not None:
+                raise InputError("a predictor and maps are two rules; give one of them")
+            predictor.check_fits(arity=known.arity, dimension=known.dimension)
+            if abs(predictor.scale_factor - known.scale_factor) > 1e-12:
+                raise InputError(
+                    f"expected a predictor of scale factor {known.scale_factor!r}, that of {known.id!r}, got one of "
+                    f"{predictor.scale_factor!r}: it was trained on another hierarchy"
+                )
+            bound = max(known.residual_bound, predictor.residual_bound)
+            return self._ruled(_descent_of(predictor), residual_bound=bound, rule_from=rule_from)
+        descent = self._own_descent(known, maps=maps)
+        if descent is None:
+            return self._stored_alone(f"no rule is known of {known.origin!r}; name a predictor")
+        return self._ruled(descent, residual_bound=known.residual_bound, rule_from=_NOWHERE if grown else 0)
+
+    def _stored_alone(self, why: str) -> Field:
+        known = self.hierarchy
+        as_field = known if isinstance(known, FieldHierarchy) else None
+        bounded = as_field is not None and not known.data_built
+        return Field(
+            name=known.id,
+            arity=None if as_field is None else as_field.arity,
+            scale_factor=None if as_field is None else as_field.scale_factor,
+            residual_bound=known.residual_bound if bounded else None,
+            reader=self.reader,
+            no_rule=why,
+            paths=not known.links,
+            virtual_root=known.virtual_root,
+        )
+
+    def _ruled(self, descent: Descent, *, residual_bound: float, rule_from: int) -> Field:
+        known = self.hierarchy
+        assert isinstance(known, FieldHierarchy)
+        return Field(
+            name=known.id,
+            arity=known.arity,
+            scale_factor=known.scale_factor,
+            residual_bound=residual_bound,
+            descent=descent,
+            reader=self.reader,
+            rule_from=rule_from,
+        )
+
+    def _own_descent(self, known: FieldHierarchy, *, maps: Any) -> Descent | None:
+        """The rule that the hierarchy was made by."""
+        from cfgraph.sources.rules import Beside, find_rule
+
+        if known.origin == "ifs":
+            return self._descent_of_maps(known, maps)
+        if maps is not None:
+            raise InputError(f"maps are the rule of hierarchies of `ifs`, and {known.id!r} is one of {known.origin!r}")
+        rule = find_rule(known, beside=Beside(encoder=self.encoder, prefix=self._prefix))
+        return None if rule is None else FrontierDescent(_as_frontier_rule(rule), known.arity, known.dimension)
+
+    def _prefix(self, depth: int) -> Cells:
+        return self.reader.read(top=ROOT, depth=depth)
+
+    def _descent_of_maps(self, known: FieldHierarchy, maps: Any) -> Descent | None:
+        from cfgraph.defaults import BUILT_IN
+        from cfgraph.formats.maps import AffineMaps, read_maps
+        from cfgraph.sources.rules import Beside, find_rule
+
+        name = known.recipe.get("maps")
+        system = None
+        if maps is not None:
+            system = maps if isinstance(maps, AffineMaps) else read_maps(maps, name=None if maps in BUILT_IN else name)
+            if system.digest != known.recipe.get("maps_sha256"):
+                raise InputError(f"{known.id!r} was made of other maps than these ({system.name!r}): their digests differ")
+        elif name in BUILT_IN:
+            named = read_maps(str(name))
+            system = named if named.digest == known.recipe.get("maps_sha256") else None
+        prefix = self._prefix(RECURRENT_DEPTH)
+        if system is not None:
+            return _maps_from(system, center=prefix.center[0], scale_factor=known.scale_factor)
+        recovered = _recovered(prefix, known)
+        if recovered is not None:
+            return recovered
+        rule = find_rule(known, beside=Beside(encoder=self.encoder, prefix=self._prefix))
+        return None if rule is None else FrontierDescent(_as_frontier_rule(rule), known.arity, known.dimension)
+
+
+def _maps_from(system: "AffineMaps", *, center: np.ndarray, scale_factor: float) -> MapsDescent:
+    """``A_k^t / s`` and ``u_k = f_k(x0) - x0``."""
+    turn = np.ascontiguousarray((system.matrix / scale_factor).transpose(0, 2, 1))
+    return MapsDescent(turn, system.displace(center), scale_factor)
+
+
+def _recovered(prefix: Cells, known: FieldHierarchy) -> MapsDescent | None:
+    """The maps as the first two levels tell them, ``A_j^t / s = U^+ T_j``; None where the displacements span too little."""
+    rows, tuples = prefix.expansions(known.arity)
+    if len(rows) <= known.arity or rows[0] != 0:
+        return None
+    top, below = tuples[0], tuples[1 : known.arity + 1]
+    values = np.linalg.svd(top, compute_uv=False)
+    if len(values) < known.dimension or values[-1] <= _RANK * values[0]:
+        return None
+    turn: np.ndarray = np.linalg.pinv(top) @ below
+    if np.abs(top @ turn - below).max() > _RANK * np.abs(below).max():
+        return None
+    return MapsDescent(turn, top, known.scale_factor)
+
+
+def _descent_of(predictor: Predictor) -> Descent:
+    """A predictor's rule; of a recurrence whose tuples keep to the span of the root's, with the maps that bound its reach."""
+    plain = FrontierDescent(predictor.predict, predictor.arity, predictor.dimension)
+    if not isinstance(predictor, Recurrence) or predictor.basis.shape[1] != predictor.rank:
+        return plain
+    turn = predictor.maps()[0].transpose(0, 2, 1) / predictor.scale_factor
+    top = predictor.root_tuple
+    off = float(np.linalg.norm(predictor.alpha @ top - top @ turn, axis=2).max(initial=0.0))
+    return SpannedDescent(
+        predictor.predict,
+        predictor.arity,
+        predictor.dimension,
+        maps=MapsDescent(turn, top, predictor.scale_factor),
+        inverse=np.linalg.pinv(top),
+        off=off,
+        residual_bound=predictor.residual_bound,
+    )
+
+
+def _as_frontier_rule(rule: CenterRule | TupleRule) -> FrontierRule:
+    """A rule of centers, or of tuples, as one of frontiers."""
+    if isinstance(rule, TupleRule):
+        return lambda frontier: rule.step[frontier.slot] @ (rule.basis.T @ frontier.parent_tuple)
+    return lambda frontier: rule.tuples_at(frontier.center)
