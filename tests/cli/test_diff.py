@@ -17,9 +17,9 @@ from tests.unit.test_visible import hostile_in
 @pytest.fixture
 def pair(store, new_id):
     """Koch to level 3 and to level 4, one cell of the latter moved by a quarter of its scale: their ids."""
-    for name, depth in (("shallow", 3), ("deep", 4)):
-        store.write(ifs(id=new_id(name), maps="koch", depth=depth))
-    shallow, deep = (one.id for one in store.hierarchies()[-2:])
+    shallow, deep = new_id("shallow"), new_id("deep")
+    for id, depth in ((shallow, 3), (deep, 4)):
+        store.write(ifs(id=id, maps="koch", depth=depth))
     store.query(
         "MATCH (c:Cell {key: $key}) SET c.center = [c.center[0] + c.scale / 4, c.center[1]]",
         parameters={"key": f"{deep}/2/1"},
