@@ -1,5 +1,6 @@
 """Ingest: a hierarchy with its cells into the graph, block by block; the same again goes on where it stopped."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from cfgraph.store.records import hierarchy_of, properties_of
 from cfgraph.store.writing import SESSIONS, BlockWriter, Written, key_pages, label_list
 
 LINK_ROWS = 10_000  # links or points a transaction
+_VALUE_LENGTH = 80  # characters of a value in a message
 Progress = Callable[[int, int], None]  # cells done, cells in all
 
 
@@ -254,7 +256,16 @@ def _check_same(asked: Hierarchy, found: Hierarchy) -> None:
         unlike = sorted(
             key for key in asked.recipe.keys() | found.recipe.keys() if asked.recipe.get(key) != found.recipe.get(key)
         )
+        told = ", ".join(
+            f"{key}: {_short(found.recipe.get(key))} there, {_short(asked.recipe.get(key))} here" for key in unlike
+        )
         raise InputError(
-            f"the id {asked.id!r} is taken by a hierarchy of another recipe (they differ in {', '.join(unlike)}); "
+            f"the id {asked.id!r} is taken by a hierarchy of another recipe (they differ in {told}); "
             f"choose another id, or remove it with `cfgraph rm {asked.id}`"
         )
+
+
+def _short(value: Any) -> str:
+    """A value of a recipe as people can compare it with another; long ones cut."""
+    text = "none" if value is None else json.dumps(value)
+    return text if len(text) <= _VALUE_LENGTH else f"{text[:_VALUE_LENGTH]}..."
