@@ -56,9 +56,6 @@ class Descent(Protocol):
     def start(self) -> Memory:
         """What is remembered at the root: one row."""
 
-    def tuples(self, places: Places) -> Float[np.ndarray, "places arity dim"]:
-        """The residuals of all children of each place."""
-
     def step(
         self, places: Places, *, parent: Int[np.ndarray, " children"], slot: Int[np.ndarray, " children"]
     ) -> tuple[Float[np.ndarray, "children dim"], Memory]:
@@ -149,13 +146,6 @@ class MapsDescent:
     def start(self) -> Memory:
         """The identity."""
         return np.eye(self.displacement.shape[1])[None]
-
-    def tuples(self, places: Places) -> Float[np.ndarray, "places arity dim"]:
-        """``U B_w``."""
-        found = np.zeros((len(places), *self.displacement.shape))
-        for axis, column in enumerate(self.displacement.T):
-            found += places.memory[:, None, axis] * column[:, None]
-        return found
 
     def step(
         self, places: Places, *, parent: Int[np.ndarray, " children"], slot: Int[np.ndarray, " children"]

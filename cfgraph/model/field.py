@@ -60,8 +60,7 @@ class Offsets:
     """``center(first) - center(second)`` of pairs, in units of the scale of their lowest common ancestor.
 
     ``bound`` is what rounding may have done to each, in the same units: where the rule is one of maps, all of it; else that
-    of the sums, the rule's answers taken as they are. ``depth`` is how many levels the larger cell of a pair lies below the
-    ancestor.
+    of the sums, the rule's answers taken as they are. ``larger_scale`` is that of the larger cell of each pair.
     """
 
     value: Float[np.ndarray, "pairs dim"]
@@ -104,7 +103,7 @@ class Scaled:
 class Field:
     """A hierarchy of any depth. Make one with :func:`cfgraph.field`.
 
-    ``residual_bound`` is R, a bound of all residuals below the root; None where nothing bounds them. ``rule_from`` is the
+    ``residual_bound`` is R, a bound of all residuals, stored or not; None where nothing bounds them. ``rule_from`` is the
     level from which on all that is stored is what the rule answers, too. ``paths`` says that path distances are sums along
     addresses; where a cell has several parents they are not. With ``virtual_root`` nothing leads over the root.
     """

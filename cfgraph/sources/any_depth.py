@@ -20,6 +20,7 @@ from cfgraph.model.encoder import Encoder
 from cfgraph.model.field import Field
 from cfgraph.model.growth import Rule as FrontierRule
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
+from cfgraph.model.invariants import TOLERANCE
 from cfgraph.model.reader import CellsReader, Columns, Reader
 from cfgraph.model.rules import CenterRule, TupleRule
 from cfgraph.predictors.predictor import Predictor
@@ -136,10 +137,12 @@ def _field_of_store(store: "Store", id: str, *, predictor: Any, maps: Any) -> Fi
         named = store.predictor(named).load()
     found = _Found(hierarchy, _ThatOne(store, hierarchy), encoder=lambda: store.encoder(hierarchy))
     growers = store.growers(id)
+    longest = max((grower.trained.residual_bound for grower in growers), default=0.0)
     if named is not None or not growers or maps is not None:
-        return found.field(named, maps=maps, grown=bool(growers))
+        return found.field(named, maps=maps, grown_within=longest if growers else None)
     depths = [int(growth["from_depth"]) for growth in growers[0].growths]
-    return found.field(growers[0].trained.load(), rule_from=min(depths) if len(growers) == 1 else _NOWHERE)
+    rule_from = min(depths) if len(growers) == 1 else _NOWHERE
+    return found.field(growers[0].trained.load(), rule_from=rule_from, grown_within=longest)
 
 
 @dataclass(frozen=True)
@@ -197,8 +200,18 @@ class _Found:
     reader: Reader
     encoder: Callable[[], Encoder | None]
 
-    def field(self, predictor: Predictor | None, *, maps: Any = None, rule_from: int = _NOWHERE, grown: bool = False) -> Field:
-        """The field below what is stored; ``rule_from`` is from where on what is stored follows the predictor."""
+    def field(
+        self,
+        predictor: Predictor | None,
+        *,
+        maps: Any = None,
+        rule_from: int = _NOWHERE,
+        grown_within: float | None = None,
+    ) -> Field:
+        """The field below what is stored; ``rule_from`` is from where on what is stored follows the predictor.
+
+        ``grown_within`` is the largest bound of those that grew stored cells; None where none is known to have.
+        """
         known = self.hierarchy
         if not isinstance(known, FieldHierarchy):
             if predictor is not None or maps is not None:
@@ -213,17 +226,32 @@ class _Found:
                     f"expected a predictor of scale factor {known.scale_factor!r}, that of {known.id!r}, got one of "
                     f"{predictor.scale_factor!r}: it was trained on another hierarchy"
                 )
-            bound = max(known.residual_bound, predictor.residual_bound)
+            bound = self._bound(known, grown_within, predictor)
             return self._ruled(_descent_of(predictor), residual_bound=bound, rule_from=rule_from)
         descent = self._own_descent(known, maps=maps)
         if descent is None:
             return self._stored_alone(f"no rule is known of {known.origin!r}; name a predictor")
-        return self._ruled(descent, residual_bound=known.residual_bound, rule_from=_NOWHERE if grown else 0)
+        own = grown_within is None and not self._grown_by_others
+        return self._ruled(descent, residual_bound=self._bound(known, grown_within), rule_from=0 if own else _NOWHERE)
+
+    @property
+    def _grown_by_others(self) -> bool:
+        """Whether cells are stored, or may be, of predictors that are not at hand: nothing tells what bounds these."""
+        known = self.hierarchy
+        in_memory = isinstance(known, HierarchyWithCells) and bool(known.cells.predicted.any())
+        return bool(known.former_predictors) or (in_memory and known.origin != "rollout")
+
+    def _bound(self, known: FieldHierarchy, *bounds: "float | Predictor | None") -> float | None:
+        """R of all residuals, those that predictors shortened to theirs (but for rounding) with them; None where not known."""
+        if self._grown_by_others:
+            return None
+        grown = [bound.residual_bound if isinstance(bound, Predictor) else bound for bound in bounds if bound is not None]
+        return max([known.residual_bound, *(bound * (1 + TOLERANCE) for bound in grown)])
 
     def _stored_alone(self, why: str) -> Field:
         known = self.hierarchy
         as_field = known if isinstance(known, FieldHierarchy) else None
-        bounded = as_field is not None and not known.data_built
+        bounded = as_field is not None and not known.data_built and not self._grown_by_others
         return Field(
             name=known.id,
             arity=None if as_field is None else as_field.arity,
@@ -235,7 +263,7 @@ class _Found:
             virtual_root=known.virtual_root,
         )
 
-    def _ruled(self, descent: Descent, *, residual_bound: float, rule_from: int) -> Field:
+    def _ruled(self, descent: Descent, *, residual_bound: float | None, rule_from: int) -> Field:
         known = self.hierarchy
         assert isinstance(known, FieldHierarchy)
         return Field(

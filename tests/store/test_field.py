@@ -67,3 +67,19 @@ def test_a_hierarchy_of_data_ends_where_it_is_stored(store, new_id):
     assert np.array_equal(answering.radius(addresses), tree.cells.radius, equal_nan=True)
     with pytest.raises(AddressError):
         answering.cells(["/0/0/0/0/0/0/0"])
+
+
+def test_what_another_predictor_grew_bounds_the_radius_too(store, new_id):
+    id, rule = new_id(), new_id("rule")
+    store.write(sources.cfg(id=id, depth=2, arity=3, seed=1))
+    wide = sources.cfg(id=new_id("wide"), depth=3, arity=3, seed=2, separation=4.0)
+    store.write(wide)
+    store.write_predictor(train(wide, id=rule, depth=3, family="mean"))
+    alone = float(field(store, id).radius(["/"])[0])
+    rollout(store, id, predictor=rule, stop=Stop(depth=4))
+    stored = store.read(id)
+    lengths = np.linalg.norm(stored.residual[1:], axis=1)
+    answering = field(store, id)
+    assert lengths.max() > store.hierarchy(id).residual_bound
+    assert answering.radius(["/"])[0] > alone
+    assert np.linalg.norm(stored.center - stored.center[0], axis=1).max() <= answering.reach(["/"])[0]

@@ -235,7 +235,7 @@ def check_pairs(answering, *, seed, count):
         assert error <= 1e-12 * size
         assert error <= offsets.bound[row]
         length = (up_length + down_length) * offsets.ancestor_scale[row]
-        assert distances[row] == pytest.approx(length, rel=1e-12, abs=0)
+        assert abs(distances[row] - length) <= 1e-12 * size * offsets.ancestor_scale[row]
         power = answering.scale_factor ** -float(min(len(one), len(other)) - common)
         close = [number(t) * power for t in true]  # in units of the larger cell, to a relative 1e-13
         wrong = np.abs(scaled.value[row] - close).max() - 1e-12 * np.abs(close).max()
@@ -448,3 +448,13 @@ def test_arguments_that_do_not_fit():
     ]:
         with pytest.raises(InputError, match=told):
             wrong()
+
+
+def test_what_nobody_answers_for_has_no_radius():
+    koch = sources.ifs(id="koch", maps="koch", depth=3)
+    gone = koch.replace(former_predictors=("gone",))
+    assert np.isfinite(field(koch).radius(["/", "/0/1/2/3/0"])).all()
+    assert np.isnan(field(gone).radius(["/", "/0/1/2/3/0"])).all()
+    predictor = train(koch, id="rule", depth=3, family="mean").load()
+    wide = type(predictor)(**{**predictor.config(), **predictor.weights(), "residual_bound": 10 * koch.residual_bound})
+    assert field(koch, predictor=wide).radius(["/"]) == pytest.approx(10 * field(koch).radius(["/"]), rel=1e-8)
