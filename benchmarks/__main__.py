@@ -23,6 +23,7 @@ NAMES = (
     "ontology",
     "bulk",
     "growth",
+    "field",
     "paths",
     "dag",
     "logits",
@@ -34,7 +35,8 @@ NAMES = (
     "torch",
     "peaks",
 )
-IN_GRAPH = set(NAMES) - {"bulk", "growth", "paths", "dag", "logits", "classes", "condense", "purity", "exports", "help"}
+BESIDE = {"bulk", "growth", "field", "paths", "dag", "logits", "classes", "condense", "purity", "exports", "help"}
+IN_GRAPH = set(NAMES) - BESIDE
 ROUNDS, ROUNDS_QUICK = 7, 2
 ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
@@ -73,6 +75,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
     from benchmarks.condense import measure_condense
     from benchmarks.dag_paths import measure_dag_paths
     from benchmarks.exports import measure_exports
+    from benchmarks.field import CELLS, CELLS_QUICK, measure_field
     from benchmarks.logits import SHAPE, SHAPE_QUICK, measure_logits
     from benchmarks.memory import measure_growth, measure_paths
     from benchmarks.purity import measure_purity
@@ -85,6 +88,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
     beside = {
         "bulk": lambda: measure_bulk(depth=depths["bulk"], rounds=min(rounds, ROUNDS_LONG), say=_say),
         "growth": lambda: measure_growth(depth=depths["growth"], rounds=TIMES_IN_MEMORY * rounds, say=_say),
+        "field": lambda: measure_field(cells=CELLS_QUICK if depths is DEPTHS_QUICK else CELLS, rounds=rounds, say=_say),
         "paths": lambda: measure_paths(depth=depths["paths"], rounds=rounds, say=_say),
         "dag": lambda: measure_dag_paths(nodes=nodes, rounds=rounds, say=_say),
         "condense": lambda: measure_condense(points=points, rounds=rounds, say=_say),
@@ -106,7 +110,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> t
     from benchmarks.startup import measure_torch
     from benchmarks.workers import measure_cost, measure_leasing, measure_takeover, measure_workers
 
-    if not names & set(IN_GRAPH):
+    if not names & IN_GRAPH:
         return [], None
     depth, common, found = depths["graph"], {"rounds": rounds, "say": _say}, []
     cost = COST_CELLS_QUICK if depths is DEPTHS_QUICK else COST_CELLS

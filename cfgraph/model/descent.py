@@ -152,10 +152,7 @@ class MapsDescent:
     ) -> tuple[Float[np.ndarray, "children dim"], Memory]:
         """``u_j B_w`` and ``B_wj``."""
         above, moved = places.memory[parent], self.displacement[slot]
-        residual = np.zeros(moved.shape)
-        for axis in range(moved.shape[1]):
-            residual += above[:, axis] * moved[:, axis, None]
-        return residual, self._turned(above, slot)
+        return _products(moved[:, None], above)[:, 0], self._turned(above, slot)
 
     def remember(
         self,
@@ -169,10 +166,7 @@ class MapsDescent:
         return self._turned(places.memory[parent], slot)
 
     def _turned(self, above: Memory, slot: Int[np.ndarray, " children"]) -> Memory:
-        turn, found = self.turn[slot], np.zeros(above.shape)
-        for axis in range(above.shape[1]):
-            found += turn[:, :, axis, None] * above[:, axis, None]
-        return found
+        return _products(self.turn[slot], above)
 
     def spread(self, places: Places) -> Float[np.ndarray, " places"]:
         """``norm2(B_w) r0``, r0 the bound at the root: every displacement below w is one below the root, times ``B_w``."""
@@ -208,3 +202,26 @@ class SpannedDescent(FrontierDescent):
         longest = norm * (np.linalg.norm(self.maps.displacement, axis=1).max() + self.off) + off
         found = norm * (self.maps.root_spread + self.off / (1 - self.maps.scale_factor)) + off
         return np.where(longest <= self.residual_bound * (1 + 1e-9), found, np.inf)
+
+
+_COLUMNWISE_MAX = 4  # dimensions up to which products run along places, a column a term
+
+
+def _products(
+    left: Float[np.ndarray, "places rows dim"], right: Float[np.ndarray, "places dim columns"]
+) -> Float[np.ndarray, "places rows columns"]:
+    """The product of each pair of matrices, its terms added in their order: the same bits for one pair and for many.
+
+    Of small matrices each entry is a column of many places, which is where numpy is fast; of large ones each is a row.
+    """
+    (places, rows, dimension), columns = left.shape, right.shape[2]
+    if dimension > _COLUMNWISE_MAX:
+        found = np.zeros((places, rows, columns))
+        for axis in range(dimension):
+            found += left[:, :, axis, None] * right[:, axis, None]
+        return found
+    turned, entry = np.zeros((rows, columns, places)), np.empty(places)
+    for row, column, axis in np.ndindex(rows, columns, dimension):
+        np.multiply(left[:, row, axis], right[:, axis, column], out=entry)
+        turned[row, column] += entry
+    return np.ascontiguousarray(turned.transpose(2, 0, 1))
