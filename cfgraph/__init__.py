@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cfgraph.estimator import InfoHier as InfoHier
     from cfgraph.formats import to_networkx as to_networkx
     from cfgraph.growing.describe import describe as describe
+    from cfgraph.growing.materialise import materialise as materialise
     from cfgraph.growing.rollout import Stop as Stop
     from cfgraph.growing.rollout import rollout as rollout
     from cfgraph.judging.evaluate import evaluate as evaluate
@@ -85,6 +86,7 @@ _PUBLIC = {
     "field": "cfgraph.sources.any_depth",
     "find_path": "cfgraph.metric.path",
     "grow": "cfgraph.model.growth",
+    "materialise": "cfgraph.growing.materialise",
     "reconstruct": "cfgraph.metric.apply",
     "rollout": "cfgraph.growing.rollout",
     "to_json": "cfgraph.model.as_json",
