@@ -56,8 +56,10 @@ if TYPE_CHECKING:
     from cfgraph.predictors.trained import TrainedPredictor as TrainedPredictor
     from cfgraph.sources.any_depth import field as field
     from cfgraph.store import Store as Store
+    from cfgraph.store.history import history as history
     from cfgraph.store.verify import verify as verify
     from cfgraph.transfer.export import export as export
+    from cfgraph.transfer.snapshot import snapshot as snapshot
 
 __version__ = "0.2.0.dev0"  # the one place; pyproject.toml reads it
 
@@ -86,9 +88,11 @@ _PUBLIC = {
     "field": "cfgraph.sources.any_depth",
     "find_path": "cfgraph.metric.path",
     "grow": "cfgraph.model.growth",
+    "history": "cfgraph.store.history",
     "materialise": "cfgraph.growing.materialise",
     "reconstruct": "cfgraph.metric.apply",
     "rollout": "cfgraph.growing.rollout",
+    "snapshot": "cfgraph.transfer.snapshot",
     "to_json": "cfgraph.model.as_json",
     "to_networkx": "cfgraph.formats",
     "train": "cfgraph.learning.train",

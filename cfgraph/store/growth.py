@@ -15,6 +15,7 @@ from cfgraph.model.growth import Frontier
 from cfgraph.model.hierarchy import Identity
 from cfgraph.model.parts import Parts, Portion, merge_parts, without_nested
 from cfgraph.store.graph import run_operation
+from cfgraph.store.history import ASKED, GROWN, GROWTH, add_entry_in
 from cfgraph.store.incarnation import another, check_cells, hold_hierarchy, hold_predictor
 from cfgraph.store.part import Part
 from cfgraph.store.reading import number_column, vector_column
@@ -22,6 +23,7 @@ from cfgraph.store.writing import Lease, key_pages
 
 ASK_AGAIN_SECONDS = 0.2
 KEYS = 10_000  # cells that a query is asked for by key
+BELOW_TOLD = 20  # parts that a history names of a growth
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,8 @@ class Growth(Part):
                 raise VanishedError(f"hierarchy {id!r} was removed meanwhile")
             tokens: dict[str, Any] = {"incarnation": held.incarnation, "predictor_incarnation": grower.incarnation}
             if row["pinned"] is None:
+                if row["since"] is not None:
+                    add_entry_in(tx, id, GROWTH, **_told(replace(growth, since=row["since"])), stop=growth.stop)
                 return row, replace(growth, since=row["since"], **tokens)
             pinned = replace(GrownBy.of(row["pinned"], predictor=row["pinned_predictor"]), **tokens)
             if not pinned.is_of(growth):
@@ -222,6 +226,7 @@ class Growth(Part):
             joined = pinned.joined_by(growth)
             if joined != pinned:
                 _amend(tx, id, joined)
+                add_entry_in(tx, id, ASKED, **_told(replace(growth, since=pinned.since)))
             return row, joined
 
         row, pinned = self._graph.transact(work)
@@ -265,7 +270,10 @@ class Growth(Part):
             if found is None:
                 return None
             left = found.without(parts)
-            if not found.done and not left.done and state == "growing" and left != found:
+            due = not found.done and state == "growing"  # else another worker was first
+            if due and (left.done or left != found):
+                add_entry_in(tx, id, GROWN, **_told(replace(found, below=None if parts is None else parts.texts)))
+            if due and not left.done and left != found:
                 _amend(tx, id, left)
             elif left.done:
                 run_operation(tx, "finish_growth", id=id, since=growth.since, below=left.parts()["below"])
@@ -414,6 +422,13 @@ def _growth_in(tx: neo4j.ManagedTransaction, id: str, growth: GrownBy) -> GrownB
     """A growth as it is while its hierarchy is locked; None where it is gone."""
     found = [row for row in run_operation(tx, "read_growth", id=id) if row["growth"].get("since") == growth.since]
     return GrownBy.of(found[0]["growth"], predictor=found[0]["predictor"]) if found else None
+
+
+def _told(growth: GrownBy) -> dict[str, Any]:
+    """What a history tells of a growth."""
+    below = None if growth.below is None else list(growth.below[:BELOW_TOLD])
+    known = {"since": growth.since, "predictor": growth.predictor, "to_depth": growth.to_depth, "below": below}
+    return {**known, "from_depth": growth.from_depth}
 
 
 def _amend(tx: neo4j.ManagedTransaction, id: str, growth: GrownBy) -> None:

@@ -15,7 +15,7 @@ from cfgraph.store.asking import Asking
 from cfgraph.store.graph import Access, Graph
 from cfgraph.store.growth import Growth
 from cfgraph.store.hierarchies import Counts
-from cfgraph.store.opening import check_schema, connect, connect_to, create_schema
+from cfgraph.store.opening import check_schema, connect, connect_to, create_schema, local_folder
 from cfgraph.store.removal import Removal
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ class Store(Removal, Growth, Asking):
         except BaseException:
             graph.close()
             raise
-        return cls(graph)
+        store = cls(graph)
+        store.folder = local_folder(url or settings.store, settings=settings)
+        return store
 
     def close(self) -> None:
         """Let go of the connections; a local server runs on until ``cfgraph down``."""
