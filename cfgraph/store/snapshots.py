@@ -14,7 +14,7 @@ import neo4j
 
 from cfgraph.errors import DamagedError, InputError, NotFoundError, VanishedError
 from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.store.graph import run_operation
+from cfgraph.store.graph import run_operation, write_bounded
 from cfgraph.store.history import SNAPSHOT, SNAPSHOT_REMOVED, Entry, Histories, add_entry_in, entries_of
 from cfgraph.store.incarnation import hold_hierarchy
 
@@ -74,7 +74,6 @@ class Snapshots(Histories):
 
     def add_snapshot(self, hierarchy: Hierarchy, snapshot: Snapshot) -> None:
         """Note a snapshot of just this hierarchy; an ``InputError`` where its name is taken by now."""
-        file = snapshot.file.name if snapshot.owned else str(snapshot.file)
         about = {name: getattr(snapshot, name) for name in ("name", "cells", "digest", "owned")}
 
         def work(tx: neo4j.ManagedTransaction) -> None:
@@ -82,10 +81,14 @@ class Snapshots(Histories):
             if state == "removing":
                 raise VanishedError(f"hierarchy {hierarchy.id!r} was removed meanwhile")
             entries = entries_of(run_operation(tx, "read_entries", id=hierarchy.id)[0]["entries"], hierarchy.id)
-            check_name(snapshot.name, self._snapshots_of(hierarchy.id, entries), id=hierarchy.id)
-            add_entry_in(tx, hierarchy.id, SNAPSHOT, file=file, **about)
+            there = self._snapshots_of(hierarchy.id, entries)
+            if any(kept.file == snapshot.file for kept in there):
+                return  # noted before the connection was lost
+            check_name(snapshot.name, there, id=hierarchy.id)
+            add_entry_in(tx, hierarchy.id, SNAPSHOT, file=str(snapshot.file), **about)
 
-        self._graph.transact(work)
+        with self._graph.session() as session:
+            write_bounded(session, work, twice=True)
 
     def remove_snapshot(self, id: str, name: str) -> Snapshot:
         """Forget a snapshot, and remove its file where that lies in the store's folder; the snapshot that it was."""
@@ -107,12 +110,13 @@ class Snapshots(Histories):
         return list(found.values())
 
     def _snapshot_of(self, id: str, entry: Entry) -> Snapshot:
-        about, owned = entry.about, entry.about["owned"] is True
-        file = Path(about["file"])
+        about, owned, file = entry.about, entry.about["owned"] is True, Path(entry.about["file"])
+        if owned and self.folder is not None:  # the folder may have moved
+            file = self.folder / FOLDER / file.name
         return Snapshot(
             id=id,
             name=about["name"],
-            file=(self.folder or Path()) / FOLDER / file.name if owned else file,
+            file=file,
             cells=int(about["cells"]),
             digest=str(about["digest"]),
             owned=owned,

@@ -8,9 +8,7 @@ import subprocess
 
 import pytest
 
-import cfgraph
 from cfgraph.learning.train import train
-from cfgraph.sources.ifs import ifs
 from tests.grown import grown_hierarchy
 
 
@@ -123,16 +121,3 @@ def test_called_bare_a_group_prints_its_help(run_alone, words):
     assert bare.stdout == run_alone(*words, "--help").stdout
     assert bare.stdout.startswith("Usage: cfgraph")
     assert bare.stderr == ""
-
-
-def test_history_is_told_in_every_form(run, store, new_id):
-    koch = ifs(id=new_id("koch"), maps="koch", depth=1)
-    store.write(koch)
-    shown = run("history", koch.id).stdout
-    assert ["origin ifs" in shown, "maps koch" in shown, cfgraph.__version__ in shown] == [True] * 3
-    rows = run("history", koch.id, "--format", "csv").stdout.splitlines()
-    assert (rows[0], [row.split(",")[1] for row in rows[1:]]) == ("at,event,about,version", ["begun", "written"])
-    found = json.loads(run("history", koch.id, "--format", "json").stdout)
-    assert [entry["kind"] for entry in found["entries"]] == ["begun", "written"]
-    assert found["entries"][0]["about"]["recipe"] == koch.recipe
-    assert "no hierarchy" in run("history", new_id("none"), code=2).stderr

@@ -1,5 +1,6 @@
 """What was done to a hierarchy, against a real server: noted as it is done; of earlier versions as far as the graph tells."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -94,3 +95,16 @@ def test_only_of_what_is_there(store, new_id):
     with pytest.raises(VanishedError):
         store.add_entry(written, "upgraded")
     assert kinds(history(store, written.id)) == ["begun", "written"]
+
+
+def test_history_is_told_in_every_form(told, store, new_id):
+    koch = sources.ifs(id=new_id("koch"), maps="koch", depth=1)
+    store.write(koch)
+    shown = told("history", koch.id)[0]
+    assert ["origin ifs" in shown, "maps koch" in shown, cfgraph.__version__ in shown] == [True] * 3
+    rows = told("history", koch.id, "--format", "csv")[0].splitlines()
+    assert (rows[0], [row.split(",")[1] for row in rows[1:]]) == ("at,event,about,version", ["begun", "written"])
+    found = json.loads(told("history", koch.id, "--format", "json")[0])
+    assert [entry["kind"] for entry in found["entries"]] == ["begun", "written"]
+    assert found["entries"][0]["about"]["recipe"] == koch.recipe
+    assert "no hierarchy" in told("history", new_id("none"), code=2)[1]

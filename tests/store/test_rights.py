@@ -133,7 +133,15 @@ def test_worker_may_do_what_a_rollout_does(store, new_id, used):
     used.clear()
     rollout(store, truth.id, predictor=rule, stop=Stop(depth=4))
     rollout(store, truth.id, predictor=rule, stop=Stop(cells=200))
-    assert {"begin_growth", "pin_growth_end", "claim_frontier", "create_children", "fence_block", "finish_growth"} <= used
+    assert {
+        "begin_growth",
+        "pin_growth_end",
+        "claim_frontier",
+        "create_children",
+        "fence_block",
+        "finish_growth",
+        "add_entry",
+    } <= used
     assert {name: missing(name, "cfgraph_worker") for name in used if missing(name, "cfgraph_worker")} == {}
     used.clear()
     store.digest(truth.id)

@@ -24,7 +24,7 @@ def local(store, tmp_path, monkeypatch):
     return store
 
 
-def test_a_state_is_kept_and_compared_with_later(local, koch, new_id, tmp_path):
+def test_a_state_is_kept_and_compared_with_later(local, koch, new_id, tmp_path, monkeypatch):
     store = local
     kept = snapshot(store, koch.id, name="before")
     assert (kept.title, kept.cells, kept.owned, kept.file.parent) == (f"{koch.id}@before", 21, True, tmp_path / FOLDER)
@@ -38,6 +38,11 @@ def test_a_state_is_kept_and_compared_with_later(local, koch, new_id, tmp_path):
     report = compare(store, koch.id, after.title)
     assert (report.true, report.predicted, report.family) == (koch.id, after.title, "recurrence")
     assert store.snapshots(koch.id) == [kept, after]
+    with monkeypatch.context() as patch:  # by its URL alone the server is known, and not the folder that it keeps them in
+        patch.setattr(store, "folder", None)
+        assert store.snapshots(koch.id) == [kept, after]
+        patch.setattr(store, "folder", tmp_path / "moved")
+        assert store.snapshot(koch.id, "before").file == tmp_path / "moved" / FOLDER / kept.file.name
     assert [entry.about["name"] for entry in history(store, koch.id).entries if entry.kind == "snapshot"] == [
         "before",
         "after-1",
@@ -149,12 +154,12 @@ def test_a_local_store_keeps_them_in_its_folder(store_url):
         assert own.folder == Path(store_url.removeprefix("local:")).absolute()
 
 
-def test_snapshots_on_the_command_line(run, store, koch, tmp_path):
+def test_snapshots_on_the_command_line(told, koch, tmp_path):
     path = tmp_path / "before.parquet"
-    assert run("snapshot", koch.id, "--as", "before", "-o", path).stdout == f"{koch.id}@before: 21 cells, in {path}\n"
-    (listed,) = json.loads(run("snapshot", koch.id, "--list", "--format", "json").stdout)
+    assert told("snapshot", koch.id, "--as", "before", "-o", path)[0] == f"{koch.id}@before: 21 cells, in {path}\n"
+    (listed,) = json.loads(told("snapshot", koch.id, "--list", "--format", "json")[0])
     assert (listed["name"], listed["cells"], listed["file"]) == ("before", 21, str(path))
-    assert "are equal" in run("diff", f"{koch.id}@before", koch.id).stdout
-    assert "stays where it was put" in run("snapshot", koch.id, "--remove", "before").stdout
-    assert "one of --as NAME" in run("snapshot", koch.id, code=2).stderr
-    assert "--as NAME" in run("snapshot", koch.id, "--list", "-o", path, code=2).stderr
+    assert "are equal" in told("diff", f"{koch.id}@before", koch.id)[0]
+    assert "stays where it was put" in told("snapshot", koch.id, "--remove", "before")[0]
+    assert "one of --as NAME" in told("snapshot", koch.id, code=2)[1]
+    assert "--as NAME" in told("snapshot", koch.id, "--list", "-o", path, code=2)[1]
