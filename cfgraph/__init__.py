@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from cfgraph.sources.any_depth import field as field
     from cfgraph.store import Store as Store
     from cfgraph.store.history import history as history
+    from cfgraph.store.upgrade import upgrade as upgrade
     from cfgraph.store.verify import verify as verify
     from cfgraph.transfer.export import export as export
     from cfgraph.transfer.snapshot import snapshot as snapshot
@@ -96,6 +97,7 @@ _PUBLIC = {
     "to_json": "cfgraph.model.as_json",
     "to_networkx": "cfgraph.formats",
     "train": "cfgraph.learning.train",
+    "upgrade": "cfgraph.store.upgrade",
     "verify": "cfgraph.store.verify",
 }
 _MODULES = {

@@ -44,6 +44,7 @@ COMMANDS = {
     "export": "Write the hierarchy or the predictor ID to a file.",
     "plot": "Draw the cells of the hierarchy ID, each a mark at its center, colored by its level and sized by its scale.",
     "verify": "Check every invariant of a hierarchy; exit code 1 where one is broken, each violation named.",
+    "upgrade": "Bring hierarchies that earlier versions made up to date, where that takes a pass over their cells.",
     "demo": "The whole story on examples.",
 }
 

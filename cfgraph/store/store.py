@@ -17,6 +17,7 @@ from cfgraph.store.growth import Growth
 from cfgraph.store.hierarchies import Counts
 from cfgraph.store.opening import check_schema, connect, connect_to, create_schema, local_folder
 from cfgraph.store.removal import Removal
+from cfgraph.store.upgrade import Upgrades
 
 if TYPE_CHECKING:
     from cfgraph.server.local import Connection
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "Store"]
 
 
-class Store(Removal, Growth, Asking):
+class Store(Removal, Growth, Asking, Upgrades):
     """Hierarchies and predictors in one Neo4j database; open it with :meth:`open`, in a ``with``."""
 
     @classmethod
