@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cfgraph.estimator import InfoHier as InfoHier
     from cfgraph.formats import to_networkx as to_networkx
     from cfgraph.growing.describe import describe as describe
+    from cfgraph.growing.materialise import materialise as materialise
     from cfgraph.growing.rollout import Stop as Stop
     from cfgraph.growing.rollout import rollout as rollout
     from cfgraph.judging.evaluate import evaluate as evaluate
@@ -55,8 +56,11 @@ if TYPE_CHECKING:
     from cfgraph.predictors.trained import TrainedPredictor as TrainedPredictor
     from cfgraph.sources.any_depth import field as field
     from cfgraph.store import Store as Store
+    from cfgraph.store.history import history as history
+    from cfgraph.store.upgrade import upgrade as upgrade
     from cfgraph.store.verify import verify as verify
     from cfgraph.transfer.export import export as export
+    from cfgraph.transfer.snapshot import snapshot as snapshot
 
 __version__ = "0.2.0.dev0"  # the one place; pyproject.toml reads it
 
@@ -85,11 +89,15 @@ _PUBLIC = {
     "field": "cfgraph.sources.any_depth",
     "find_path": "cfgraph.metric.path",
     "grow": "cfgraph.model.growth",
+    "history": "cfgraph.store.history",
+    "materialise": "cfgraph.growing.materialise",
     "reconstruct": "cfgraph.metric.apply",
     "rollout": "cfgraph.growing.rollout",
+    "snapshot": "cfgraph.transfer.snapshot",
     "to_json": "cfgraph.model.as_json",
     "to_networkx": "cfgraph.formats",
     "train": "cfgraph.learning.train",
+    "upgrade": "cfgraph.store.upgrade",
     "verify": "cfgraph.store.verify",
 }
 _MODULES = {

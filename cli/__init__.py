@@ -28,12 +28,14 @@ COMMANDS = {
     "ingest": "Bring a hierarchy into the store, from one of the sources below.",
     "ls": "List hierarchies and predictors.",
     "show": "Show all that is known of a hierarchy or a predictor.",
+    "history": "Tell what was done to a hierarchy, in the order of time: by what, when, and by which version of cfgraph.",
     "rm": "Remove a hierarchy with its cells, or a predictor.",
     "train": "Learn a predictor from the first levels of a hierarchy, judge it, and keep it in the graph.",
     "rollout": "Grow a hierarchy's frontier with a predictor: in place, or as a copy of its first levels.",
     "compare": "Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.",
     "certify": "Say what can be said of a hierarchy beyond what is stored, each line by proof, by measurement, or not at all.",
     "diff": "Say what two hierarchies differ in; exit code 1 where they do, 0 where they are equal.",
+    "snapshot": "Keep the state of a hierarchy under a name, to compare with later; list such states, and forget them.",
     "evaluate": "Judge a hierarchy by the classes of its points, and by embeddings of them.",
     "path": "Path metric between two cells, with the way it takes.",
     "apply": "The cell of the hierarchy ID that each new point in FILE belongs to, an address a line.",
@@ -42,6 +44,7 @@ COMMANDS = {
     "export": "Write the hierarchy or the predictor ID to a file.",
     "plot": "Draw the cells of the hierarchy ID, each a mark at its center, colored by its level and sized by its scale.",
     "verify": "Check every invariant of a hierarchy; exit code 1 where one is broken, each violation named.",
+    "upgrade": "Bring hierarchies that earlier versions made up to date, where that takes a pass over their cells.",
     "demo": "The whole story on examples.",
 }
 

@@ -66,7 +66,7 @@ def command(
     """Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.
 
     Teacher-forced (one step from every true parent) and rolled out (what PREDICTED holds), with the baselines and a proven
-    bound on the error beside them. Cells match by address.
+    bound on the error beside them. Cells match by address. Either may be a snapshot: koch@before (then both are read whole).
 
     By name, for hierarchies that have no addresses in common, such as imported ones: the names and the edges between names that
     they share, and how the path metrics differ; of trees, over the leaves (or data points) that both have, Robinson-Foulds,
@@ -102,18 +102,22 @@ def _check_options(by: str, **options: Any) -> None:
 
 
 def _fit(store: "Store", true: str, predicted: str) -> str:
-    return "name" if any(store.hierarchy(id).imported for id in (true, predicted)) else "address"
+    from cfgraph.sources.snapshots import find_snapshot
+
+    kept = [find_snapshot(store, title) for title in (true, predicted)]
+    ids = [title if one is None else one.id for title, one in zip((true, predicted), kept, strict=True)]
+    return "name" if any(store.hierarchy(id).imported for id in ids) else "address"
 
 
 def _compare_names(
     context: Context, store: "Store", true: str, predicted: str, *, embeddings: "Embeddings | None", **options: int
 ) -> "NameComparison":
     from cfgraph.judging.compare_names import compare_names
+    from cfgraph.sources.snapshots import read_either
 
     for note in embeddings.notes if embeddings else ():
         context.say(note)
-    with store.witness(true), store.witness(predicted):  # both as they were at one moment
-        first, second = store.read_whole(true), store.read_whole(predicted)
+    (first, _), (second, _) = read_either(store, true), read_either(store, predicted)
     return compare_names(first, second, embeddings=embeddings, **options)
 
 

@@ -42,8 +42,8 @@ SHOWN_LEVELS = 20  # of these all are shown; of more the first that differ
 def command(context: Context, a: str, b: str, by: str, tolerance: float, format: str, large: bool) -> int:
     """Say what two hierarchies differ in; exit code 1 where they do, 0 where they are equal.
 
-    A and B are ids of hierarchies, or Parquet files of `cfgraph export`: what ends in .parquet or has a / in it is a file.
-    All cells of both are read, page by page; files are read whole.
+    A and B are ids of hierarchies, snapshots (koch@before), or Parquet files of `cfgraph export`: what ends in .parquet or has
+    a / in it is a file. All cells of both are read, page by page; snapshots and files are read whole.
 
     Told are cells that only one has, cells that moved (in units of their scale), whose scale, edge, name, parent, properties,
     data points or state is another, and edges to cells of both that only one has; the first level where they part,

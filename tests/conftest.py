@@ -144,3 +144,17 @@ def run(store_url, store):
 def run_alone():
     """Runs the command line where no server is needed, or another than the tests' own."""
     return CommandLine("local:nowhere")
+
+
+@pytest.fixture
+def told(store_url, store, capfd):
+    """Runs a command line in this process, against the tests' server; what it printed on stdout, and said on stderr."""
+    from cfgraph.cli import run as run_here
+
+    def run(*words, code=0):
+        found = run_here(["--store", store_url, *map(str, words)])
+        out, err = capfd.readouterr()
+        assert (found or 0) == code, err
+        return out, err
+
+    return run

@@ -41,6 +41,7 @@ from cfgraph.model.hierarchy import FieldHierarchy, HierarchyWithCells
 from cfgraph.model.reader import CellsReader, Reader
 from cfgraph.model.rules import CenterRule, TupleRule
 from cfgraph.predictors import BASELINES, BESIDE
+from cfgraph.sources.snapshots import find_snapshot, read_either
 
 if TYPE_CHECKING:
     from cfgraph.predictors import Predictor
@@ -67,10 +68,14 @@ def compare(
 ) -> Report:
     """Compare two hierarchies of a store by their ids; the prefix and the predictor are those that the graph records.
 
+    A snapshot (``"koch@before"``) may stand for either; then both are read whole.
+
     ``seeds`` above 0 trains the predictor's family again with seeds 0 to ``seeds - 1`` and adds mean and spread.
     Raises ``NotFoundError`` for an unknown id, ``InputError`` where the two are not comparable, ``ChangedError`` where one of
     them is written or grown meanwhile.
     """
+    if any(find_snapshot(store, title) is not None for title in (true, predicted)):
+        return _compare_kept(store, true, predicted, pairs=pairs, seed=seed, seeds=seeds, device=device)
     with store.witness(true) as one, store.witness(predicted) as other:
         truth, copy = (witness.hierarchy.require_field("compare by address") for witness in (one, other))
         question = question_of(store, truth, copy, pairs=pairs, seed=seed, seeds=seeds, device=device)
@@ -80,6 +85,22 @@ def compare(
                 f"{predicted!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}"
             )
         return question.answer(warnings=warnings, progress=progress)
+
+
+def _compare_kept(store: "Store", true: str, predicted: str, *, pairs: int, seed: int, seeds: int, device: str) -> Report:
+    """Compare two of which one is a snapshot: both in memory."""
+    (truth, _), (copy, growers) = read_either(store, true), read_either(store, predicted)
+    check_comparable(truth.require_field("compare by address"), copy.require_field("compare by address"))
+    return compare_cells(
+        truth,
+        copy.cells,
+        trained=growers[0].trained if growers else None,
+        predicted_id=predicted,
+        pairs=pairs,
+        seed=seed,
+        seeds=seeds,
+        device=device,
+    )
 
 
 def question_of(

@@ -54,7 +54,8 @@ def diff(
     the points on both sides is row i of the same data). Which point lies where must be known: as nodes, or as ``row``.
 
     Args:
-        a: the id of a hierarchy in the store, the ``Path`` of a Parquet file (read whole), or a hierarchy with its cells.
+        a: the id of a hierarchy in the store, a snapshot of one (``"koch@before"``, read whole), the ``Path`` of a Parquet
+            file (read whole), or a hierarchy with its cells.
         b: the same.
         store: where ids are looked up.
         by: ``address``, ``name`` or ``points``.

@@ -21,6 +21,7 @@ from cfgraph.errors import DamagedError, InputError
 from cfgraph.model.address import ROOT, is_address, key_of, level_of, parent_address
 from cfgraph.model.columns import known_values
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+from cfgraph.sources.snapshots import find_snapshot, read_snapshot
 from cfgraph.store.reading import PAGE_CELLS, number_column, vector_column
 
 if TYPE_CHECKING:
@@ -239,13 +240,15 @@ def open_side(
 ) -> tuple[Side, AbstractContextManager[Any]]:
     """The side that a source is, and what proves at its end that it stayed as it was: for a ``with``.
 
-    A text is the id of a hierarchy in the store, a ``Path`` a Parquet file, which is read whole: nothing in it is believed
-    before its digest is known.
+    A text is the id of a hierarchy in the store, or a snapshot of one (``koch@before``), a ``Path`` a Parquet file. What is in
+    a file is read whole: nothing in it is believed before its digest is known.
 
     Raises:
         InputError: for an id without a store, and anything else.
         NotFoundError, ChangedError, VanishedError: as :class:`cfgraph.store.witness.Witness`.
     """
+    if isinstance(source, str) and store is not None and (kept := find_snapshot(store, source)) is not None:
+        source = read_snapshot(kept, large=large).hierarchy
     if isinstance(source, Path):
         from cfgraph.formats.parquet import read_parquet
 

@@ -99,7 +99,7 @@ class Crew:
             lease_seconds=lease_seconds,
             outage_seconds=outage_seconds,
             sessions=max(1, math.ceil(SESSIONS / workers)),
-            below=None if parts is None else parts.addresses,
+            below=None if parts is None else parts.texts,
         )
         self._observe, self._heard = observe, queue.SimpleQueue[tuple[int, Event | None]]()
         self._parted: set[int] = set()  # those that said that they end
@@ -255,7 +255,7 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
             hierarchy,
             trained.load(device=job.device).predict,
             growth,
-            parts=None if job.below is None else Parts(tuple(job.below)),
+            parts=None if job.below is None else Parts.of_texts(job.below),
             lease_seconds=job.lease_seconds,
             outage_seconds=job.outage_seconds,
             sessions=job.sessions,

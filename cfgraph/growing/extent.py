@@ -177,8 +177,9 @@ class Below(_OfStore):
 
         The layers above are there: so no line ends above level ``first``.
         """
-        for low in range(0, len(self.parts.addresses), PAGE_CELLS):
-            chunk = self.parts.addresses[low : low + PAGE_CELLS]
+        wanted = [part.address for part in self.parts.portions if part.depth(last) > first]
+        for low in range(0, len(wanted), PAGE_CELLS):
+            chunk = wanted[low : low + PAGE_CELLS]
             lines = {part: list(ancestors_of(part, range(first, min(level_of(part), last)))) for part in chunk}
             frontier = self._frontier_among({cell for line in lines.values() for cell in line})
             blocks = dict[str, Pending]()
@@ -228,5 +229,5 @@ def extent_of(
 
 def extent_left(store: "Store", id: str, growth: GrownBy, *, arity: int) -> Whole | Below:
     """What is asked of a growth and not there yet, as the graph records it."""
-    parts = Parts(growth.pending) if growth.pending else None
+    parts = Parts.of_texts(growth.pending) if growth.pending else None
     return extent_of(store, id, growth, parts=parts, arity=arity)

@@ -24,11 +24,13 @@ from cfgraph.model.cells import FRONTIER
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_growth
 from cfgraph.model.hierarchy import FieldHierarchy
 from cfgraph.model.invariants import check_sound
-from cfgraph.model.parts import Parts, measure_parts
+from cfgraph.model.parts import Parts, Portion, measure_parts
 from cfgraph.predictors import BASELINES
 from cfgraph.store.growth import GrownBy
+from cfgraph.store.incarnation import another
 
 if TYPE_CHECKING:
+    from cfgraph.model.hierarchy import Hierarchy, Known
     from cfgraph.predictors.trained import TrainedPredictor
     from cfgraph.store import Store
 
@@ -92,13 +94,13 @@ class RolloutReport:
 
 def rollout(
     store: "Store",
-    id: str,
+    id: "str | Hierarchy",
     *,
-    predictor: str,
+    predictor: "str | Known | TrainedPredictor",
     stop: Stop,
     from_depth: int | None = None,
     copy_as: str | None = None,
-    below: Sequence[str] | None = None,
+    below: Sequence[str | Portion] | None = None,
     device: str = "cpu",
     workers: int = 1,
     lease_seconds: float = LEASE_SECONDS,
@@ -114,7 +116,10 @@ def rollout(
 
     ``below`` are addresses: then only the blocks of the cut for the depth are grown that these cells' lines run through, so
     that they exist, and those in their subtrees. The depth stays pinned: other parts, or the rest (without ``below``), are
-    grown to the same one, and all together end in the digest of a whole rollout.
+    grown to the same one, and all together end in the digest of a whole rollout. A :class:`cfgraph.model.parts.Portion` in
+    place of an address is a subtree down to a level of its own, rounded to where a block ends (:func:`cfgraph.materialise`).
+
+    A hierarchy in place of its id, and a predictor of the store in place of its, as they were read before, mean just those.
 
     Raises ``InputError`` for a predictor that does not fit, an absurd depth, addresses that no cell can have down to the depth,
     ``below`` with a stop that tells no depth, and another depth than the one that is pinned; ``NotFoundError`` for unknown
@@ -122,8 +127,8 @@ def rollout(
     the store is away for longer than ``outage_seconds``.
     """
     _check_numbers(workers=workers, lease_seconds=lease_seconds, outage_seconds=outage_seconds)
-    trained = store.predictor(predictor)
-    source = store.hierarchy(id).require_field("rollout")
+    trained, known = _find(store, id, predictor)
+    source = known.require_field("rollout")
     check_fit(trained, source)
     if (from_depth is None) != (copy_as is None):
         raise InputError(
@@ -135,11 +140,13 @@ def rollout(
     target = source
     if copy_as is not None and from_depth is not None:
         target = copy_prefix(store, source, trained, stop=stop, from_depth=from_depth, copy_as=copy_as, parts=parts)
-    told = _Told(id=target.id, predictor=predictor, below=() if parts is None else parts.addresses)
     plan, growth = _pin(store, target, trained, stop=stop, copied=copy_as is not None, parts=parts)
+    if parts is not None and plan is not None:
+        parts = parts.in_blocks(depth=plan.to_depth, height=plan.block_height)
+    told = _Told(id=target.id, predictor=trained.id, below=() if parts is None else parts.texts)
     if growth is None:
         with store.witness(target, live=True):  # nothing is left to grow of this one: is it there still?
-            depth = store.counts(target.id).depth if plan is None or parts is None else plan.to_depth
+            depth = store.counts(target.id).depth if plan is None or parts is None else parts.reached(plan.to_depth)
         return RolloutReport(**told, from_depth=depth, to_depth=depth, grown=0, finished=True, taken_over=0, warnings=warnings)
     target = target.replace(incarnation=growth.incarnation)
     extent = extent_of(store, target.id, growth, parts=parts, arity=target.arity)
@@ -154,7 +161,7 @@ def rollout(
     return RolloutReport(
         **told,
         from_depth=growth.from_depth if parts is None or plan is None else plan.from_depth,
-        to_depth=growth.to_depth if finished and growth.is_exact else _depth_now(store, target.id, parts=parts),
+        to_depth=_depth_now(store, target.id, growth, parts=parts, finished=finished),
         grown=watch.grown,
         finished=finished,
         taken_over=watch.taken_over,
@@ -171,7 +178,7 @@ class _Told(TypedDict):
     below: tuple[str, ...]
 
 
-def find_parts(below: Sequence[str] | None, *, arity: int, stop: Stop) -> Parts | None:
+def find_parts(below: Sequence[str | Portion] | None, *, arity: int, stop: Stop) -> Parts | None:
     """What to grow, None for all; an ``InputError`` for bad addresses, and where the stop does not fix the cut into blocks."""
     if below is None:
         return None
@@ -188,7 +195,7 @@ def find_parts(below: Sequence[str] | None, *, arity: int, stop: Stop) -> Parts 
 
 
 def _check_levels(parts: Parts, *, depth: int) -> None:
-    deepest = max(parts.addresses, key=level_of)
+    deepest = max(parts.portions, key=lambda part: part.deepest)
     if parts.depth > depth:
         raise InputError(
             f"expected cells to grow below on levels 0 to {depth}, the depth that is aimed at, got {deepest} on level "
@@ -196,8 +203,23 @@ def _check_levels(parts: Parts, *, depth: int) -> None:
         )
 
 
-def _depth_now(store: "Store", id: str, *, parts: Parts | None) -> int:
-    """The deepest level that still can grow, of the whole hierarchy or of the parts and their lines."""
+def _find(
+    store: "Store", id: "str | Hierarchy", predictor: "str | Known | TrainedPredictor"
+) -> "tuple[TrainedPredictor, Hierarchy]":
+    """The predictor with its weights and the hierarchy: where they were read before, just those."""
+    found = store.predictor(predictor if isinstance(predictor, str) else predictor.id)
+    if not isinstance(predictor, str) and not predictor.identity.is_that_of(found.identity):
+        raise another(f"predictor {found.id!r}")
+    hierarchy = store.hierarchy(id if isinstance(id, str) else id.id)
+    if not isinstance(id, str) and not id.identity.is_that_of(hierarchy.identity):
+        raise another(f"hierarchy {hierarchy.id!r}")
+    return found, hierarchy
+
+
+def _depth_now(store: "Store", id: str, growth: GrownBy, *, parts: Parts | None, finished: bool) -> int:
+    """The deepest level that was grown, or that still can grow, of the whole hierarchy or of the parts and their lines."""
+    if finished and growth.is_exact:
+        return growth.to_depth if parts is None else parts.reached(growth.to_depth)
     if parts is None:
         return store.frontier_depth(id)
     ground = StoreGround(store, id)
@@ -364,6 +386,7 @@ def plan_parts(
     _check_keys(hierarchy, depth=depth)
     check_reachable(parts, ground, id=hierarchy.id)
     height = height or block_height(arity=hierarchy.arity, dimension=hierarchy.dimension)
+    parts = parts.in_blocks(depth=depth, height=height)
     found = measure_parts(parts, ground, arity=hierarchy.arity, depth=depth, height=height)
     if found.cells > CELLS_MAX:
         digits = math.log10(found.cells)
@@ -373,14 +396,15 @@ def plan_parts(
             "are made in one go; ask for cells deeper down, or for a smaller depth"
         )
     first = depth if found.from_level is None else found.from_level
+    texts = parts.texts
     plan = GrownBy(
         predictor=trained.id,
         from_depth=first,
         to_depth=depth,
         block_height=height,
         stop=stop.asked,
-        below=parts.addresses,
-        pending=parts.addresses,
+        below=texts,
+        pending=texts,
     )
     return plan, found.from_level is not None
 

@@ -22,6 +22,7 @@ from cfgraph.model.address import ROOT, common_levels, format_address, slot_matr
 from cfgraph.model.cells import LEAF
 from cfgraph.model.descent import COLUMNS, Descent, Places
 from cfgraph.model.growth import CELLS_MAX, check_growth
+from cfgraph.model.hierarchy import Known
 from cfgraph.model.reader import Columns, Reader
 
 Slots = Int[np.ndarray, "cells depth"]  # an address a row, filled up with -1
@@ -119,6 +120,7 @@ class Field:
     no_rule: str = "no rule is known"  # why, where there is none
     paths: bool = True
     virtual_root: bool = False
+    predictor: Known | None = None  # whose rule it is, where a store may know it
 
     def cells(self, addresses: Addresses) -> FieldCells:
         """The cells at some addresses, in the order asked.

@@ -52,6 +52,13 @@ class Identity(NamedTuple):
         return found.incarnation == self.incarnation
 
 
+class Known(NamedTuple):
+    """A hierarchy or a predictor that was read from a store before: its id, and which one of those that had it."""
+
+    id: str
+    identity: Identity
+
+
 def recipe_digest(recipe: Mapping[str, Any]) -> str:
     """A short name for a recipe: SHA-256 of its canonical JSON, so that equal recipes are found equal."""
     return hashlib.sha256(json.dumps(recipe, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

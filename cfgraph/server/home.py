@@ -10,6 +10,7 @@
       command.lock       held by the command that starts or stops it
       conf/ data/ logs/  Neo4j's own
       bulk/              only while a database is imported: see importing.py
+      snapshots/         states of hierarchies that were kept: store/snapshots.py
       import/            empty: nothing on this machine can be read by LOAD CSV
 """
 

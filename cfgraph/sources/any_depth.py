@@ -4,9 +4,8 @@ The rule is, in this order: the predictor that is named; the one that grew the h
 data that made it. Imported hierarchies and those of data have none: then what is stored answers alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,20 +18,20 @@ from cfgraph.model.descent import Descent, FrontierDescent, MapsDescent, Places,
 from cfgraph.model.encoder import Encoder
 from cfgraph.model.field import Field
 from cfgraph.model.growth import Rule as FrontierRule
-from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells, Known
 from cfgraph.model.invariants import TOLERANCE
-from cfgraph.model.reader import CellsReader, Columns, Reader
+from cfgraph.model.reader import CellsReader, Reader
 from cfgraph.model.rules import CenterRule, TupleRule
 from cfgraph.predictors.predictor import Predictor
 from cfgraph.predictors.recurrence import Recurrence
 from cfgraph.predictors.trained import TrainedPredictor
 from cfgraph.sources.rules import RECURRENT_DEPTH
+from cfgraph.store.reader import KnownReader
 
 if TYPE_CHECKING:
     from cfgraph.formats.maps import AffineMaps
     from cfgraph.sources.cfg import Design
     from cfgraph.store import Store
-    from cfgraph.store.reader import StoreReader
 
 _NOWHERE = 2**62  # a level below all that is stored
 _RANK = 1e-9  # singular values below this share of the largest: displacements that span too little to tell maps from
@@ -132,56 +131,21 @@ def _field_in_memory(hierarchy: HierarchyWithCells, *, predictor: Any, maps: Any
 
 def _field_of_store(store: "Store", id: str, *, predictor: Any, maps: Any) -> Field:
     """The field of a hierarchy in the graph."""
-    hierarchy, named = store.hierarchy(id), _loaded(predictor)
-    if isinstance(named, str):
-        named = store.predictor(named).load()
-    found = _Found(hierarchy, _ThatOne(store, hierarchy), encoder=lambda: store.encoder(hierarchy))
+    hierarchy = store.hierarchy(id)
+    trained = store.predictor(predictor) if isinstance(predictor, str) else predictor
+    named = _loaded(trained)
+    assert not isinstance(named, str), "what the id names was read"
+    found = _Found(hierarchy, KnownReader(store, hierarchy), encoder=lambda: store.encoder(hierarchy))
     growers = store.growers(id)
     longest = max((grower.trained.residual_bound for grower in growers), default=0.0)
     if named is not None or not growers or maps is not None:
-        return found.field(named, maps=maps, grown_within=longest if growers else None)
+        known = Known(trained.id, trained.identity) if isinstance(trained, TrainedPredictor) else None
+        return replace(found.field(named, maps=maps, grown_within=longest if growers else None), predictor=known)
     depths = [int(growth["from_depth"]) for growth in growers[0].growths]
     rule_from = min(depths) if len(growers) == 1 else _NOWHERE
-    return found.field(growers[0].trained.load(), rule_from=rule_from, grown_within=longest)
-
-
-@dataclass(frozen=True)
-class _ThatOne:
-    """Cells of a hierarchy in the graph, of just the one that was there when the field was made: each read proves that."""
-
-    store: "Store"
-    hierarchy: Hierarchy
-
-    @property
-    def depth(self) -> int:
-        """The deepest level that holds a cell."""
-        with self._read() as reader:
-            return reader.depth
-
-    def count(self) -> int:
-        """How many cells there are."""
-        with self._read() as reader:
-            return reader.count()
-
-    def read(self, *, top: str, depth: int) -> Cells:
-        """The cells at and below ``top``, down to level ``depth``."""
-        with self._read() as reader:
-            return reader.read(top=top, depth=depth)
-
-    def cells(self, addresses: Sequence[str]) -> Columns:
-        """The cells at some addresses: those that are there, in the order asked."""
-        with self._read() as reader:
-            return reader.cells(addresses)
-
-    def children(self, addresses: Sequence[str]) -> Columns:
-        """The children of the cells at some addresses, siblings in the order of their slots."""
-        with self._read() as reader:
-            return reader.children(addresses)
-
-    @contextmanager
-    def _read(self) -> "Iterator[StoreReader]":
-        with self.store.witness(self.hierarchy, live=True):
-            yield self.store.reader(self.hierarchy.id)
+    latest = growers[0].trained
+    made = found.field(latest.load(), rule_from=rule_from, grown_within=longest)
+    return replace(made, predictor=Known(latest.id, latest.identity))
 
 
 def _loaded(predictor: Any) -> "Predictor | str | None":

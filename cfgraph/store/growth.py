@@ -13,8 +13,9 @@ from cfgraph.errors import DETAIL_MAX, DamagedError, InputError, VanishedError
 from cfgraph.model.address import ROOT, is_address, key_of, parse_address, stem_of, subtree_range
 from cfgraph.model.growth import Frontier
 from cfgraph.model.hierarchy import Identity
-from cfgraph.model.parts import Parts, merge_parts, without_nested
+from cfgraph.model.parts import Parts, Portion, merge_parts, without_nested
 from cfgraph.store.graph import run_operation
+from cfgraph.store.history import ASKED, GROWN, GROWTH, add_entry_in
 from cfgraph.store.incarnation import another, check_cells, hold_hierarchy, hold_predictor
 from cfgraph.store.part import Part
 from cfgraph.store.reading import number_column, vector_column
@@ -22,6 +23,7 @@ from cfgraph.store.writing import Lease, key_pages
 
 ASK_AGAIN_SECONDS = 0.2
 KEYS = 10_000  # cells that a query is asked for by key
+BELOW_TOLD = 20  # parts that a history names of a growth
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class GrownBy:
     it was pinned, by the server's clock in milliseconds: it tells this growth from one that comes after it. ``incarnation``
     and ``predictor_incarnation`` are those of the hierarchy and the predictor, for whoever works at it.
 
-    Where only parts were asked for so far, ``below`` are their addresses (of very many the latest), and ``pending`` those
-    that are not there yet; None and empty where the whole is aimed at. ``changes`` is how often that
-    changed.
+    Where only parts were asked for so far, ``below`` are these (:class:`cfgraph.model.parts.Portion` as texts; of very many the
+    latest), and ``pending`` those that are not there yet; None and empty where the whole is aimed at. ``changes`` is how
+    often that changed.
     """
 
     predictor: str
@@ -77,7 +79,7 @@ class GrownBy:
         sound = all(type(number) is int and number >= 0 for number in numbers) and type(self.done) is bool
         sound &= isinstance(self.stop, dict) and all(type(limit) in (int, float) for limit in self.stop.values())
         sound &= isinstance(self.predictor, str) and (self.since is None or type(self.since) is int)
-        sound &= all(isinstance(part, str) and is_address(part) for part in (*(self.below or ()), *self.pending))
+        sound &= all(isinstance(part, str) and _names_part(part) for part in (*(self.below or ()), *self.pending))
         if not sound or not isinstance(self.last_block, str | None):
             raise DamagedError(f"a growth has numbers of other types than cfgraph gives it: {str(self)[:DETAIL_MAX]}")
 
@@ -111,14 +113,14 @@ class GrownBy:
         joined = replace(self, from_depth=min(self.from_depth, asked.from_depth), done=False)
         if self.below is None or asked.below is None:
             return replace(joined, below=None, pending=())
-        below, pending = merge_parts(self.below, asked.below), without_nested([*self.pending, *asked.below])
-        return replace(joined, below=below, pending=pending)
+        pending = without_nested(map(Portion.of_text, [*self.pending, *asked.below]))
+        return replace(joined, below=merge_parts(self.below, asked.below), pending=tuple(map(str, pending)))
 
     def without(self, parts: Parts | None) -> Self:
         """This growth when some parts of it, or the whole, are there to its depth."""
         if parts is None:
             return replace(self, below=None, pending=(), done=True)
-        pending = tuple(address for address in self.pending if not parts.covers(address))
+        pending = tuple(text for text in self.pending if not any(part.holds(Portion.of_text(text)) for part in parts.portions))
         return replace(self, pending=pending, done=self.is_partial and not pending)
 
     def properties(self) -> dict[str, Any]:
@@ -213,6 +215,8 @@ class Growth(Part):
                 raise VanishedError(f"hierarchy {id!r} was removed meanwhile")
             tokens: dict[str, Any] = {"incarnation": held.incarnation, "predictor_incarnation": grower.incarnation}
             if row["pinned"] is None:
+                if row["since"] is not None:
+                    add_entry_in(tx, id, GROWTH, **_told(replace(growth, since=row["since"])), stop=growth.stop)
                 return row, replace(growth, since=row["since"], **tokens)
             pinned = replace(GrownBy.of(row["pinned"], predictor=row["pinned_predictor"]), **tokens)
             if not pinned.is_of(growth):
@@ -222,6 +226,7 @@ class Growth(Part):
             joined = pinned.joined_by(growth)
             if joined != pinned:
                 _amend(tx, id, joined)
+                add_entry_in(tx, id, ASKED, **_told(replace(growth, since=pinned.since)))
             return row, joined
 
         row, pinned = self._graph.transact(work)
@@ -265,7 +270,10 @@ class Growth(Part):
             if found is None:
                 return None
             left = found.without(parts)
-            if not found.done and not left.done and state == "growing" and left != found:
+            due = not found.done and state == "growing"  # else another worker was first
+            if due and (left.done or left != found):
+                add_entry_in(tx, id, GROWN, **_told(replace(found, below=None if parts is None else parts.texts)))
+            if due and not left.done and left != found:
                 _amend(tx, id, left)
             elif left.done:
                 run_operation(tx, "finish_growth", id=id, since=growth.since, below=left.parts()["below"])
@@ -416,6 +424,13 @@ def _growth_in(tx: neo4j.ManagedTransaction, id: str, growth: GrownBy) -> GrownB
     return GrownBy.of(found[0]["growth"], predictor=found[0]["predictor"]) if found else None
 
 
+def _told(growth: GrownBy) -> dict[str, Any]:
+    """What a history tells of a growth."""
+    below = None if growth.below is None else list(growth.below[:BELOW_TOLD])
+    known = {"since": growth.since, "predictor": growth.predictor, "to_depth": growth.to_depth, "below": below}
+    return {**known, "from_depth": growth.from_depth}
+
+
 def _amend(tx: neo4j.ManagedTransaction, id: str, growth: GrownBy) -> None:
     """Write what else is asked of a growth, or is there of it by now."""
     known = {"since": growth.since, "from_depth": growth.from_depth, "done": growth.done}
@@ -430,13 +445,18 @@ def _another_growth(id: str, pinned: GrownBy, asked: GrownBy) -> InputError:
             f"{pinned.to_depth}); finish that with the same predictor and stop before growing it by {asked.predictor!r} with "
             f"{json.dumps(asked.stop)}"
         )
-    parts = Parts(pinned.below or ())
+    parts = Parts.of_texts(pinned.below or ())
     return InputError(
         f"{id!r} was grown by {pinned.predictor!r} below {parts} alone, in the blocks of the cut for level {pinned.to_depth}, "
         f"and that depth stays pinned until the rest is there: go on with --predictor {pinned.predictor} and --to-depth "
         f"{pinned.to_depth} (--below what you look for, or all the rest without it), or grow a copy (--from-depth, --as) by "
         f"{asked.predictor!r} with {json.dumps(asked.stop)}"
     )
+
+
+def _names_part(text: str) -> bool:
+    address, mark, level = text.partition(":")
+    return is_address(address) and (not mark or (level.isascii() and level.isdecimal()))
 
 
 def _gone(id: str) -> VanishedError:

@@ -17,6 +17,7 @@ from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCell
 from cfgraph.predictors.trained import Grower, TrainedPredictor
 from cfgraph.store.encoders import Encoders
 from cfgraph.store.graph import run_operation, write_bounded
+from cfgraph.store.history import BEGUN, WRITTEN, Histories, add_entry_in
 from cfgraph.store.incarnation import hold_hierarchy, hold_predictor, new_incarnation, prove_cells
 from cfgraph.store.predictors import Predictors, check_predictor_in
 from cfgraph.store.records import hierarchy_of, properties_of
@@ -27,7 +28,7 @@ _VALUE_LENGTH = 80  # characters of a value in a message
 Progress = Callable[[int, int], None]  # cells done, cells in all
 
 
-class Ingest(Predictors, Encoders):
+class Ingest(Predictors, Encoders, Histories):
     """Writing hierarchies."""
 
     def write(
@@ -82,6 +83,7 @@ class Ingest(Predictors, Encoders):
                 raise VanishedError(f"hierarchy {hierarchy.id!r} was removed meanwhile")
             if state == "writing":
                 run_operation(tx, "set_hierarchy_state", id=hierarchy.id, state=then)
+                add_entry_in(tx, hierarchy.id, WRITTEN)
                 return then
             return state
 
@@ -226,6 +228,7 @@ def _claim_in(tx: neo4j.ManagedTransaction, hierarchy: Hierarchy, cells: Cells) 
         label=label_list(state)[0],
         own={name: value for name, column in cells.own.items() if (value := known_values(column[:1])[0]) is not None},
     )
+    add_entry_in(tx, hierarchy.id, BEGUN)
     return claimed
 
 

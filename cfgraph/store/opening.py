@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -45,6 +46,15 @@ def connect(url: str, *, settings: Settings, say: Callable[[str], None]) -> Grap
     return Graph.connect(
         url, username=settings.username, password=settings.password.get_secret_value(), database=settings.database
     )
+
+
+def local_folder(url: str, *, settings: Settings) -> Path | None:
+    """The folder of a local store; None of a server of one's own."""
+    if url != "local" and not url.startswith("local:"):
+        return None
+    from cfgraph.server.local import LocalServer
+
+    return LocalServer.of_url(url, settings=settings).home.directory
 
 
 def connect_to(server: "Connection") -> Graph:

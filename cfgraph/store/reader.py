@@ -1,6 +1,7 @@
-"""StoreReader: cells of a hierarchy in the graph, by address."""
+"""StoreReader: cells of a hierarchy in the graph, by address; KnownReader: of just the one that was there before."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 from cfgraph.errors import DamagedError
 from cfgraph.model.address import KEY_BYTES_MAX, parse_address
 from cfgraph.model.cells import Cells
+from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.model.reader import Columns
 
 if TYPE_CHECKING:
@@ -59,3 +61,42 @@ class StoreReader:
         order = np.lexsort((slots, above)) if above else np.empty(0, dtype=np.int64)
         columns = {name: column[order] for name, column in found.items()}
         return {**columns, "slot": np.array(slots, dtype=np.int32)[order]}
+
+
+@dataclass(frozen=True)
+class KnownReader:
+    """Cells of a hierarchy in the graph, of just the one that was there when the field was made: each read proves that."""
+
+    store: "Hierarchies"
+    hierarchy: Hierarchy
+
+    @property
+    def depth(self) -> int:
+        """The deepest level that holds a cell."""
+        with self._read() as reader:
+            return reader.depth
+
+    def count(self) -> int:
+        """How many cells there are."""
+        with self._read() as reader:
+            return reader.count()
+
+    def read(self, *, top: str, depth: int) -> Cells:
+        """The cells at and below ``top``, down to level ``depth``."""
+        with self._read() as reader:
+            return reader.read(top=top, depth=depth)
+
+    def cells(self, addresses: Sequence[str]) -> Columns:
+        """The cells at some addresses: those that are there, in the order asked."""
+        with self._read() as reader:
+            return reader.cells(addresses)
+
+    def children(self, addresses: Sequence[str]) -> Columns:
+        """The children of the cells at some addresses, siblings in the order of their slots."""
+        with self._read() as reader:
+            return reader.children(addresses)
+
+    @contextmanager
+    def _read(self) -> Iterator[StoreReader]:
+        with self.store.witness(self.hierarchy, live=True):
+            yield self.store.reader(self.hierarchy.id)

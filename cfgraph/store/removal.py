@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import neo4j
 
-from cfgraph.errors import NotFoundError, VanishedError
+from cfgraph.errors import DamagedError, NotFoundError, VanishedError
 from cfgraph.model.address import check_id, subtree_range
 from cfgraph.model.hierarchy import Identity
 from cfgraph.store.graph import run_operation
@@ -13,11 +13,12 @@ from cfgraph.store.hierarchies import Hierarchies
 from cfgraph.store.incarnation import hold_hierarchy, hold_predictor, identity_in
 from cfgraph.store.ingest import Ingest
 from cfgraph.store.records import DamagedNode
+from cfgraph.store.snapshots import Snapshots, remove_file
 
 REMOVE_BATCH = 10_000
 
 
-class Removal(Hierarchies, Ingest):
+class Removal(Hierarchies, Ingest, Snapshots):
     """Removing hierarchies and predictors."""
 
     def damaged(self) -> list[DamagedNode]:
@@ -40,6 +41,7 @@ class Removal(Hierarchies, Ingest):
                 self._graph.transact(lambda tx: _remove_predictor_in(tx, id, identity_in(found["predictor"])))
             elif found["hierarchy"] is not None:
                 known = self._graph.transact(lambda tx: _begin_removal_in(tx, id, identity_in(found["hierarchy"])))
+                self._remove_files(id, say=say)
                 while batch := self._graph.transact(lambda tx: _remove_batch_in(tx, id, known)):
                     removed += batch.cells
                     progress(removed)
@@ -48,6 +50,17 @@ class Removal(Hierarchies, Ingest):
         except VanishedError:
             say(f"{id!r} was removed by another command meanwhile; what has its id now, if anything, was not touched")
         return removed
+
+    def _remove_files(self, id: str, *, say: Callable[[str], None]) -> None:
+        """Remove the files of its snapshots that the store owns, and say where the others are."""
+        try:
+            kept = self.snapshots(id)
+        except DamagedError:  # a damaged one goes like any other
+            return
+        for snapshot in kept:
+            remove_file(snapshot)
+            if not snapshot.owned:
+                say(f"{snapshot.title} stays where it was put, {snapshot.file}")
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from cfgraph.store.asking import Asking
 from cfgraph.store.graph import Access, Graph
 from cfgraph.store.growth import Growth
 from cfgraph.store.hierarchies import Counts
-from cfgraph.store.opening import check_schema, connect, connect_to, create_schema
+from cfgraph.store.opening import check_schema, connect, connect_to, create_schema, local_folder
 from cfgraph.store.removal import Removal
+from cfgraph.store.upgrade import Upgrades
 
 if TYPE_CHECKING:
     from cfgraph.server.local import Connection
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "Store"]
 
 
-class Store(Removal, Growth, Asking):
+class Store(Removal, Growth, Asking, Upgrades):
     """Hierarchies and predictors in one Neo4j database; open it with :meth:`open`, in a ``with``."""
 
     @classmethod
@@ -43,7 +44,9 @@ class Store(Removal, Growth, Asking):
         except BaseException:
             graph.close()
             raise
-        return cls(graph)
+        store = cls(graph)
+        store.folder = local_folder(url or settings.store, settings=settings)
+        return store
 
     def close(self) -> None:
         """Let go of the connections; a local server runs on until ``cfgraph down``."""

@@ -17,6 +17,7 @@ from cfgraph.formats.tables import Layout, page_table
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.store import Store
 from cfgraph.store.digest import digest_hierarchy
+from cfgraph.store.history import RESTORED
 from cfgraph.store.witness import Witness
 from cfgraph.transfer.pages import Progress, check_growers, watched_pages, witness_complete
 
@@ -90,6 +91,8 @@ def ingest_parquet(store: Store, backup: Backup, *, progress: Progress = lambda 
             f"the id {hierarchy.id!r} is taken by a hierarchy of the same recipe with other cells (one was grown, say); "
             f"choose another id, or remove it with `cfgraph rm {hierarchy.id}`"
         )
+    if not any(entry.kind == RESTORED for entry in store.read_entries(written.id)):
+        store.add_entry(written, RESTORED, file=backup.path.name, digest=backup.digest)
     if backup.predicts is not None and (truth := _find(store, backup.predicts)) is not None:
         store.link_truth(written, truth)
     return written

@@ -26,6 +26,7 @@ from cfgraph.settings import Settings
 from cfgraph.sources.field import Field, Spread
 from cfgraph.store import Store
 from cfgraph.store.encoders import encoder_properties
+from cfgraph.store.history import WRITTEN
 from cfgraph.store.incarnation import new_incarnation
 from cfgraph.store.records import properties_of
 from cfgraph.transfer.pages import check_growers, watched_pages, witness_complete
@@ -94,7 +95,10 @@ def ingest_bulk(
     with Store.open(url, settings=settings, say=say) as store:
         store.ensure_schema()
         clock.note("schema")
-        return BulkReport(store.hierarchy(hierarchy.id).require_field("--bulk"), plan.cells, plan.depth, clock.seconds)
+        written = store.hierarchy(hierarchy.id).require_field("--bulk")
+        if not store.read_entries(written.id):
+            store.add_entry(written, WRITTEN, bulk=True)
+        return BulkReport(written, plan.cells, plan.depth, clock.seconds)
 
 
 @dataclass

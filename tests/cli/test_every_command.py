@@ -149,6 +149,7 @@ def learn_and_grow(told, truth, rule, grown):
     told("certify", truth, "--precision", 1e-3)
     told("verify", grown)
     told("show", grown, "--digest")
+    told("history", grown)
     told("show", rule)
     told("plot", truth, "--beside", grown, "-o", "grown.png")
     told("plot", grown, "--form", "tree", "--depth", 2, "-o", "tree.png")
@@ -171,6 +172,11 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     told("compare", ids["linkage"], ids["linkage"], "--embeddings", "points.npy")
     told("compare", ids["edges"], ids["parquet"])
     told("diff", ids["edges"], ids["parquet"])
+    store.query("MATCH (h:Hierarchy {id: $id}) REMOVE h.own_kinds", {"id": ids["edges"]}, write=True)
+    told("upgrade", ids["edges"])
+    told("upgrade", ids["edges"], "--yes")
+    told("snapshot", ids["edges"], "--as", "now", "-o", "now.parquet")
+    told("diff", f"{ids['edges']}@now", ids["edges"])
     told("plot", ids["dasgupta"], "--form", "disk", "--labels", "labels.npy", "-o", "disk.png")
     assert len(told("apply", ids["dasgupta"], "points.npy", "--latents", "latents.npy").splitlines()) == 12
     assert len(told("apply", ids["infohier"], "points.npy").splitlines()) == 12

@@ -66,7 +66,8 @@ CREATING = re.compile(
 KINDS = {  # the relationship types that a node of a label may have, all of which a DETACH DELETE ends
     "Cell": ("ROOT", "CHILD", "IN"),
     "Point": ("IN",),
-    "Hierarchy": ("ROOT", "GROWN_BY", "TRAINED_ON", "PREDICTS", "ENCODED_BY"),
+    "Hierarchy": ("ROOT", "GROWN_BY", "TRAINED_ON", "PREDICTS", "ENCODED_BY", "HISTORY"),
+    "Entry": ("HISTORY",),
     "Encoder": ("ENCODED_BY", "PART"),
     "EncoderPart": ("PART",),
     "Predictor": ("GROWN_BY", "TRAINED_ON"),
@@ -132,7 +133,15 @@ def test_worker_may_do_what_a_rollout_does(store, new_id, used):
     used.clear()
     rollout(store, truth.id, predictor=rule, stop=Stop(depth=4))
     rollout(store, truth.id, predictor=rule, stop=Stop(cells=200))
-    assert {"begin_growth", "pin_growth_end", "claim_frontier", "create_children", "fence_block", "finish_growth"} <= used
+    assert {
+        "begin_growth",
+        "pin_growth_end",
+        "claim_frontier",
+        "create_children",
+        "fence_block",
+        "finish_growth",
+        "add_entry",
+    } <= used
     assert {name: missing(name, "cfgraph_worker") for name in used if missing(name, "cfgraph_worker")} == {}
     used.clear()
     store.digest(truth.id)

@@ -10,7 +10,7 @@ from cfgraph.errors import AddressError, InputError
 from cfgraph.growing.extent import line_ends
 from cfgraph.model.address import ancestor_address, child_address, level_of
 from cfgraph.model.blocks import block_boundaries
-from cfgraph.model.parts import PARTS_MAX, Parts, count_whole, measure_parts, merge_parts
+from cfgraph.model.parts import PARTS_MAX, Parts, Portion, count_whole, measure_parts, merge_parts
 
 
 def test_parts_leave_out_what_lies_below_others():
@@ -81,7 +81,8 @@ class Trees:
         came = 0
         for first, last in block_boundaries(from_level=0, depth=depth, height=height):
             seeds = [cell for cell in self.frontier if level_of(cell) < last]
-            wanted = {ancestor_address(cell, min(first, level_of(cell))) for cell in seeds if parts.meets(cell)}
+            deep = Parts.of_parts(part for part in parts.portions if part.depth(depth) > first)
+            wanted = {ancestor_address(cell, min(first, level_of(cell))) for cell in seeds if deep.meets(cell)}
             for cell in seeds:
                 if ancestor_address(cell, min(first, level_of(cell))) in wanted:
                     came += self._grow_cell(cell, arity=arity, depth=last)
@@ -116,6 +117,51 @@ def test_measured_parts_are_what_growing_them_takes(seed):
     assert (measured.from_level is None) == (came == 0)
     assert not [cell for cell in trees.frontier if parts.meets(cell) and level_of(cell) < depth]
     assert measure_parts(parts, trees, arity=arity, depth=depth, height=height).cells == 0
+
+
+@given(st.integers(0, 10**9))
+def test_measured_parts_down_to_levels_are_what_growing_them_takes(seed):
+    chance = random.Random(seed)
+    arity, depth, height = chance.choice([1, 2, 3]), chance.randint(1, 6), chance.randint(1, 3)
+    trees = Trees(whole_level(chance.randint(0, 2), arity=arity))
+    asked = []
+    for _ in range(chance.randint(1, 4)):
+        address = "".join(f"/{chance.randrange(arity)}" for _ in range(chance.randint(0, depth))) or "/"
+        level = chance.choice([None, chance.randint(level_of(address), depth)])
+        asked.append(Portion(address, 0 if address == "/" and level is None else level))
+    parts = Parts.of(asked, arity=arity).in_blocks(depth=depth, height=height)
+    assert all(any(one.holds(part) for one in parts.portions) for part in asked)
+    assert all((depth - level) % height == 0 and level < depth for level in parts.levels.values())
+    measured = measure_parts(parts, trees, arity=arity, depth=depth, height=height)
+    assert measured.frontier == len([cell for cell in trees.frontier if parts.meets(cell)])
+    came = trees.grow(parts, arity=arity, depth=depth, height=height)
+    assert measured.cells == came
+    assert (measured.from_level is None) == (came == 0)
+    for part in parts.portions:
+        one, wanted = Parts.of_parts([part]), part.depth(depth)
+        assert not [cell for cell in trees.frontier if one.meets(cell) and level_of(cell) < wanted]
+    assert measure_parts(parts, trees, arity=arity, depth=depth, height=height).cells == 0
+
+
+def test_parts_down_to_levels_lie_in_each_other_where_both_do():
+    parts = Parts.of(
+        [Portion("/0", 3), Portion("/0/1", 3), "/0/2", Portion("/0/2/1", 9), Portion("/1", 4), "/1", Portion("/10", 2)],
+        arity=11,
+    )
+    assert parts.texts == ("/0:3", "/0/2", "/1", "/10:2")
+    assert Parts.of_texts(parts.texts) == parts
+    assert (parts.depth, parts.reached(2), parts.reached(9)) == (3, 2, 9)
+    assert [parts.begun(address) for address in ("/0", "/0/2", "/10", "/10/3")] == [None, 3, None, 2]
+    assert [cell for cell in ("/0/5", "/0/2/7", "/0/3", "/10/0", "/2") if parts.covers(cell)] == [
+        "/0/5",
+        "/0/2/7",
+        "/0/3",
+        "/10/0",
+    ]
+    assert merge_parts(["/0:3"], ["/0:5", "/0/1"]) == ("/0/1", "/0:5")[::-1]
+    for text in ("/0:", "/0:x", "/0:-1", "0:3", "/0:1:2"):
+        with pytest.raises(AddressError):
+            Portion.of_text(text)
 
 
 def whole_level(level, *, arity):

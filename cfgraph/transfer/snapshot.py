@@ -1,0 +1,73 @@
+"""snapshot: keep the state that a hierarchy is in, under a name, to compare with later."""
+
+import json
+import secrets
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from cfgraph.errors import InputError
+from cfgraph.formats.parquet import DIGEST, METADATA
+from cfgraph.store import Store
+from cfgraph.store.snapshots import Snapshot, check_name
+from cfgraph.transfer.backup import export_parquet
+from cfgraph.transfer.pages import Progress
+
+
+def snapshot(
+    store: Store,
+    id: str,
+    *,
+    name: str,
+    path: str | Path | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Snapshot:
+    """Keep the state of a hierarchy as a Parquet file: ``snapshot(store, "koch", name="before")``.
+
+    ``diff`` and ``compare`` take it as ``koch@before``, and its history tells it. It is there whole or not at all, and of one
+    moment: the name is noted behind the file, which is proven to be sound on its way out.
+
+    Args:
+        store: where the hierarchy is.
+        id: of a complete hierarchy.
+        name: 1 to 64 letters, digits, ``-`` or ``_``; not one that it has.
+        path: where the file goes; unless given, into the folder of a local store.
+        progress: is told how many cells are done, and how many there are.
+
+    Raises:
+        InputError: for a bad or taken name, a path where something is, no path where the store has no folder, and a hierarchy
+            that is not complete.
+        DamagedError: for what could not be read back.
+        VanishedError, ChangedError: where the hierarchy is removed or grown meanwhile; nothing is kept then.
+    """
+    hierarchy = store.hierarchy(id)
+    check_name(name, store.snapshots(id), id=id)
+    file = _new_file(store, id, path)
+    kept = export_parquet(store, id, file, progress=progress)
+    try:
+        if not kept.identity.is_that_of(hierarchy.identity) and not hierarchy.identity.is_that_of(kept.identity):
+            raise InputError(f"{id!r} was made anew meanwhile; run it again")
+        cells, digest = _tell(file)
+        store.add_snapshot(kept, Snapshot(id, name, file, cells, digest, owned=path is None))
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    return store.snapshot(id, name)
+
+
+def _new_file(store: Store, id: str, path: str | Path | None) -> Path:
+    if path is None:
+        file = store.place_of_snapshot(id, token=secrets.token_hex(8))
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        return file
+    file = Path(path).absolute()
+    if file.exists():
+        raise InputError(f"expected the name of a new file for a snapshot, and {str(path)!r} is there; choose another")
+    return file
+
+
+def _tell(file: Path) -> tuple[int, str]:
+    """How many cells a file has that was written just now, and its digest."""
+    found = pq.read_metadata(file)
+    known = json.loads((found.metadata or {})[METADATA.encode()])
+    return found.num_rows, known[DIGEST]
