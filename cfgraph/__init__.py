@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cfgraph.metric.apply import encode as encode
     from cfgraph.metric.apply import reconstruct as reconstruct
     from cfgraph.metric.path import find_path as find_path
+    from cfgraph.metric.place import place as place
     from cfgraph.model import address as address
     from cfgraph.model import growth as growth
     from cfgraph.model.as_json import to_json as to_json
@@ -85,6 +86,7 @@ _PUBLIC = {
     "field": "cfgraph.sources.any_depth",
     "find_path": "cfgraph.metric.path",
     "grow": "cfgraph.model.growth",
+    "place": "cfgraph.metric.place",
     "reconstruct": "cfgraph.metric.apply",
     "rollout": "cfgraph.growing.rollout",
     "to_json": "cfgraph.model.as_json",
