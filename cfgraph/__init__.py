@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cfgraph.comparing.certify import certify as certify
     from cfgraph.comparing.compare import compare as compare
     from cfgraph.comparing.diff import diff as diff
+    from cfgraph.comparing.drift import drift as drift
     from cfgraph.errors import CfgraphError as CfgraphError
     from cfgraph.estimator import HCRL as HCRL
     from cfgraph.estimator import ClassificationField as ClassificationField
@@ -80,6 +81,7 @@ _PUBLIC = {
     "compare": "cfgraph.comparing.compare",
     "describe": "cfgraph.growing.describe",
     "diff": "cfgraph.comparing.diff",
+    "drift": "cfgraph.comparing.drift",
     "encode": "cfgraph.metric.apply",
     "evaluate": "cfgraph.judging.evaluate",
     "export": "cfgraph.transfer.export",

@@ -6,8 +6,10 @@ A point x in cell w with center c has
     margin   = (distance to the nearest center of w's siblings) - distance
     outside  = distance > radius(w)
 
-where the radius of a field's cell is ``R scale / (1 - s)``, that of an imported one what is stored (its farthest descendant, by
-the path metric) or, without descendants, its scale: how far its parent's farthest child lies. Under a beam of 1 the margin is
+where the radius of nested k-means is that of the data: how far the farthest of its points lies from its cell's center, on the
+level of w (``Hierarchy.point_radius``). The radius of another field's cell is ``R scale / (1 - s)``, that of an imported one
+what is stored (its farthest descendant, by the path metric) or, without descendants, its scale: how far its parent's farthest
+child lies. Under a beam of 1 the margin is
 never negative; the descent of a wider one may end in another cell than the nearest of its family.
 """
 
@@ -32,7 +34,7 @@ from cfgraph.learning.nested.learned import LearnedTree
 from cfgraph.metric.apply import Given, is_grown, most_probable, pipeline_of, rows_of
 from cfgraph.metric.distances import field_radius
 from cfgraph.metric.locate import locate, locate_addresses
-from cfgraph.model.address import ROOT, parent_address
+from cfgraph.model.address import ROOT, level_of, parent_address
 from cfgraph.model.batch import Batch, check_batch_name
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 HELD_NUMBERS = 1 << 23  # of cells that memory holds: of more, those are asked for that rows come by
 CELL_NUMBERS = 16  # that a cell takes besides its center and its residual, its address counted
+SLACK = 1e-9  # what rounding may add to the distance of a point that was there before
 VORONOI = ("points", "images")  # nested k-means: descents by the nearest center lead the data to the cells that it is in
 
 
@@ -308,14 +311,17 @@ class _Locator:
             addresses = most_probable(self.tree, rows.values[start:stop], beam=self.beam, depth=None)
         sites = self.cells.sites(addresses)
         distance, margin = _distances(x, sites)
-        outside = distance > self._radius(sites)
+        outside = distance > self._radius(sites, addresses)
         names = [None] * len(x) if rows.names is None else rows.names[start:stop]
         near = [None if value != value else value for value in margin.tolist()]
         return list(zip(range(start, stop), addresses, names, distance.tolist(), near, outside.tolist(), strict=True))
 
-    def _radius(self, sites: _Sites) -> Float[np.ndarray, " points"]:
+    def _radius(self, sites: _Sites, addresses: Sequence[str]) -> Float[np.ndarray, " points"]:
         scale: Float[np.ndarray, " points"] = sites.scale[sites.own]
         if isinstance(self.hierarchy, FieldHierarchy):
+            if (known := self.hierarchy.point_radius) is not None:
+                levels = np.minimum([level_of(address) for address in addresses], len(known) - 1)
+                return np.array(known)[levels] * (1 + SLACK)
             bound, factor = self.hierarchy.residual_bound, self.hierarchy.scale_factor
             return field_radius(scale, residual_bound=bound, scale_factor=factor)
         radius = np.zeros(len(scale)) if sites.radius is None else sites.radius[sites.own]

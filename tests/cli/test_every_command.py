@@ -42,7 +42,6 @@ RARE = {
     "create_batch_constraint": {},
     "create_schema_constraint": {},
     "await_indexes": {},
-    "read_batch_points": {"start": "", "high": "", "page": 1, "id_size": 0},
     "read_frontier_keys": {"keys": []},
     "read_leases": {"id": ""},
     "read_workers": {"id": ""},
@@ -180,6 +179,7 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     assert len(told("apply", ids["hcrl"], "points.npy").splitlines()) == 12
     told("place", ids["points"], "points.npy", "--batch", "first")
     told("verify", ids["points"])
+    told("drift", ids["points"], "--batch", "first")
     told("place", ids["points"], "--remove", "first")
     assert len(told("reconstruct", ids["hcrl"], "/", "/1").splitlines()) == 2
     told("reconstruct", ids["hcrl"], "/", "-o", "root.npy")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cfgraph import apply
+from cfgraph.cli import run as run_here
 from cfgraph.errors import InputError, NotFoundError, VanishedError
 from cfgraph.metric import place as placing
 from cfgraph.metric.place import place
@@ -72,7 +73,7 @@ def test_each_row_is_in_the_cell_that_apply_finds(store, made, batch):
         assert distance == pytest.approx(own)
         assert margin == pytest.approx(np.min(far[siblings != row]) - own)
         assert margin >= 0
-        assert outside == (own > made.residual_bound * cells.scale[row] / (1 - made.scale_factor))
+        assert outside == (own > made.point_radius[address.count("/")])
     assert verify(store, made.id).clean
     assert store.digest(made.id) == before
 
@@ -92,7 +93,10 @@ def test_the_data_themselves_come_to_their_own_cells(store, made, batch):
     found = place(store, made.id, data=DATA, batch=batch)
     assert found.notes == ("these are the very rows that 'placing' was made of",)
     where = [made.cells.addresses[row] for row in made.cell_of_point.tolist()]
-    assert [row[2] for row in placed_points(store, made.id)] == where
+    rows = placed_points(store, made.id)
+    assert [row[2] for row in rows] == where
+    assert not any(row[6] for row in rows)
+    assert max(row[4] for row in rows if row[2].count("/") == 3) == pytest.approx(made.point_radius[3])
 
 
 def test_memory_bounded_and_in_memory_alike(store, made, batch, monkeypatch):
@@ -169,6 +173,14 @@ def test_other_hierarchies(store, new_id, source):
     made = makers[source](new_id())
     store.write(made)
     found = place(store, made.id, data=NEW)
+    radius, scale = made.cells.radius, made.cells.scale
+    for row in placed_points(store, made.id):
+        cell = made.cells.addresses.index(row[2])
+        if source == "cfg":
+            wanted = made.residual_bound * scale[cell] / (1 - made.scale_factor)
+        else:
+            wanted = radius[cell] if radius[cell] > 0 else scale[cell]
+        assert row[6] == (row[4] > wanted)
     assert [row[2] for row in placed_points(store, made.id)] == apply(store, made.id, data=NEW)
     assert found.batch.beam == 4
     assert verify(store, made.id).clean
@@ -273,7 +285,7 @@ def test_each_transaction_proves_the_incarnation(store, new_id, monkeypatch):
 def test_killed_it_goes_on_and_writes_each_row_once(store, new_id, run, tmp_path):
     made = points(id=new_id(), data=DATA, depth=3)
     store.write(made)
-    rows = rows_of(5, 120_000)
+    rows = rows_of(5, 40_000)
     np.save(tmp_path / "new.npy", rows)
     process = run.start("place", made.id, tmp_path / "new.npy", "--batch", "night")
     deadline = time.monotonic() + 120
@@ -282,24 +294,28 @@ def test_killed_it_goes_on_and_writes_each_row_once(store, new_id, run, tmp_path
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     (half,) = store.batches(made.id)
-    assert 0 < half.done < 120_000, half
+    assert 0 < half.done < 40_000, half
     assert verify(store, made.id).clean
     out = run("place", made.id, tmp_path / "new.npy", "--batch", "night").stdout
-    assert out == f"placed 120,000 points in {made.id} as batch night\n"
+    assert out == f"placed 40,000 points in {made.id} as batch night\n"
     found = placed_points(store, made.id)
-    assert [row[1] for row in found] == list(range(120_000))
+    assert [row[1] for row in found] == list(range(40_000))
     assert [row[2] for row in found] == apply(made, data=rows, beam=1)
     assert verify(store, made.id).clean
 
 
-def test_command(store, made, batch, run, tmp_path):
+def test_command(store, store_url, made, batch, capfd, tmp_path):
+    def run(*words, code=0):
+        assert run_here(["--store", store_url, "place", made.id, *map(str, words)]) == code
+        return capfd.readouterr()
+
     np.save(tmp_path / "new.npy", NEW)
     (tmp_path / "names.txt").write_text("".join(f"n{row}\n" for row in range(60)))
-    out = run("place", made.id, tmp_path / "new.npy", "--batch", batch, "--names", tmp_path / "names.txt").stdout
-    assert out == f"placed 60 points in placing as batch {batch}\n"
-    assert batch[:20] in run("place", made.id).stdout
-    assert "60 names" not in run("place", made.id, tmp_path / "new.npy", "--batch", batch).stdout
-    assert run("place", made.id, "--remove", batch).stdout == f"took batch {batch} back from placing: 60 points\n"
-    assert "no batch was placed" in run("place", made.id).stderr
-    assert "about rows to place" in run("place", made.id, "--batch", "x", code=2).stderr
-    assert "no batch" in run("place", made.id, "--remove", "x", code=2).stderr
+    named = (tmp_path / "new.npy", "--batch", batch, "--names", tmp_path / "names.txt")
+    assert run(*named).out == f"placed 60 points in placing as batch {batch}\n"
+    assert batch[:20] in run().out
+    assert "placed already" in run(*named).err
+    assert run("--remove", batch).out == f"took batch {batch} back from placing: 60 points\n"
+    assert "no batch was placed" in run().err
+    assert "about rows to place" in run("--batch", "x", code=2).err
+    assert "no batch" in run("--remove", "x", code=2).err
