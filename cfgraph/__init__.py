@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cfgraph.comparing.certify import certify as certify
     from cfgraph.comparing.compare import compare as compare
     from cfgraph.comparing.diff import diff as diff
+    from cfgraph.comparing.drift import drift as drift
     from cfgraph.errors import CfgraphError as CfgraphError
     from cfgraph.estimator import HCRL as HCRL
     from cfgraph.estimator import ClassificationField as ClassificationField
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from cfgraph.metric.apply import encode as encode
     from cfgraph.metric.apply import reconstruct as reconstruct
     from cfgraph.metric.path import find_path as find_path
+    from cfgraph.metric.place import place as place
     from cfgraph.model import address as address
     from cfgraph.model import growth as growth
     from cfgraph.model.as_json import to_json as to_json
@@ -83,6 +85,7 @@ _PUBLIC = {
     "compare": "cfgraph.comparing.compare",
     "describe": "cfgraph.growing.describe",
     "diff": "cfgraph.comparing.diff",
+    "drift": "cfgraph.comparing.drift",
     "encode": "cfgraph.metric.apply",
     "evaluate": "cfgraph.judging.evaluate",
     "export": "cfgraph.transfer.export",
@@ -91,6 +94,7 @@ _PUBLIC = {
     "grow": "cfgraph.model.growth",
     "history": "cfgraph.store.history",
     "materialise": "cfgraph.growing.materialise",
+    "place": "cfgraph.metric.place",
     "reconstruct": "cfgraph.metric.apply",
     "rollout": "cfgraph.growing.rollout",
     "snapshot": "cfgraph.transfer.snapshot",

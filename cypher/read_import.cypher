@@ -1,5 +1,5 @@
 // name: read_import
-// purpose: a page of cells in key order with all their properties, every edge that leads to them and the points in them, as columns
+// purpose: a page of cells in key order with all their properties, every edge that leads to them and the first data in them, as columns
 // access: read
 // parameter: start string
 // parameter: high string
@@ -44,4 +44,4 @@ RETURN max(cell.key) AS last,
        collect(CASE WHEN $links THEN [(cell)-[edge:CHILD {primary: false}]->(child:Cell) |
                [edge.slot, edge.length, child.radius, child.size, child:Frontier]] ELSE [] END) AS below,
        collect(CASE WHEN size($names) > 0 THEN [name IN $names | cell[name]] END) AS own,
-       collect(CASE WHEN $points THEN [(point:Point)-[:IN]->(cell) | point.row] END) AS points
+       collect(CASE WHEN $points THEN [(point:Point)-[:IN]->(cell) WHERE point.batch IS NULL | point.row] END) AS points

@@ -1,5 +1,5 @@
 // name: read_points
-// purpose: a page of a hierarchy's data points in key order, with the cell that each lies in
+// purpose: a page of a hierarchy's first data points in key order, with the cell that each lies in
 // access: read
 // parameter: start string
 // parameter: high string

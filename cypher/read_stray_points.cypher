@@ -1,5 +1,5 @@
 // name: read_stray_points
-// purpose: data points that do not lie in exactly one cell of their hierarchy, or are not what their key says
+// purpose: first data points that do not lie in exactly one cell of their hierarchy, or are not what their key says; no points of batches
 // access: read
 // parameter: id string
 // parameter: low string
@@ -9,11 +9,11 @@
 // column: cells integer
 CALL () {
   MATCH (point:Point)
-  WHERE point.key >= $low AND point.key < $high
+  WHERE point.key >= $low AND point.key < $high AND NOT point.key STARTS WITH $low + '@'
   RETURN point
   UNION
   MATCH (cell:Cell)<-[:IN]-(point:Point)
-  WHERE cell.key >= $low AND cell.key < $high
+  WHERE cell.key >= $low AND cell.key < $high AND NOT coalesce(point.key STARTS WITH $low + '@', false)
   RETURN point
 }
 WITH point, COUNT { (point)-[:IN]->(cell:Cell) WHERE cell.key >= $low AND cell.key < $high } AS cells, COUNT { (point)-[:IN]->() } AS all

@@ -65,6 +65,7 @@ _TIMES = 3  # the table, the columns, and the cells made of them
 FRONT_CODED = ("address", "parent")  # in the order of the keys, neighbours begin alike
 PLAIN = ("predicted", *(name for name in FLOATS if name != "length"))  # a root has no length
 JSON_TEXTS = ("recipe", "config", "validation", "folds")  # fields that the graph holds as text
+LATER_FIELDS = ("encoder_sha256", "point_radius")  # that the first version did not know
 NEEDED = ("address", "level", "state", *PLAIN)
 
 
@@ -189,9 +190,9 @@ class ParquetFile:
 
 
 def _hierarchy_record(hierarchy: Hierarchy) -> dict[str, Any]:
-    """Every field; without the encoder's where there is none, so that earlier versions read what they could always read."""
+    """Every field; without later ones that have no value, so that earlier versions read what they could always read."""
     record = hierarchy.model_dump(mode="json")
-    return {name: value for name, value in record.items() if name != "encoder_sha256" or value is not None}
+    return {name: value for name, value in record.items() if name not in LATER_FIELDS or value is not None}
 
 
 def _predictor_record(trained: TrainedPredictor) -> dict[str, Any]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from cfgraph.store import Store
 
+PREPARED = ("pca", "svd")  # what a recipe says of data that was prepared, and the first version kept no encoder of
 Rows = Num[np.ndarray, "points ..."]  # of images, perhaps with the axes that images have
 Data = Rows | Path | str | NewImages  # all but the first are images, of hierarchies that were made of such
 
@@ -52,8 +53,8 @@ def encode(
             whose encoder could not be kept.
         NotFoundError, DamagedError: where the store has no such hierarchy, or another encoder than it should have.
     """
-    pipeline = _pipeline_of(source, _hierarchy(source, id))
-    return _rows_of(pipeline, data, id=id).encoded()
+    pipeline = pipeline_of(source, _hierarchy(source, id))
+    return rows_of(pipeline, data, id=id).encoded()
 
 
 def apply(
@@ -96,11 +97,11 @@ def apply_named(
 ) -> Applied:
     """The same with the names of images, which may be fewer than were given, and notes; raises as :func:`apply`."""
     with _reading(source, id, depth=depth) as hierarchy:
-        given = _rows_of(_pipeline_of(source, hierarchy), data, id=id)
+        given = rows_of(pipeline_of(source, hierarchy), data, id=id)
         encoded = given.encoded()
-        if given.pipeline is not None and isinstance(given.pipeline.last, NestedTree) and not _is_grown(source, hierarchy):
+        if given.pipeline is not None and isinstance(given.pipeline.last, NestedTree) and not is_grown(source, hierarchy):
             tree = LearnedTree(given.pipeline, given.pipeline.last)
-            addresses = _most_probable(tree, given.values, beam=beam, depth=depth)
+            addresses = most_probable(tree, given.values, beam=beam, depth=depth)
         elif isinstance(source, HierarchyWithCells):
             found = locate(source.cells, encoded, beam=beam, depth=depth)
             addresses = [source.cells.addresses[row] for row in found.tolist()]
@@ -109,8 +110,8 @@ def apply_named(
     return Applied(addresses, given.names, encoded, given.notes)
 
 
-class _Given(NamedTuple):
-    """Rows, and the steps that are left for them: of images the first one is done while they are read."""
+class Given(NamedTuple):
+    """Rows as they were given, and the steps that are left for them: of images the first one is done while they are read."""
 
     values: "Rows | csr_array"
     pipeline: Pipeline | None
@@ -127,11 +128,12 @@ class _Given(NamedTuple):
 
 def is_of_images(source: "Store | HierarchyWithCells", id: str | None = None) -> bool:
     """Whether a hierarchy was made of images, so that new ones can be given as such."""
-    pipeline = _pipeline_of(source, _hierarchy(source, id))
+    pipeline = pipeline_of(source, _hierarchy(source, id))
     return pipeline is not None and of_images(pipeline.steps)
 
 
-def _rows_of(pipeline: Pipeline | None, data: "Data | csr_array", *, id: str | None) -> _Given:
+def rows_of(pipeline: Pipeline | None, data: "Data | csr_array", *, id: str | None) -> Given:
+    """New data as rows, images embedded; an ``InputError`` for image files where a hierarchy was made of others."""
     steps = () if pipeline is None else pipeline.steps
     if isinstance(data, Path | str) or (of_images(steps) and isinstance(data, np.ndarray) and data.ndim > 2):
         data = NewImages(data=data)
@@ -139,8 +141,8 @@ def _rows_of(pipeline: Pipeline | None, data: "Data | csr_array", *, id: str | N
         if not of_images(steps):
             raise InputError(f"{id or 'this hierarchy'} was not made of image files; give rows of numbers, as it was made of")
         read = data.rows(steps[0])
-        return _Given(read.values, Pipeline(steps[1:]), read.names, read.notes)
-    return _Given(_as_rows(data, encoded=pipeline is not None), pipeline)
+        return Given(read.values, Pipeline(steps[1:]), read.names, read.notes)
+    return Given(_as_rows(data, encoded=pipeline is not None), pipeline)
 
 
 def reconstruct(
@@ -159,7 +161,7 @@ def reconstruct(
     for address in addresses:
         parse_address(address)
     with _reading(source, id, live=True) as hierarchy:  # a cell stays as it is, whatever grows below it
-        pipeline = _pipeline_of(source, hierarchy)
+        pipeline = pipeline_of(source, hierarchy)
         center = _centers(source, hierarchy, addresses)
     return center if pipeline is None else pipeline.decode(center)
 
@@ -187,7 +189,8 @@ def _as_rows(data: Any, *, encoded: bool) -> Any:
     return np.asarray(data, dtype=np.float64)
 
 
-def _most_probable(tree: LearnedTree, rows: "Rows | csr_array", *, beam: int, depth: int | None) -> list[str]:
+def most_probable(tree: LearnedTree, rows: "Rows | csr_array", *, beam: int, depth: int | None) -> list[str]:
+    """Where the most probable way of each row ends in a learned tree."""
     check_integer(beam, name="beam", low=1)
     found = tree.apply(rows).address
     if depth is None:
@@ -196,7 +199,7 @@ def _most_probable(tree: LearnedTree, rows: "Rows | csr_array", *, beam: int, de
     return [ancestor_address(address, min(deepest, level_of(address))) for address in found]
 
 
-def _pipeline_of(source: "Store | HierarchyWithCells", hierarchy: Hierarchy) -> Pipeline | None:
+def pipeline_of(source: "Store | HierarchyWithCells", hierarchy: Hierarchy) -> Pipeline | None:
     """What was done to a hierarchy's data first; None where nothing was."""
     if hierarchy.dimension == 0:
         raise InputError(
@@ -209,10 +212,16 @@ def _pipeline_of(source: "Store | HierarchyWithCells", hierarchy: Hierarchy) -> 
             "rows to length 1, and find their cells by cfgraph.metric.locate.locate"
         )
     encoder = source.require_encoder() if isinstance(source, HierarchyWithCells) else source.encoder(hierarchy)
+    if encoder is None and (done := [name for name in PREPARED if hierarchy.recipe.get(name)]):
+        told = ", ".join(f"{name} {hierarchy.recipe[name]}" for name in done)
+        raise InputError(
+            f"{hierarchy.id!r} was made by an earlier version, which kept nothing of how its data was prepared ({told}); make "
+            "it again from the same data, by its own command under another id"
+        )
     return None if encoder is None else load_encoder(encoder)
 
 
-def _is_grown(source: "Store | HierarchyWithCells", hierarchy: Hierarchy) -> bool:
+def is_grown(source: "Store | HierarchyWithCells", hierarchy: Hierarchy) -> bool:
     """Whether a predictor put cells below the learned ones, or in place of them."""
     if hierarchy.origin == "rollout" or hierarchy.former_predictors:
         return True

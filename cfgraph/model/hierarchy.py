@@ -190,6 +190,7 @@ class FieldHierarchy(Hierarchy):
     separation_by_level: tuple[float, ...] | None = None  # where the separation is not the same at every level (ifs)
     lipschitz: float | None = None
     scale_depth: int | None = None  # data-built: the deepest level that the scale factor was estimated from
+    point_radius: tuple[float, ...] | None = None  # data-built, by level: the farthest data point from its cell's center
 
     def with_cells(
         self, cells: Cells, *, cell_of_point: np.ndarray | None = None, encoder: Encoder | None = None

@@ -141,6 +141,7 @@ def grown_field(
         residual_bound=max(truth.residual_bound, trained.residual_bound),
         data_built=truth.data_built,
         scale_depth=truth.scale_depth,
+        point_radius=truth.point_radius,
         recipe={
             "source": "rollout",
             "of": truth.id,

@@ -88,3 +88,17 @@ def _cells_of(placed: list[Frontier], *, parents: list[Int[np.ndarray, " cells"]
         size=np.concatenate([level.size for level in levels]),
     )
     return cells.with_columns(radius=subtree_radii(cells))
+
+
+def point_radius(cells: Cells, values: Float[np.ndarray, "points dim"], cell: Int[np.ndarray, " points"]) -> tuple[float, ...]:
+    """By level: how far the farthest point lies from the center of the cell of that level that it is in.
+
+    ``cell`` is the row of the deepest cell that each point is in.
+    """
+    found, at = np.zeros(cells.depth + 1), cell.copy()
+    for level in range(cells.depth, -1, -1):
+        here = cells.level[at] == level  # a point of a higher leaf joins in further up
+        if here.any():
+            found[level] = np.linalg.norm(values[here] - cells.center[at[here]], axis=1).max()
+            at[here] = cells.parent[at[here]]
+    return tuple(found.tolist())

@@ -24,7 +24,7 @@ from cfgraph.model.growth import count_cells
 from cfgraph.model.hierarchy import FieldWithCells
 from cfgraph.sources.duplicates import group_rows
 from cfgraph.sources.k_means import k_means
-from cfgraph.sources.placing import Level, estimate_scale, place_levels
+from cfgraph.sources.placing import Level, estimate_scale, place_levels, point_radius
 from cfgraph.sources.principal import project
 from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
 
@@ -157,6 +157,7 @@ def split_points(
         separation=smallest_distance(cells.expansions(arity)[1]),
         data_built=True,
         scale_depth=used,
+        point_radius=point_radius(cells, values, cell),
         notes=(*table.notes, *remarks, *explained, *scale_notes),
         points=len(kept),
         point_nodes=point_nodes,

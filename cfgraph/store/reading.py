@@ -10,6 +10,7 @@ import numpy as np
 
 from cfgraph.errors import AddressError, DamagedError
 from cfgraph.model.address import ROOT, is_address, key_of, level_of, parent_address, subtree_range
+from cfgraph.model.batch import first_points_range
 from cfgraph.model.cells import EXPANDED, STATE_NAMES, Cells, Links
 from cfgraph.model.columns import JSON, VECTORS, is_of_kind, known_values, own_column, width_of
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
@@ -306,8 +307,8 @@ def _link_page(page: Columns, row_of: Mapping[str, int], *, hierarchy: Hierarchy
 
 
 def point_pages(graph: Graph, id: str) -> Iterator[Columns]:
-    """The data points of a hierarchy, with the address of the cell that each lies in, a page at a time."""
-    start, high = subtree_range(id)
+    """The first data points of a hierarchy, with the address of the cell that each lies in, a page at a time."""
+    start, high = first_points_range(id)
     while True:
         page = graph.read("read_points", start=start, high=high, page=PAGE_CELLS, id_size=len(id))[0]
         last = page.pop("last")

@@ -7,6 +7,7 @@ import neo4j
 
 from cfgraph.errors import DamagedError, NotFoundError, VanishedError
 from cfgraph.model.address import check_id, subtree_range
+from cfgraph.model.batch import batches_range
 from cfgraph.model.hierarchy import Identity
 from cfgraph.store.graph import run_operation
 from cfgraph.store.hierarchies import Hierarchies
@@ -30,10 +31,10 @@ class Removal(Hierarchies, Ingest, Snapshots):
     ) -> int:
         """Remove a hierarchy or a predictor, in batches; interrupted and called again it finishes. The number of cells removed.
 
-        First the state changes and the leases end, so that no worker's block can be committed any more; then the data points
-        and the cells go; the node itself goes last, once nothing else is left. Each batch proves that the hierarchy is the one
-        that was found first: another that was made under its id meanwhile stays. ``say`` is told where somebody else was
-        faster.
+        First the state changes and the leases end, so that no worker's block can be committed any more; then the data points,
+        those of batches too, and the cells go; the node itself goes last, once nothing else is left. Each batch proves that the
+        hierarchy is the one that was found first: another that was made under its id meanwhile stays. ``say`` is told where
+        somebody else was faster.
         """
         removed, found = 0, self._graph.read("read_incarnation", id=check_id(id))[0]
         try:
@@ -94,5 +95,7 @@ def _remove_batch_in(tx: neo4j.ManagedTransaction, id: str, known: Identity) -> 
     left = run_operation(tx, "count_left", id=id, low=low, high=high)[0]
     if any(left.values()):
         return _Batch(0)  # a worker committed meanwhile
+    records = batches_range(id)
+    run_operation(tx, "remove_batches", low=records[0], high=records[1])
     run_operation(tx, "remove_hierarchy", id=id)
     return None

@@ -14,6 +14,7 @@ import numpy as np
 
 from cfgraph.errors import AddressError, DamagedError, InputError, NotFoundError
 from cfgraph.model.address import ROOT, level_of, parse_address, stem_of, subtree_range
+from cfgraph.model.batch import Batch, batch_range, batches_range
 from cfgraph.model.columns import is_of_kind
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
 from cfgraph.model.invariants import (
@@ -27,7 +28,8 @@ from cfgraph.model.invariants import (
     room_for_points,
 )
 from cfgraph.model.order import in_cycle
-from cfgraph.store.reading import next_key
+from cfgraph.store.placing import batch_of
+from cfgraph.store.reading import PAGE_CELLS, next_key
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -55,6 +57,7 @@ INVARIANTS = {
     "predicted": "below a predicted cell every cell is predicted, and only a grown hierarchy has such cells",
     "link": "an imported hierarchy has as many edges from second parents as it says, and they make no cycle",
     "point": "a data point that is a node lies in exactly one cell, and its number is that of its key",
+    "batch": "a point of a batch lies in exactly one cell, and there are as many as the record of the batch counts",
     "grower": "what grew it can be loaded",
     "encoder": "what was done to its data is there, whole, where it says that something was",
     "lease": "a complete hierarchy has no lease, and a lease's key is a cell's",
@@ -228,11 +231,58 @@ def _check_hierarchy(store: "Store", hierarchy: Hierarchy, report: VerifyReport)
         report.add("point", id, str(error))
     for point in store.stray_points(hierarchy):
         report.add("point", str(point["key"]), f"it lies in {point['cells']} cells of its hierarchy, or has another number")
+    _check_batches(store, hierarchy, report)
     _check_growers(store, id, report)
     _check_encoder(store, hierarchy, report)
     for lease in store._graph.read("read_leases", id=id):
         _check_lease(lease, hierarchy, report)
     report.grown = _is_grown(hierarchy, grown)
+
+
+def _check_batches(store: "Store", hierarchy: Hierarchy, report: VerifyReport) -> None:
+    """Whether each point of each batch lies in one cell, and they are as many as the records count."""
+    id, (low, high) = hierarchy.id, batches_range(hierarchy.id)
+    for _ in range(LOOKS):  # of one that is being placed, what is counted is compared with what was recorded before and after
+        before = store._graph.read("read_batches", id=id, low=low, high=high)
+        found, numbers = VerifyReport(id=id), VerifyReport(id=id)
+        batches = [batch for row in before if (batch := _sound_batch(row, id, found)) is not None]
+        for batch in batches:
+            _check_batch(store, batch, found, numbers)
+        counted, wanted = store._graph.read("count_batch_points", low=low, high=high)[0]["points"], sum(b.done for b in batches)
+        if counted != wanted and len(batches) == len(before) and all(batch.state != "removing" for batch in batches):
+            numbers.add("batch", id, f"expected {wanted:,} points in all batches that are recorded, got {counted:,}")
+        if before == store._graph.read("read_batches", id=id, low=low, high=high):
+            found.merge(numbers)
+            break
+        time.sleep(LOOK_SECONDS)
+    report.merge(found)
+
+
+def _sound_batch(row: dict[str, Any], id: str, report: VerifyReport) -> Batch | None:
+    try:
+        batch = batch_of(row["batch"], id)
+    except DamagedError as error:
+        report.add("batch", str(row["batch"].get("key")), str(error))
+        return None
+    if not row["tied"]:
+        report.add("batch", batch.key, "its record is not tied to the hierarchy")
+    if batch.state == "removing":
+        report.add("batch", batch.key, f"it is half removed; `cfgraph place {id} --remove {batch.name}` finishes that")
+    return batch
+
+
+def _check_batch(store: "Store", batch: Batch, report: VerifyReport, numbers: VerifyReport) -> None:
+    points, (low, high) = 0, batch_range(batch.hierarchy, batch.name)
+    asked = {"id": batch.hierarchy, "batch": batch.name, "low": low, "high": high, "rows": batch.rows, "page": PAGE_CELLS}
+    start: str | None = low
+    while start is not None:
+        page = store._graph.read("read_stray_batch_points", start=start, **asked)[0]
+        points += page["points"]
+        for key, cells in page["strays"] if batch.state != "removing" else ():
+            report.add("batch", str(key), f"it lies in {cells} cells of its hierarchy, or is not what its key says")
+        start = None if page["last"] is None else next_key(page["last"])
+    if points != batch.done and batch.state != "removing":
+        numbers.add("batch", batch.key, f"expected {batch.done:,} points, as its record says, got {points:,}")
 
 
 def _check_growers(store: "Store", id: str, report: VerifyReport) -> None:

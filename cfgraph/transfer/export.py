@@ -53,7 +53,8 @@ def export(
         depth: leaves deeper levels out.
         spreadsheet_safe: of ``csv``: an apostrophe comes before texts that a spreadsheet would take for formulas.
         progress: is told how many cells are done, and how many there are.
-        say: is told ahead where many cells are to be held in memory, and about how much that is.
+        say: is told ahead where many cells are to be held in memory, and about how much that is; and which batches of new data
+            the file will not hold.
 
     Raises:
         InputError: for a place that cannot be written, a format that cannot hold what is asked for, ``depth`` where a
@@ -106,6 +107,7 @@ def _export_stored(
     if chosen == FOLDER_FORMAT:
         from cfgraph.transfer.bulk import export_bulk
 
+        _tell_batches(store, id, chosen, say=say)
         export_bulk(store, id, path, progress=progress)
         return
     try:
@@ -115,6 +117,7 @@ def _export_stored(
         return
     if chosen in WHOLE and depth is not None:
         raise _no_depth(chosen)
+    _tell_batches(store, id, chosen, say=say)
     if depth is None:
         check_complete(hierarchy)
     if depth is None and (write := _streaming(chosen)) is not None:
@@ -122,6 +125,12 @@ def _export_stored(
     else:
         _tell_memory(hierarchy, chosen, depth=depth, cells=_count(store, hierarchy, depth=depth), say=say)
         formats.export_hierarchy(_read(store, hierarchy, depth=depth), path, format=chosen, **options)
+
+
+def _tell_batches(store: Store, id: str, chosen: str, *, say: Say) -> None:
+    """Say that batches are left out."""
+    if names := [batch.name for batch in store.batches(id)]:
+        say(f"{chosen} leaves out data that was placed: batch {', '.join(names)} of {id!r}")
 
 
 def _count(store: Store, hierarchy: Hierarchy, *, depth: int | None) -> int:

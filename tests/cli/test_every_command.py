@@ -39,6 +39,7 @@ RARE = {
     "create_frontier_index": {},
     "create_lease_constraint": {},
     "create_point_constraint": {},
+    "create_batch_constraint": {},
     "create_schema_constraint": {},
     "await_indexes": {},
     "read_frontier_keys": {"keys": []},
@@ -182,6 +183,10 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     assert len(told("apply", ids["infohier"], "points.npy").splitlines()) == 12
     assert [line.split()[1] for line in told("apply", ids["images"], "pictures").splitlines()] == [f"{n}.png" for n in range(4)]
     assert len(told("apply", ids["hcrl"], "points.npy").splitlines()) == 12
+    told("place", ids["points"], "points.npy", "--batch", "first")
+    told("verify", ids["points"])
+    told("drift", ids["points"], "--batch", "first")
+    told("place", ids["points"], "--remove", "first")
     assert len(told("reconstruct", ids["hcrl"], "/", "/1").splitlines()) == 2
     told("reconstruct", ids["hcrl"], "/", "-o", "root.npy")
     told("plot", ids["hcrl"], "--form", "reconstructions", "--shape", "1x2", "-o", "images.png")

@@ -66,7 +66,8 @@ CREATING = re.compile(
 KINDS = {  # the relationship types that a node of a label may have, all of which a DETACH DELETE ends
     "Cell": ("ROOT", "CHILD", "IN"),
     "Point": ("IN",),
-    "Hierarchy": ("ROOT", "GROWN_BY", "TRAINED_ON", "PREDICTS", "ENCODED_BY", "HISTORY"),
+    "Hierarchy": ("ROOT", "GROWN_BY", "TRAINED_ON", "PREDICTS", "ENCODED_BY", "HISTORY", "PLACED"),
+    "Batch": ("PLACED",),
     "Entry": ("HISTORY",),
     "Encoder": ("ENCODED_BY", "PART"),
     "EncoderPart": ("PART",),

@@ -1,7 +1,9 @@
 """Verify names every corruption that plain Cypher can make, by its invariant and its place."""
 
+import numpy as np
 import pytest
 
+from cfgraph.metric.place import place
 from cfgraph.store.verify import INVARIANTS, verify
 from tests.grown import grown_hierarchy, ragged_hierarchy
 from tests.tampering import MAKERS, write_grown
@@ -131,6 +133,17 @@ MORE_CORRUPTIONS = [  # of an imported hierarchy with links and points, and of w
     ("encoder", "points", "MATCH (:Hierarchy {id: $id})-[:ENCODED_BY]->(e) SET e.steps = '[]'"),
     ("encoder", "points", "MATCH (h:Hierarchy {id: $id}) REMOVE h.encoder_sha256"),
     ("hierarchy", "grown", "MATCH (:Hierarchy {id: $id})-[g:GROWN_BY]->() SET g.stop = 'soon'"),
+    ("batch", "placed", "MATCH (p:Point {key: $id + '/@batch-1/1'})-[e:IN]->() DELETE e"),
+    ("batch", "placed", "MATCH (p:Point {key: $id + '/@batch-1/1'}) DETACH DELETE p"),
+    ("batch", "placed", "MATCH (p:Point {key: $id + '/@batch-1/1'}), (c:Cell {key: $id + '/'}) CREATE (p)-[:IN]->(c)"),
+    ("batch", "placed", "MATCH (p:Point {key: $id + '/@batch-1/1'}) SET p.distance = null"),
+    ("batch", "placed", "MATCH (p:Point {key: $id + '/@batch-1/1'}) REMOVE p.batch"),
+    ("batch", "placed", "MATCH (p:Point {key: $id + '/@batch-1/1'}) SET p.key = $id + '/@batch-2/1'"),
+    ("batch", "placed", "MATCH (b:Batch {key: $id + '/@batch-1'}) SET b.done = 2"),
+    ("batch", "placed", "MATCH (b:Batch {key: $id + '/@batch-1'}) REMOVE b.digest"),
+    ("batch", "placed", "MATCH (b:Batch {key: $id + '/@batch-1'}) DETACH DELETE b"),
+    ("batch", "placed", "MATCH (b:Batch {key: $id + '/@batch-1'})<-[e:PLACED]-() DELETE e"),
+    ("point", "placed", "MATCH (p:Point {key: $id + '/@batch-1/1'}) SET p.key = 'zz-' + p.key"),
 ]
 
 
@@ -140,7 +153,9 @@ def test_verify_names_what_is_beside_the_cells(store, new_id, invariant, kind, c
     if kind == "grown":
         write_grown(store, id, rule=new_id("rule"))
     else:
-        store.write(MAKERS[kind](id))
+        store.write(MAKERS["points" if kind == "placed" else kind](id))
+    if kind == "placed":
+        place(store, id, data=np.arange(6.0).reshape(3, 2))
     assert verify(store, id).clean
     store.query(cypher, {"id": id}, write=True)
     assert places(verify(store, id), invariant)

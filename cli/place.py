@@ -1,0 +1,131 @@
+"""``cfgraph place``"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cfgraph import defaults
+
+from .context import Context, pass_context
+from .header import HEADER
+from .large import LARGE
+from .output import print_line, print_table, progress_bar
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command("place", epilog="Example: cfgraph place iris more.csv --batch monday")
+@click.argument("id")
+@click.argument("data", metavar="[FILE]", type=FILE, required=False)
+@click.option(
+    "--batch", metavar="NAME", help="What the batch is called.  [default: batch-1, batch-2, ...: the first that is free]"
+)
+@click.option("--names", metavar="FILE", type=FILE, help="Names of the rows, one a line.")
+@click.option("--remove", metavar="NAME", help="Take this batch back.")
+@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
+@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
+@HEADER
+@LARGE
+@click.option(
+    "--beam",
+    type=int,
+    help=f"Cells kept a level.  [default: 1 for nested k-means, as of points and images, else {defaults.BEAM}]",
+)
+@click.option("--encoder", metavar="NAME|FILE", help="Of images: where the model that embedded them is by now.")
+@click.option(
+    "--device", default=defaults.DEVICE, show_default=True, help="Of images: where they are embedded: cpu, cuda, cuda:1."
+)
+@click.option("--cache", metavar="DIR", type=FILE, help="Of images: keep embeddings in this folder, as `ingest images` does.")
+@click.option("--skip-broken", is_flag=True, help="Of images: leave out those that cannot be decoded.")
+@pass_context
+def command(
+    context: Context,
+    /,
+    id: str,
+    data: Path | None,
+    batch: str | None,
+    names: Path | None,
+    remove: str | None,
+    key: str | None,
+    columns: str | None,
+    header: str,
+    large: bool,
+    beam: int | None,
+    **of_images: Any,
+) -> None:
+    """Place the new points in FILE in the hierarchy ID, as a batch: each a node, IN the cell that it belongs to.
+
+    FILE has the columns of the data that the hierarchy was made of, or is a folder of images, as for `apply`. Each point has
+    the distance to its cell's center, the margin by which the next sibling is farther, and whether it lies outside the cell's
+    radius. Rows go in some thousand at a time. Interrupted and run again, it goes on; rows that are placed already are found by
+    their digest, and nothing is written. Without FILE the batches are listed; --remove takes one back.
+
+    The data that the hierarchy was made of stay what they are: its sizes and its digest, and whatever reads its data, leave
+    batches out.
+    """
+    if remove is not None:
+        _refuse(FILE=data, batch=batch, names=names)
+        with context.open_store() as store:
+            removed = store.remove_batch(id, remove)
+        print_line(f"took batch {remove} back from {id}: {removed:,} points")
+    elif data is None:
+        _refuse(batch=batch, names=names)
+        _list(context, id)
+    else:
+        asked = {"key": key, "header": header, "large": large}
+        _place(context, id, data, columns=columns, names=names, asked=asked, of_images=of_images, batch=batch, beam=beam)
+
+
+def _refuse(**given: Any) -> None:
+    """An error for what is of no use here."""
+    from cfgraph.errors import InputError
+
+    for name, value in given.items():
+        if value is not None:
+            wrong, help = (
+                ("FILE", "leave one of the two out") if name == "FILE" else (f"--{name}", "name the FILE, or leave it out")
+            )
+            raise InputError(f"{wrong} is about rows to place, and none are to be placed here; {help}")
+
+
+def _list(context: Context, id: str) -> None:
+    with context.open_store() as store:
+        store.hierarchy(id)
+        batches = store.batches(id)
+    if not batches:
+        context.say(f"no batch was placed in {id}")
+        return
+    rows = [[one.name, one.state, one.done, one.rows, f"{one.created:%Y-%m-%d %H:%M:%S}", one.version] for one in batches]
+    print_table(["batch", "state", "points", "rows", "created", "version"], rows)
+
+
+def _place(
+    context: Context,
+    id: str,
+    data: Path,
+    *,
+    columns: str | None,
+    names: Path | None,
+    asked: dict,
+    of_images: dict,
+    **options: Any,
+) -> None:
+    from cfgraph.files.texts import read_names
+    from cfgraph.learning.new_images import NewImages
+    from cfgraph.metric.apply import is_of_images
+    from cfgraph.metric.place import place
+    from cfgraph.sources.preparation import read_new_rows
+
+    images = NewImages(data=data, key=asked["key"], large=asked["large"], say=context.say, **of_images)
+    chosen = None if columns is None else columns.split(",")
+    rows = images if data.is_dir() else read_new_rows(data, columns=chosen, **asked)
+    called = None if names is None else read_names(names, large=asked["large"])
+    with context.open_store() as store:
+        with store.witness(id, live=True) as witness:
+            pixels = data.suffix.lower() in (".npy", ".npz") and is_of_images(store, id)
+        with progress_bar(f"place {data.name}") as progress:
+            found = place(store, witness.id, data=images if pixels else rows, names=called, progress=progress, **options)
+    for note in found.notes:
+        context.say(note)
+    print_line(f"placed {found.batch.done:,} points in {id} as batch {found.batch.name}")
