@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 MADE, TRAINED, COPIED, PLACED, GROWTH, GROWN = "made", "trained", "copied", "placed", "growth", "grown"
 # What entries tell, by their kinds.
 BEGUN, WRITTEN, RESTORED, ASKED = "begun", "written", "restored", "asked"
-SNAPSHOT, SNAPSHOT_REMOVED, UPGRADED = "snapshot", "snapshot_removed", "upgraded"
-KINDS = (BEGUN, WRITTEN, RESTORED, GROWTH, ASKED, GROWN, SNAPSHOT, SNAPSHOT_REMOVED, UPGRADED)
+SNAPSHOT, SNAPSHOT_REMOVED, UPGRADED, BATCH_REMOVED = "snapshot", "snapshot_removed", "upgraded", "batch_removed"
+KINDS = (BEGUN, WRITTEN, RESTORED, GROWTH, ASKED, GROWN, SNAPSHOT, SNAPSHOT_REMOVED, UPGRADED, BATCH_REMOVED)
+_NOT_TOLD = ("created", "version", "key", "hierarchy", "token", "locked")  # of nodes
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,9 @@ def history(store: "Store", id: str) -> History:
     """What was done to a hierarchy, as the graph keeps it: ``[entry.kind for entry in history(store, "koch").entries]``.
 
     What made it, from when to when each growth went and by which predictor, what learned from it and copied its prefix, data
-    that was placed later, snapshots, the file that it was restored from, upgrades. ``at`` is by the server's clock; of
-    hierarchies and predictors as such it is when their maker says. What an earlier version did has no ``version``, and of its
-    growths the end is not known.
+    that was placed later or taken back, snapshots, the file that it was restored from, upgrades. ``at`` is by the server's
+    clock; of hierarchies and predictors as such it is when their maker says. What an earlier version did has no ``version``,
+    and of its growths the end is not known.
 
     Raises:
         NotFoundError: where the store has no hierarchy of that id.
@@ -142,7 +143,7 @@ def _former(hierarchy: Hierarchy, noted: list[Entry]) -> Iterator[Entry]:
 
 
 def _of_node(kind: str, properties: dict[str, Any], id: str) -> Entry:
-    about = {name: value for name, value in properties.items() if name not in ("created", "version", "key", "hierarchy")}
+    about = {name: value for name, value in properties.items() if name not in _NOT_TOLD}
     return Entry(kind, about, at=_time(properties.get("created"), id), version=properties.get("version"))
 
 

@@ -19,6 +19,7 @@ from cfgraph.model.address import check_id
 from cfgraph.model.batch import Batch, batch_key, batch_range, batches_range, check_batch_name
 from cfgraph.model.hierarchy import Hierarchy, Identity
 from cfgraph.store.graph import run_operation, write_bounded
+from cfgraph.store.history import BATCH_REMOVED, add_entry_in
 from cfgraph.store.incarnation import check_cells, hold_hierarchy, identity_in, new_incarnation, prove_cells
 from cfgraph.store.part import Part
 from cfgraph.store.reading import PAGE_CELLS, Columns, next_key
@@ -236,6 +237,7 @@ def _remove_points_in(tx: neo4j.ManagedTransaction, batch: Batch) -> int:
     removed: int = run_operation(tx, "remove_points", low=low, high=high, batch=PLACE_ROWS)[0]["removed"]
     if not removed:
         run_operation(tx, "remove_batches", low=batch.key, high=next_key(batch.key))
+        add_entry_in(tx, batch.hierarchy, BATCH_REMOVED, name=batch.name, rows=batch.rows, placed=batch.created.isoformat())
     return removed
 
 

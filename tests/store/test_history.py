@@ -3,18 +3,15 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 import cfgraph
-from cfgraph import Stop, field, history, materialise, rollout, sources, train
+from cfgraph import Stop, field, history, materialise, place, rollout, sources, train
 from cfgraph.errors import DamagedError, NotFoundError, VanishedError
 from cfgraph.transfer.export import export
 
 FORGET = "MATCH (:Hierarchy {id: $id})-[:HISTORY]->(entry:Entry) DETACH DELETE entry"
-BATCH = """
-CREATE (:Batch {key: $id + '/@new', hierarchy: $id, name: 'new', rows: 7, digest: 'd', state: 'placed',
-                created: datetime(), version: '9'})
-"""
 
 
 def kinds(found):
@@ -46,12 +43,12 @@ def test_a_life_is_told_in_order(store, new_id, tmp_path):
     assert found.remarks == ()
     rollout(store, koch.id, predictor=rule.id, below=["/1/1/1/1/1/1/1"], stop=Stop(depth=9))
     assert history(store, koch.id) == found  # what is there already is nothing that was done
-    store.query(BATCH, {"id": koch.id}, write=True)
-    try:
-        placed = history(store, koch.id).entries[-1]
-        assert (placed.kind, placed.about["name"], placed.about["rows"], placed.version) == ("placed", "new", 7, "9")
-    finally:
-        store.query("MATCH (batch:Batch {hierarchy: $id}) DELETE batch", {"id": koch.id}, write=True)
+    place(store, koch.id, data=np.zeros((7, 2)), batch="new")
+    last = history(store, koch.id).entries[-1]
+    assert (last.kind, last.about["name"], last.about["rows"], last.version) == ("placed", "new", 7, cfgraph.__version__)
+    store.remove_batch(koch.id, "new")
+    last = history(store, koch.id).entries[-1]
+    assert (last.kind, last.about["name"], last.about["rows"]) == ("batch_removed", "new", 7)
     path = tmp_path / "copy.parquet"
     export(store, copy.id, path=path)
     store.remove(copy.id)
