@@ -41,9 +41,9 @@ def command(context: Context, id: str, format: str) -> None:
 
 def _row(entry: "Entry") -> list[Any]:
     at = None if entry.at is None else entry.at.astimezone().isoformat(sep=" ", timespec="seconds")
-    about = {name: value for name, value in entry.about.items() if name != "since"}
-    recipe = about.pop("recipe", {})
-    return [at, entry.kind, ", ".join(f"{name} {_text(value)}" for name, value in {**about, **recipe}.items()), entry.version]
+    known = {**entry.about, **entry.about.get("recipe", {})}
+    told = {name: value for name, value in known.items() if name not in ("since", "recipe") and value is not None}
+    return [at, entry.kind, ", ".join(f"{name} {_text(value)}" for name, value in told.items()), entry.version]
 
 
 def _text(value: Any) -> str:

@@ -107,8 +107,7 @@ def history(store: "Store", id: str) -> History:
     entries += [*_growths(found["growths"], noted, id), *_former(hierarchy, noted)]
     for kind, named in ((TRAINED, found["predictors"]), (COPIED, found["copies"]), (PLACED, found["batches"])):
         entries += [_of_node(kind, properties, id) for properties in named]
-    entries.sort(key=lambda entry: (entry.at is None, entry.at or datetime.min.replace(tzinfo=UTC)))
-    return History(id, tuple(entries), tuple(_remarks(entries)))
+    return History(id, tuple(in_order(entries)), tuple(_remarks(entries)))
 
 
 def _made(hierarchy: Hierarchy, noted: list[Entry]) -> Iterator[Entry]:
@@ -158,7 +157,13 @@ def entries_of(found: list[dict[str, Any]], id: str) -> list[Entry]:
         if not isinstance(about, dict) or not isinstance(kind, str) or not isinstance(version, str | None):
             raise DamagedError.of(id, f"an entry of its history is none that cfgraph wrote: {str(entry)[:200]}")
         entries.append(Entry(kind, about, at=_time(entry.get("at"), id), version=version))
-    return sorted(entries, key=lambda entry: (entry.at is None, entry.at or datetime.min.replace(tzinfo=UTC)))
+    return in_order(entries)
+
+
+def in_order(entries: list[Entry]) -> list[Entry]:
+    """Entries in the order of time, those of one millisecond in that of ``KINDS``; what nobody knows the time of comes last."""
+    begin, places = datetime.min.replace(tzinfo=UTC), {kind: place for place, kind in enumerate(KINDS)}
+    return sorted(entries, key=lambda entry: (entry.at is None, entry.at or begin, places.get(entry.kind, -1)))
 
 
 def _time(value: Any, id: str) -> datetime | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import neo4j
 
+import cfgraph
 from cfgraph.errors import DamagedError, InputError, NotFoundError, VanishedError
 from cfgraph.model.address import check_id
 from cfgraph.model.hierarchy import Hierarchy, Identity
@@ -73,7 +74,7 @@ def write_predictor_in(
         token = found.incarnation or hold_predictor(tx, trained.id, found).incarnation
         return trained.model_copy(update={"incarnation": token, "created": found.created})
     token = new_incarnation()
-    properties = {**properties_of(trained), "incarnation": token}
+    properties = {**properties_of(trained), "incarnation": token, "version": cfgraph.__version__}
     run_operation(tx, "write_predictor", properties=properties, hierarchy=trained.hierarchy, depth=trained.depth)
     return trained.model_copy(update={"incarnation": token})
 

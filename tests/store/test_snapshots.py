@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cfgraph import Stop, compare, diff, history, rollout, snapshot, sources, train
-from cfgraph.errors import ChangedError, InputError, NotFoundError, VanishedError
+from cfgraph.errors import ChangedError, DamagedError, InputError, NotFoundError, VanishedError
 from cfgraph.store import Store
 from cfgraph.store.snapshots import FOLDER
 from cfgraph.transfer import snapshot as snapshot_module
@@ -135,6 +135,17 @@ def test_only_the_file_that_was_kept_is_taken(store, koch, new_id, tmp_path):
         diff(koch.id, kept.title, store=store)
     store.remove_snapshot(koch.id, "kept")
     assert store.snapshots(koch.id) == []
+
+
+def test_a_damaged_note_is_told_and_goes_with_its_hierarchy(store, koch, tmp_path):
+    snapshot(store, koch.id, name="kept", path=tmp_path / "kept.parquet")
+    damage = "MATCH (entry:Entry {hierarchy: $id, kind: 'snapshot'}) SET entry.about = '{\"name\": \"kept\"}'"
+    store.query(damage, {"id": koch.id}, write=True)
+    with pytest.raises(DamagedError, match="a snapshot in its history"):
+        store.snapshots(koch.id)
+    store.remove(koch.id)
+    with pytest.raises(NotFoundError):
+        store.snapshots(koch.id)
 
 
 def test_a_hierarchy_of_that_name_comes_first(store, koch, new_id, tmp_path):
