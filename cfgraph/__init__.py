@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cfgraph.metric.apply import encode as encode
     from cfgraph.metric.apply import reconstruct as reconstruct
     from cfgraph.metric.path import find_path as find_path
+    from cfgraph.metric.search import search as search
     from cfgraph.model import address as address
     from cfgraph.model import growth as growth
     from cfgraph.model.as_json import to_json as to_json
@@ -87,6 +88,7 @@ _PUBLIC = {
     "grow": "cfgraph.model.growth",
     "reconstruct": "cfgraph.metric.apply",
     "rollout": "cfgraph.growing.rollout",
+    "search": "cfgraph.metric.search",
     "to_json": "cfgraph.model.as_json",
     "to_networkx": "cfgraph.formats",
     "train": "cfgraph.learning.train",

@@ -37,6 +37,7 @@ COMMANDS = {
     "evaluate": "Judge a hierarchy by the classes of its points, and by embeddings of them.",
     "path": "Path metric between two cells, with the way it takes.",
     "apply": "The cell of the hierarchy ID that each new point in FILE belongs to, an address a line.",
+    "search": "The points of the hierarchy ID nearest to each row of FILE, found through its cells: a line a point.",
     "reconstruct": "What cells of the hierarchy ID look like among the data it was made of: an address and its numbers a line.",
     "query": "Run Cypher, or one of cfgraph's own operations, and print its rows.",
     "export": "Write the hierarchy or the predictor ID to a file.",

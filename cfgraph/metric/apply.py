@@ -52,8 +52,8 @@ def encode(
             whose encoder could not be kept.
         NotFoundError, DamagedError: where the store has no such hierarchy, or another encoder than it should have.
     """
-    pipeline = _pipeline_of(source, _hierarchy(source, id))
-    return _rows_of(pipeline, data, id=id).encoded()
+    pipeline = pipeline_of(source, _hierarchy(source, id))
+    return rows_of(pipeline, data, id=id).encoded()
 
 
 def apply(
@@ -96,7 +96,7 @@ def apply_named(
 ) -> Applied:
     """The same with the names of images, which may be fewer than were given, and notes; raises as :func:`apply`."""
     with _reading(source, id, depth=depth) as hierarchy:
-        given = _rows_of(_pipeline_of(source, hierarchy), data, id=id)
+        given = rows_of(pipeline_of(source, hierarchy), data, id=id)
         encoded = given.encoded()
         if given.pipeline is not None and isinstance(given.pipeline.last, NestedTree) and not _is_grown(source, hierarchy):
             tree = LearnedTree(given.pipeline, given.pipeline.last)
@@ -109,8 +109,8 @@ def apply_named(
     return Applied(addresses, given.names, encoded, given.notes)
 
 
-class _Given(NamedTuple):
-    """Rows, and the steps that are left for them: of images the first one is done while they are read."""
+class Given(NamedTuple):
+    """Rows as they were given, and the steps that are left for them: of images the first one is done while they are read."""
 
     values: "Rows | csr_array"
     pipeline: Pipeline | None
@@ -127,11 +127,12 @@ class _Given(NamedTuple):
 
 def is_of_images(source: "Store | HierarchyWithCells", id: str | None = None) -> bool:
     """Whether a hierarchy was made of images, so that new ones can be given as such."""
-    pipeline = _pipeline_of(source, _hierarchy(source, id))
+    pipeline = pipeline_of(source, _hierarchy(source, id))
     return pipeline is not None and of_images(pipeline.steps)
 
 
-def _rows_of(pipeline: Pipeline | None, data: "Data | csr_array", *, id: str | None) -> _Given:
+def rows_of(pipeline: Pipeline | None, data: "Data | csr_array", *, id: str | None) -> Given:
+    """New data as rows, images embedded; an ``InputError`` for image files where a hierarchy was made of others."""
     steps = () if pipeline is None else pipeline.steps
     if isinstance(data, Path | str) or (of_images(steps) and isinstance(data, np.ndarray) and data.ndim > 2):
         data = NewImages(data=data)
@@ -139,8 +140,8 @@ def _rows_of(pipeline: Pipeline | None, data: "Data | csr_array", *, id: str | N
         if not of_images(steps):
             raise InputError(f"{id or 'this hierarchy'} was not made of image files; give rows of numbers, as it was made of")
         read = data.rows(steps[0])
-        return _Given(read.values, Pipeline(steps[1:]), read.names, read.notes)
-    return _Given(_as_rows(data, encoded=pipeline is not None), pipeline)
+        return Given(read.values, Pipeline(steps[1:]), read.names, read.notes)
+    return Given(_as_rows(data, encoded=pipeline is not None), pipeline)
 
 
 def reconstruct(
@@ -159,7 +160,7 @@ def reconstruct(
     for address in addresses:
         parse_address(address)
     with _reading(source, id, live=True) as hierarchy:  # a cell stays as it is, whatever grows below it
-        pipeline = _pipeline_of(source, hierarchy)
+        pipeline = pipeline_of(source, hierarchy)
         center = _centers(source, hierarchy, addresses)
     return center if pipeline is None else pipeline.decode(center)
 
@@ -196,7 +197,7 @@ def _most_probable(tree: LearnedTree, rows: "Rows | csr_array", *, beam: int, de
     return [ancestor_address(address, min(deepest, level_of(address))) for address in found]
 
 
-def _pipeline_of(source: "Store | HierarchyWithCells", hierarchy: Hierarchy) -> Pipeline | None:
+def pipeline_of(source: "Store | HierarchyWithCells", hierarchy: Hierarchy) -> Pipeline | None:
     """What was done to a hierarchy's data first; None where nothing was."""
     if hierarchy.dimension == 0:
         raise InputError(
