@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from cfgraph.metric.apply import reconstruct as reconstruct
     from cfgraph.metric.path import find_path as find_path
     from cfgraph.metric.place import place as place
+    from cfgraph.metric.search import search as search
     from cfgraph.model import address as address
     from cfgraph.model import growth as growth
     from cfgraph.model.as_json import to_json as to_json
@@ -97,6 +98,7 @@ _PUBLIC = {
     "place": "cfgraph.metric.place",
     "reconstruct": "cfgraph.metric.apply",
     "rollout": "cfgraph.growing.rollout",
+    "search": "cfgraph.metric.search",
     "snapshot": "cfgraph.transfer.snapshot",
     "to_json": "cfgraph.model.as_json",
     "to_networkx": "cfgraph.formats",

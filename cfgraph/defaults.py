@@ -49,6 +49,10 @@ NORMS = ("imagenet", "clip", "none")
 # apply
 BEAM = 4
 
+# search
+NEIGHBOURS = 10
+SEARCH_BEAM = 32  # finds .95 of the ten nearest on embeddings of images, looking at less than a tenth (docs/learning.md)
+
 # induced
 INDUCED_ARITY = 4
 BANDWIDTH = 0.3  # of the spread of the data

@@ -41,6 +41,7 @@ COMMANDS = {
     "apply": "The cell of the hierarchy ID that each new point in FILE belongs to, an address a line.",
     "place": "Place the new points in FILE in the hierarchy ID, as a batch: each a node, IN the cell that it belongs to.",
     "drift": "Say how a batch differs from the data that ID was made of, by cell; exit code 1 where one differs, 0 where none.",
+    "search": "The points of the hierarchy ID nearest to each row of FILE, found through its cells: a line a point.",
     "reconstruct": "What cells of the hierarchy ID look like among the data it was made of: an address and its numbers a line.",
     "query": "Run Cypher, or one of cfgraph's own operations, and print its rows.",
     "export": "Write the hierarchy or the predictor ID to a file.",

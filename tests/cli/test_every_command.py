@@ -187,6 +187,12 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     told("verify", ids["points"])
     told("drift", ids["points"], "--batch", "first")
     told("place", ids["points"], "--remove", "first")
+    assert (
+        len(told("search", ids["dasgupta"], "points.npy", "--data", "points.npy", "-k", 2, "--format", "csv").splitlines())
+        == 25
+    )
+    told("search", ids["images"], "pictures", "--data", "pictures")
+    told("search", ids["linkage"], "points.npy", "--data", "points.npy", code=2)  # it has no centers
     assert len(told("reconstruct", ids["hcrl"], "/", "/1").splitlines()) == 2
     told("reconstruct", ids["hcrl"], "/", "-o", "root.npy")
     told("plot", ids["hcrl"], "--form", "reconstructions", "--shape", "1x2", "-o", "images.png")
