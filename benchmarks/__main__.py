@@ -31,12 +31,13 @@ NAMES = (
     "condense",
     "purity",
     "exports",
+    "search",
+    "codec",
     "help",
     "torch",
     "peaks",
 )
-BESIDE = {"bulk", "growth", "field", "paths", "dag", "logits", "classes", "condense", "purity", "exports", "help"}
-IN_GRAPH = set(NAMES) - BESIDE
+IN_GRAPH = {"write", "wide", "rollout", "workers", "ready", "leasing", "cost", "takeover", "read", "ontology", "torch", "peaks"}
 ROUNDS, ROUNDS_QUICK = 7, 2
 ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
@@ -72,6 +73,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
     """The findings, and the version of the server that was used."""
     from benchmarks.bulk import measure_bulk
     from benchmarks.classes import measure_classes
+    from benchmarks.codec import measure_codec
     from benchmarks.condense import measure_condense
     from benchmarks.dag_paths import measure_dag_paths
     from benchmarks.exports import measure_exports
@@ -79,6 +81,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
     from benchmarks.logits import SHAPE, SHAPE_QUICK, measure_logits
     from benchmarks.memory import measure_growth, measure_paths
     from benchmarks.purity import measure_purity
+    from benchmarks.search import measure_search
     from benchmarks.startup import measure_help
 
     found, server = _measure_graph(names, depths=depths, rounds=rounds)
@@ -94,6 +97,8 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
         "condense": lambda: measure_condense(points=points, rounds=rounds, say=_say),
         "purity": lambda: measure_purity(leaves=leaves, rounds=TIMES_IN_MEMORY * rounds, say=_say),
         "exports": lambda: measure_exports(depth=depths["exports"], rounds=min(rounds, ROUNDS_LONG), say=_say),
+        "search": lambda: measure_search(rounds=rounds, say=_say),
+        "codec": lambda: measure_codec(rounds=rounds, say=_say),
         "logits": lambda: measure_logits(shape=SHAPE_QUICK if depths is DEPTHS_QUICK else SHAPE, rounds=rounds, say=_say),
         "classes": lambda: measure_classes(say=_say),
         "help": lambda: measure_help(say=_say),

@@ -51,7 +51,7 @@ BEAM = 4
 
 # search
 NEIGHBOURS = 10
-SEARCH_BEAM = 32  # finds .95 of the ten nearest on embeddings of images, looking at less than a tenth (docs/learning.md)
+SEARCH_BEAM = 36  # finds .95 of the ten nearest on embeddings of images, looking at less than a tenth (docs/learning.md)
 
 # induced
 INDUCED_ARITY = 4
