@@ -20,6 +20,7 @@ NAMES = (
     "cost",
     "takeover",
     "read",
+    "place",
     "ontology",
     "bulk",
     "growth",
@@ -112,6 +113,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> t
     from benchmarks.graph import measure_reading, measure_wide, measure_writing, open_bench
     from benchmarks.ontology import measure_ontology
     from benchmarks.peaks import SIZES, SIZES_QUICK, measure_peaks
+    from benchmarks.placing import ROWS, ROWS_QUICK, measure_placing
     from benchmarks.startup import measure_torch
     from benchmarks.workers import measure_cost, measure_leasing, measure_takeover, measure_workers
 
@@ -127,6 +129,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> t
         ways = {
             "wide": lambda: measure_wide(bench, depth=depths["wide"], **common),
             "read": lambda: measure_reading(bench, depth=depth, **common),
+            "place": lambda: measure_placing(bench, rows=ROWS_QUICK if depths is DEPTHS_QUICK else ROWS, **fewer),
             "ontology": lambda: measure_ontology(bench, nodes=nodes, **fewer),
             "leasing": lambda: measure_leasing(bench, depth=depth, **fewer),
             "takeover": lambda: measure_takeover(bench, say=_say),

@@ -115,9 +115,7 @@ def drift(store: "Store", id: str, *, batch: str, against: str | None = None) ->
 
 def _placed(store: "Store", id: str, name: str) -> Batch:
     found = store.batch(id, name)
-    if found.state != "placed":
-        verb = "place the same file again to finish that" if found.state == "placing" else "it is being taken back"
-        raise InputError(f"batch {name!r} of {id!r} has {found.done:,} of {found.rows:,} points; {verb}")
+    store.check_batch(found)
     return found
 
 

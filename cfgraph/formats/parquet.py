@@ -10,6 +10,7 @@ metadata has under ``cfgraph`` a JSON object:
     growers      the predictors that grew it, with their weights in base64, and the properties of each GROWN_BY
     predicts     the id of the hierarchy that this one predicts, or null
     point_names  what its data points are called; where they have names
+    batches      the entries of new data that was placed (cfgraph/formats/batches.py); if any
     encoder      what was done to its data first: the steps, their SHA-256, and in how many parts their arrays are; if any
     digest       the ContentDigest of the cells and of all of the above; earlier files have none
 
@@ -25,7 +26,7 @@ import base64
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,11 @@ from cfgraph.errors import DETAIL_MAX, AddressError, InputError
 from cfgraph.files.opened import OpenedFile, opened
 from cfgraph.files.row_groups import read_columns
 from cfgraph.files.whole import whole_file
+from cfgraph.formats.batches import BatchEntry, Pages, PlacedPoints, entry_of, read_batch
 from cfgraph.formats.tables import Layout, cell_table, kinds_in
 from cfgraph.learning.encoders import load_encoder
 from cfgraph.model.address import parse_address
+from cfgraph.model.batch import Batch
 from cfgraph.model.cells import STATE_NAMES, Cells, Links
 from cfgraph.model.columns import FLOATS, INTEGER_MAX, JSON, own_column, width_of
 from cfgraph.model.encoder import PART_BYTES, WEIGHTS_BYTES_MAX, Encoder
@@ -125,7 +128,7 @@ class ParquetFile:
 
     def __init__(self, file: BinaryIO, layout: Layout):
         self._layout, self._waiting, self.cells = layout, list[pa.Table](), 0
-        self._digest = ContentDigest()
+        self._digest, self._batch_bytes = ContentDigest(), 0
         texts = [column for _, column, kind in layout.own if layout.schema.field(column).type == pa.string()]
         self._writer = pq.ParquetWriter(
             file,
@@ -158,8 +161,9 @@ class ParquetFile:
         predicts: str | None = None,
         encoder: Encoder | None = None,
         point_names: Sequence[str] | None = None,
+        batches: Iterable[tuple[Batch, Pages]] = (),
     ) -> None:
-        """Write what is left, and the hierarchy's own data."""
+        """Write what is left, and the hierarchy's own data; of each of the ``batches`` its points, in pages."""
         self._write()
         metadata = {
             "version": VERSION,
@@ -174,11 +178,29 @@ class ParquetFile:
         }
         if point_names is not None:
             metadata["point_names"] = list(point_names)
+        if entries := [self._write_batch(batch, pages, number=number) for number, (batch, pages) in enumerate(batches)]:
+            metadata["batches"] = entries
         if encoder is not None:
             metadata["encoder"] = {"steps": encoder.steps, "sha256": encoder.digest, "parts": len(encoder.parts)}
             for number, part in enumerate(encoder.parts):
                 self._writer.add_key_value_metadata({f"{ENCODER}.{number}": base64.b64encode(part).decode()})
         self._writer.add_key_value_metadata({METADATA: json.dumps({**metadata, DIGEST: self._digest.of(metadata)})})
+
+    def _write_batch(self, batch: Batch, pages: Pages, *, number: int) -> dict[str, Any]:
+        """Write a batch's parts; its entry."""
+        entry: dict[str, Any] = {}
+        for found in entry_of(batch, pages, number=number):
+            if isinstance(found, dict):
+                entry = found
+                continue
+            self._batch_bytes += len(found[1])
+            if self._batch_bytes > METADATA_BYTES_MAX // 2:
+                raise InputError(
+                    f"the batches of {batch.hierarchy!r} take more than the {METADATA_BYTES_MAX // 2:,} bytes that a file "
+                    f"has for them beside its cells; take some back first: `cfgraph place {batch.hierarchy} --remove NAME`"
+                )
+            self._writer.add_key_value_metadata(dict([found]))
+        return entry
 
     def _write(self) -> None:
         if self._waiting:
@@ -225,7 +247,7 @@ def write_parquet(hierarchy: HierarchyWithCells, path: str | Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Backup:
-    """What a Parquet file holds: the hierarchy with its cells, what grew it, and the id of the hierarchy that it predicts.
+    """What a Parquet file holds: the hierarchy with its cells, what grew it, the id of the hierarchy that it predicts, batches.
 
     ``digest`` is None where the file tells none, so nothing says whether it is as it was exported.
     """
@@ -235,6 +257,7 @@ class Backup:
     growers: tuple[Grower, ...] = ()
     predicts: str | None = None
     digest: str | None = None
+    batches: tuple[PlacedPoints, ...] = ()
 
 
 Level = Annotated[int, Field(strict=True, ge=0, le=INTEGER_MAX)]
@@ -290,6 +313,7 @@ class Metadata(BaseModel):
     predicts: str | None = None
     point_names: tuple[str, ...] | None = None
     encoder: EncoderEntry | None = None
+    batches: tuple[BatchEntry, ...] = ()
 
 
 def read_parquet(path: str | Path, *, id: str | None = None, large: bool = False) -> Backup:
@@ -335,7 +359,9 @@ def _read_backup(source: OpenedFile, *, id: str | None) -> Backup:
     trained = [_predictor(fields, path=path) for fields in predictors]
     growths = [[growth.model_dump(exclude_unset=True) for growth in entry.growths] for entry in metadata.growers]
     growers = tuple(Grower(by, entry) for by, entry in zip(trained, growths, strict=True))
-    return Backup(path, whole, growers, metadata.predicts, record.get(DIGEST))
+    with _explained(path):
+        batches = _batches(file, metadata.batches, whole)
+    return Backup(path, whole, growers, metadata.predicts, record.get(DIGEST), batches)
 
 
 # -- the file
@@ -380,6 +406,15 @@ def _encoder(file: pq.ParquetFile, entry: EncoderEntry) -> Encoder:
         raise InputError("its encoder is another one than it was exported with")
     load_encoder(encoder)
     return encoder
+
+
+def _batches(file: pq.ParquetFile, entries: Sequence[BatchEntry], whole: HierarchyWithCells) -> tuple[PlacedPoints, ...]:
+    """The batches that entries tell of, each called otherwise."""
+    known = file.metadata.metadata or {}
+    if len({entry.name for entry in entries}) < len(entries):
+        raise InputError("two of its batches have one name")
+    there = set(whole.cells.addresses) if entries else set()
+    return tuple(read_batch(entry, known, number=number, id=whole.id, addresses=there) for number, entry in enumerate(entries))
 
 
 def _check_encoder(hierarchy: Hierarchy, encoder: Encoder | None) -> None:

@@ -183,6 +183,8 @@ class _Rows:
         count = int(values.shape[0])
         if called is not None and len(called) != count:
             raise InputError(f"expected {count:,} names, one for each row, got {len(called):,}")
+        if called is not None and (wrong := [name for name in called if not isinstance(name, str) or not name]):
+            raise InputError(f"expected a name for each row, of at least one character, got {wrong[0]!r}")
         return cls(given, values, called)
 
     @property

@@ -39,6 +39,7 @@ class NewBatch:
     version: str
     names_sha256: str | None = None
     name: str | None = None
+    created: datetime | None = None  # where it was placed before, in another store
 
 
 class Placing(Part):
@@ -135,6 +136,34 @@ class Placing(Part):
             progress(removed)
         return removed
 
+    def stray_batch_points(self, batch: Batch) -> tuple[int, list[tuple[str, int]]]:
+        """How many points a batch has, and the keys of some that do not lie in one cell, with in how many they do."""
+        points, strays, (low, high) = 0, list[tuple[str, int]](), batch_range(batch.hierarchy, batch.name)
+        asked = {"id": batch.hierarchy, "batch": batch.name, "low": low, "high": high, "rows": batch.rows, "page": PAGE_CELLS}
+        start: str | None = low
+        while start is not None:
+            page = self._graph.read("read_stray_batch_points", start=start, **asked)[0]
+            points += page["points"]
+            strays += [(str(key), cells) for key, cells in page["strays"]]
+            start = None if page["last"] is None else next_key(page["last"])
+        return points, strays
+
+    def check_batch(self, batch: Batch) -> None:
+        """Raise an ``InputError`` for a batch that is not placed as a whole, a ``DamagedError`` for one with strange points."""
+        if batch.state != "placed":
+            finish = f"`cfgraph place {batch.hierarchy} --remove {batch.name}` takes it back"
+            finish = finish if batch.state == "removing" else f"finish that by the same command, or {finish}"
+            raise InputError(
+                f"batch {batch.name!r} of {batch.hierarchy!r} has {batch.done:,} of {batch.rows:,} points, and is in state "
+                f"{batch.state!r}; {finish}"
+            )
+        points, strays = self.stray_batch_points(batch)
+        if strays or points != batch.rows:
+            detail = (
+                f"{strays[0][0]!r} lies in {strays[0][1]} of its cells" if strays else f"{points:,} of {batch.rows:,} points"
+            )
+            raise DamagedError.of(batch.hierarchy, f"batch {batch.name!r}: {detail}")
+
     def batch_pages(self, batch: Batch) -> Iterator[Columns]:
         """The points of a batch with the address of the cell that each lies in, in the order of their keys, a page at a time.
 
@@ -190,7 +219,7 @@ def _made(hierarchy: Hierarchy, new: NewBatch, there: Sequence[Batch]) -> Batch:
         digest=new.digest,
         names_sha256=new.names_sha256,
         beam=new.beam,
-        created=datetime.now(UTC),
+        created=new.created or datetime.now(UTC),
         version=new.version,
         token=new_incarnation(),
     )

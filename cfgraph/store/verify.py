@@ -14,7 +14,7 @@ import numpy as np
 
 from cfgraph.errors import AddressError, DamagedError, InputError, NotFoundError
 from cfgraph.model.address import ROOT, level_of, parse_address, stem_of, subtree_range
-from cfgraph.model.batch import Batch, batch_range, batches_range
+from cfgraph.model.batch import Batch, batches_range
 from cfgraph.model.columns import is_of_kind
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
 from cfgraph.model.invariants import (
@@ -29,7 +29,7 @@ from cfgraph.model.invariants import (
 )
 from cfgraph.model.order import in_cycle
 from cfgraph.store.placing import batch_of
-from cfgraph.store.reading import PAGE_CELLS, next_key
+from cfgraph.store.reading import next_key
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -272,15 +272,9 @@ def _sound_batch(row: dict[str, Any], id: str, report: VerifyReport) -> Batch | 
 
 
 def _check_batch(store: "Store", batch: Batch, report: VerifyReport, numbers: VerifyReport) -> None:
-    points, (low, high) = 0, batch_range(batch.hierarchy, batch.name)
-    asked = {"id": batch.hierarchy, "batch": batch.name, "low": low, "high": high, "rows": batch.rows, "page": PAGE_CELLS}
-    start: str | None = low
-    while start is not None:
-        page = store._graph.read("read_stray_batch_points", start=start, **asked)[0]
-        points += page["points"]
-        for key, cells in page["strays"] if batch.state != "removing" else ():
-            report.add("batch", str(key), f"it lies in {cells} cells of its hierarchy, or is not what its key says")
-        start = None if page["last"] is None else next_key(page["last"])
+    points, strays = store.stray_batch_points(batch)
+    for key, cells in strays if batch.state != "removing" else ():
+        report.add("batch", key, f"it lies in {cells} cells of its hierarchy, or is not what its key says")
     if points != batch.done and batch.state != "removing":
         numbers.add("batch", batch.key, f"expected {batch.done:,} points, as its record says, got {points:,}")
 

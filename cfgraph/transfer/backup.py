@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from cfgraph.errors import InputError, NotFoundError
 from cfgraph.files.whole import check_place, whole_file
+from cfgraph.formats.batches import PlacedPoints
 from cfgraph.formats.csv import check_csv, write_csv_tables
 from cfgraph.formats.parquet import Backup, ParquetFile
 from cfgraph.formats.tables import Layout, page_table
@@ -18,6 +19,7 @@ from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.store import Store
 from cfgraph.store.digest import digest_hierarchy
 from cfgraph.store.history import RESTORED
+from cfgraph.store.placing import PLACE_ROWS, NewBatch
 from cfgraph.store.witness import Witness
 from cfgraph.transfer.pages import Progress, check_growers, watched_pages, witness_complete
 
@@ -25,8 +27,10 @@ from cfgraph.transfer.pages import Progress, check_growers, watched_pages, witne
 def export_parquet(store: Store, id: str, path: str | Path, *, progress: Progress = lambda done, total: None) -> Hierarchy:
     """Write all of a complete hierarchy to a Parquet file, with the predictors that grew it (cfgraph/formats/parquet.py).
 
+    Batches of new data go with it; they are held in memory, some 40 bytes a point.
+
     Raises:
-        InputError: for a hierarchy that is not complete, and a place that cannot be written.
+        InputError: for a hierarchy that is not complete, a batch that is not, and a place that cannot be written.
         DamagedError: for what could not be read back.
         VanishedError, ChangedError: where the hierarchy is removed or grown meanwhile; nothing is written then.
     """
@@ -42,7 +46,11 @@ def export_parquet(store: Store, id: str, path: str | Path, *, progress: Progres
                 parquet.add(table)
             predicts = None if latest is None else latest.truth
             encoder, names = store.encoder(hierarchy), store.point_names(hierarchy)
-            parquet.finish(hierarchy, growers=growers, predicts=predicts, encoder=encoder, point_names=names)
+            batches = [(batch, store.batch_pages(batch)) for batch in store.batches(id)]
+            for batch, _ in batches:
+                store.check_batch(batch)
+            parquet.finish(hierarchy, growers=growers, predicts=predicts, encoder=encoder, point_names=names, batches=batches)
+            witness.check()
     return hierarchy
 
 
@@ -91,11 +99,32 @@ def ingest_parquet(store: Store, backup: Backup, *, progress: Progress = lambda 
             f"the id {hierarchy.id!r} is taken by a hierarchy of the same recipe with other cells (one was grown, say); "
             f"choose another id, or remove it with `cfgraph rm {hierarchy.id}`"
         )
+    for placed in backup.batches:
+        _write_batch(store, written, placed)
     if not any(entry.kind == RESTORED for entry in store.read_entries(written.id)):
         store.add_entry(written, RESTORED, file=backup.path.name, digest=backup.digest)
     if backup.predicts is not None and (truth := _find(store, backup.predicts)) is not None:
         store.link_truth(written, truth)
     return written
+
+
+def _write_batch(store: Store, hierarchy: Hierarchy, placed: PlacedPoints) -> None:
+    """Write a batch's points into their cells; the same again goes on where it stopped, or finds it done."""
+    batch, columns = placed.batch, ("row", "address", "name", "distance", "margin", "outside")
+    new = NewBatch(
+        rows=batch.rows,
+        digest=batch.digest,
+        beam=batch.beam,
+        version=batch.version,
+        names_sha256=batch.names_sha256,
+        name=batch.name,
+        created=batch.created,
+    )
+    found, held = store.begin_batch(hierarchy, new)
+    while found.done < found.rows:
+        page = placed.points.slice(found.done, PLACE_ROWS)
+        rows = list(zip(*(page.column(name).to_pylist() for name in columns), strict=True))
+        found = store.place_rows(held, found, rows)
 
 
 def _find(store: Store, id: str) -> Hierarchy | None:

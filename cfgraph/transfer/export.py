@@ -117,7 +117,8 @@ def _export_stored(
         return
     if chosen in WHOLE and depth is not None:
         raise _no_depth(chosen)
-    _tell_batches(store, id, chosen, say=say)
+    if chosen != "parquet":
+        _tell_batches(store, id, chosen, say=say)
     if depth is None:
         check_complete(hierarchy)
     if depth is None and (write := _streaming(chosen)) is not None:
@@ -130,7 +131,7 @@ def _export_stored(
 def _tell_batches(store: Store, id: str, chosen: str, *, say: Say) -> None:
     """Say that batches are left out."""
     if names := [batch.name for batch in store.batches(id)]:
-        say(f"{chosen} leaves out data that was placed: batch {', '.join(names)} of {id!r}")
+        say(f"{chosen} leaves out data that was placed: batch {', '.join(names)} of {id!r}; parquet holds it")
 
 
 def _count(store: Store, hierarchy: Hierarchy, *, depth: int | None) -> int:

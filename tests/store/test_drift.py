@@ -108,7 +108,7 @@ def test_bad_input(store, made, new_id, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         place(store, rule.id, data=rows_of(2, 30), progress=stop)
-    with pytest.raises(InputError, match="has 20 of 30 points; place the same file again"):
+    with pytest.raises(InputError, match="has 20 of 30 points, and is in state 'placing'; finish that"):
         drift(store, rule.id, batch="batch-2")
 
 

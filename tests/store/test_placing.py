@@ -1,11 +1,16 @@
 """New data placed in a hierarchy: each row once, whatever happens meanwhile; and nobody takes it for the first data."""
 
+import base64
+import hashlib
+import json
 import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cfgraph import apply
@@ -13,9 +18,11 @@ from cfgraph.cli import run as run_here
 from cfgraph.errors import InputError, NotFoundError, VanishedError
 from cfgraph.metric import place as placing
 from cfgraph.metric.place import place
-from cfgraph.sources import cfg, dasgupta, hcrl, points
+from cfgraph.sources import cfg, dasgupta, hcrl, linkage, parquet, points
 from cfgraph.store import placing as store_placing
 from cfgraph.store.verify import verify
+from cfgraph.transfer.backup import export_parquet, ingest_parquet
+from cfgraph.transfer.export import export
 from cfgraph.transfer.pages import read_sound
 
 
@@ -135,6 +142,7 @@ def test_bad_input_writes_nothing(store, made, batch):
         (np.where(np.arange(4) == 1, np.nan, NEW), "finite", {}),
         (NEW[:0], "at least one point", {}),
         (NEW, "60 names, one for each row, got 2", {"names": ["a", "b"]}),
+        (NEW, "at least one character, got ''", {"names": [""] * 60}),
         (NEW, "without '/' and '@'", {"batch": "a/b"}),
         (NEW, "without '/' and '@'", {"batch": "@"}),
         (NEW, "holds other rows", {"batch": batch}),
@@ -154,8 +162,6 @@ def test_without_preparation_or_centers(store, new_id):
     store.write(old.without_cells().replace(encoder_sha256=None).with_cells(old.cells))
     with pytest.raises(InputError, match="kept nothing of how its data was prepared"):
         place(store, old.id, data=NEW)
-    from cfgraph.sources import linkage
-
     bare = linkage(id=new_id("bare"), data=np.array([[0, 1, 1.0, 2], [2, 3, 2.0, 3]]))
     store.write(bare)
     with pytest.raises(InputError, match="have no centers"):
@@ -212,6 +218,82 @@ def test_taken_back_and_finished_where_that_was_interrupted(store, made, batch, 
     assert store.batches(made.id) == ()
     assert verify(store, made.id).clean
     assert place(store, made.id, data=NEW, batch=batch).written == 60
+
+
+def test_parquet_brings_batches_back(store, made, batch, new_id, tmp_path, monkeypatch):
+    place(store, made.id, data=NEW, batch=batch, names=[f"n{row}" for row in range(60)])
+    place(store, made.id, data=rows_of(8, 25), batch=f"{batch}2")
+    monkeypatch.setattr(store_placing, "PAGE_CELLS", 17)  # several parts
+    export_parquet(store, made.id, tmp_path / "all.parquet")
+    id = new_id()
+    backup = parquet(tmp_path / "all.parquet", id=id)
+    monkeypatch.setattr("cfgraph.transfer.backup.PLACE_ROWS", 25)
+    ingest_parquet(store, backup)
+    assert placed_points(store, id) == placed_points(store, made.id)
+    for one, other in zip(store.batches(made.id), store.batches(id), strict=True):
+        assert one.model_dump(exclude={"hierarchy", "token"}) == other.model_dump(exclude={"hierarchy", "token"})
+    assert store.digest(id) == store.digest(made.id)
+    assert verify(store, id).clean
+    ingest_parquet(store, backup)  # again: done
+    assert len(placed_points(store, id)) == 85
+    assert place(store, id, data=NEW).written == 0
+
+
+def test_a_damaged_batch_in_a_parquet_file_is_refused(store, made, batch, tmp_path):
+    place(store, made.id, data=NEW, batch=batch)
+    export_parquet(store, made.id, tmp_path / "all.parquet")
+    table, known = pq.read_table(tmp_path / "all.parquet"), pq.read_metadata(tmp_path / "all.parquet").metadata
+    told = json.loads(known[b"cfgraph"])
+    number = next(place for place, entry in enumerate(told["batches"]) if entry["name"] == batch)
+    part = f"cfgraph.batch.{number}.0".encode()
+    points = pa.ipc.open_stream(base64.b64decode(known[part])).read_all()
+
+    def changed(name, values):
+        column = pa.array(values, points.schema.field(name).type)
+        sink = pa.BufferOutputStream()
+        new = points.set_column(points.schema.get_field_index(name), points.schema.field(name), column)
+        with pa.ipc.new_stream(sink, new.schema) as stream:
+            stream.write_table(new)
+        return sink.getvalue().to_pybytes()
+
+    strange = {
+        "is no base64": b"(",
+        "no stream of points": b"none",
+        "another one than was exported": None,
+        "are not the rows 0 to 59": changed("row", [0] * 60),
+        "which is no cell": changed("address", ["/7/7"] * 60),
+        "no finite number": changed("distance", [-1.0] * 60),
+        "have no outside": changed("outside", [None] * 60),
+        "have other names": changed("name", ["a"] * 60),
+    }
+    for wanted, content in strange.items():
+        edited = json.loads(json.dumps(told))
+        del edited["digest"]
+        if content is None:
+            edited["batches"][number]["sha256"] = "0"
+            content = base64.b64decode(known[part])
+        elif content != b"(":
+            edited["batches"][number]["sha256"] = hashlib.sha256(content).hexdigest()
+        text = content if content == b"(" else base64.b64encode(content)
+        metadata = {**known, part: text, b"cfgraph": json.dumps(edited).encode()}
+        pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "edited.parquet")
+        with pytest.raises(InputError, match=wanted):
+            parquet(tmp_path / "edited.parquet")
+
+
+def test_an_export_with_half_a_batch_is_refused(store, made, batch, tmp_path, monkeypatch):
+    monkeypatch.setattr(placing, "PLACE_ROWS", 25)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        place(store, made.id, data=NEW, batch=batch, progress=stop)
+    with pytest.raises(InputError, match="has 25 of 60 points, and is in state 'placing'; finish that by the same command"):
+        export_parquet(store, made.id, tmp_path / "all.parquet")
+    said = []
+    export(store, made.id, path=tmp_path / "all.graphml", say=said.append)
+    assert said == [f"graphml leaves out data that was placed: batch {batch} of 'placing'; parquet holds it"]
 
 
 def test_stopped_it_goes_on(store, made, batch, monkeypatch):
