@@ -1,8 +1,8 @@
 """The store: hierarchies and predictors in one Neo4j database, the one door to the graph.
 
 What people ask lies in parts, a file each: ``hierarchies`` (what there is, its cells), ``ingest`` (writing one), ``removal``,
-``predictors``, ``growth`` (what a rollout asks), ``asking`` (Cypher of one's own), ``opening``. ``verify`` and the reading of
-pages use them from inside; nobody outside reaches through to the connection.
+``predictors``, ``growth`` (what a rollout asks), ``subtree_digests``, ``asking`` (Cypher of one's own), ``opening``.
+``verify`` and the reading of pages use them from inside; nobody outside reaches through to the connection.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from cfgraph.store.growth import Growth
 from cfgraph.store.hierarchies import Counts
 from cfgraph.store.opening import check_schema, connect, connect_to, create_schema
 from cfgraph.store.removal import Removal
+from cfgraph.store.subtree_digests import SubtreeDigests
 
 if TYPE_CHECKING:
     from cfgraph.server.local import Connection
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "Store"]
 
 
-class Store(Removal, Growth, Asking):
+class Store(Removal, Growth, SubtreeDigests, Asking):
     """Hierarchies and predictors in one Neo4j database; open it with :meth:`open`, in a ``with``."""
 
     @classmethod

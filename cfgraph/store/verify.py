@@ -57,6 +57,7 @@ INVARIANTS = {
     "point": "a data point that is a node lies in exactly one cell, and its number is that of its key",
     "grower": "what grew it can be loaded",
     "encoder": "what was done to its data is there, whole, where it says that something was",
+    "digest": "the cells at and below one are those that the digest of its subtree was made of (looked at with --digests)",
     "lease": "a complete hierarchy has no lease, and a lease's key is a cell's",
 }
 
