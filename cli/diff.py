@@ -36,14 +36,18 @@ SHOWN_LEVELS = 20  # of these all are shown; of more the first that differ
     show_default=True,
     help="A center has moved where it is farther away than so much of its cell's scale.",
 )
+@click.option("--full", is_flag=True, help="Read all cells, whatever the digests of their subtrees say.")
 @FORMAT
 @LARGE
 @pass_context
-def command(context: Context, a: str, b: str, by: str, tolerance: float, format: str, large: bool) -> int:
+def command(context: Context, a: str, b: str, by: str, tolerance: float, full: bool, format: str, large: bool) -> int:
     """Say what two hierarchies differ in; exit code 1 where they do, 0 where they are equal.
 
     A and B are ids of hierarchies, snapshots (koch@before), or Parquet files of `cfgraph export`: what ends in .parquet or has
-    a / in it is a file. All cells of both are read, page by page; snapshots and files are read whole.
+    a / in it is a file. By address, subtrees whose digests are the same on both sides are not read. The first diff of a
+    hierarchy reads all of its cells and makes their digests, which the store keeps; so does `cfgraph verify --digests`. What is
+    grown, placed or removed voids those of the subtrees that it lies in, and they are made again. What plain Cypher changed
+    since they were made is not seen by them: --full reads all cells, page by page. Snapshots and files are read whole.
 
     Told are cells that only one has, cells that moved (in units of their scale), whose scale, edge, name, parent, properties,
     data points or state is another, and edges to cells of both that only one has; the first level where they part,
@@ -57,7 +61,7 @@ def command(context: Context, a: str, b: str, by: str, tolerance: float, format:
 
     with ExitStack() as stack:
         rows = stack.enter_context(Spool())
-        asked: dict[str, Any] = {"by": by, "tolerance": tolerance, "large": large}
+        asked: dict[str, Any] = {"by": by, "tolerance": tolerance, "large": large, "full": full}
         if format == "csv":
             asked["tell"] = lambda found: rows.add(_row(found))
         sources = [_source(text) for text in (a, b)]
@@ -86,10 +90,22 @@ def _print(context: Context, found: "Diff", rows: Spool, *, format: str) -> None
         for name, values in _described(found).items():
             rows.add(["described", None, None, None, None, f"{name}: {values}"])
         print_rows(COLUMNS, rows, format="csv")
-        for remark in found.remarks:
+        for remark in [*found.remarks, *_digests(found)]:
             context.say(remark)
     else:
         _print_tables(found)
+
+
+def _digests(found: "Diff") -> list[str]:
+    """From when the digests are that cells were left out by."""
+    if found.digests is None:
+        return []
+    sides = zip((found.first, found.second), (found.digests.first, found.digests.second), strict=True)
+    made = [f"{id} of {'now' if when is None else when}" for id, when in sides]
+    return [
+        f"{found.cells_read:,} cells were read; by digests of {' and '.join(made)} the others are equal "
+        "(but for what plain Cypher did to cells since: --full)"
+    ]
 
 
 def _described(found: "Diff") -> dict[str, str]:
@@ -114,7 +130,7 @@ def _print_tables(found: "Diff") -> None:
     examples = [_row(example) for one in found.kinds.values() for example in one.examples[:3]]
     if examples:
         print_table([*COLUMNS], examples, title="Examples")
-    for remark in found.remarks:
+    for remark in [*found.remarks, *_digests(found)]:
         print_line(f"* {remark}")
 
 

@@ -7,6 +7,8 @@
 // column: cells boolean
 // column: points boolean
 // column: leases boolean
+// column: digests boolean
 RETURN EXISTS { (cell:Cell) WHERE cell.key >= $low AND cell.key < $high } AS cells,
        EXISTS { (point:Point) WHERE point.key >= $low AND point.key < $high } AS points,
-       EXISTS { (lease:Lease) WHERE lease.hierarchy = $id } AS leases
+       EXISTS { (lease:Lease) WHERE lease.hierarchy = $id } AS leases,
+       EXISTS { (digest:SubtreeDigest) WHERE digest.key >= $low AND digest.key < $high } AS digests

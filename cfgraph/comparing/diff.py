@@ -1,6 +1,6 @@
 """Diff: what is not the same in two hierarchies: cells, where they lie, what they hold, and the edges between them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from cfgraph.checks import check_integer, check_number
 from cfgraph.comparing.changes import Terms
-from cfgraph.comparing.diff_report import Diff, DiffTally
+from cfgraph.comparing.diff_report import Diff, DiffTally, Digests
 from cfgraph.comparing.differences import Tell
+from cfgraph.comparing.digesting import Prepared, SideDigests, equal_subtrees, portions, prepare
 from cfgraph.comparing.joining import diff_joined, join_by_name, join_by_points
 from cfgraph.comparing.merging import diff_by_address
-from cfgraph.comparing.sides import Rows, Side, all_names, counted, open_side
+from cfgraph.comparing.sides import Rows, Side, StoreSide, all_names, counted, open_side
 from cfgraph.comparing.subtrees import Subtrees
 from cfgraph.errors import InputError
 from cfgraph.model.hierarchy import FieldHierarchy, HierarchyWithCells
+from cfgraph.model.subtree_digests import SubtreeDigest
+from cfgraph.store.subtree_digests import WHOLE, Stretch
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -37,11 +40,16 @@ def diff(
     examples: int = EXAMPLES,
     tell: Tell | None = None,
     large: bool = False,
+    full: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Diff:
     """What two hierarchies differ in: ``diff("koch", "koch-again", store=store).equal``.
 
-    All cells of both are read, in pages. A cell of ``a`` and its partner in ``b`` differ where the center *moved* by more than
+    By ``address``, subtrees with the same digests on both sides are not read (:mod:`cfgraph.model.subtree_digests`); a store
+    keeps these, and the first diff of a hierarchy reads all of its cells and makes them. They are true of all that cfgraph
+    does. What plain Cypher changed in cells since they were made is found only if all cells are read: ``full``.
+
+    Cells are read in pages. A cell of ``a`` and its partner in ``b`` differ where the center *moved* by more than
     ``tolerance`` of the scale, where the scale, the edge from the primary parent, the name, another property, the data points
     or the state is another (:func:`cfgraph.comparing.changes.changes` has the formulas); *parent* is another primary parent,
     and edges are counted that lead to cells which both have. What follows from the rest (root distances, radii, sizes) is left
@@ -63,6 +71,7 @@ def diff(
         examples: how many differences of each kind the report has at most.
         tell: is told of each difference, before it is known that neither hierarchy changed meanwhile.
         large: lifts the limits on files.
+        full: reads all cells of both, whatever their digests say.
         progress: is told how many cells are done, and how many there are.
 
     Raises:
@@ -81,9 +90,25 @@ def diff(
             side, witness = open_side(source, store=store, large=large)
             stack.enter_context(witness)
             sides.append(side)
-        asked = _Asked(sides[0], sides[1], by, tolerance, tally, progress)
+        asked = _Asked(sides[0], sides[1], by, tolerance, tally, full, _Meter(progress))
         asked.check()
         return asked.answer()
+
+
+@dataclass(eq=False)
+class _Meter:
+    """Counts the cells that are done, and those that were read for it."""
+
+    progress: Progress
+    total: int = 0
+    done: int = 0
+    read: int = 0
+
+    def count(self, cells: int, *, read: bool = True) -> None:
+        """So many cells more are done."""
+        self.done += cells
+        self.read += cells * read
+        self.progress(self.done, max(self.total, self.done))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +120,8 @@ class _Asked:
     by: str
     tolerance: float
     tally: DiffTally
-    progress: Progress
+    full: bool
+    meter: _Meter
 
     @property
     def sides(self) -> tuple[Side, Side]:
@@ -125,19 +151,52 @@ class _Asked:
         return Terms(self.tolerance, same_space, all_names(*self.sides), points=placed)
 
     def answer(self) -> Diff:
-        """Read both, and report."""
+        """Read what has to be read, and report."""
         remarks = list(self._remarks())
         if self.by == ADDRESS:
-            first, second = self._pages(times=(1, 1))
-            subtrees = [diff_by_address(first(), second(), terms=self.terms, tally=self.tally)]
-        else:
-            pages = self._pages(times=(1, 2))
-            joined = (join_by_name if self.by == NAME else join_by_points)(self.sides, pages)
-            remarks += joined.remarks
-            subtrees = list(diff_joined(joined, pages[1](), terms=self.terms, tally=self.tally))
-        return self._report(subtrees, remarks)
+            subtrees, digests, refused = self._by_address()
+            return self._report([subtrees], [*remarks, *refused], digests)
+        self.meter.total = self.first.count() + 2 * self.second.count()
+        pages = partial(self._pages, self.first), partial(self._pages, self.second)
+        joined = (join_by_name if self.by == NAME else join_by_points)(self.sides, pages)
+        return self._report(
+            list(diff_joined(joined, pages[1](), terms=self.terms, tally=self.tally)), [*remarks, *joined.remarks], None
+        )
 
-    def _report(self, subtrees: list[Subtrees], remarks: list[str]) -> Diff:
+    def _by_address(self) -> tuple[Subtrees, Digests | None, list[str]]:
+        """Where cells lie that differ, when the digests were made that were used, and why none are kept."""
+        subtrees = Subtrees("both")
+        if self.full or not any(isinstance(side, StoreSide) for side in self.sides):
+            self._compare(self._whole(), subtrees)
+            return subtrees, None, []
+        prepared = prepare(self.sides, self.terms.properties, tell=self.meter.count)
+        if prepared.ready is not None:
+            self._compare_by_digests(*prepared.ready, subtrees=subtrees)
+            made = [None if one.made is None else one.made.isoformat() for one in prepared.ready]
+            return subtrees, Digests(*made), []
+        self._compare(self._whole(prepared), subtrees)
+        return subtrees, None, prepared.end()
+
+    def _whole(self, prepared: Prepared | None = None) -> tuple[Iterator[Rows], Iterator[Rows]]:
+        """All pages of both sides; digests are made of them on the way, where that is due."""
+        self.meter.total = sum(side.count() for side in self.sides)
+        first, second = (self._pages(side) for side in self.sides)
+        return (first, second) if prepared is None else prepared.watching(first, second, self.sides, self.terms.properties)
+
+    def _compare_by_digests(self, first: SideDigests, second: SideDigests, *, subtrees: Subtrees) -> None:
+        """Read what lies in no subtree whose digests are the same."""
+        self.meter.total = self.meter.done + first.size + second.size
+        for portion in portions(equal_subtrees(first.fetch, second.fetch)):
+            pages = [self._pages(side, portion.stretches) if portion.stretches else iter(()) for side in self.sides]
+            self._compare((pages[0], pages[1]), subtrees, same=portion.left_out)
+            self.meter.count(2 * sum(one.size for one in portion.left_out), read=False)
+
+    def _compare(
+        self, pages: tuple[Iterator[Rows], Iterator[Rows]], subtrees: Subtrees, *, same: Sequence[SubtreeDigest] = ()
+    ) -> None:
+        diff_by_address(*pages, terms=self.terms, tally=self.tally, subtrees=subtrees, same=same)
+
+    def _report(self, subtrees: list[Subtrees], remarks: list[str], digests: Digests | None) -> Diff:
         total = sum(part.differing for part in subtrees)
         found = [one for part in subtrees for one in part.heaviest(total=total)]
         return Diff(
@@ -152,22 +211,12 @@ class _Asked:
             subtrees=tuple(sorted(found, key=lambda one: -one.differ)),
             described=self._described(),
             remarks=tuple(remarks),
+            cells_read=self.meter.read,
+            digests=digests,
         )
 
-    def _pages(self, *, times: tuple[int, int]) -> tuple[Callable[[], Iterator[Rows]], Callable[[], Iterator[Rows]]]:
-        """What reads either side, so and so often in all."""
-        total = sum(side.count() * often for side, often in zip(self.sides, times, strict=True))
-        done = 0
-
-        def tell(cells: int) -> None:
-            nonlocal done
-            done += cells
-            self.progress(done, total)
-
-        def pages(side: Side) -> Iterator[Rows]:
-            return counted(side.pages(self.terms.properties), tell=tell)
-
-        return partial(pages, self.first), partial(pages, self.second)
+    def _pages(self, side: Side, stretches: Sequence[Stretch] = (WHOLE,)) -> Iterator[Rows]:
+        return counted(side.pages(self.terms.properties, stretches), tell=self.meter.count)
 
     def _described(self) -> dict[str, tuple[Any, Any]]:
         """What the two say of themselves and differ in."""

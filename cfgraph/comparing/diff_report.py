@@ -33,6 +33,14 @@ class DiffLevel:
 
 
 @dataclass(frozen=True)
+class Digests:
+    """When the digests of either side were made, in ISO format: None of one in memory, whose digests were made now."""
+
+    first: str | None
+    second: str | None
+
+
+@dataclass(frozen=True)
 class Diff:
     """What two hierarchies differ in. ``described`` has what they say of themselves, by name: of the first, of the second."""
 
@@ -47,6 +55,8 @@ class Diff:
     subtrees: tuple[Subtree, ...]
     described: dict[str, tuple[Any, Any]]
     remarks: tuple[str, ...]
+    cells_read: int  # of both sides, again where they were read again
+    digests: Digests | None = None  # where subtrees of the same digests were not read
 
     @property
     def equal(self) -> bool:
@@ -87,6 +97,10 @@ class DiffTally:
     def match(self, levels: Int[np.ndarray, " pairs"]) -> None:
         """Count cells that both sides have."""
         self.both.update(_counted(levels))
+
+    def match_counted(self, cells: dict[int, int]) -> None:
+        """Count cells that both sides have, of so many on each level."""
+        self.both.update(cells)
 
     def add(self, kind: str, change: Change, *, levels: Int[np.ndarray, " pairs"], make: Make) -> None:
         """Take the pairs of cells that differ in one way; ``make`` tells of the difference of one pair."""

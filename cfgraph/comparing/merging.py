@@ -4,7 +4,8 @@ Both sides come in the same order, so a page of each is all that is held: what l
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from cfgraph.comparing.differences import LoneMaker, Lookup, PairMaker, ParentMa
 from cfgraph.comparing.sides import Rows
 from cfgraph.comparing.subtrees import Subtrees
 from cfgraph.model.address import level_of
+from cfgraph.model.subtree_digests import SubtreeDigest
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +37,12 @@ class Settled:
 
 def merged(first: Iterator[Rows], second: Iterator[Rows]) -> Iterator[Settled]:
     """Two sides stretch by stretch."""
-    one, other = next(first), next(second)
-    more = [True, True]
+    pages = next(first, None), next(second, None)
+    more = [page is not None for page in pages]
+    there = next((page for page in pages if page is not None), None)
+    if there is None:
+        return
+    one, other = (there.cut(0, 0) if page is None else page for page in pages)
     while len(one) or len(other):
         ends = [page.address[-1] for page, coming in zip((one, other), more, strict=True) if coming]
         low, high = (_settled(page, ends) for page in (one, other))
@@ -66,16 +72,39 @@ def _settle(first: Rows, second: Rows) -> Settled:
     return Settled(first, second, (rows, others))
 
 
-def diff_by_address(first: Iterator[Rows], second: Iterator[Rows], *, terms: Terms, tally: DiffTally) -> Subtrees:
-    """Tell a tally of all differences of two sides, cells matched by address; where cells lie that differ."""
-    subtrees = Subtrees("both")
+def diff_by_address(
+    first: Iterator[Rows],
+    second: Iterator[Rows],
+    *,
+    terms: Terms,
+    tally: DiffTally,
+    subtrees: Subtrees,
+    same: Sequence[SubtreeDigest] = (),
+) -> None:
+    """Tell a tally of all differences of two sides, cells matched by address, and where cells lie that differ.
+
+    The pages lack what lies in subtrees that are the ``same`` on both sides; these are counted.
+    """
+    waiting = deque(same)
     for found in merged(first, second):
         held = dict.fromkeys((found.first.address[row] for row in found.both[0].tolist()), False)
         for place, kind in enumerate((ONLY_FIRST, ONLY_SECOND)):
             held.update(_tell_lone(found, place, kind, tally=tally))
         held.update(_tell_pairs(found, terms=terms, tally=tally))
-        subtrees.add(sorted(held.items()))
-    return subtrees
+        addresses = sorted(held)
+        while waiting and addresses and waiting[0].address < addresses[-1]:
+            before = bisect_right(addresses, waiting[0].address)
+            subtrees.add((address, held[address]) for address in addresses[:before])
+            _tell_same(waiting.popleft(), tally=tally, subtrees=subtrees)
+            del addresses[:before]
+        subtrees.add((address, held[address]) for address in addresses)
+    for one in waiting:
+        _tell_same(one, tally=tally, subtrees=subtrees)
+
+
+def _tell_same(one: SubtreeDigest, *, tally: DiffTally, subtrees: Subtrees) -> None:
+    tally.match_counted({level: cells for level, cells in enumerate(one.cells, start=one.level) if cells})
+    subtrees.add_same(one.address, cells=one.size)
 
 
 def _tell_lone(found: Settled, place: int, kind: str, *, tally: DiffTally) -> dict[str, bool]:

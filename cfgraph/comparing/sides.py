@@ -5,10 +5,12 @@ is that of the keys, which is the order of addresses as text: a cell comes after
 """
 
 from abc import abstractmethod
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
+from functools import cached_property
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -23,6 +25,7 @@ from cfgraph.model.columns import known_values
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 from cfgraph.sources.snapshots import find_snapshot, read_snapshot
 from cfgraph.store.reading import PAGE_CELLS, number_column, vector_column
+from cfgraph.store.subtree_digests import WHOLE, Stretch
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -109,8 +112,8 @@ class Side:
         """How many cells there are."""
 
     @abstractmethod
-    def pages(self, properties: Sequence[str]) -> Iterator[Rows]:
-        """The cells in the order of their addresses, with these properties of the source's own."""
+    def pages(self, properties: Sequence[str], stretches: Sequence[Stretch] = (WHOLE,)) -> Iterator[Rows]:
+        """The cells in the order of their addresses, with these properties of the source's own; those of some stretches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +126,13 @@ class StoreSide(Side):
         """How many cells there are."""
         return self.store.counts(self.id).cells
 
-    def pages(self, properties: Sequence[str]) -> Iterator[Rows]:
+    def pages(self, properties: Sequence[str], stretches: Sequence[Stretch] = (WHOLE,)) -> Iterator[Rows]:
         """The cells by pages of the graph; a ``DamagedError`` for what is no cell, or is not finite."""
         there = False
-        for page in self.store.import_pages(self.id):
+        for page in self.store.stretch_pages(self.hierarchy, stretches):
             there = True
             yield self._rows(page, properties)
-        if not there:
+        if not there and WHOLE in stretches:
             raise DamagedError.of(self.id, "it has no cells, not even a root")
 
     def _rows(self, page: Page, properties: Sequence[str]) -> Rows:
@@ -186,19 +189,26 @@ class CellsSide(Side):
         """Whether it is known in which cells its data points lie."""
         return self.whole.cell_of_point is not None or ROW in self.whole.cells.own
 
-    def pages(self, properties: Sequence[str]) -> Iterator[Rows]:
+    def pages(self, properties: Sequence[str], stretches: Sequence[Stretch] = (WHOLE,)) -> Iterator[Rows]:
         """The cells, a page of them copied at a time."""
         addresses = self.whole.cells.addresses
         if not addresses:
             raise InputError(f"hierarchy {self.id!r} has no cells, not even a root")
-        order = np.array(sorted(range(len(addresses)), key=addresses.__getitem__))
-        above, points = self._above(), self._points()
-        for low in range(0, len(order), PAGE_CELLS):
-            rows = order[low : low + PAGE_CELLS]
-            chosen = rows.tolist()
-            found = None if points is None else [points.get(row, []) for row in chosen]
-            contents = self._contents(rows, properties, points=found)
-            yield Rows([addresses[row] for row in chosen], [above.get(row, ()) for row in chosen], found, contents)
+        bounds = [[bisect_left(self._order, end, key=addresses.__getitem__) for end in stretch] for stretch in stretches]
+        chosen = np.concatenate([np.arange(low, high) for low, high in bounds])
+        for start in range(0, len(chosen), PAGE_CELLS):
+            yield self._rows(self._order[chosen[start : start + PAGE_CELLS]], properties)
+
+    @cached_property
+    def _order(self) -> Int[np.ndarray, " cells"]:
+        addresses = self.whole.cells.addresses
+        return np.array(sorted(range(len(addresses)), key=addresses.__getitem__))
+
+    def _rows(self, rows: Int[np.ndarray, " rows"], properties: Sequence[str]) -> Rows:
+        addresses, chosen = self.whole.cells.addresses, rows.tolist()
+        found = None if self._points is None else [self._points.get(row, []) for row in chosen]
+        contents = self._contents(rows, properties, points=found)
+        return Rows([addresses[row] for row in chosen], [self._above.get(row, ()) for row in chosen], found, contents)
 
     def _contents(
         self, rows: Int[np.ndarray, " rows"], properties: Sequence[str], *, points: list[Sequence[int]] | None
@@ -214,6 +224,7 @@ class CellsSide(Side):
             points=_numbers_of_points(points, count=len(rows)),
         )
 
+    @cached_property
     def _above(self) -> dict[int, tuple[str, ...]]:
         cells, found = self.whole.cells, dict[int, tuple[str, ...]]()
         if cells.links is not None:
@@ -221,6 +232,7 @@ class CellsSide(Side):
                 found[child] = tuple(sorted((*found.get(child, ()), cells.addresses[parent])))
         return found
 
+    @cached_property
     def _points(self) -> dict[int, Sequence[int]] | None:
         """The data points in each cell that has some."""
         if not self.placed:

@@ -44,12 +44,19 @@ class Subtrees:
     def add(self, cells: Iterable[tuple[str, bool]]) -> None:
         """Take the next cells."""
         for address, differs in cells:
-            level = level_of(address)
-            while len(self._line) > level:
-                self._end()
-            self._line.append([1, int(differs)])
-            self._names.append(address)
-            self.differing += differs
+            self._begin(address, cells=1, differing=int(differs))
+
+    def add_same(self, address: str, *, cells: int) -> None:
+        """Take a whole subtree of so many cells, none of which differs."""
+        self._begin(address, cells=cells, differing=0)
+
+    def _begin(self, address: str, *, cells: int, differing: int) -> None:
+        level = level_of(address)
+        while len(self._line) > level:
+            self._end()
+        self._line.append([cells, differing])
+        self._names.append(address)
+        self.differing += differing
 
     def _end(self) -> None:
         cells, differing = self._line.pop()

@@ -260,6 +260,15 @@ class Hierarchies(Encoders):
         asked["links"] = hierarchy.links > 0
         yield from reading.pages_ahead(self._graph, "read_import", id, start=start, **asked)
 
+    def stretch_pages(self, hierarchy: Hierarchy, stretches: Sequence[tuple[str, str]]) -> Iterator[dict[str, list[Any]]]:
+        """The cells of some stretches of addresses, in their order, with what a diff compares, within a :meth:`witness`.
+
+        A stretch goes from an address up to, without, what is behind its last one; each lies behind the one before it.
+        """
+        keys = [(hierarchy.id + low, hierarchy.id + high) for low, high in stretches]
+        asked = {"names": list(hierarchy.own), "points": hierarchy.point_nodes}
+        yield from reading.stretches_ahead(self._graph, hierarchy.id, stretches=keys, **asked)
+
     def own_kinds(self, hierarchy: Hierarchy) -> dict[str, set[str]]:
         """The kinds (``model/columns.py``) of the values in each property of the source's own, as the graph has them.
 

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from cfgraph.server.local import Connection
 
 
-SCHEMA_VERSION = 4  # 2: data points; 3: incarnations, which an earlier version would write past; 4: batches of new data, which
-# an earlier version would take for the first
+# 2: data points; 3: incarnations, which an earlier version would write past; 4: batches of new data, which an earlier version
+# would take for the first, and digests, which it would leave over
+SCHEMA_VERSION = 4
 SCHEMA_OPERATIONS = (
     "create_frontier_index",  # built in the background, beside the next one, where there are cells already
     "create_cell_constraint",
     "create_lease_constraint",
     "create_point_constraint",
     "create_batch_constraint",
+    "create_digest_constraint",
     "create_schema_constraint",
     "await_indexes",
 )

@@ -38,15 +38,36 @@ def read_pages(graph: Graph, id: str, *, top: str = ROOT, edges: bool = True, ex
 
 def pages_ahead(graph: Graph, operation: str, id: str, *, start: str, **asked: Any) -> Iterator[Columns]:
     """What a paged operation reads from a key on; the next page is asked for while the caller works on this one."""
+
+    def read(last: str | None) -> Columns:
+        page: Columns = graph.read(operation, start=start if last is None else next_key(last), **asked)[0]
+        return page
+
+    yield from _one_ahead(read, id)
+
+
+def stretches_ahead(graph: Graph, id: str, *, stretches: Sequence[tuple[str, str]], **asked: Any) -> Iterator[Columns]:
+    """The cells of some stretches of keys, which follow one another, in key order, for a diff."""
+
+    def read(last: str | None) -> Columns:
+        start = "" if last is None else next_key(last)
+        rest = [[max(low, start), high] for low, high in stretches if high > start]
+        page: Columns = graph.read("read_stretches", stretches=rest, page=PAGE_CELLS, **asked)[0]
+        return page
+
+    yield from _one_ahead(read, id)
+
+
+def _one_ahead(read: Callable[[str | None], Columns], id: str) -> Iterator[Columns]:
     ahead = ThreadPoolExecutor(1, thread_name_prefix="cfgraph-read")
     try:
-        coming = ahead.submit(graph.read, operation, start=start, **asked)
+        coming = ahead.submit(read, None)
         while True:
-            page = coming.result()[0]
-            last = page.pop("last")
+            page = coming.result()
+            last: Any = page.pop("last")
             if last is None:
                 return
-            coming = ahead.submit(graph.read, operation, start=next_key(last), **asked)
+            coming = ahead.submit(read, last)
             yield checked(page, id)
     finally:
         # Not waited for: who gives up half-way leaves this to the garbage collector, perhaps in the very thread that reads.

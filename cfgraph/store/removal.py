@@ -31,10 +31,10 @@ class Removal(Hierarchies, Ingest, Snapshots):
     ) -> int:
         """Remove a hierarchy or a predictor, in batches; interrupted and called again it finishes. The number of cells removed.
 
-        First the state changes and the leases end, so that no worker's block can be committed any more; then the data points,
-        those of batches too, and the cells go; the node itself goes last, once nothing else is left. Each batch proves that the
-        hierarchy is the one that was found first: another that was made under its id meanwhile stays. ``say`` is told where
-        somebody else was faster.
+        First the state changes and the leases end, so that no worker's block can be committed any more; then the digests, the
+        data points, those of batches too, and the cells go; the node itself goes last, once nothing else is left. Each batch
+        proves that the hierarchy is the one that was found first: another that was made under its id meanwhile stays. ``say``
+        is told where somebody else was faster.
         """
         removed, found = 0, self._graph.read("read_incarnation", id=check_id(id))[0]
         try:
@@ -87,6 +87,8 @@ def _remove_batch_in(tx: neo4j.ManagedTransaction, id: str, known: Identity) -> 
     hold_hierarchy(tx, id, known)
     low, high = subtree_range(id)
     run_operation(tx, "remove_leases", id=id)
+    if run_operation(tx, "remove_digests", low=low, high=high, batch=REMOVE_BATCH, grown=None, made=None)[0]["removed"]:
+        return _Batch(0)
     if run_operation(tx, "remove_points", low=low, high=high, batch=REMOVE_BATCH)[0]["removed"]:
         return _Batch(0)
     cells = run_operation(tx, "remove_cells", low=low, high=high, batch=REMOVE_BATCH)[0]["removed"]

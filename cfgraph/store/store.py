@@ -1,8 +1,9 @@
 """The store: hierarchies and predictors in one Neo4j database, the one door to the graph.
 
 What people ask lies in parts, a file each: ``hierarchies`` (what there is, its cells), ``ingest`` (writing one), ``removal``,
-``predictors``, ``growth`` (what a rollout asks), ``placing`` (new data in its cells), ``asking`` (Cypher of one's own),
-``opening``. ``verify`` and the reading of pages use them from inside; nobody outside reaches through to the connection.
+``predictors``, ``growth`` (what a rollout asks), ``placing`` (new data in its cells), ``subtree_digests``, ``asking`` (Cypher of
+one's own), ``opening``. ``verify`` and the reading of pages use them from inside; nobody outside reaches through to the
+connection.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from cfgraph.store.hierarchies import Counts
 from cfgraph.store.opening import check_schema, connect, connect_to, create_schema, local_folder
 from cfgraph.store.placing import Placing
 from cfgraph.store.removal import Removal
+from cfgraph.store.subtree_digests import SubtreeDigests
 from cfgraph.store.upgrade import Upgrades
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "Store"]
 
 
-class Store(Removal, Growth, Placing, Asking, Upgrades):
+class Store(Removal, Growth, Placing, SubtreeDigests, Asking, Upgrades):
     """Hierarchies and predictors in one Neo4j database; open it with :meth:`open`, in a ``with``."""
 
     @classmethod

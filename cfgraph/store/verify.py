@@ -60,6 +60,7 @@ INVARIANTS = {
     "batch": "a point of a batch lies in exactly one cell, and there are as many as the record of the batch counts",
     "grower": "what grew it can be loaded",
     "encoder": "what was done to its data is there, whole, where it says that something was",
+    "digest": "the cells at and below one are those that the digest of its subtree was made of (looked at with --digests)",
     "lease": "a complete hierarchy has no lease, and a lease's key is a cell's",
 }
 

@@ -35,7 +35,10 @@ RARE = {
     },
     "count_connections": {},
     "count_nodes": {},
+    "confirm_digests": {"keys": [], "grown": ""},
+    "count_frontiers": {"stretches": []},
     "create_cell_constraint": {},
+    "create_digest_constraint": {},
     "create_frontier_index": {},
     "create_lease_constraint": {},
     "create_point_constraint": {},
@@ -148,7 +151,7 @@ def learn_and_grow(told, truth, rule, grown):
     assert json.loads(told("compare", truth, grown, "--format", "json"))["levels"][-1]["rolled_out"]["slot_accuracy"] == 1
     assert json.loads(told("certify", grown, "--format", "json"))["truth"] == truth
     told("certify", truth, "--precision", 1e-3)
-    told("verify", grown)
+    told("verify", grown, "--digests")
     told("show", grown, "--digest")
     told("history", grown)
     told("show", rule)

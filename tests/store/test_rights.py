@@ -72,6 +72,7 @@ KINDS = {  # the relationship types that a node of a label may have, all of whic
     "Encoder": ("ENCODED_BY", "PART"),
     "EncoderPart": ("PART",),
     "Predictor": ("GROWN_BY", "TRAINED_ON"),
+    "SubtreeDigest": (),
 }
 
 

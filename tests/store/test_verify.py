@@ -165,4 +165,4 @@ def test_verify_names_what_is_beside_the_cells(store, new_id, invariant, kind, c
 
 def test_every_invariant_has_a_corruption():
     covered = {row[0] for row in (*CORRUPTIONS, *DATA_CORRUPTIONS, *MORE_CORRUPTIONS)}
-    assert covered == set(INVARIANTS)
+    assert covered == set(INVARIANTS) - {"digest"}  # tests/store/test_digests.py has one

@@ -148,7 +148,12 @@ def test_files_of_people_have_one_door():
 
 
 # Verbs that users call: their options are keywords with defaults, found by `help` and completion one by one.
-VERBS_OF_MANY_OPTIONS = {"cfgraph.sources.cfg.cfg", "cfgraph.sources.points.points", "cfgraph.growing.rollout.rollout"}
+VERBS_OF_MANY_OPTIONS = {
+    "cfgraph.comparing.diff.diff",
+    "cfgraph.sources.cfg.cfg",
+    "cfgraph.sources.points.points",
+    "cfgraph.growing.rollout.rollout",
+}
 VERBS_OF_MANY_OPTIONS |= {"cfgraph.comparing.compare.compare_cells", "cfgraph.sources.dasgupta.dasgupta"}
 VERBS_OF_MANY_OPTIONS |= {"cfgraph.sources.induced.induced", "cfgraph.sources.logits.logits"}
 VERBS_OF_MANY_OPTIONS |= {"cfgraph.sources.images.images", "cfgraph.sources.hcrl.hcrl", "cfgraph.sources.infohier.infohier"}
