@@ -36,6 +36,7 @@ COMMANDS = {
     "diff": "Say what two hierarchies differ in; exit code 1 where they do, 0 where they are equal.",
     "evaluate": "Judge a hierarchy by the classes of its points, and by embeddings of them.",
     "path": "Path metric between two cells, with the way it takes.",
+    "locate": "The cell of a level of the hierarchy ID that each point lies in, at any depth: a row a point.",
     "apply": "The cell of the hierarchy ID that each new point in FILE belongs to, an address a line.",
     "reconstruct": "What cells of the hierarchy ID look like among the data it was made of: an address and its numbers a line.",
     "query": "Run Cypher, or one of cfgraph's own operations, and print its rows.",

@@ -161,7 +161,6 @@ class _Search:
             self._lower(step, steps, last=last)
             held = None if step is None else self._kept_of_held(step, last=last)
             ruled = [front for front in (self._kept(one, last=last) for one in steps) if len(front)]
-            held = None if held is None or not len(held) else held
             if sum(len(front) for front in ruled) + (0 if held is None else len(held)) > self._most:
                 return False
         self._end(held)
@@ -206,11 +205,11 @@ class _Search:
         at = point[enough]
         self._bound[at] = np.minimum(self._bound[at], upper[enough + need - 1])
 
-    def _kept_of_held(self, step: HeldStep, *, last: bool) -> HeldFront:
+    def _kept_of_held(self, step: HeldStep, *, last: bool) -> HeldFront | None:
         distance = np.sqrt(step.squared)
         reach = 0.0 if last else step.reach
         near = distance * (1 - self._rounding) - reach * (1 + SLACK) <= self._bound[step.point]
-        return step.advance(np.flatnonzero(near), self._trail)
+        return step.advance(np.flatnonzero(near), self._trail) if near.any() else None
 
     def _kept(self, step: RuledStep, *, last: bool) -> RuledFront:
         lower = step.distance * (1 - self._rounding) - step.slip * step.front.unit

@@ -230,6 +230,7 @@ def test_nearest_and_within_are_those_of_brute_force(grown, name, made):
     found = answering.within(x, radius, depth=LEVEL)
     assert np.array_equal(np.bincount(found.point, minlength=len(x)), (away <= radius[:, None]).sum(axis=1))
     row = int(np.bincount(found.point).argmax())
+    assert len(answering.within(np.full((3, 2), 50.0), 1.0, depth=LEVEL)) == 0
     mine = np.array(found.addresses)[found.point == row]
     assert mine.tolist() == addresses[away[row] <= radius[row]].tolist()
 
