@@ -38,6 +38,7 @@ COMMANDS = {
     "snapshot": "Keep the state of a hierarchy under a name, to compare with later; list such states, and forget them.",
     "evaluate": "Judge a hierarchy by the classes of its points, and by embeddings of them.",
     "path": "Path metric between two cells, with the way it takes.",
+    "locate": "The cell of a level of the hierarchy ID that each point lies in, at any depth: a row a point.",
     "apply": "The cell of the hierarchy ID that each new point in FILE belongs to, an address a line.",
     "place": "Place the new points in FILE in the hierarchy ID, as a batch: each a node, IN the cell that it belongs to.",
     "drift": "Say how a batch differs from the data that ID was made of, by cell; exit code 1 where one differs, 0 where none.",

@@ -11,26 +11,29 @@ centers as such have no digits left to subtract (derived, docs/mathematics.md).
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 
+from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import AddressError, InputError
 from cfgraph.model.address import ROOT, common_levels, format_address, slot_matrix
-from cfgraph.model.cells import LEAF
 from cfgraph.model.descent import COLUMNS, Descent, Places
+from cfgraph.model.ground import Ground, deepest_of
 from cfgraph.model.growth import CELLS_MAX, check_growth
 from cfgraph.model.hierarchy import Known
-from cfgraph.model.reader import Columns, Reader
+from cfgraph.model.locating import Located, locate
+from cfgraph.model.nearby import Neighbours, nearest, within
+from cfgraph.model.reader import Reader
 
 Slots = Int[np.ndarray, "cells depth"]  # an address a row, filled up with -1
+Points = Num[np.ndarray, "..."]  # a row a point
 Addresses = Sequence[str] | np.ndarray  # as text, or as slots
 
 _BATCH_VALUES = 1 << 16  # floats of tuples held at once: what stays in a processor's cache
 _EPSILON = float(np.finfo(np.float64).eps)
-_SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,19 +201,157 @@ class Field:
         """
         return np.concatenate([reach for reach, _ in self._bounds(addresses)])
 
+    def locate(
+        self,
+        x: Points,
+        *,
+        depth: int | None = None,
+        precision: float | None = None,
+        beam: int = 1,
+        rule_error: float = 0.0,
+    ) -> Located:
+        """The cell of a level that each point lies in: the descent by the nearest center, ties to the lowest slot.
+
+        Args:
+            x: points as rows.
+            depth: the level; a way ends above it at a leaf, and where nothing is stored and no rule is known.
+            precision: instead of a level, the first one from which on ``scale * reach`` is at most this, for all cells.
+                Without either: the deepest level that is stored.
+            beam: how many cells are kept a level: more find the nearest more often.
+            rule_error: how far any residual that the rule answers may be from the truth (a certificate's eta): then ``sure``
+                says that the truth's slots are these.
+
+        Raises:
+            InputError: for points of another dimension or that are not finite, a beam below 1, a level that is too deep for
+                double precision, and where neither a level is named nor anything stored.
+        """
+        x, level = self._query(x), self._asked_level(depth, precision)
+        beam, error = check_integer(beam, name="beam", low=1), check_number(rule_error, name="rule_error", low=0)
+        return locate(self._ground, x, depth=level, beam=beam, rule_error=error)
+
+    def nearest(
+        self,
+        x: Points,
+        k: int = 1,
+        *,
+        depth: int | None = None,
+        precision: float | None = None,
+    ) -> Neighbours:
+        """The k cells of a level whose centers are nearest to each point, the nearest first: exact, whatever overlaps.
+
+        With a ``precision`` these are the nearest of the limit set, to that precision. Cells are those in which a way to the
+        level ends, so leaves above it, too; at equal distance the higher level comes first, then the lowest address.
+
+        Args:
+            x: points as rows.
+            k: how many a point.
+            depth: the level. precision: as of :meth:`locate`. Without either: the deepest level that is stored.
+
+        Raises:
+            InputError: as :meth:`locate`; for a k that is more than there are; and where so many cells may be the nearest
+                that they cannot be told apart in bounded memory.
+        """
+        x, level = self._query(x), self._asked_level(depth, precision)
+        return nearest(self._ground, x, depth=level, k=check_integer(k, name="k", low=1))
+
+    def within(
+        self,
+        x: Points,
+        radius: float | Num[np.ndarray, "..."],
+        *,
+        depth: int | None = None,
+        precision: float | None = None,
+    ) -> Neighbours:
+        """All cells of a level whose centers are at most ``radius`` from each point, by level and address.
+
+        Args:
+            x: points as rows.
+            radius: of all balls, or of each.
+            depth: the level. precision: as of :meth:`locate`. Without either: the deepest level that is stored.
+
+        Raises:
+            InputError: as :meth:`locate`; for a radius below 0, and for more cells than can be answered in one go.
+        """
+        x, level = self._query(x), self._asked_level(depth, precision)
+        radii = np.asarray(radius, dtype=np.float64)
+        if radii.shape not in ((), (len(x),)) or not (radii >= 0).all():
+            raise InputError(f"expected a radius of at least 0, or one a point ({len(x)}), got {radius!r}")
+        return within(self._ground, x, depth=level, radius=np.broadcast_to(radii, len(x)))
+
     # how it is done
 
+    def _query(self, x: Points) -> Float[np.ndarray, "points dim"]:
+        """Points, checked."""
+        found, dimension = np.asarray(x, dtype=np.float64), self._ground.top.center.shape[1]
+        if dimension == 0:
+            raise InputError(f"expected cells with centers to find points among, and those of {self.name!r} have none")
+        if found.ndim != 2 or found.shape[1] != dimension:
+            raise InputError(
+                f"expected points as rows of {dimension} coordinates, as the centers of {self.name!r} have, got an array of "
+                f"shape {found.shape}"
+            )
+        if not np.isfinite(found).all():
+            row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
+            raise InputError(f"expected points of finite coordinates, got {found[row].tolist()} in row {row}")
+        return found
+
+    def _asked_level(self, depth: int | None, precision: float | None) -> int:
+        """The level that is named by its number or by a precision; without either the deepest that is stored."""
+        if depth is not None and precision is not None:
+            raise InputError("a depth and a precision are two ways to name a level; give one of them")
+        if precision is not None:
+            depth = self.depth_for(precision)
+        if depth is None:
+            if self.reader is None:
+                raise InputError(
+                    f"expected a depth or a precision: nothing of {self.name!r} is stored, and its levels do not end"
+                )
+            return self.reader.depth
+        depth = check_integer(depth, name="depth", low=0)
+        if self.descent is None:
+            assert self.reader is not None
+            return min(depth, self.reader.depth)
+        self._check_level(depth)
+        return depth
+
+    def depth_for(self, precision: float) -> int:
+        """The first level from which on ``scale * reach`` is at most ``precision`` for all cells, stored or not.
+
+        Every center of that level is as close to the limit set, and every point of the limit set to such a center.
+
+        Raises:
+            InputError: for a precision that is no number above 0, and where no rule is known or nothing bounds it.
+        """
+        if not check_number(precision, name="precision") > 0:
+            raise InputError(f"expected a precision above 0, got {precision}")
+        if self.descent is None:
+            raise InputError(
+                f"a precision needs a rule that goes on for ever, and of {self.name!r} {self.no_rule}; give a depth"
+            )
+        assert self.scale_factor is not None
+        reach = float(self.reach([ROOT])[0])
+        if not math.isfinite(reach):
+            raise InputError(f"nothing bounds how far cells of {self.name!r} reach, so no level is that precise; give a depth")
+        level = 0
+        while reach > precision:
+            reach *= self.scale_factor
+            level += 1
+        self._check_level(level)
+        return level
+
+    def _check_level(self, level: int) -> None:
+        """An ``InputError`` for a level whose scale is no number any more."""
+        if self.scale_factor is not None and self.descent is not None:
+            deepest = deepest_of(float(self._ground.top.scale[0]), self.scale_factor)
+            if level > deepest:
+                raise InputError(
+                    f"level {level} is too deep: from level {deepest + 1} on double precision does not hold the scales"
+                )
+
     @cached_property
-    def _top(self) -> Places:
-        """The root."""
-        if self.root is not None:
-            return self.root
-        assert self.reader is not None
-        found = self.reader.cells([ROOT])
-        if len(found["address"]) != 1:
-            raise InputError(f"expected a root in {self.name!r}, and none is stored; a field starts there")
-        memory = np.zeros((1, 0)) if self.descent is None else self.descent.start()
-        return _as_places(found, level=0, slot=np.array([-1]), memory=memory)
+    def _ground(self) -> Ground:
+        names = ("name", "arity", "scale_factor", "residual_bound", "root", "descent", "reader", "rule_from", "no_rule")
+        return Ground(**{name: getattr(self, name) for name in names})
 
     def _slots(self, addresses: Addresses) -> Slots:
         """Addresses as slots, checked."""
@@ -223,17 +364,12 @@ class Field:
                 f"{format_address(slots[row][slots[row] >= 0].tolist())} has slot {slots[row, place]}, and cells of "
                 f"{self.name!r} have {self.arity} children: slots 0 to {self.arity - 1}"
             )
-        if self.scale_factor is not None and self.descent is not None:
-            deepest = _deepest(float(self._top.scale[0]), self.scale_factor)
-            if slots.shape[1] > deepest:
-                raise InputError(
-                    f"level {slots.shape[1]} is too deep: from level {deepest + 1} on double precision does not hold the scales"
-                )
+        self._check_level(slots.shape[1])
         return slots
 
     def _batches(self, rows: int) -> Iterator[slice]:
         """Parts whose tuples take bounded memory; at least one, maybe empty."""
-        width = max(1, (self.arity or 1) * self._top.center.shape[1])
+        width = max(1, (self.arity or 1) * self._ground.top.center.shape[1])
         step = max(1, _BATCH_VALUES // width)
         for low in range(0, max(rows, 1), step):
             yield slice(low, low + step)
@@ -268,21 +404,8 @@ class Field:
                 rows = np.flatnonzero(levels == places.level)
                 if len(rows):
                     needed, back = np.unique(place_of[rows], return_inverse=True)
-                    reach[rows], radius[rows] = (bound[back] for bound in self._bounds_of(places.take(needed)))
+                    reach[rows], radius[rows] = (bound[back] for bound in self._ground.bounds_of(places.take(needed)))
             yield reach, radius
-
-    def _bounds_of(self, places: "Places") -> tuple[np.ndarray, np.ndarray]:
-        radius = np.full(len(places), np.nan)
-        if self.residual_bound is not None and self.scale_factor is not None:
-            radius = self.residual_bound * places.scale / (1 - self.scale_factor)
-        if self.descent is None and isinstance(places, _StoredPlaces) and places.radius is not None:
-            radius = np.where(np.isnan(places.radius), radius, places.radius)
-        spread = None if self.descent is None else self.descent.spread(places)
-        if spread is None:
-            return radius, radius
-        ruled = ~places.stored | (places.level >= self.rule_from)
-        with np.errstate(invalid="ignore"):
-            return np.where(ruled, np.fmin(radius, places.scale * spread), radius), radius
 
     def _children_of(self, slots: Slots) -> FieldCells:
         levels, found = (slots >= 0).sum(axis=1), list[FieldCells]()
@@ -292,9 +415,9 @@ class Field:
             if len(rows) == 0:
                 continue
             asked = places.take(place_of[rows])
-            family = self._family(asked)
-            parent, slot = self._all_slots(asked, family)
-            below = self._descend(asked, family, parent=parent, slot=slot)
+            family = self._ground.family(asked)
+            parent, slot = self._ground.all_slots(asked, family)
+            below = self._ground.descend(asked, family, parent=parent, slot=slot)
             path = np.concatenate([slots[rows[parent], : places.level], slot[:, None]], axis=1)
             columns = {name: getattr(below, name) for name in COLUMNS}
             found.append(FieldCells(slots=path.astype(np.int32), level=np.full(len(slot), below.level), **columns))
@@ -303,7 +426,7 @@ class Field:
         return _taken(joined, np.argsort(np.concatenate(above), kind="stable")) if len(found) > 1 else joined
 
     def _none(self) -> FieldCells:
-        top = self._top.take(np.zeros(0, dtype=np.int64))
+        top = self._ground.top.take(np.zeros(0, dtype=np.int64))
         columns = {name: getattr(top, name) for name in COLUMNS}
         return FieldCells(slots=np.zeros((0, 0), dtype=np.int32), level=np.zeros(0, dtype=np.int64), **columns)
 
@@ -314,7 +437,7 @@ class Field:
         common = np.tile(common_levels(first, second), 2)
         levels = (slots >= 0).sum(axis=1)
         unit, ends = np.zeros(2 * count), np.zeros(2 * count)
-        offset = np.zeros((2 * count, self._top.center.shape[1]))
+        offset = np.zeros((2 * count, self._ground.top.center.shape[1]))
         length, scale_above = np.zeros(2 * count), np.zeros(2 * count)
         for places, place_of in self._walk(slots):
             level = places.level
@@ -354,7 +477,7 @@ class Field:
 
         With residuals of at most R and matrices of norm at most 1 a side's terms add up to ``R / (1 - s)`` at most.
         """
-        dimension = self._top.center.shape[1]
+        dimension = self._ground.top.center.shape[1]
         if self.residual_bound is not None and self.scale_factor is not None:
             size = np.full(len(deepest), 2 * self.residual_bound / (1 - self.scale_factor))
         found: np.ndarray = _EPSILON * (dimension + 3) * (deepest + 1) * size
@@ -363,7 +486,7 @@ class Field:
     def _walk(self, slots: Slots) -> Iterator[tuple[Places, Int[np.ndarray, " rows"]]]:
         """Level by level the places that some way leads through, and which of them each way is at: -1 where it has ended."""
         levels = (slots >= 0).sum(axis=1)
-        places, place_of, shared = self._top, np.zeros(len(slots), dtype=np.int64), True
+        places, place_of, shared = self._ground.top, np.zeros(len(slots), dtype=np.int64), True
         yield places, place_of
         for level in range(int(levels.max(initial=0))):
             under_way = np.flatnonzero(levels > level)
@@ -372,194 +495,16 @@ class Field:
                 width = int(slot.max()) + 1
                 keys, back = np.unique(parent * width + slot, return_inverse=True)
                 parent, slot, shared = keys // width, keys % width, len(keys) < len(under_way)
-            places = self._descend(places, self._family(places, only=parent), parent=parent, slot=slot)
+            places = self._ground.descend(places, self._ground.family(places, only=parent), parent=parent, slot=slot)
             place_of = np.full(len(slots), -1)
             place_of[under_way] = back
             yield places, place_of
-
-    def _family(self, places: Places, *, only: np.ndarray | None = None) -> "_Families | None":
-        """The stored children of places; None where none can be stored."""
-        if not isinstance(places, _StoredPlaces) or self.reader is None:
-            return None
-        rows = np.flatnonzero(places.stored)
-        if only is not None:
-            rows = np.intersect1d(rows, only)
-        if len(rows) == 0:
-            return None
-        addresses = places.address[rows].tolist()
-        below = self.reader.children(addresses)
-        return _Families.of(below, addresses=addresses, rows=rows, places=len(places)) if len(below["address"]) else None
-
-    def _all_slots(self, places: Places, family: "_Families | None") -> tuple[np.ndarray, np.ndarray]:
-        """Every child that places have: the rows of their parents, and their slots."""
-        count, arity = np.zeros(len(places), dtype=np.int64), self.arity or 0
-        if family is not None:
-            count[:] = family.count
-        ruled = (count == 0) & ~_leaves(places)
-        if self.descent is not None:
-            count[ruled] = arity
-        parent = np.repeat(np.arange(len(places)), count)
-        slot = np.arange(len(parent)) - np.repeat(np.cumsum(count) - count, count)
-        if family is not None:
-            stored = family.count[parent] > 0
-            slot[stored] = family.columns["slot"][(family.first[parent] + slot)[stored]]
-        return parent, slot
-
-    def _descend(self, places: Places, family: "_Families | None", *, parent: np.ndarray, slot: np.ndarray) -> Places:
-        """Some children of places."""
-        if family is None:
-            self._check_ruled(places, parent, slot)
-            return self._ruled(places, parent=parent, slot=slot)
-        stored = family.count[parent] > 0
-        held = self._held(places, family, parent=parent[stored], slot=slot[stored])
-        if stored.all():
-            return held
-        self._check_ruled(places, parent[~stored], slot[~stored])
-        return _merged(held, self._ruled(places, parent=parent[~stored], slot=slot[~stored]), stored=stored)
-
-    def _check_ruled(self, places: Places, parent: np.ndarray, slot: np.ndarray) -> None:
-        """An ``AddressError`` where no cell can be below what is stored."""
-        leaf = _leaves(places)[parent]
-        if not len(parent) or (self.descent is not None and not leaf.any()):
-            return
-        first = int(np.flatnonzero(leaf)[0]) if leaf.any() else 0
-        where = places.address[parent[first]] if isinstance(places, _StoredPlaces) else f"level {places.level}"
-        why = "that is a leaf" if leaf.any() else f"nothing is stored there, and {self.no_rule}"
-        raise AddressError(f"there is no cell in slot {slot[first]} below {where} of {self.name!r}: {why}")
-
-    def _ruled(self, places: Places, *, parent: np.ndarray, slot: np.ndarray) -> Places:
-        """Children as the rule has them."""
-        assert self.descent is not None or len(parent) == 0
-        assert self.scale_factor is not None or len(parent) == 0
-        asked = np.zeros(len(places), dtype=np.bool_)
-        asked[parent] = True
-        if not asked.all():
-            places, parent = places.take(np.flatnonzero(asked)), (np.cumsum(asked) - 1)[parent]
-        if self.descent is None or len(parent) == 0:
-            return replace(places.take(parent), level=places.level + 1)
-        residual, memory = self.descent.step(places, parent=parent, slot=slot)
-        scale = places.scale[parent]
-        length = scale * np.sqrt(np.einsum("cd,cd->c", residual, residual))
-        return Places(
-            level=places.level + 1,
-            slot=slot,
-            center=places.center[parent] + scale[:, None] * residual,
-            scale=scale * self.scale_factor,
-            root_distance=places.root_distance[parent] + length,
-            length=length,
-            residual=residual,
-            stored=np.zeros(len(slot), dtype=np.bool_),
-            memory=memory,
-        )
-
-    def _held(self, places: Places, family: "_Families", *, parent: np.ndarray, slot: np.ndarray) -> "_StoredPlaces":
-        """Children as they are stored."""
-        rows = family.rows_of(parent, slot, name=self.name)
-        columns = {name: column[rows] for name, column in family.columns.items()}
-        memory = np.zeros((len(slot), 0))
-        if self.descent is not None:
-            needed, above = np.unique(parent, return_inverse=True)
-            tuples = family.tuples(needed, arity=self.descent.arity)
-            memory = self.descent.remember(places.take(needed), parent=above, slot=slot, tuples=tuples)
-        return _as_places(columns, level=places.level + 1, slot=slot, memory=memory)
 
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
     distance: Float[np.ndarray, " pairs"]
     offsets: Offsets
-
-
-@dataclass(frozen=True, eq=False)
-class _StoredPlaces(Places):
-    """Places some of which are stored: with their addresses, whether they are leaves, and the radii that are stored."""
-
-    address: np.ndarray
-    leaf: Bool[np.ndarray, " places"]
-    radius: Float[np.ndarray, " places"] | None
-
-    def take(self, rows: Int[np.ndarray, " rows"]) -> "_StoredPlaces":
-        columns = {name: getattr(self, name)[rows] for name in (*COLUMNS, "address", "leaf", "memory")}
-        return _StoredPlaces(level=self.level, radius=None if self.radius is None else self.radius[rows], **columns)
-
-
-@dataclass(frozen=True, eq=False)
-class _Families:
-    """The stored children of places: ``count`` of each place from row ``first`` on, siblings by their slots."""
-
-    columns: Columns
-    first: Int[np.ndarray, " places"]
-    count: Int[np.ndarray, " places"]
-
-    @classmethod
-    def of(cls, columns: Columns, *, addresses: list[str], rows: np.ndarray, places: int) -> "_Families":
-        """What a reader gave for the places in some rows."""
-        row_of = dict(zip(addresses, rows.tolist(), strict=True))
-        above = [row_of[address.rpartition("/")[0] or ROOT] for address in columns["address"].tolist()]
-        parent = np.array(above, dtype=np.int64)
-        order = np.lexsort((columns["slot"], parent)) if len(parent) else parent
-        count = np.bincount(parent, minlength=places)
-        return cls({name: column[order] for name, column in columns.items()}, np.cumsum(count) - count, count)
-
-    def rows_of(self, parent: np.ndarray, slot: np.ndarray, *, name: str) -> Int[np.ndarray, " children"]:
-        """The row of each child; an ``AddressError`` for one that is not there."""
-        width = int(max(slot.max(initial=0), self.columns["slot"].max(initial=0))) + 1
-        keys = np.repeat(np.arange(len(self.count)), self.count) * width + self.columns["slot"]
-        wanted = parent * width + slot
-        found: np.ndarray = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
-        wrong = np.flatnonzero(keys[found] != wanted)
-        if len(wrong):
-            sibling = self.columns["address"][self.first[parent[wrong[0]]]]
-            above = sibling.rpartition("/")[0] or ROOT
-            raise AddressError(f"there is no cell in slot {slot[wrong[0]]} below {above} of {name!r}: it has other children")
-        return found
-
-    def tuples(self, places: np.ndarray, *, arity: int) -> Float[np.ndarray, "places arity dim"]:
-        """The residuals of the children of some places, by slot; zeros where one is not there."""
-        parent = np.repeat(np.arange(len(self.count)), self.count)
-        place = np.searchsorted(places, parent)
-        there = (place < len(places)) & (places[np.minimum(place, len(places) - 1)] == parent) & (self.columns["slot"] < arity)
-        found = np.zeros((len(places), arity, self.columns["residual"].shape[1]))
-        found[place[there], self.columns["slot"][there]] = self.columns["residual"][there]
-        return found
-
-
-def _as_places(columns: Columns, *, level: int, slot: np.ndarray, memory: np.ndarray) -> _StoredPlaces:
-    zeros = {"length": np.zeros(len(slot)), "residual": np.zeros(columns["center"].shape)}  # a root in the graph has none
-    names = ("center", "scale", "root_distance", "length", "residual")
-    return _StoredPlaces(
-        level=level,
-        slot=slot,
-        stored=np.ones(len(slot), dtype=np.bool_),
-        memory=memory,
-        address=columns["address"],
-        leaf=columns["state"] == LEAF,
-        radius=columns.get("radius"),
-        **{name: columns[name] if name in columns else zeros[name] for name in names},
-    )
-
-
-def _leaves(places: Places) -> Bool[np.ndarray, " places"]:
-    return places.leaf if isinstance(places, _StoredPlaces) else np.zeros(len(places), dtype=np.bool_)
-
-
-def _merged(held: _StoredPlaces, ruled: Places, *, stored: Bool[np.ndarray, " places"]) -> _StoredPlaces:
-    """Stored places and those of the rule in the order that ``stored`` tells."""
-
-    def joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        found = np.empty((len(stored), *one.shape[1:]), dtype=one.dtype)
-        found[stored], found[~stored] = one, other
-        return found
-
-    columns = {name: joined(getattr(held, name), getattr(ruled, name)) for name in (*COLUMNS, "memory")}
-    nothing = np.full(len(ruled), np.nan)
-    return _StoredPlaces(
-        level=held.level,
-        address=joined(held.address, np.full(len(ruled), None, dtype=object)),
-        leaf=joined(held.leaf, np.zeros(len(ruled), dtype=np.bool_)),
-        radius=None if held.radius is None else joined(held.radius, nothing),
-        **columns,
-    )
 
 
 def _as_slots(addresses: Addresses) -> Slots:
@@ -590,8 +535,3 @@ def _joined(parts: Sequence[FieldCells]) -> FieldCells:
 
 def _taken(cells: FieldCells, rows: np.ndarray) -> FieldCells:
     return FieldCells(**{name: getattr(cells, name)[rows] for name in ("slots", "level", *COLUMNS)})
-
-
-def _deepest(root_scale: float, scale_factor: float) -> int:
-    """The deepest level whose scale double precision holds with all its digits."""
-    return max(0, math.floor((math.log(_SMALLEST) - math.log(root_scale)) / math.log(scale_factor)))

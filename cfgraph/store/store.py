@@ -1,9 +1,9 @@
 """The store: hierarchies and predictors in one Neo4j database, the one door to the graph.
 
 What people ask lies in parts, a file each: ``hierarchies`` (what there is, its cells), ``ingest`` (writing one), ``removal``,
-``predictors``, ``growth`` (what a rollout asks), ``placing`` (new data in its cells), ``subtree_digests``, ``asking`` (Cypher of
-one's own), ``opening``. ``verify`` and the reading of pages use them from inside; nobody outside reaches through to the
-connection.
+``predictors``, ``growth`` (what a rollout asks), ``placing`` (new data in its cells), ``subtree_digests``, ``asking`` (Cypher
+of one's own), ``upgrade``, ``opening``. ``verify`` and the reading of pages use them from inside; nobody outside reaches
+through to the connection.
 """
 
 from collections.abc import Callable

@@ -182,6 +182,7 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     told("snapshot", ids["edges"], "--as", "now", "-o", "now.parquet")
     told("diff", f"{ids['edges']}@now", ids["edges"])
     told("plot", ids["dasgupta"], "--form", "disk", "--labels", "labels.npy", "-o", "disk.png")
+    assert len(json.loads(told("locate", ids["cfg"], "0.1,0.2", "--depth", 30, "--format", "json"))) == 1
     assert len(told("apply", ids["dasgupta"], "points.npy", "--latents", "latents.npy").splitlines()) == 12
     assert len(told("apply", ids["infohier"], "points.npy").splitlines()) == 12
     assert [line.split()[1] for line in told("apply", ids["images"], "pictures").splitlines()] == [f"{n}.png" for n in range(4)]
