@@ -27,6 +27,7 @@ NAMES = (
     "field",
     "paths",
     "dag",
+    "locating",
     "logits",
     "classes",
     "condense",
@@ -38,7 +39,8 @@ NAMES = (
     "torch",
     "peaks",
 )
-IN_GRAPH = {"write", "wide", "rollout", "workers", "ready", "leasing", "cost", "takeover", "read", "ontology", "torch", "peaks"}
+IN_GRAPH = {"write", "wide", "rollout", "workers", "ready", "leasing", "cost", "takeover", "read", "place", "ontology", "torch"}
+IN_GRAPH |= {"peaks"}
 ROUNDS, ROUNDS_QUICK = 7, 2
 ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
@@ -47,6 +49,7 @@ DEPTHS = {"graph": 9, "wide": 7, "workers": 10, "cost": 12, "growth": 10, "paths
 DEPTHS_QUICK = {"graph": 6, "wide": 5, "workers": 8, "cost": 12, "growth": 7, "paths": 5, "bulk": 7, "exports": 5}
 CONDENSE_POINTS, CONDENSE_POINTS_QUICK = 20_000, 2_000
 LEAVES, LEAVES_QUICK = 60_000, 6_000
+LOCATED, LOCATED_QUICK = {"depth": 12, "points": 100_000}, {"depth": 7, "points": 10_000}  # among 16.8 million cells
 COST_CELLS, COST_CELLS_QUICK = (300_000, 3_000_000), (30_000, 90_000)
 DAG_NODES, DAG_NODES_QUICK = 42_092, 4_000  # the former as many as the Gene Ontology has
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -79,6 +82,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
     from benchmarks.dag_paths import measure_dag_paths
     from benchmarks.exports import measure_exports
     from benchmarks.field import CELLS, CELLS_QUICK, measure_field
+    from benchmarks.locating import measure_locating
     from benchmarks.logits import SHAPE, SHAPE_QUICK, measure_logits
     from benchmarks.memory import measure_growth, measure_paths
     from benchmarks.purity import measure_purity
@@ -89,12 +93,14 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
     nodes = DAG_NODES_QUICK if depths is DEPTHS_QUICK else DAG_NODES
     points = CONDENSE_POINTS_QUICK if depths is DEPTHS_QUICK else CONDENSE_POINTS
     leaves = LEAVES_QUICK if depths is DEPTHS_QUICK else LEAVES
+    located = LOCATED_QUICK if depths is DEPTHS_QUICK else LOCATED
     beside = {
         "bulk": lambda: measure_bulk(depth=depths["bulk"], rounds=min(rounds, ROUNDS_LONG), say=_say),
         "growth": lambda: measure_growth(depth=depths["growth"], rounds=TIMES_IN_MEMORY * rounds, say=_say),
         "field": lambda: measure_field(cells=CELLS_QUICK if depths is DEPTHS_QUICK else CELLS, rounds=rounds, say=_say),
         "paths": lambda: measure_paths(depth=depths["paths"], rounds=rounds, say=_say),
         "dag": lambda: measure_dag_paths(nodes=nodes, rounds=rounds, say=_say),
+        "locating": lambda: measure_locating(**located, rounds=min(rounds, ROUNDS_LONG), say=_say),
         "condense": lambda: measure_condense(points=points, rounds=rounds, say=_say),
         "purity": lambda: measure_purity(leaves=leaves, rounds=TIMES_IN_MEMORY * rounds, say=_say),
         "exports": lambda: measure_exports(depth=depths["exports"], rounds=min(rounds, ROUNDS_LONG), say=_say),
