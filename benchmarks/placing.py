@@ -10,7 +10,7 @@ from cfgraph.sources import points
 
 PLACED, WRITTEN, BATCH = "bench-placed", "bench-written", "new"
 ROWS, ROWS_QUICK = 1_000_000, 20_000
-FIRST, DIMENSION, DEPTH, ARITY = 20_000, 8, 5, 4  # 1,365 cells
+FIRST, DIMENSION, DEPTH, ARITY = 4_000, 8, 4, 4  # 341 cells
 
 
 def measure_placing(bench: Bench, *, rows: int, rounds: int, say: Say) -> list[Finding]:
