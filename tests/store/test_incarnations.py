@@ -294,7 +294,7 @@ def test_links_and_points_go_into_no_other(store, other, new_id, monkeypatch):
 def test_another_schema_is_refused_by_what_does_not_know_it(store, monkeypatch):
     from cfgraph.store import opening
 
-    assert store.query("MATCH (s:Schema {name: 'cfgraph'}) RETURN s.version")[1] == [[3]]
+    assert store.query("MATCH (s:Schema {name: 'cfgraph'}) RETURN s.version")[1] == [[4]]
     monkeypatch.setattr(opening, "SCHEMA_VERSION", 2)
     with pytest.raises(StoreRefusedError, match="holds schema version 4, and this cfgraph knows 2"):
         opening.check_schema(store._graph)
