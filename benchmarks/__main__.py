@@ -21,6 +21,7 @@ NAMES = (
     "takeover",
     "read",
     "place",
+    "diff",
     "ontology",
     "bulk",
     "growth",
@@ -39,14 +40,15 @@ NAMES = (
     "torch",
     "peaks",
 )
-IN_GRAPH = {"write", "wide", "rollout", "workers", "ready", "leasing", "cost", "takeover", "read", "place", "ontology", "torch"}
-IN_GRAPH |= {"peaks"}
+IN_GRAPH = {"write", "wide", "rollout", "workers", "ready", "leasing", "cost", "takeover", "read", "place"}
+IN_GRAPH |= {"diff", "ontology", "torch", "peaks"}
 ROUNDS, ROUNDS_QUICK = 7, 2
 ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
-# 349,525, 21,845, 1,398,101, 22 million (of which 3.3 million are grown), 1,398,101, 21,845, 5,592,405 and 87,381 cells
-DEPTHS = {"graph": 9, "wide": 7, "workers": 10, "cost": 12, "growth": 10, "paths": 7, "bulk": 11, "exports": 8}
-DEPTHS_QUICK = {"graph": 6, "wide": 5, "workers": 8, "cost": 12, "growth": 7, "paths": 5, "bulk": 7, "exports": 5}
+# 349,525, 21,845, 1,398,101, 22 million (of which 3.3 million are grown), 1,398,101, 21,845, 5,592,405, 87,381 and, twice,
+# 1,398,101 cells
+DEPTHS = {"graph": 9, "wide": 7, "workers": 10, "cost": 12, "growth": 10, "paths": 7, "bulk": 11, "exports": 8, "diff": 10}
+DEPTHS_QUICK = {"graph": 6, "wide": 5, "workers": 8, "cost": 12, "growth": 7, "paths": 5, "bulk": 7, "exports": 5, "diff": 6}
 CONDENSE_POINTS, CONDENSE_POINTS_QUICK = 20_000, 2_000
 LEAVES, LEAVES_QUICK = 60_000, 6_000
 LOCATED, LOCATED_QUICK = {"depth": 12, "points": 100_000}, {"depth": 7, "points": 10_000}  # among 16.8 million cells
@@ -116,6 +118,7 @@ def _measure(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[l
 
 def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> tuple[list[Finding], str | None]:
     """What needs a server: all on one, one after the other, so that what is measured first does not have the youngest."""
+    from benchmarks.diffs import measure_diff
     from benchmarks.graph import measure_reading, measure_wide, measure_writing, open_bench
     from benchmarks.ontology import measure_ontology
     from benchmarks.peaks import SIZES, SIZES_QUICK, measure_peaks
@@ -136,6 +139,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> t
             "wide": lambda: measure_wide(bench, depth=depths["wide"], **common),
             "read": lambda: measure_reading(bench, depth=depth, **common),
             "place": lambda: measure_placing(bench, rows=ROWS_QUICK if depths is DEPTHS_QUICK else ROWS, **fewer),
+            "diff": lambda: measure_diff(bench, depth=depths["diff"], **fewer),
             "ontology": lambda: measure_ontology(bench, nodes=nodes, **fewer),
             "leasing": lambda: measure_leasing(bench, depth=depth, **fewer),
             "takeover": lambda: measure_takeover(bench, say=_say),

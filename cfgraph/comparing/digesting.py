@@ -209,11 +209,7 @@ class StoreDigests:
         return SideDigests(fetch=self._fetch, size=root.digest.size, made=root.made)
 
     def _fetch(self, start: str) -> list[SubtreeDigest]:
-        while kept := self._store.kept_digests(self.state, start=start):
-            if found := [one.digest for one in kept if one.current]:
-                return found
-            start = kept[-1].digest.address + " "
-        return []
+        return self._store.current_digests(self.state, start=start)
 
     def begin(self) -> None:
         """Find out what digests are made of from here on, and which of those that are there are true of it."""

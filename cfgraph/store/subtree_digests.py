@@ -90,6 +90,18 @@ class SubtreeDigests(Part):
         rows = self._graph.read("read_digests", start=low, high=high, page=PAGE_DIGESTS)
         return [_kept(row["digest"], state) for row in rows]
 
+    def current_digests(self, state: DigestState, *, start: str = ROOT) -> list[SubtreeDigest]:
+        """The same of those that are current, with the sums of their whole subtrees alone."""
+        low, high = state.id + start, subtree_range(state.id)[1]
+        made_of = {"incarnation": state.identity.incarnation, "grown": state.grown, "placed": state.placed, "version": VERSION}
+        while True:
+            found = self._graph.read("read_current_digests", start=low, high=high, page=PAGE_DIGESTS, **made_of)[0]
+            rows = zip(found["key"], found["cells"], found["sums"], strict=True)
+            sound = [_whole_of(key[len(state.id) :], cells, sums) for key, cells, sums in rows if len(sums) == 4 * SUM_BYTES]
+            if sound or not found["key"]:
+                return sound
+            low = found["key"][-1] + " "
+
     def kept_digests_at(self, state: DigestState, addresses: Sequence[str]) -> dict[str, KeptDigest]:
         """The digests of some subtrees, of those that are kept."""
         rows = self._graph.read("read_digests_at", keys=[key_of(state.id, address) for address in addresses])
@@ -159,6 +171,11 @@ def _batch_keys(id: str) -> dict[str, str]:
 def _state_of(id: str, row: dict[str, Any]) -> DigestState:
     grown, placed = (_name_of(row[name]) for name in ("growths", "batches"))
     return DigestState(id, identity_in(row), str(row["state"]), grown, placed, row["now"].to_native())
+
+
+def _whole_of(address: str, cells: list[int], sums: str) -> SubtreeDigest:
+    both = bytes.fromhex(sums)
+    return SubtreeDigest(address, tuple(cells), (), both[:SUM_BYTES], both[SUM_BYTES:], b"", b"")
 
 
 def _name_of(what: Any) -> str:

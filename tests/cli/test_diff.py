@@ -82,6 +82,24 @@ def test_a_tolerance(here, pair):
     assert found["first_level"] == 4
 
 
+def test_digests_and_what_plain_cypher_did_since(here, store, new_id):
+    one, other = new_id("one"), new_id("other")
+    for id in (one, other):
+        store.write(ifs(id=id, maps="koch", depth=3))
+    assert "digests of subtrees are kept" in here("verify", one, "--digests").out
+    here("diff", one, other)
+    assert "0 cells were read; by digests of" in here("diff", one, other).out
+    store.query("MATCH (c:Cell {key: $key}) SET c.scale = 7.0", parameters={"key": f"{one}/1/0"}, write=True)
+    here("diff", one, other)
+    full = json.loads(here("diff", one, other, "--full", "--format", "json", code=1).out)
+    assert full["kinds"]["scaled"]["count"] == 1
+    assert (full["digests"], full["cells_read"]) == (None, 2 * 85)
+    told = here("verify", one, "--digests", code=1).out
+    assert "digest /" in told
+    assert "plain Cypher changed them" in told
+    assert json.loads(here("diff", one, other, "--format", "json", code=1).out)["kinds"] == full["kinds"]
+
+
 def test_files_need_no_store(here, tmp_path, monkeypatch):
     monkeypatch.setenv("CFGRAPH_STORE", f"local:{tmp_path}/none")
     for depth in (2, 3):
