@@ -15,6 +15,7 @@ from cfgraph.errors import AddressError
 from cfgraph.metric.distances import common_ancestors, path_distances
 from cfgraph.metric.shortest import Edges, pair_distances, shortest_ways
 from cfgraph.model.address import ROOT, ancestor_address, is_address, level_of, lowest_common_ancestor
+from cfgraph.model.field import Field
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 from cfgraph.model.reader import Reader
 
@@ -68,6 +69,22 @@ def paths_in_tree(reader: Reader, hierarchy: Hierarchy, pairs: list[tuple[str, s
         if address not in lengths:
             raise AddressError(_missing(address, lengths, hierarchy.id))
     return [_path_between(first, second, lengths, virtual_root=hierarchy.virtual_root) for first, second in pairs]
+
+
+def path_in_field(field: Field, *, first: str, second: str) -> tuple[Path, int]:
+    """The path between two cells of a field, at whatever depth, and how many of the cells on it are not stored.
+
+    Raises:
+        AddressError: for what is no address, and where no cell can be.
+        InputError: where cells have several parents, so that the way along addresses need not be the shortest.
+    """
+    field.check_paths()
+    above = {ancestor_address(end, level) for end in (first, second) for level in range(level_of(end) + 1)}
+    found = field.cells(sorted(above))
+    lengths = dict(zip(found.addresses, found.length.tolist(), strict=True))
+    path = _path_between(first, second, lengths, virtual_root=field.virtual_root)
+    stored = dict(zip(found.addresses, found.stored.tolist(), strict=True))
+    return path, sum(not stored[address] for address in path.way)
 
 
 def _missing(address: str, cells: Mapping[str, float], id: str) -> str:

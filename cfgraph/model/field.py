@@ -171,9 +171,13 @@ class Field:
         Raises:
             InputError: for another number of first cells than of second ones, and where cells have several parents.
         """
+        self.check_paths()
+        return np.concatenate([self._pairs(*pair).distance for pair in self._pair_batches(first, second)])
+
+    def check_paths(self) -> None:
+        """Raise an ``InputError`` where path distances are no sums along addresses."""
         if not self.paths:
             raise InputError(f"cells of {self.name!r} have several parents, so that paths need all edges: use find_path")
-        return np.concatenate([self._pairs(*pair).distance for pair in self._pair_batches(first, second)])
 
     def offsets(self, first: Addresses, second: Addresses) -> Offsets:
         """``center(first) - center(second)`` of each pair, in units of the scale of the lowest common ancestor.
