@@ -26,6 +26,7 @@ FEW = 32  # points: a cell of no more is followed no further (docs/learning.md h
 _BATCH_VALUES = 1 << 20  # floats of differences at once
 _BATCH_PAIRS = 1 << 18  # pairs of a query and a cell, or a point, at once
 _QUERIES = 256  # of a scan at once
+ANSWERS_MAX = 50_000_000  # a query and a neighbour each: 800 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,8 @@ class PointIndex:
         Raises:
             InputError: for queries of another dimension, or that are not finite, none at all, and numbers out of their range.
         """
-        x, k, beam = self._check_queries(x), check_k(k), check_integer(beam, name="beam", low=1)
+        x, beam = self._check_queries(x), check_integer(beam, name="beam", low=1)
+        k = _check_answers(len(x), k)
         found, compared = _Nearest.of(len(x), k), np.zeros(len(x), dtype=np.int64)
         # A beam may hold more cells than it is wide, as many as k points ask for, each with all its children.
         width = int(min(len(self.cells), max(beam, k) * max(1, self._kid_count.max())))
@@ -120,7 +122,8 @@ class PointIndex:
         A matrix product says which points may be among them, within its rounding; the distances of these are computed as in a
         search, so that the answers are equal bit for bit. Raises as :meth:`search`.
         """
-        x, k = self._check_queries(x), check_k(k)
+        x = self._check_queries(x)
+        k = _check_answers(len(x), k)
         found = _Nearest.of(len(x), k)
         middle = self._laid.mean(axis=0) if self.points else np.zeros(x.shape[1])
         height = max(1, _BATCH_PAIRS // _QUERIES)
@@ -295,6 +298,16 @@ class _Nearest:
 def check_k(k: int) -> int:
     """A number of neighbours: at least 1."""
     return check_integer(k, name="k, the number of neighbours", low=1)
+
+
+def _check_answers(queries: int, k: int) -> int:
+    """A number of neighbours that the answers to so many queries can have."""
+    if queries * check_k(k) > ANSWERS_MAX:
+        raise InputError(
+            f"expected at most {ANSWERS_MAX:,} answers in one go, got {queries:,} queries for {k:,} neighbours each; ask for "
+            "fewer"
+        )
+    return k
 
 
 def _squared(

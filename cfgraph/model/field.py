@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
@@ -29,10 +30,11 @@ from cfgraph.model.nearby import Neighbours, nearest, within
 from cfgraph.model.reader import Reader
 
 Slots = Int[np.ndarray, "cells depth"]  # an address a row, filled up with -1
-Points = Num[np.ndarray, "..."]  # a row a point
+Points = np.ndarray | Sequence[Any]  # numbers, a row a point
 Addresses = Sequence[str] | np.ndarray  # as text, or as slots
 
 _BATCH_VALUES = 1 << 16  # floats of tuples held at once: what stays in a processor's cache
+_TOO_LARGE = 1e100  # of a coordinate, as where data are read
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -286,7 +288,11 @@ class Field:
 
     def _query(self, x: Points) -> Float[np.ndarray, "points dim"]:
         """Points, checked."""
-        found, dimension = np.asarray(x, dtype=np.float64), self._ground.top.center.shape[1]
+        dimension = self._ground.top.center.shape[1]
+        try:
+            found = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"expected points as rows of {dimension} numbers: {error}") from error
         if dimension == 0:
             raise InputError(f"expected cells with centers to find points among, and those of {self.name!r} have none")
         if found.ndim != 2 or found.shape[1] != dimension:
@@ -297,6 +303,9 @@ class Field:
         if not np.isfinite(found).all():
             row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
             raise InputError(f"expected points of finite coordinates, got {found[row].tolist()} in row {row}")
+        if (np.abs(found) > _TOO_LARGE).any():
+            row = int(np.flatnonzero((np.abs(found) > _TOO_LARGE).any(axis=1))[0])
+            raise InputError(f"expected coordinates of at most {_TOO_LARGE:g}, got {found[row].tolist()} in row {row}")
         return found
 
     def _asked_level(self, depth: int | None, precision: float | None) -> int:

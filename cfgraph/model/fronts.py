@@ -203,12 +203,17 @@ class HeldStep:
         return found
 
     @property
+    def pairs(self) -> int:
+        """How many rows this has, before any of them is made."""
+        return int(self.families.count[self.front.at].sum())
+
+    @property
     def families_alike(self) -> bool:
         """Whether all points have as many children before them."""
         count = self.families.count[self.front.at]
         return bool((count == count[0]).all())
 
-    @property
+    @cached_property
     def point(self) -> Int[np.ndarray, " children"]:
         """Whose distance it is."""
         found: np.ndarray = self.front.point[self.row]

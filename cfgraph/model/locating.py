@@ -19,6 +19,7 @@ from cfgraph.model.ground import Ground
 SLACK = 1e-9  # of a reach: what rounding, and what a graph may be off, take from the triangle inequality
 _VALUES = 1 << 18  # floats of children's offsets that a batch of points may have
 _POINTS_MIN = 1024  # of a batch all the same: each batch reads what is stored on its ways
+_PAIRS = 1 << 20  # of a point and a stored child that are held at once, unless one point has more of them
 _UNKNOWN_ARITY = 64  # taken for the number of children where it is not known
 _CACHED = 1 << 16  # floats of residuals at once: what stays in a processor's cache
 
@@ -64,7 +65,14 @@ def locate(ground: Ground, x: Float[np.ndarray, "points dim"], *, depth: int, be
     width = beam * (ground.arity or _UNKNOWN_ARITY) * max(1, x.shape[1])
     found = _Answer.of(len(x), x.shape[1], depth=depth, arity=ground.arity)
     for batch in batches(len(x), width):
-        _Descent(ground, x[batch], depth=depth, beam=beam, rule_error=rule_error, found=found.part(batch)).run()
+        todo = [(batch.start, min(batch.stop, len(x)))]
+        while todo:
+            low, high = todo.pop()
+            part = found.part(slice(low, high))
+            if not _Descent(ground, x[low:high], depth=depth, beam=beam, rule_error=rule_error, found=part).run():
+                part.clear(depth)
+                middle = (low + high) // 2
+                todo += [(middle, high), (low, middle)]
     names = [field.name for field in fields(Located) if field.name != "sure"]
     return Located(sure=found.sure_level >= found.level, **{name: getattr(found, name) for name in names})
 
@@ -94,18 +102,26 @@ class _Answer:
     @classmethod
     def of(cls, points: int, dimension: int, *, depth: int, arity: int | None) -> "_Answer":
         small = np.int8 if arity is not None and arity <= 127 else np.int32
-        return cls(
-            slots=np.full((points, depth), -1, dtype=small),
-            level=np.zeros(points, dtype=np.int64),
-            distance=np.full(points, np.inf),
-            error=np.zeros(points),
-            offset=np.zeros((points, dimension)),
-            center=np.zeros((points, dimension)),
-            scale=np.zeros(points),
-            stored=np.zeros(points, dtype=np.bool_),
-            sure_level=np.full(points, depth),
-            nearest=np.zeros(points, dtype=np.bool_),
+        found = cls(
+            slots=np.empty((points, depth), dtype=small),
+            level=np.empty(points, dtype=np.int64),
+            distance=np.empty(points),
+            error=np.empty(points),
+            offset=np.empty((points, dimension)),
+            center=np.empty((points, dimension)),
+            scale=np.empty(points),
+            stored=np.empty(points, dtype=np.bool_),
+            sure_level=np.empty(points, dtype=np.int64),
+            nearest=np.empty(points, dtype=np.bool_),
         )
+        found.clear(depth)
+        return found
+
+    def clear(self, depth: int) -> None:
+        """Nothing is known of any point."""
+        for column in fields(self):
+            getattr(self, column.name)[:] = 0
+        self.slots[:], self.distance[:], self.sure_level[:] = -1, np.inf, depth
 
     def part(self, rows: slice) -> "_Answer":
         """Some points, to be filled in place."""
@@ -130,16 +146,18 @@ class _Descent:
     ) -> None:
         self._ground, self._x, self._depth, self._beam, self._error, self._found = ground, x, depth, beam, rule_error, found
         self._other, self._trail = np.full(len(x), np.inf), Trail()
-        self._second = np.full(len(x), np.inf)  # of the ends: with a beam there are several
+        self._second = np.full(len(x), np.inf)  # the same of the other ends: with a beam there are several
 
-    def run(self) -> None:
-        """Fill the answer."""
+    def run(self) -> bool:
+        """Fill the answer; False, and nothing of use in it, where cells have too many stored children for so many points."""
         held, first = start(self._ground, self._x)
         ruled = [] if first is None else [first]
         for level in range(self._depth):
             step = None
             if held is not None:
                 step, below, ended = divide(self._ground, held, self._x)
+                if step is not None and step.pairs > _PAIRS and len(self._x) > 1:
+                    return False
                 ruled += [] if below is None else [below]
                 if ended is not None:
                     self._end(ended.ends(self._x, self._trail))
@@ -153,13 +171,13 @@ class _Descent:
         for front in ([] if held is None else [held]) + ruled:
             self._end(front.ends(self._x, self._trail))
         self._settle()
+        return True
 
     def _settle(self) -> None:
         """What the ends say about the whole."""
         found, error = self._found, self._found.error
-        others = np.minimum(self._other, self._second * (1 - (self._x.shape[1] + 4) * EPSILON))
-        found.nearest[:] |= others >= found.distance + error
-        found.sure_level[self._second <= found.distance + 2 * error] = 0
+        found.nearest[:] |= np.minimum(self._other, self._second) >= found.distance + error
+        found.sure_level[self._second <= found.distance + error] = 0
         np.minimum(found.sure_level, found.level, out=found.sure_level)
 
     def _end(self, ends: Ends) -> None:
@@ -171,10 +189,10 @@ class _Descent:
         better = np.zeros(len(ends), dtype=np.bool_)
         row = order[first]
         better[row] = ends.distance[row] < self._found.distance[ends.point[row]]
-        np.minimum.at(self._second, ends.point[~better], ends.distance[~better])
+        np.minimum.at(self._second, ends.point[~better], (ends.distance - ends.error)[~better])
         row = np.flatnonzero(better)
         at, found = ends.point[row], self._found
-        np.minimum.at(self._second, at, found.distance[at])
+        np.minimum.at(self._second, at, found.distance[at] - found.error[at])
         found.slots[at, : ends.level], found.slots[at, ends.level :] = ends.slots[row], -1
         found.level[at] = ends.level
         for name in ("distance", "error", "offset", "center", "scale", "stored"):

@@ -21,6 +21,7 @@ Points = Float[np.ndarray, "points dim"]
 
 _POINTS = 4096  # a batch
 _ROWS = 1 << 17  # points at cells that a batch of several points may have on one level
+_VALUES = 1 << 22  # floats of offsets from children that such a batch may have
 _SURELY = 1e-12  # what is added to a distance that is taken for a bound
 ROWS_MAX = 1_000_000  # that one point may have
 
@@ -89,6 +90,12 @@ def _of_batch(
             parts.append(_moved(found, first))
         elif last - first == 1:
             what = "as near as the nearest may be" if k is not None else "in the ball"
+            if search.unbounded:
+                raise InputError(
+                    f"more than {ROWS_MAX:,} cells of a level may have one below them that is {what} around "
+                    f"{x[first].tolist()}: nothing bounds how far the descendants of cells of {ground.name!r} lie, so none can "
+                    "be left out; ask for a smaller depth"
+                )
             raise InputError(
                 f"more than {ROWS_MAX:,} cells of a level are {what} around {x[first].tolist()}, as far as double precision "
                 f"tells; ask for a smaller {'k' if k is not None else 'radius'}, or a smaller depth"
@@ -140,6 +147,7 @@ class _Search:
         self._trail, self._ends = Trail(), list[Ends]()
         self._rounding = (x.shape[1] + 8) * EPSILON  # of a distance
         self._most = ROWS_MAX if len(x) == 1 else _ROWS
+        self.unbounded = False  # whether the reach of some cell is not known
 
     def run(self) -> bool:
         """Whether the answer is there; else there are too many cells for so many points."""
@@ -149,14 +157,17 @@ class _Search:
             step = None
             if held is not None:
                 step, below, ended = divide(self._ground, held, self._x)
+                if step is not None and step.pairs > 4 * self._most and len(self._x) > 1:
+                    return False
                 ruled += [] if below is None else [below]
                 self._end(ended)
             if step is None and not ruled:
                 held = None
                 break
-            steps = [RuledStep(front, 0.0) for front in ruled]
-            if sum(one.front.at.size * len(one.distance) for one in steps) > 4 * self._most:
+            pairs = sum(map(len, ruled)) * (self._ground.arity or 1)
+            if pairs > 4 * self._most or (len(self._x) > 1 and pairs * self._x.shape[1] > _VALUES):
                 return False
+            steps = [RuledStep(front, 0.0) for front in ruled]
             last = level + 1 == self._depth
             self._lower(step, steps, last=last)
             held = None if step is None else self._kept_of_held(step, last=last)
@@ -207,7 +218,8 @@ class _Search:
 
     def _kept_of_held(self, step: HeldStep, *, last: bool) -> HeldFront | None:
         distance = np.sqrt(step.squared)
-        reach = 0.0 if last else step.reach
+        reach = np.zeros(1) if last else step.reach
+        self.unbounded |= bool(np.isinf(reach).any())
         near = distance * (1 - self._rounding) - reach * (1 + SLACK) <= self._bound[step.point]
         return step.advance(np.flatnonzero(near), self._trail) if near.any() else None
 

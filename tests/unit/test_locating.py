@@ -264,6 +264,21 @@ def test_many_cells_are_answered_in_parts(grown, monkeypatch):
         answering.within(x, 1.0, depth=LEVEL)
 
 
+@pytest.mark.parametrize("beam", [1, 3])
+def test_wide_cells_are_gone_through_in_parts(monkeypatch, beam):
+    """A star of 200 cells, each with children: fewer points at a time, and nothing of a part that was given up is left."""
+    data = np.random.default_rng(2).normal(size=(600, 2))
+    answering, x = field(sources.points(id="it", data=data, arity=200, depth=2)), np.random.default_rng(3).normal(size=(50, 2))
+    whole, near = answering.locate(x, beam=beam), answering.nearest(x, 3)
+    monkeypatch.setattr("cfgraph.model.locating._PAIRS", 700)
+    monkeypatch.setattr("cfgraph.model.nearby._ROWS", 300)
+    monkeypatch.setattr("cfgraph.model.nearby._VALUES", 1000)
+    parts = answering.locate(x, beam=beam)
+    for name in ("slots", "level", "distance", "sure", "nearest", "offset"):
+        assert np.array_equal(getattr(whole, name), getattr(parts, name))
+    assert answering.nearest(x, 3).addresses == near.addresses
+
+
 # what is stored alone, and what is refused
 
 
@@ -308,6 +323,24 @@ def test_leaves_end_ways_though_a_rule_is_known():
     assert near.level.tolist() == [2, 6, 6]
 
 
+def test_an_end_that_is_off_by_rounding_is_not_proven_farther():
+    """A leaf, whose distance is exact, lies where one of the rule's cells lies: which is nearer rounding decides."""
+    koch = sources.ifs(id="it", maps="koch", depth=2)
+    beside = field(koch).cells(["/1/2" + "/1" * 18]).center[0]
+    state, center, row = koch.cells.state.copy(), koch.cells.center.copy(), koch.cells.row("/1/1")
+    state[row], center[row] = LEAF, beside + 4e-16
+    answering = field(koch.with_cells(koch.cells.with_columns(state=state, center=center)))
+    x = beside + np.random.default_rng(0).uniform(-2e-16, 6e-16, (300, 2))
+    found, near = answering.locate(x, depth=20, beam=16), answering.nearest(x, 2, depth=20)
+    first, second = near.distance.reshape(-1, 2).T
+    assert (second < 2e-15).all()
+    assert "/1/1" in found.addresses
+    close = second - first < 1e-16
+    assert close.sum() > 50
+    assert not (found.nearest & close).any()
+    assert not (found.sure & close).any()
+
+
 def test_points_and_levels_that_are_refused():
     answering = field("koch")
     x = np.zeros((3, 2))
@@ -327,6 +360,8 @@ def test_points_and_levels_that_are_refused():
         (lambda: answering.within(x, np.ones(2), depth=2), "one a point"),
         (lambda: answering.within(x, np.ones((3, 3)), depth=2), "one a point"),
         (lambda: answering.nearest(x, 0, depth=2), "at least 1 as k"),
+        (lambda: answering.nearest(np.array([[0, 0], [0, 1e160]]), depth=2), "at most 1e.100, got .* in row 1"),
+        (lambda: answering.locate([["a", "b"]], depth=2), "rows of 2 numbers"),
         (lambda: answering.nearest(x, 17, depth=2), "16 cells where ways to level 2 end"),
     ]
     for ask, told in refused:

@@ -216,6 +216,7 @@ WRONG = {
     "not finite": ({"queries": np.full((2, 3), np.inf)}, "finite numbers of at most 1e.100 in the queries, got 6 others"),
     "none": ({"queries": QUERIES[:0]}, "at least one point in the queries"),
     "no neighbour": ({"k": 0}, "at least 1 as k, the number of neighbours, got 0"),
+    "more neighbours than memory": ({"k": 10**9}, "at most 50,000,000 answers in one go, got 30 queries for 1,000,000,000"),
     "no beam": ({"beam": 0}, "at least 1 as beam"),
     "files of images": ({"queries": "pictures"}, "not made of image files"),
 }
