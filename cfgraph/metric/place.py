@@ -88,7 +88,7 @@ def place(
 
     Raises:
         InputError: for what ``apply`` refuses, no rows, another number of names, a name that no batch can have, and a batch of
-            that name with other rows.
+            that name with other rows; and to go on where the hierarchy was grown since.
         NotFoundError: where there is no such hierarchy.
         VanishedError, ChangedError: where the hierarchy, or the batch, is removed meanwhile, or the hierarchy grown.
     """
@@ -108,6 +108,7 @@ def place(
                 digest=rows.digest,
                 names_sha256=rows.names_sha256,
                 beam=width,
+                cells=locator.count,
                 name=batch,
                 version=cfgraph.__version__,
             ),
@@ -119,12 +120,18 @@ def place(
                 witness.check()
                 found = store.place_rows(held, found, piece)
                 progress(found.done, found.rows)
-    return Placed(found, found.done - begun, (*given.notes, *_remarks(found, begun, first=hierarchy.recipe.get("data_sha256"))))
+    remarks = _remarks(found, begun, cells=locator.count, first=hierarchy.recipe.get("data_sha256"))
+    return Placed(found, found.done - begun, (*given.notes, *remarks))
 
 
-def _remarks(batch: Batch, begun: int, *, first: Any) -> Iterator[str]:
+def _remarks(batch: Batch, begun: int, *, cells: int, first: Any) -> Iterator[str]:
     if begun == batch.rows:
         yield f"these rows are placed already, as batch {batch.name!r}; nothing was written"
+        if batch.cells != cells:
+            yield (
+                f"they were {batch.located}, and {batch.hierarchy!r} has {cells:,} by now; to have them in these, take the "
+                f"batch back, and place it again: cfgraph place {batch.hierarchy} --remove {batch.name}"
+            )
     elif begun:
         yield f"{begun:,} of these rows were placed before"
     if batch.digest == first:
@@ -291,6 +298,7 @@ class _Locator:
     hierarchy: Hierarchy
     cells: _Cells
     beam: int
+    count: int  # of the hierarchy's cells
     tree: LearnedTree | None = None  # of Gaussians, which is asked itself
 
     @classmethod
@@ -299,9 +307,9 @@ class _Locator:
         tree = None
         if given.pipeline is not None and isinstance(given.pipeline.last, NestedTree) and not is_grown(store, hierarchy):
             tree = LearnedTree(given.pipeline, given.pipeline.last)
-        numbers = store.counts(hierarchy.id).cells * (2 * hierarchy.dimension + CELL_NUMBERS)
-        held = numbers <= HELD_NUMBERS
-        return cls(hierarchy, _Held(store.read(hierarchy)) if held else _Stored(store, hierarchy.id), beam, tree)
+        count = store.counts(hierarchy.id).cells
+        held = count * (2 * hierarchy.dimension + CELL_NUMBERS) <= HELD_NUMBERS
+        return cls(hierarchy, _Held(store.read(hierarchy)) if held else _Stored(store, hierarchy.id), beam, count, tree)
 
     def rows(self, rows: _Rows, start: int) -> list[Row]:
         """The next rows, as many as a transaction takes, as the graph takes them."""

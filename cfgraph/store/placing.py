@@ -31,7 +31,10 @@ Row = tuple[int, str, str | None, float, float | None, bool]  # its number, addr
 
 @dataclass(frozen=True)
 class NewBatch:
-    """What is to be placed: how many rows of which digest, and the name of the batch where one is wanted."""
+    """What is to be placed: how many rows of which digest, and the name of the batch where one is wanted.
+
+    ``cells`` is how many the hierarchy has that the rows are located in.
+    """
 
     rows: int
     digest: str
@@ -39,6 +42,7 @@ class NewBatch:
     version: str
     names_sha256: str | None = None
     name: str | None = None
+    cells: int | None = None
     created: datetime | None = None  # where it was placed before, in another store
 
 
@@ -66,7 +70,7 @@ class Placing(Part):
 
         Raises:
             InputError: where the name is taken by other rows, the same rows come with other names or another beam than those
-                that are placed in part, or the batch is half removed.
+                that are placed in part, or in a hierarchy that was grown since, or the batch is half removed.
             VanishedError: where the hierarchy is removed meanwhile.
         """
         self.ensure_schema()
@@ -206,6 +210,12 @@ def _found(there: Sequence[Batch], new: NewBatch) -> Batch | None:
                     f"{found.done:,} of these {found.rows:,} rows are placed as batch {found.name!r}, with other {what}; go on "
                     f"with the same, or take it back: cfgraph place {found.hierarchy} --remove {found.name}"
                 )
+        if found.cells != new.cells:
+            raise InputError(
+                f"{found.done:,} of these {found.rows:,} rows are placed as batch {found.name!r}, {found.located}, and "
+                f"{found.hierarchy!r} was grown since: the others would come to other depths; take it back, and place it "
+                f"again: cfgraph place {found.hierarchy} --remove {found.name}"
+            )
     return found
 
 
@@ -219,6 +229,7 @@ def _made(hierarchy: Hierarchy, new: NewBatch, there: Sequence[Batch]) -> Batch:
         digest=new.digest,
         names_sha256=new.names_sha256,
         beam=new.beam,
+        cells=new.cells,
         created=new.created or datetime.now(UTC),
         version=new.version,
         token=new_incarnation(),

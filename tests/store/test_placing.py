@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cfgraph import apply
+from cfgraph import Stop, apply, rollout, train
 from cfgraph.cli import run as run_here
+from cfgraph.comparing.drift import drift
 from cfgraph.errors import InputError, NotFoundError, VanishedError
 from cfgraph.metric import place as placing
 from cfgraph.metric.place import place
@@ -314,6 +315,39 @@ def test_stopped_it_goes_on(store, made, batch, monkeypatch):
     found = place(store, made.id, data=NEW)  # by its digest, whatever it is called
     assert (found.batch.name, found.written, found.notes) == (batch, 35, ("25 of these rows were placed before",))
     assert [row[1] for row in placed_points(store, made.id)] == list(range(60))
+
+
+def test_where_it_is_grown_meanwhile_nothing_goes_on(store, new_id, monkeypatch):
+    """Half of a batch on one depth and half on another would be no batch at all."""
+    made = points(id=new_id(), data=DATA, depth=2)
+    store.write(made)
+    rule = store.write_predictor(train(made, id=new_id("rule"), depth=2, family="recurrence"))
+    before = store.counts(made.id).cells
+    whole = place(store, made.id, data=rows_of(8, 40), batch="before")
+    assert whole.batch.cells == before
+    monkeypatch.setattr(placing, "PLACE_ROWS", 25)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        place(store, made.id, data=NEW, batch="half", progress=stop)
+    rollout(store, made.id, predictor=rule.id, stop=Stop(depth=3))
+    told = f"25 of these 60 rows are placed as batch 'half', located in {before} cells, and .* was grown since.*--remove half"
+    with pytest.raises(InputError, match=told):
+        place(store, made.id, data=NEW, batch="half")
+    assert len(placed_points(store, made.id)) == 65
+    store.remove_batch(made.id, "half")
+    assert place(store, made.id, data=NEW, batch="half").batch.cells == store.counts(made.id).cells > before
+    again = place(store, made.id, data=rows_of(8, 40))
+    assert again.written == 0
+    assert f"they were located in {before} cells" in again.notes[1]
+    with pytest.raises(
+        InputError, match=f"'half' was located in .* cells, and batch 'before' located in {before} cells.*'before'"
+    ):
+        drift(store, made.id, batch="half", against="before")
+    assert drift(store, made.id, batch="half").reference == 400  # above what was grown
+    assert verify(store, made.id).clean
 
 
 def test_two_at_once_place_each_row_once(store, made, batch, monkeypatch):
