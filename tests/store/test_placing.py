@@ -226,6 +226,13 @@ def test_parquet_brings_batches_back(store, made, batch, new_id, tmp_path, monke
     place(store, made.id, data=rows_of(8, 25), batch=f"{batch}2")
     monkeypatch.setattr(store_placing, "PAGE_CELLS", 17)  # several parts
     export_parquet(store, made.id, tmp_path / "all.parquet")
+    known = pq.read_metadata(tmp_path / "all.parquet").metadata
+    told = json.loads(known[b"cfgraph"])
+    assert told.pop("version") == 2  # which cfgraph refuses that knows no batches
+    del told["digest"]
+    first = {**known, b"cfgraph": json.dumps({**told, "version": 1}).encode()}
+    pq.write_table(pq.read_table(tmp_path / "all.parquet").replace_schema_metadata(first), tmp_path / "first.parquet")
+    assert [one.batch.name for one in parquet(tmp_path / "first.parquet").batches] == [batch, f"{batch}2"]
     id = new_id()
     backup = parquet(tmp_path / "all.parquet", id=id)
     monkeypatch.setattr("cfgraph.transfer.backup.PLACE_ROWS", 25)
