@@ -7,9 +7,9 @@ A point x in cell w with center c has
     outside  = distance > radius(w)
 
 where the radius of nested k-means is that of the data: how far the farthest of its points lies from its cell's center, on the
-level of w (``Hierarchy.point_radius``). The radius of another field's cell is ``R scale / (1 - s)``, that of an imported one
-what is stored (its farthest descendant, by the path metric) or, without descendants, its scale: how far its parent's farthest
-child lies. Under a beam of 1 the margin is
+level of w (``Hierarchy.point_radius``). The radius of another field's cell, and of one that a predictor grew below all data, is
+``R scale / (1 - s)``, that of an imported one what is stored (its farthest descendant, by the path metric) or, without
+descendants, its scale: how far its parent's farthest child lies. Under a beam of 1 the margin is
 never negative; the descent of a wider one may end in another cell than the nearest of its family.
 """
 
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
 HELD_NUMBERS = 1 << 23  # of cells that memory holds: of more, those are asked for that rows come by
 CELL_NUMBERS = 16  # that a cell takes besides its center and its residual, its address counted
-SLACK = 1e-9  # what rounding may add to the distance of a point that was there before
+SLACK = 1e-9  # what rounding may add to the distance of a point that was there before, of its cell's radius
+ROUNDING = 1e-14  # and of the numbers that a center is the sum of
 VORONOI = ("points", "images")  # nested k-means: descents by the nearest center lead the data to the cells that it is in
 
 
@@ -121,7 +122,17 @@ def place(
                 found = store.place_rows(held, found, piece)
                 progress(found.done, found.rows)
     remarks = _remarks(found, begun, cells=locator.count, first=hierarchy.recipe.get("data_sha256"))
-    return Placed(found, found.done - begun, (*given.notes, *remarks))
+    return Placed(found, found.done - begun, (*given.notes, *_radius_note(hierarchy), *remarks))
+
+
+def _radius_note(hierarchy: Hierarchy) -> tuple[str, ...]:
+    """What to know of `outside` where the radii of the data were not kept."""
+    if not isinstance(hierarchy, FieldHierarchy) or not hierarchy.data_built or hierarchy.point_radius is not None:
+        return ()
+    return (
+        f"how far the data of {hierarchy.id!r} lie from their centers was not kept when it was made, so `outside` goes by "
+        "R s^l / (1 - s), within which all cells below lie, and not by the data",
+    )
 
 
 def _remarks(batch: Batch, begun: int, *, cells: int, first: Any) -> Iterator[str]:
@@ -329,11 +340,15 @@ class _Locator:
     def _radius(self, sites: _Sites, addresses: Sequence[str]) -> Float[np.ndarray, " points"]:
         scale: Float[np.ndarray, " points"] = sites.scale[sites.own]
         if isinstance(self.hierarchy, FieldHierarchy):
-            if (known := self.hierarchy.point_radius) is not None:
-                levels = np.minimum([level_of(address) for address in addresses], len(known) - 1)
-                return np.array(known)[levels] * (1 + SLACK)
             bound, factor = self.hierarchy.residual_bound, self.hierarchy.scale_factor
-            return field_radius(scale, residual_bound=bound, scale_factor=factor)
+            of_field = field_radius(scale, residual_bound=bound, scale_factor=factor)
+            if (known := self.hierarchy.point_radius) is None:
+                return of_field
+            level = np.array([level_of(address) for address in addresses])
+            of_data = np.array(known)[np.minimum(level, len(known) - 1)]
+            size = np.linalg.norm(sites.center[sites.own], axis=1)  # what rounding is of where a level's points are its centers
+            slack = SLACK * (of_data + of_field) + ROUNDING * size
+            return np.where(level < len(known), of_data + slack, of_field)  # what a predictor grew below has no data
         radius = np.zeros(len(scale)) if sites.radius is None else sites.radius[sites.own]
         found: Float[np.ndarray, " points"] = np.where(radius > 0, radius, scale)
         return found

@@ -107,6 +107,35 @@ def test_the_data_themselves_come_to_their_own_cells(store, made, batch):
     assert max(row[4] for row in rows if row[2].count("/") == 3) == pytest.approx(made.point_radius[3])
 
 
+def test_levels_of_single_points_have_these_inside(store, new_id):
+    """Where each point of a level is its cell's center their distances are rounding alone, however far away all is."""
+    data = 1e5 + 1e-3 * rows_of(6, 24, columns=6)
+    made = points(id=new_id(), data=data, depth=7, arity=2, pca=4)
+    assert made.point_radius[made.cells.depth] == 0
+    store.write(made)
+    place(store, made.id, data=data)
+    assert [row[2] for row in placed_points(store, made.id) if row[6]] == []
+    place(store, made.id, data=data + 2e-3)
+    assert any(row[6] for row in placed_points(store, made.id))
+
+
+def test_outside_where_the_radii_of_data_are_not_known(store, new_id):
+    """Cells that a predictor grew below the data, and a hierarchy of before they were kept."""
+    made = points(id=new_id(), data=DATA, depth=2)
+    store.write(made)
+    rule = store.write_predictor(train(made, id=new_id("rule"), depth=2, family="recurrence"))
+    rollout(store, made.id, predictor=rule.id, stop=Stop(depth=4))
+    assert place(store, made.id, data=DATA).notes == (f"these are the very rows that {made.id!r} was made of",)
+    rows = [row for row in placed_points(store, made.id) if row[2].count("/") == 4]
+    limit = store.hierarchy(made.id).residual_bound * made.scale_factor**4 / (1 - made.scale_factor)
+    assert [row[6] for row in rows] == [row[4] > limit for row in rows]
+    assert len({row[4] > limit for row in rows} | {row[4] > made.point_radius[2] for row in rows}) == 2
+
+    old = points(id=new_id("old"), data=DATA, depth=1)
+    store.write(old.without_cells().replace(point_radius=None).with_cells(old.cells))
+    assert "`outside` goes by R s^l / (1 - s)" in place(store, old.id, data=NEW).notes[0]
+
+
 def test_memory_bounded_and_in_memory_alike(store, made, batch, monkeypatch):
     place(store, made.id, data=NEW, batch=batch, beam=2)
     one = placed_points(store, made.id)
