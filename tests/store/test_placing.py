@@ -467,6 +467,19 @@ def test_command(store, store_url, made, batch, capfd, tmp_path):
     assert run(*named).out == f"placed 60 points in placing as batch {batch}\n"
     assert batch[:20] in run().out
     assert "placed already" in run(*named).err
+    for option in (
+        "--key x",
+        "--columns a",
+        "--header no",
+        "--large",
+        "--beam 2",
+        "--encoder e",
+        "--device cpu",
+        "--skip-broken",
+    ):
+        for words in (("--remove", batch), ()):
+            assert f"{option.split()[0]} is about rows to place" in run(*words, *option.split(), code=2).err
+    assert store.batch(made.id, batch).done == 60
     assert run("--remove", batch).out == f"took batch {batch} back from placing: 60 points\n"
     assert "no batch was placed" in run().err
     assert "about rows to place" in run("--batch", "x", code=2).err
