@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from operator import itemgetter
 from typing import Any
 
 import neo4j
@@ -70,7 +71,8 @@ class Placing(Part):
 
         Raises:
             InputError: where the name is taken by other rows, the same rows come with other names or another beam than those
-                that are placed in part, or in a hierarchy that was grown since, or the batch is half removed.
+                that are placed in part, or other values with the same names, or the hierarchy was grown since, or the batch is
+                half removed.
             VanishedError: where the hierarchy is removed meanwhile.
         """
         self.ensure_schema()
@@ -102,6 +104,7 @@ class Placing(Part):
             VanishedError: where the hierarchy or the batch was removed meanwhile, even if another was made in its place.
         """
         token, done = _token(hierarchy), batch.done + len(rows)
+        in_order = sorted(rows, key=itemgetter(1))  # two batches placed at once lock cells in one order: neither waits for ever
 
         def work(tx: neo4j.ManagedTransaction) -> Batch:
             found = _hold_batch(tx, batch)
@@ -109,9 +112,8 @@ class Placing(Part):
                 raise VanishedError(f"batch {batch.name!r} of {batch.hierarchy!r} is being removed")
             if found.done != batch.done:
                 return found
-            written = run_operation(tx, "create_batch_points", id=hierarchy.id, key=batch.key, done=done, rows=rows)[0][
-                "placed"
-            ]
+            told = run_operation(tx, "create_batch_points", id=hierarchy.id, key=batch.key, done=done, rows=in_order)
+            written = told[0]["placed"] if told else 0  # no row where none of the cells is there
             prove_cells(tx, hierarchy.id, token)
             if written != len(rows):
                 raise VanishedError(f"hierarchy {hierarchy.id!r} lost cells meanwhile; run cfgraph verify")
@@ -196,11 +198,13 @@ def _found(there: Sequence[Batch], new: NewBatch) -> Batch | None:
                 f"batch {batch.name!r} is half removed; finish that: `cfgraph place {batch.hierarchy} --remove {batch.name}`"
             )
     if named and named[0].digest != new.digest:
+        _check_elsewhere(named, new)
         raise InputError(
             f"batch {new.name!r} of {named[0].hierarchy!r} holds other rows ({named[0].rows:,} of them); choose another name "
             f"with --batch, or take it back first: cfgraph place {named[0].hierarchy} --remove {new.name}"
         )
     if not same:
+        _check_elsewhere(there, new)
         return None
     found = same[0]
     if found.state == "placing":
@@ -217,6 +221,21 @@ def _found(there: Sequence[Batch], new: NewBatch) -> Batch | None:
                 f"again: cfgraph place {found.hierarchy} --remove {found.name}"
             )
     return found
+
+
+def _check_elsewhere(there: Sequence[Batch], new: NewBatch) -> None:
+    """Refuse rows with the names of half a batch: what a network makes of images differs in its last digits by the device.
+
+    Begun as another batch, the rows that are placed would be there twice.
+    """
+    for batch in there:
+        alike = (batch.rows, batch.names_sha256) == (new.rows, new.names_sha256)
+        if batch.state == "placing" and batch.names_sha256 is not None and alike:
+            raise InputError(
+                f"{batch.done:,} of {batch.rows:,} rows of just these names are placed as batch {batch.name!r}, and the values "
+                "of these differ from theirs (embedded on another device, perhaps); go on as it was begun (--device, "
+                f"--encoder), or take it back: cfgraph place {batch.hierarchy} --remove {batch.name}"
+            )
 
 
 def _made(hierarchy: Hierarchy, new: NewBatch, there: Sequence[Batch]) -> Batch:

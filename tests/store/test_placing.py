@@ -386,6 +386,25 @@ def test_where_it_is_grown_meanwhile_nothing_goes_on(store, new_id, monkeypatch)
     assert verify(store, made.id).clean
 
 
+def test_the_same_images_embedded_elsewhere_do_not_go_on_as_others(store, made, batch, monkeypatch):
+    """Their names are the same, and the last digits of their embeddings are not."""
+    monkeypatch.setattr(placing, "PLACE_ROWS", 25)
+    named = [f"{row}.png" for row in range(60)]
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        place(store, made.id, data=NEW, names=named, batch=batch, progress=stop)
+    for name in (None, batch, f"{batch}2"):
+        with pytest.raises(InputError, match=r"of just these names are placed as batch .*embedded on another device.*--remove"):
+            place(store, made.id, data=NEW * (1 + 1e-12), names=named, batch=name)
+    assert len(placed_points(store, made.id)) == 25
+    other = place(store, made.id, data=rows_of(9, 60), names=[f"b{row}.png" for row in range(60)], batch=f"{batch}2")
+    assert other.written == 60  # others may go in meanwhile
+    assert place(store, made.id, data=NEW, names=named).written == 35
+
+
 def test_two_at_once_place_each_row_once(store, made, batch, monkeypatch):
     monkeypatch.setattr(placing, "PLACE_ROWS", 5)
     with ThreadPoolExecutor(2) as pool:
@@ -431,6 +450,34 @@ def test_each_transaction_proves_the_incarnation(store, new_id, monkeypatch):
     with pytest.raises(VanishedError, match="another made under its id"):
         store.place_rows(held, begun, piece)
     assert store.batch(made.id, begun.name).done == 0
+
+
+def test_where_all_cells_of_a_piece_are_gone(store, new_id):
+    made = points(id=new_id(), data=DATA, depth=1)
+    store.write(made)
+    held = store.hierarchy(made.id)
+    begun = store.begin_batch(held, store_placing.NewBatch(rows=10, digest="d", beam=1, version="0"))[0]
+    with pytest.raises(VanishedError, match="lost cells meanwhile"):
+        store.place_rows(held, begun, [(row, "/7/7", None, 1.0, None, False) for row in range(10)])
+    assert store.batch(made.id, begun.name).done == 0
+
+
+def test_cells_are_locked_in_one_order(store, made, batch, monkeypatch):
+    """Two batches that come by the same cells in other orders would each wait for the other."""
+    sent = []
+
+    def spy(tx, operation, **parameters):
+        if operation == "create_batch_points":
+            sent.append([row[1] for row in parameters["rows"]])
+        return run_operation(tx, operation, **parameters)
+
+    run_operation = store_placing.run_operation
+    monkeypatch.setattr(store_placing, "run_operation", spy)
+    monkeypatch.setattr(placing, "PLACE_ROWS", 25)
+    place(store, made.id, data=NEW, batch=batch)
+    assert [len(piece) for piece in sent] == [25, 25, 10]
+    assert all(piece == sorted(piece) for piece in sent)
+    assert [row[1] for row in placed_points(store, made.id)] == list(range(60))
 
 
 @pytest.mark.slow("a process that is killed, and one that goes on")
