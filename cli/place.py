@@ -13,6 +13,7 @@ from .large import LARGE
 from .output import print_line, print_table, progress_bar
 
 FILE = click.Path(path_type=Path)
+OF_ROWS = ("key", "columns", "header", "large", "beam", "encoder", "device", "cache", "skip_broken")  # about rows to place
 
 
 @click.command("place", epilog="Example: cfgraph place iris more.csv --batch monday")
@@ -64,6 +65,8 @@ def command(
     The data that the hierarchy was made of stay what they are: its sizes and its digest, and whatever reads its data, leave
     batches out.
     """
+    if remove is not None or data is None:
+        _refuse(**_asked_of_rows())
     if remove is not None:
         _refuse(FILE=data, batch=batch, names=names)
         with context.open_store() as store:
@@ -77,6 +80,12 @@ def command(
         _place(context, id, data, columns=columns, names=names, asked=asked, of_images=of_images, batch=batch, beam=beam)
 
 
+def _asked_of_rows() -> dict[str, bool]:
+    """The options of OF_ROWS in the command itself; those of the environment are there for other calls, too."""
+    source = click.get_current_context().get_parameter_source
+    return {name: True for name in OF_ROWS if source(name) is click.core.ParameterSource.COMMANDLINE}
+
+
 def _refuse(**given: Any) -> None:
     """An error for what is of no use here."""
     from cfgraph.errors import InputError
@@ -84,7 +93,9 @@ def _refuse(**given: Any) -> None:
     for name, value in given.items():
         if value is not None:
             wrong, help = (
-                ("FILE", "leave one of the two out") if name == "FILE" else (f"--{name}", "name the FILE, or leave it out")
+                ("FILE", "leave one of the two out")
+                if name == "FILE"
+                else (f"--{name.replace('_', '-')}", "name the FILE, or leave it out")
             )
             raise InputError(f"{wrong} is about rows to place, and none are to be placed here; {help}")
 

@@ -97,7 +97,8 @@ def drift(store: "Store", id: str, *, batch: str, against: str | None = None) ->
     13 bytes a row, and the sizes of the cells that have at least 20 points.
 
     Raises:
-        InputError: for a batch that is not placed as a whole, and without ``against`` a hierarchy that knows no sizes.
+        InputError: for a batch that is not placed as a whole; without ``against`` for a hierarchy that knows no sizes, or whose
+            sizes count equal points once; with it for batches between which the hierarchy was grown.
         NotFoundError: where there is no such hierarchy or batch.
         VanishedError, ChangedError: where the hierarchy or a batch changes meanwhile.
     """
@@ -109,7 +110,9 @@ def drift(store: "Store", id: str, *, batch: str, against: str | None = None) ->
             return _report(hierarchy, new, None, sizes, remarks=tuple(_remarks(hierarchy, new)))
         if against == batch:
             raise InputError(f"batch {batch!r} does not differ from itself; name another one as --against")
-        old = _read(store, _placed(store, id, against))
+        other = _placed(store, id, against)
+        _check_cells(new.batch, other)
+        old = _read(store, other)
         return _report(hierarchy, new, old, old.sizes, remarks=_beams(new, old))
 
 
@@ -117,6 +120,22 @@ def _placed(store: "Store", id: str, name: str) -> Batch:
     found = store.batch(id, name)
     store.check_batch(found)
     return found
+
+
+def _check_cells(new: Batch, old: Batch) -> None:
+    """Refuse batches between which the hierarchy was grown: their points lie on other depths, at other distances.
+
+    The first data have no such: what a predictor grew has no sizes, so they are compared above that alone, where a descent by
+    the nearest center comes by the same cells however deep it goes on.
+    """
+    if new.cells == old.cells:
+        return
+    earlier = min(new, old, key=lambda batch: batch.created).name
+    raise InputError(
+        f"batch {new.name!r} was {new.located}, and batch {old.name!r} {old.located}: {new.hierarchy!r} was grown between "
+        f"them, so their points lie on other depths; take {earlier!r} back (cfgraph place {new.hierarchy} --remove {earlier}), "
+        "place it again, and compare these"
+    )
 
 
 def _remarks(hierarchy: Hierarchy, new: "_Points") -> Iterator[str]:
@@ -191,6 +210,11 @@ def _first_sizes(store: "Store", hierarchy: Hierarchy, new: Mapping[str, int]) -
         if len(page["size"]):
             sizes = zip(page["address"].tolist(), page["size"].tolist(), strict=True)
             found |= {address: size for address, size in sizes if size >= CELL_POINTS or (size >= 0 and address in new)}
+    if hierarchy.recipe.get("duplicates") == "drop" and found[ROOT] != hierarchy.points:
+        raise InputError(
+            f"{hierarchy.id!r} was made with --duplicates drop: its sizes count equal points once, {found[ROOT]:,} of "
+            f"{hierarchy.points:,}, and a batch counts each; place data of the first kind as a batch, and name it as --against"
+        )
     return found
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _TOO_LARGE = 1e100  # the square of a larger coordinate, summed, may not be a float
-_BATCH_NUMBERS = 1 << 21  # of a .parquet that are decoded at a time: 16 MB
+_BATCH_NUMBERS = 1 << 21  # of a .parquet that are decoded, or of a table that are hashed, at a time: 16 MB
 _BUFFER_BYTES = 1 << 16  # of a .parquet that are read at a time
 _CELL_BYTES = 40  # of a .csv while it is read, measured: a float in a column, in the rows, and while they are checked
 _COUNTED_ROWS = 4  # fewer may count by chance
@@ -52,8 +52,12 @@ class PointTable:
         """SHA-256 of the shape and the numbers, whatever file they came from."""
         if self.raw_digest is not None:
             return self.raw_digest
-        numbers = np.ascontiguousarray(self.values + 0.0, dtype="<f8")  # + 0.0 makes -0.0 and 0.0 one
-        return hashlib.sha256(repr(numbers.shape).encode() + numbers.tobytes()).hexdigest()
+        found = hashlib.sha256(repr(tuple(int(size) for size in self.values.shape)).encode())
+        step = max(1, _BATCH_NUMBERS // max(1, math.prod(self.values.shape[1:])))
+        for start in range(0, len(self.values), step):  # a piece at a time: copies of all would be twice the table again
+            piece = self.values[start : start + step] + 0.0  # + 0.0 makes -0.0 and 0.0 one
+            found.update(np.ascontiguousarray(piece, dtype="<f8").tobytes())
+        return found.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Batches in a Parquet file: new data that was placed, beside the cells, in the file's metadata.
 
-The entry of a batch in the JSON under ``cfgraph`` has its record (``name, rows, digest, names_sha256, beam, created,
+The entry of a batch in the JSON under ``cfgraph`` has its record (``name, rows, digest, names_sha256, beam, cells, created,
 version``), the number of its ``parts``, and ``sha256``, that of these parts, one after the other. A part of batch i, in base64
 under ``cfgraph.batch.i.0``, ``.1``, ..., is a stream of Arrow's with a row a point: ``row, address`` (as a dictionary),
 ``name, distance, margin, outside``. It is not compressed, so that the file's size says what reading it takes.
@@ -24,7 +24,7 @@ from cfgraph.model.batch import Batch
 
 BATCH = "cfgraph.batch"
 PARTS_MAX = 1_000_000
-RECORD = ("name", "rows", "digest", "names_sha256", "beam", "created", "version")
+RECORD = ("name", "rows", "digest", "names_sha256", "beam", "cells", "created", "version")
 SCHEMA = pa.schema(
     [
         ("row", pa.int64()),
@@ -50,6 +50,7 @@ class BatchEntry(BaseModel):
     digest: str
     names_sha256: str | None = None
     beam: Annotated[int, Field(strict=True, ge=1)]
+    cells: Annotated[int, Field(strict=True, ge=1)] | None = None
     created: datetime
     version: str
     parts: Annotated[int, Field(strict=True, ge=1, le=PARTS_MAX)]
@@ -116,6 +117,7 @@ def read_batch(
         digest=entry.digest,
         names_sha256=entry.names_sha256,
         beam=entry.beam,
+        cells=entry.cells,
         state="placed",
         created=entry.created,
         version=entry.version,

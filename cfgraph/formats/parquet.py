@@ -3,7 +3,7 @@
 The columns are those of :mod:`cfgraph.formats.tables`, the rows in the order of their keys (any order is read). The file's
 metadata has under ``cfgraph`` a JSON object:
 
-    version      1
+    version      1; 2 where there are batches, which earlier versions of cfgraph would leave out without a word
     cells        how many rows there are
     hierarchy    every field of the Hierarchy node
     own          [property, column, kind] of each property of the source's own
@@ -59,7 +59,7 @@ from cfgraph.predictors.trained import Grower, TrainedPredictor
 METADATA = "cfgraph"
 ENCODER = "cfgraph.encoder"
 DIGEST = "digest"
-VERSION = 1
+VERSION, VERSION_WITH_BATCHES = 1, 2
 GROUP_BYTES = 1 << 26  # of a row group, in memory
 GROUP_ROWS = 1 << 20
 ENCODER_PARTS_MAX = 1 + WEIGHTS_BYTES_MAX // PART_BYTES
@@ -179,7 +179,7 @@ class ParquetFile:
         if point_names is not None:
             metadata["point_names"] = list(point_names)
         if entries := [self._write_batch(batch, pages, number=number) for number, (batch, pages) in enumerate(batches)]:
-            metadata["batches"] = entries
+            metadata |= {"batches": entries, "version": VERSION_WITH_BATCHES}
         if encoder is not None:
             metadata["encoder"] = {"steps": encoder.steps, "sha256": encoder.digest, "parts": len(encoder.parts)}
             for number, part in enumerate(encoder.parts):
@@ -386,8 +386,11 @@ def _metadata(file: pq.ParquetFile, *, path: Path) -> dict[str, Any]:
         version = record["version"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(path, "its metadata is no JSON object with a version") from error
-    if version != VERSION or type(version) is not int:
-        raise InputError(f"{str(path)!r} has the form {str(version)[:40]}, and this cfgraph knows {VERSION}; upgrade cfgraph")
+    if version not in (VERSION, VERSION_WITH_BATCHES) or type(version) is not int:
+        raise InputError(
+            f"{str(path)!r} has the form {str(version)[:40]}, and this cfgraph knows {VERSION} and {VERSION_WITH_BATCHES}; "
+            "upgrade cfgraph"
+        )
     return record
 
 

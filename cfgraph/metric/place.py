@@ -7,9 +7,9 @@ A point x in cell w with center c has
     outside  = distance > radius(w)
 
 where the radius of nested k-means is that of the data: how far the farthest of its points lies from its cell's center, on the
-level of w (``Hierarchy.point_radius``). The radius of another field's cell is ``R scale / (1 - s)``, that of an imported one
-what is stored (its farthest descendant, by the path metric) or, without descendants, its scale: how far its parent's farthest
-child lies. Under a beam of 1 the margin is
+level of w (``Hierarchy.point_radius``). The radius of another field's cell, and of one that a predictor grew below all data, is
+``R scale / (1 - s)``, that of an imported one what is stored (its farthest descendant, by the path metric) or, without
+descendants, its scale: how far its parent's farthest child lies. Under a beam of 1 the margin is
 never negative; the descent of a wider one may end in another cell than the nearest of its family.
 """
 
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
 HELD_NUMBERS = 1 << 23  # of cells that memory holds: of more, those are asked for that rows come by
 CELL_NUMBERS = 16  # that a cell takes besides its center and its residual, its address counted
-SLACK = 1e-9  # what rounding may add to the distance of a point that was there before
+SLACK = 1e-9  # what rounding may add to the distance of a point that was there before, of its cell's radius
+ROUNDING = 1e-14  # and of the numbers that a center is the sum of
 VORONOI = ("points", "images")  # nested k-means: descents by the nearest center lead the data to the cells that it is in
 
 
@@ -88,7 +89,7 @@ def place(
 
     Raises:
         InputError: for what ``apply`` refuses, no rows, another number of names, a name that no batch can have, and a batch of
-            that name with other rows.
+            that name with other rows; and to go on where the hierarchy was grown since.
         NotFoundError: where there is no such hierarchy.
         VanishedError, ChangedError: where the hierarchy, or the batch, is removed meanwhile, or the hierarchy grown.
     """
@@ -108,6 +109,7 @@ def place(
                 digest=rows.digest,
                 names_sha256=rows.names_sha256,
                 beam=width,
+                cells=locator.count,
                 name=batch,
                 version=cfgraph.__version__,
             ),
@@ -119,12 +121,28 @@ def place(
                 witness.check()
                 found = store.place_rows(held, found, piece)
                 progress(found.done, found.rows)
-    return Placed(found, found.done - begun, (*given.notes, *_remarks(found, begun, first=hierarchy.recipe.get("data_sha256"))))
+    remarks = _remarks(found, begun, cells=locator.count, first=hierarchy.recipe.get("data_sha256"))
+    return Placed(found, found.done - begun, (*given.notes, *_radius_note(hierarchy), *remarks))
 
 
-def _remarks(batch: Batch, begun: int, *, first: Any) -> Iterator[str]:
+def _radius_note(hierarchy: Hierarchy) -> tuple[str, ...]:
+    """What to know of `outside` where the radii of the data were not kept."""
+    if not isinstance(hierarchy, FieldHierarchy) or not hierarchy.data_built or hierarchy.point_radius is not None:
+        return ()
+    return (
+        f"how far the data of {hierarchy.id!r} lie from their centers was not kept when it was made, so `outside` goes by "
+        "R s^l / (1 - s), within which all cells below lie, and not by the data",
+    )
+
+
+def _remarks(batch: Batch, begun: int, *, cells: int, first: Any) -> Iterator[str]:
     if begun == batch.rows:
         yield f"these rows are placed already, as batch {batch.name!r}; nothing was written"
+        if batch.cells != cells:
+            yield (
+                f"they were {batch.located}, and {batch.hierarchy!r} has {cells:,} by now; to have them in these, take the "
+                f"batch back, and place it again: cfgraph place {batch.hierarchy} --remove {batch.name}"
+            )
     elif begun:
         yield f"{begun:,} of these rows were placed before"
     if batch.digest == first:
@@ -291,6 +309,7 @@ class _Locator:
     hierarchy: Hierarchy
     cells: _Cells
     beam: int
+    count: int  # of the hierarchy's cells
     tree: LearnedTree | None = None  # of Gaussians, which is asked itself
 
     @classmethod
@@ -299,9 +318,9 @@ class _Locator:
         tree = None
         if given.pipeline is not None and isinstance(given.pipeline.last, NestedTree) and not is_grown(store, hierarchy):
             tree = LearnedTree(given.pipeline, given.pipeline.last)
-        numbers = store.counts(hierarchy.id).cells * (2 * hierarchy.dimension + CELL_NUMBERS)
-        held = numbers <= HELD_NUMBERS
-        return cls(hierarchy, _Held(store.read(hierarchy)) if held else _Stored(store, hierarchy.id), beam, tree)
+        count = store.counts(hierarchy.id).cells
+        held = count * (2 * hierarchy.dimension + CELL_NUMBERS) <= HELD_NUMBERS
+        return cls(hierarchy, _Held(store.read(hierarchy)) if held else _Stored(store, hierarchy.id), beam, count, tree)
 
     def rows(self, rows: _Rows, start: int) -> list[Row]:
         """The next rows, as many as a transaction takes, as the graph takes them."""
@@ -321,11 +340,15 @@ class _Locator:
     def _radius(self, sites: _Sites, addresses: Sequence[str]) -> Float[np.ndarray, " points"]:
         scale: Float[np.ndarray, " points"] = sites.scale[sites.own]
         if isinstance(self.hierarchy, FieldHierarchy):
-            if (known := self.hierarchy.point_radius) is not None:
-                levels = np.minimum([level_of(address) for address in addresses], len(known) - 1)
-                return np.array(known)[levels] * (1 + SLACK)
             bound, factor = self.hierarchy.residual_bound, self.hierarchy.scale_factor
-            return field_radius(scale, residual_bound=bound, scale_factor=factor)
+            of_field = field_radius(scale, residual_bound=bound, scale_factor=factor)
+            if (known := self.hierarchy.point_radius) is None:
+                return of_field
+            level = np.array([level_of(address) for address in addresses])
+            of_data = np.array(known)[np.minimum(level, len(known) - 1)]
+            size = np.linalg.norm(sites.center[sites.own], axis=1)  # what rounding is of where a level's points are its centers
+            slack = SLACK * (of_data + of_field) + ROUNDING * size
+            return np.where(level < len(known), of_data + slack, of_field)  # what a predictor grew below has no data
         radius = np.zeros(len(scale)) if sites.radius is None else sites.radius[sites.own]
         found: Float[np.ndarray, " points"] = np.where(radius > 0, radius, scale)
         return found

@@ -41,7 +41,8 @@ class Batch(BaseModel):
     """What is recorded of a batch: ``done`` of its ``rows`` are in their cells.
 
     ``digest`` is that of the rows as they were given, ``names_sha256`` that of their names where they have some. ``beam`` is
-    how many cells a level their descents kept. ``token`` tells a batch from another one of its name, made after its removal.
+    how many cells a level their descents kept, ``cells`` how many the hierarchy had: none is ever removed, so another number is
+    that of a hierarchy that was grown. ``token`` tells a batch from another one of its name, made after its removal.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -53,6 +54,7 @@ class Batch(BaseModel):
     digest: str
     names_sha256: str | None = None
     beam: Annotated[int, Field(strict=True, ge=1)]
+    cells: Annotated[int, Field(strict=True, ge=1)] | None = None
     state: State = "placing"
     created: datetime
     version: str
@@ -62,6 +64,11 @@ class Batch(BaseModel):
     def key(self) -> str:
         """What the keys of its points begin with."""
         return batch_key(self.hierarchy, self.name)
+
+    @property
+    def located(self) -> str:
+        """Among how many cells it was located, in words."""
+        return f"located in {'an unknown number of' if self.cells is None else f'{self.cells:,}'} cells"
 
 
 def batch_key(id: str, name: str) -> str:

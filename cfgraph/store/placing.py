@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from operator import itemgetter
 from typing import Any
 
 import neo4j
@@ -31,7 +32,10 @@ Row = tuple[int, str, str | None, float, float | None, bool]  # its number, addr
 
 @dataclass(frozen=True)
 class NewBatch:
-    """What is to be placed: how many rows of which digest, and the name of the batch where one is wanted."""
+    """What is to be placed: how many rows of which digest, and the name of the batch where one is wanted.
+
+    ``cells`` is how many the hierarchy has that the rows are located in.
+    """
 
     rows: int
     digest: str
@@ -39,6 +43,7 @@ class NewBatch:
     version: str
     names_sha256: str | None = None
     name: str | None = None
+    cells: int | None = None
     created: datetime | None = None  # where it was placed before, in another store
 
 
@@ -66,7 +71,8 @@ class Placing(Part):
 
         Raises:
             InputError: where the name is taken by other rows, the same rows come with other names or another beam than those
-                that are placed in part, or the batch is half removed.
+                that are placed in part, or other values with the same names, or the hierarchy was grown since, or the batch is
+                half removed.
             VanishedError: where the hierarchy is removed meanwhile.
         """
         self.ensure_schema()
@@ -98,6 +104,7 @@ class Placing(Part):
             VanishedError: where the hierarchy or the batch was removed meanwhile, even if another was made in its place.
         """
         token, done = _token(hierarchy), batch.done + len(rows)
+        in_order = sorted(rows, key=itemgetter(1))  # two batches placed at once lock cells in one order: neither waits for ever
 
         def work(tx: neo4j.ManagedTransaction) -> Batch:
             found = _hold_batch(tx, batch)
@@ -105,9 +112,8 @@ class Placing(Part):
                 raise VanishedError(f"batch {batch.name!r} of {batch.hierarchy!r} is being removed")
             if found.done != batch.done:
                 return found
-            written = run_operation(tx, "create_batch_points", id=hierarchy.id, key=batch.key, done=done, rows=rows)[0][
-                "placed"
-            ]
+            told = run_operation(tx, "create_batch_points", id=hierarchy.id, key=batch.key, done=done, rows=in_order)
+            written = told[0]["placed"] if told else 0  # no row where none of the cells is there
             prove_cells(tx, hierarchy.id, token)
             if written != len(rows):
                 raise VanishedError(f"hierarchy {hierarchy.id!r} lost cells meanwhile; run cfgraph verify")
@@ -192,11 +198,13 @@ def _found(there: Sequence[Batch], new: NewBatch) -> Batch | None:
                 f"batch {batch.name!r} is half removed; finish that: `cfgraph place {batch.hierarchy} --remove {batch.name}`"
             )
     if named and named[0].digest != new.digest:
+        _check_elsewhere(named, new)
         raise InputError(
             f"batch {new.name!r} of {named[0].hierarchy!r} holds other rows ({named[0].rows:,} of them); choose another name "
             f"with --batch, or take it back first: cfgraph place {named[0].hierarchy} --remove {new.name}"
         )
     if not same:
+        _check_elsewhere(there, new)
         return None
     found = same[0]
     if found.state == "placing":
@@ -206,7 +214,28 @@ def _found(there: Sequence[Batch], new: NewBatch) -> Batch | None:
                     f"{found.done:,} of these {found.rows:,} rows are placed as batch {found.name!r}, with other {what}; go on "
                     f"with the same, or take it back: cfgraph place {found.hierarchy} --remove {found.name}"
                 )
+        if found.cells != new.cells:
+            raise InputError(
+                f"{found.done:,} of these {found.rows:,} rows are placed as batch {found.name!r}, {found.located}, and "
+                f"{found.hierarchy!r} was grown since: the others would come to other depths; take it back, and place it "
+                f"again: cfgraph place {found.hierarchy} --remove {found.name}"
+            )
     return found
+
+
+def _check_elsewhere(there: Sequence[Batch], new: NewBatch) -> None:
+    """Refuse rows with the names of half a batch: what a network makes of images differs in its last digits by the device.
+
+    Begun as another batch, the rows that are placed would be there twice.
+    """
+    for batch in there:
+        alike = (batch.rows, batch.names_sha256) == (new.rows, new.names_sha256)
+        if batch.state == "placing" and batch.names_sha256 is not None and alike:
+            raise InputError(
+                f"{batch.done:,} of {batch.rows:,} rows of just these names are placed as batch {batch.name!r}, and the values "
+                "of these differ from theirs (embedded on another device, perhaps); go on as it was begun (--device, "
+                f"--encoder), or take it back: cfgraph place {batch.hierarchy} --remove {batch.name}"
+            )
 
 
 def _made(hierarchy: Hierarchy, new: NewBatch, there: Sequence[Batch]) -> Batch:
@@ -219,6 +248,7 @@ def _made(hierarchy: Hierarchy, new: NewBatch, there: Sequence[Batch]) -> Batch:
         digest=new.digest,
         names_sha256=new.names_sha256,
         beam=new.beam,
+        cells=new.cells,
         created=new.created or datetime.now(UTC),
         version=new.version,
         token=new_incarnation(),

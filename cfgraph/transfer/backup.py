@@ -115,6 +115,7 @@ def _write_batch(store: Store, hierarchy: Hierarchy, placed: PlacedPoints) -> No
         rows=batch.rows,
         digest=batch.digest,
         beam=batch.beam,
+        cells=batch.cells,
         version=batch.version,
         names_sha256=batch.names_sha256,
         name=batch.name,

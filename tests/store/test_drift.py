@@ -112,6 +112,21 @@ def test_bad_input(store, made, new_id, monkeypatch):
         drift(store, rule.id, batch="batch-2")
 
 
+def test_sizes_that_count_equal_points_once_are_no_measure(store, new_id):
+    rows = rows_of(1, 60)
+    made = points(id=new_id(), data=np.concatenate([rows, rows[:40]]), depth=1, duplicates="drop")
+    store.write(made)
+    place(store, made.id, data=np.concatenate([rows, rows[:40]]), batch="first")
+    place(store, made.id, data=rows, batch="other")
+    with pytest.raises(InputError, match=r"count equal points once, 60 of 100, and a batch counts each.*as --against"):
+        drift(store, made.id, batch="first")
+    assert drift(store, made.id, batch="first", against="other").reference == 60
+    none = points(id=new_id(), data=rows, depth=1, duplicates="drop")  # nothing was dropped
+    store.write(none)
+    place(store, none.id, data=rows)
+    assert not drift(store, none.id, batch="batch-1").drifted
+
+
 def _alarms(data, *, splits, depth, arity):
     """How often two halves of the same data are said to differ, the one that a hierarchy is made of and the other."""
     from cfgraph.comparing.drift import different_shares, holm

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cfgraph import apply
+from cfgraph import Stop, apply, rollout, train
 from cfgraph.cli import run as run_here
+from cfgraph.comparing.drift import drift
 from cfgraph.errors import InputError, NotFoundError, VanishedError
 from cfgraph.metric import place as placing
 from cfgraph.metric.place import place
@@ -104,6 +105,35 @@ def test_the_data_themselves_come_to_their_own_cells(store, made, batch):
     assert [row[2] for row in rows] == where
     assert not any(row[6] for row in rows)
     assert max(row[4] for row in rows if row[2].count("/") == 3) == pytest.approx(made.point_radius[3])
+
+
+def test_levels_of_single_points_have_these_inside(store, new_id):
+    """Where each point of a level is its cell's center their distances are rounding alone, however far away all is."""
+    data = 1e5 + 1e-3 * rows_of(6, 24, columns=6)
+    made = points(id=new_id(), data=data, depth=7, arity=2, pca=4)
+    assert made.point_radius[made.cells.depth] == 0
+    store.write(made)
+    place(store, made.id, data=data)
+    assert [row[2] for row in placed_points(store, made.id) if row[6]] == []
+    place(store, made.id, data=data + 2e-3)
+    assert any(row[6] for row in placed_points(store, made.id))
+
+
+def test_outside_where_the_radii_of_data_are_not_known(store, new_id):
+    """Cells that a predictor grew below the data, and a hierarchy of before they were kept."""
+    made = points(id=new_id(), data=DATA, depth=2)
+    store.write(made)
+    rule = store.write_predictor(train(made, id=new_id("rule"), depth=2, family="recurrence"))
+    rollout(store, made.id, predictor=rule.id, stop=Stop(depth=4))
+    assert place(store, made.id, data=DATA).notes == (f"these are the very rows that {made.id!r} was made of",)
+    rows = [row for row in placed_points(store, made.id) if row[2].count("/") == 4]
+    limit = store.hierarchy(made.id).residual_bound * made.scale_factor**4 / (1 - made.scale_factor)
+    assert [row[6] for row in rows] == [row[4] > limit for row in rows]
+    assert len({row[4] > limit for row in rows} | {row[4] > made.point_radius[2] for row in rows}) == 2
+
+    old = points(id=new_id("old"), data=DATA, depth=1)
+    store.write(old.without_cells().replace(point_radius=None).with_cells(old.cells))
+    assert "`outside` goes by R s^l / (1 - s)" in place(store, old.id, data=NEW).notes[0]
 
 
 def test_memory_bounded_and_in_memory_alike(store, made, batch, monkeypatch):
@@ -225,6 +255,13 @@ def test_parquet_brings_batches_back(store, made, batch, new_id, tmp_path, monke
     place(store, made.id, data=rows_of(8, 25), batch=f"{batch}2")
     monkeypatch.setattr(store_placing, "PAGE_CELLS", 17)  # several parts
     export_parquet(store, made.id, tmp_path / "all.parquet")
+    known = pq.read_metadata(tmp_path / "all.parquet").metadata
+    told = json.loads(known[b"cfgraph"])
+    assert told.pop("version") == 2  # which cfgraph refuses that knows no batches
+    del told["digest"]
+    first = {**known, b"cfgraph": json.dumps({**told, "version": 1}).encode()}
+    pq.write_table(pq.read_table(tmp_path / "all.parquet").replace_schema_metadata(first), tmp_path / "first.parquet")
+    assert [one.batch.name for one in parquet(tmp_path / "first.parquet").batches] == [batch, f"{batch}2"]
     id = new_id()
     backup = parquet(tmp_path / "all.parquet", id=id)
     monkeypatch.setattr("cfgraph.transfer.backup.PLACE_ROWS", 25)
@@ -316,6 +353,58 @@ def test_stopped_it_goes_on(store, made, batch, monkeypatch):
     assert [row[1] for row in placed_points(store, made.id)] == list(range(60))
 
 
+def test_where_it_is_grown_meanwhile_nothing_goes_on(store, new_id, monkeypatch):
+    """Half of a batch on one depth and half on another would be no batch at all."""
+    made = points(id=new_id(), data=DATA, depth=2)
+    store.write(made)
+    rule = store.write_predictor(train(made, id=new_id("rule"), depth=2, family="recurrence"))
+    before = store.counts(made.id).cells
+    whole = place(store, made.id, data=rows_of(8, 40), batch="before")
+    assert whole.batch.cells == before
+    monkeypatch.setattr(placing, "PLACE_ROWS", 25)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        place(store, made.id, data=NEW, batch="half", progress=stop)
+    rollout(store, made.id, predictor=rule.id, stop=Stop(depth=3))
+    told = f"25 of these 60 rows are placed as batch 'half', located in {before} cells, and .* was grown since.*--remove half"
+    with pytest.raises(InputError, match=told):
+        place(store, made.id, data=NEW, batch="half")
+    assert len(placed_points(store, made.id)) == 65
+    store.remove_batch(made.id, "half")
+    assert place(store, made.id, data=NEW, batch="half").batch.cells == store.counts(made.id).cells > before
+    again = place(store, made.id, data=rows_of(8, 40))
+    assert again.written == 0
+    assert f"they were located in {before} cells" in again.notes[1]
+    with pytest.raises(
+        InputError, match=f"'half' was located in .* cells, and batch 'before' located in {before} cells.*'before'"
+    ):
+        drift(store, made.id, batch="half", against="before")
+    assert drift(store, made.id, batch="half").reference == 400  # above what was grown
+    assert verify(store, made.id).clean
+
+
+def test_the_same_images_embedded_elsewhere_do_not_go_on_as_others(store, made, batch, monkeypatch):
+    """Their names are the same, and the last digits of their embeddings are not."""
+    monkeypatch.setattr(placing, "PLACE_ROWS", 25)
+    named = [f"{row}.png" for row in range(60)]
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        place(store, made.id, data=NEW, names=named, batch=batch, progress=stop)
+    for name in (None, batch, f"{batch}2"):
+        with pytest.raises(InputError, match=r"of just these names are placed as batch .*embedded on another device.*--remove"):
+            place(store, made.id, data=NEW * (1 + 1e-12), names=named, batch=name)
+    assert len(placed_points(store, made.id)) == 25
+    other = place(store, made.id, data=rows_of(9, 60), names=[f"b{row}.png" for row in range(60)], batch=f"{batch}2")
+    assert other.written == 60  # others may go in meanwhile
+    assert place(store, made.id, data=NEW, names=named).written == 35
+
+
 def test_two_at_once_place_each_row_once(store, made, batch, monkeypatch):
     monkeypatch.setattr(placing, "PLACE_ROWS", 5)
     with ThreadPoolExecutor(2) as pool:
@@ -363,6 +452,34 @@ def test_each_transaction_proves_the_incarnation(store, new_id, monkeypatch):
     assert store.batch(made.id, begun.name).done == 0
 
 
+def test_where_all_cells_of_a_piece_are_gone(store, new_id):
+    made = points(id=new_id(), data=DATA, depth=1)
+    store.write(made)
+    held = store.hierarchy(made.id)
+    begun = store.begin_batch(held, store_placing.NewBatch(rows=10, digest="d", beam=1, version="0"))[0]
+    with pytest.raises(VanishedError, match="lost cells meanwhile"):
+        store.place_rows(held, begun, [(row, "/7/7", None, 1.0, None, False) for row in range(10)])
+    assert store.batch(made.id, begun.name).done == 0
+
+
+def test_cells_are_locked_in_one_order(store, made, batch, monkeypatch):
+    """Two batches that come by the same cells in other orders would each wait for the other."""
+    sent = []
+
+    def spy(tx, operation, **parameters):
+        if operation == "create_batch_points":
+            sent.append([row[1] for row in parameters["rows"]])
+        return run_operation(tx, operation, **parameters)
+
+    run_operation = store_placing.run_operation
+    monkeypatch.setattr(store_placing, "run_operation", spy)
+    monkeypatch.setattr(placing, "PLACE_ROWS", 25)
+    place(store, made.id, data=NEW, batch=batch)
+    assert [len(piece) for piece in sent] == [25, 25, 10]
+    assert all(piece == sorted(piece) for piece in sent)
+    assert [row[1] for row in placed_points(store, made.id)] == list(range(60))
+
+
 @pytest.mark.slow("a process that is killed, and one that goes on")
 def test_killed_it_goes_on_and_writes_each_row_once(store, new_id, run, tmp_path):
     made = points(id=new_id(), data=DATA, depth=3)
@@ -397,6 +514,19 @@ def test_command(store, store_url, made, batch, capfd, tmp_path):
     assert run(*named).out == f"placed 60 points in placing as batch {batch}\n"
     assert batch[:20] in run().out
     assert "placed already" in run(*named).err
+    for option in (
+        "--key x",
+        "--columns a",
+        "--header no",
+        "--large",
+        "--beam 2",
+        "--encoder e",
+        "--device cpu",
+        "--skip-broken",
+    ):
+        for words in (("--remove", batch), ()):
+            assert f"{option.split()[0]} is about rows to place" in run(*words, *option.split(), code=2).err
+    assert store.batch(made.id, batch).done == 60
     assert run("--remove", batch).out == f"took batch {batch} back from placing: 60 points\n"
     assert "no batch was placed" in run().err
     assert "about rows to place" in run("--batch", "x", code=2).err

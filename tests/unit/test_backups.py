@@ -112,6 +112,7 @@ def test_edited_metadata_is_refused_or_as_good_as_before(backup, outcome):
         b"[" * 9000,
         b'{"version": 1}',
         b'{"version": 2}',
+        b'{"version": 3}',
         b'{"version": true}',
         b"\xff\xfe",
         b"{" * 10**5,

@@ -74,6 +74,8 @@ def test_parquet_gives_the_same_cells(make, tmp_path):
     for one, other in zip(to_arrow(found), to_arrow(hierarchy), strict=True):
         assert one.equals(other)
     assert parquet(tmp_path / "h.parquet", id="other").hierarchy.id == "other"
+    told = json.loads(pq.read_metadata(tmp_path / "h.parquet").metadata[b"cfgraph"])
+    assert told["version"] == 1  # without batches earlier versions read it
 
 
 def metadata_of(path):
@@ -167,7 +169,7 @@ def test_a_changed_link_is_refused(field, value, told, tmp_path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda told: told.update(version=2), r"has the form 2.*upgrade cfgraph"),
+        (lambda told: told.update(version=3), r"has the form 3.*knows 1 and 2; upgrade cfgraph"),
         (lambda told: told.update(cells=7), "should have 7 rows"),
         (lambda told: told["hierarchy"].update(arity="many"), "arity: Input should be a valid integer"),
         (lambda told: told["hierarchy"].update(arity=2), "another number of children than 2"),

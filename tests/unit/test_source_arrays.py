@@ -1,7 +1,9 @@
 """Points from files: the same table from every format, and one clear line for what is none."""
 
 import decimal
+import hashlib
 import pickle
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from pyarrow import parquet
 
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import check_points, read_points
+from cfgraph.files.arrays import PointTable, check_points, read_points
 
 TABLE = np.array([[1.0, -2.5, 3e-7], [4.0, 5.0, 6e8]])
 
@@ -52,6 +54,30 @@ def test_all_formats_give_the_same_bits(tmp_path_factory, table):
         assert (read.values == table).all(), path.name
         assert read.values.dtype == np.float64
         assert read.digest == check_points(table, where="it").digest
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (1, 1), (0, 4), (5, 0), (40, 9)])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int16, ">f8"])
+def test_digest_in_pieces_is_that_of_the_whole(monkeypatch, shape, kind):
+    """Recipes hold it: it must never change."""
+    values = (np.random.default_rng(0).normal(size=shape) * 3).astype(kind)
+    values[values == 0] = -0.0
+    for table in (values, np.asfortranarray(values), values[::-1, ::2]):
+        numbers = np.ascontiguousarray(table + 0.0, dtype="<f8")
+        wanted = hashlib.sha256(repr(numbers.shape).encode() + numbers.tobytes()).hexdigest()
+        for size in (1, 10, 1 << 21):
+            monkeypatch.setattr("cfgraph.files.arrays._BATCH_NUMBERS", size)
+            assert PointTable(table).digest == wanted
+
+
+def test_digest_takes_no_copy_of_the_table():
+    table = PointTable(np.ones((400_000, 20)))  # 64 MB
+    tracemalloc.start()
+    try:
+        assert table.digest
+        assert tracemalloc.get_traced_memory()[1] < 40e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_digest_tells_numbers_and_shape_apart():
