@@ -42,7 +42,7 @@ def command(context: Context, id: str, format: str) -> None:
 def _row(entry: "Entry") -> list[Any]:
     at = None if entry.at is None else entry.at.astimezone().isoformat(sep=" ", timespec="seconds")
     known = {**entry.about, **entry.about.get("recipe", {})}
-    told = {name: value for name, value in known.items() if name not in ("since", "recipe") and value is not None}
+    told = {name: value for name, value in known.items() if name not in ("since", "recipe", "token") and value is not None}
     return [at, entry.kind, ", ".join(f"{name} {_text(value)}" for name, value in told.items()), entry.version]
 
 

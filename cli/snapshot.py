@@ -47,7 +47,7 @@ def command(
         if listed:
             return print_rows(COLUMNS, [_row(kept) for kept in store.snapshots(id)], format=format)
         if remove is not None:
-            gone = store.remove_snapshot(id, remove)
+            gone = store.remove_snapshot(id, remove, say=context.say)
             rest = "" if gone.owned else f"; its file stays where it was put, {gone.file}"
             return print_line(f"{gone.title} is forgotten{rest}")
         from cfgraph.transfer.snapshot import snapshot

@@ -7,6 +7,7 @@ from cfgraph.sources.parquet import parquet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from cfgraph.formats.parquet import Backup
     from cfgraph.model.hierarchy import HierarchyWithCells
@@ -32,9 +33,9 @@ def read_snapshot(snapshot: "Snapshot", *, large: bool = False) -> "Backup":
 
     Raises:
         NotFoundError: where the file is gone.
-        InputError: where it is another one than was kept, or damaged.
+        InputError: where it is another one than was kept, or damaged, or cannot be read.
     """
-    if not snapshot.file.exists():
+    if _is_gone(snapshot.file):
         raise NotFoundError(
             f"the file of {snapshot.title} is not at {str(snapshot.file)!r} any more; put it back, or forget the snapshot: "
             f"`cfgraph snapshot {snapshot.id} --remove {snapshot.name}`"
@@ -61,6 +62,15 @@ def read_either(store: "Store", title: str, *, large: bool = False) -> "tuple[Hi
         return found.hierarchy, found.growers
     with store.witness(title):
         return store.read_whole(title), store.growers(title)
+
+
+def _is_gone(file: "Path") -> bool:
+    """Whether there is no such file; of one that cannot even be looked at, whoever opens it says why."""
+    try:
+        file.stat()
+    except (OSError, ValueError) as error:
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
+    return False
 
 
 def _is_there(store: "Store", id: str) -> bool:

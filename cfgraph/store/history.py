@@ -63,6 +63,7 @@ class Histories(Part):
                 raise VanishedError(f"hierarchy {hierarchy.id!r} was removed meanwhile")
             add_entry_in(tx, hierarchy.id, kind, **about)
 
+        self.ensure_schema()
         self._graph.transact(work)
 
     def read_entries(self, id: str) -> list[Entry]:
@@ -94,8 +95,9 @@ def history(store: "Store", id: str) -> History:
 
     What made it, from when to when each growth went and by which predictor, what learned from it and copied its prefix, data
     that was placed later or taken back, snapshots, the file that it was restored from, upgrades. ``at`` is by the server's
-    clock; of hierarchies and predictors as such it is when their maker says. What an earlier version did has no ``version``,
-    and of its growths the end is not known.
+    clock; of hierarchies, predictors and batches as such (``made``, ``trained``, ``copied``, ``placed``) it is by the clock of
+    whoever made them, so beside the others their order is only as true as that. What an earlier version did has no
+    ``version``, and of its growths the end is not known.
 
     Raises:
         NotFoundError: where the store has no hierarchy of that id.
@@ -113,7 +115,7 @@ def history(store: "Store", id: str) -> History:
 def _made(hierarchy: Hierarchy, noted: list[Entry]) -> Iterator[Entry]:
     """What made it: noted when its writing began; else what it says itself. One from a file was made before."""
     begun = next((entry for entry in noted if entry.kind == BEGUN), None)
-    restored = any(entry.kind == RESTORED for entry in noted)
+    restored = any(entry.kind == RESTORED and "batches" not in entry.about for entry in noted)
     about = {"origin": hierarchy.origin, "recipe": hierarchy.recipe}
     if begun is None or restored:
         yield Entry(MADE, about, at=hierarchy.created)

@@ -1,7 +1,7 @@
 """Ingest: a hierarchy with its cells into the graph, block by block; the same again goes on where it stopped."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCell
 from cfgraph.predictors.trained import Grower, TrainedPredictor
 from cfgraph.store.encoders import Encoders
 from cfgraph.store.graph import run_operation, write_bounded
-from cfgraph.store.history import BEGUN, WRITTEN, Histories, add_entry_in
+from cfgraph.store.history import BEGUN, RESTORED, WRITTEN, Histories, add_entry_in
 from cfgraph.store.incarnation import hold_hierarchy, hold_predictor, new_incarnation, prove_cells
 from cfgraph.store.predictors import Predictors, check_predictor_in
 from cfgraph.store.records import hierarchy_of, properties_of
@@ -39,11 +39,13 @@ class Ingest(Predictors, Encoders, Histories):
         sessions: int = SESSIONS,
         then: Literal["complete", "growing"] = "complete",
         growers: Sequence[Grower] = (),
+        restored: Mapping[str, str | None] | None = None,
     ) -> Hierarchy:
         """Write a hierarchy with its cells; the same recipe again goes on where it stopped, or finds it done.
 
         The cells go in as canonical blocks, top-down, over several sessions side by side; between any two transactions
-        the graph holds a valid, shallower hierarchy of state ``writing``. ``growers`` are what grew it in another store.
+        the graph holds a valid, shallower hierarchy of state ``writing``. ``growers`` are what grew it in another store;
+        ``restored`` is what its history tells of the file that it is from, noted by whoever ends the writing.
         Raises ``InputError`` where the id is taken by another recipe or a predictor, ``VanishedError`` where the hierarchy is
         removed meanwhile, even if another is made under its id.
         """
@@ -57,7 +59,7 @@ class Ingest(Predictors, Encoders, Histories):
             self._write_cells(claimed, cells, progress=progress, sessions=sessions)
             self._write_links(claimed, cells)
             self._write_points(claimed, hierarchy)
-            claimed = claimed.replace(state=self._end_writing(claimed, then=then))
+            claimed = claimed.replace(state=self._end_writing(claimed, then=then, restored=restored))
         return claimed
 
     def _check_growers(self, hierarchy: Hierarchy, growers: Sequence[Grower]) -> None:
@@ -74,7 +76,7 @@ class Ingest(Predictors, Encoders, Histories):
             for growth in growths:
                 self._graph.transact(partial(_write_growth_in, hierarchy=hierarchy, trained=kept, growth=dict(growth)))
 
-    def _end_writing(self, hierarchy: Hierarchy, *, then: str) -> str:
+    def _end_writing(self, hierarchy: Hierarchy, *, then: str, restored: Mapping[str, str | None] | None) -> str:
         """Move on from ``writing``; the state that it is in by now, where somebody who wrote the same was faster."""
 
         def work(tx: neo4j.ManagedTransaction) -> str:
@@ -84,6 +86,8 @@ class Ingest(Predictors, Encoders, Histories):
             if state == "writing":
                 run_operation(tx, "set_hierarchy_state", id=hierarchy.id, state=then)
                 add_entry_in(tx, hierarchy.id, WRITTEN)
+                if restored is not None:
+                    add_entry_in(tx, hierarchy.id, RESTORED, **restored)
                 return then
             return state
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import neo4j
 
@@ -11,6 +12,7 @@ from cfgraph.model.batch import batches_range
 from cfgraph.model.hierarchy import Identity
 from cfgraph.store.graph import run_operation
 from cfgraph.store.hierarchies import Hierarchies
+from cfgraph.store.history import entries_of
 from cfgraph.store.incarnation import hold_hierarchy, hold_predictor, identity_in
 from cfgraph.store.ingest import Ingest
 from cfgraph.store.records import DamagedNode
@@ -41,8 +43,8 @@ class Removal(Hierarchies, Ingest, Snapshots):
             if found["predictor"] is not None:
                 self._graph.transact(lambda tx: _remove_predictor_in(tx, id, identity_in(found["predictor"])))
             elif found["hierarchy"] is not None:
-                known = self._graph.transact(lambda tx: _begin_removal_in(tx, id, identity_in(found["hierarchy"])))
-                self._remove_files(id, say=say)
+                known, noted = self._graph.transact(lambda tx: _begin_removal_in(tx, id, identity_in(found["hierarchy"])))
+                self._remove_files(id, noted, say=say)
                 while batch := self._graph.transact(lambda tx: _remove_batch_in(tx, id, known)):
                     removed += batch.cells
                     progress(removed)
@@ -52,14 +54,14 @@ class Removal(Hierarchies, Ingest, Snapshots):
             say(f"{id!r} was removed by another command meanwhile; what has its id now, if anything, was not touched")
         return removed
 
-    def _remove_files(self, id: str, *, say: Callable[[str], None]) -> None:
-        """Remove the files of its snapshots that the store owns, and say where the others are."""
+    def _remove_files(self, id: str, noted: list[dict[str, Any]], *, say: Callable[[str], None]) -> None:
+        """Remove the files of the snapshots that were noted and that the store owns, and say where the others are."""
         try:
-            kept = self.snapshots(id)
+            kept = self.snapshots_in(id, entries_of(noted, id))
         except DamagedError:  # a damaged one goes like any other
             return
         for snapshot in kept:
-            remove_file(snapshot)
+            remove_file(snapshot, say=say)
             if not snapshot.owned:
                 say(f"{snapshot.title} stays where it was put, {snapshot.file}")
 
@@ -76,10 +78,11 @@ def _remove_predictor_in(tx: neo4j.ManagedTransaction, id: str, known: Identity)
     run_operation(tx, "remove_predictor", id=id)
 
 
-def _begin_removal_in(tx: neo4j.ManagedTransaction, id: str, known: Identity) -> Identity:
+def _begin_removal_in(tx: neo4j.ManagedTransaction, id: str, known: Identity) -> tuple[Identity, list[dict[str, Any]]]:
+    """Say that a hierarchy goes; which one it is, and its history: read here, since it may be gone, or another's, later."""
     held, _ = hold_hierarchy(tx, id, known)  # a damaged one goes like any other, whatever state it says there
     run_operation(tx, "set_hierarchy_state", id=id, state="removing")
-    return held
+    return held, run_operation(tx, "read_entries", id=id)[0]["entries"]
 
 
 def _remove_batch_in(tx: neo4j.ManagedTransaction, id: str, known: Identity) -> _Batch | None:

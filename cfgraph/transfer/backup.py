@@ -41,6 +41,9 @@ def export_parquet(store: Store, id: str, path: str | Path, *, progress: Progres
         growers, latest = store.growers(id), store.grown_by(id)
         check_growers(id, growers)
         layout = Layout.of(hierarchy, kinds=store.own_kinds(hierarchy))
+        for batch in store.batches(id):
+            if batch.state != "placed":
+                store.check_batch(batch)  # which refuses it, before all cells are read for nothing
         with whole_file(path) as file, ParquetFile(file, layout) as parquet:
             for table in _tables(store, witness, layout, progress=progress):
                 parquet.add(table)
@@ -86,30 +89,30 @@ def ingest_parquet(store: Store, backup: Backup, *, progress: Progress = lambda 
     """Write what ``sources.parquet`` read into the store: the hierarchy, its cells, what grew it.
 
     The same file again finishes what was interrupted, or finds it done. Where the hierarchy that it predicts is in the store,
-    that is linked again.
+    that is linked again. Its history tells of the file where something of it was written: all of it, or batches that the one
+    in the store had not.
 
     Raises:
         InputError: where the id is taken by another hierarchy, or by one of the same recipe with other cells (grown since).
     """
     hierarchy = backup.hierarchy
-    was_there = _find(store, hierarchy.id) is not None
-    written = store.write(hierarchy, growers=backup.growers, progress=progress)
-    if was_there and store.digest(hierarchy.id) != digest_hierarchy(hierarchy):
+    there, restored = _find(store, hierarchy.id), {"file": backup.path.name, "digest": backup.digest}
+    written = store.write(hierarchy, growers=backup.growers, progress=progress, restored=restored)
+    if there is not None and store.digest(hierarchy.id) != digest_hierarchy(hierarchy):
         raise InputError(
             f"the id {hierarchy.id!r} is taken by a hierarchy of the same recipe with other cells (one was grown, say); "
             f"choose another id, or remove it with `cfgraph rm {hierarchy.id}`"
         )
-    for placed in backup.batches:
-        _write_batch(store, written, placed)
-    if not any(entry.kind == RESTORED for entry in store.read_entries(written.id)):
-        store.add_entry(written, RESTORED, file=backup.path.name, digest=backup.digest)
+    added = [placed.batch.name for placed in backup.batches if _write_batch(store, written, placed)]
+    if added and there is not None and there.state == "complete":
+        store.add_entry(written, RESTORED, **restored, batches=added)
     if backup.predicts is not None and (truth := _find(store, backup.predicts)) is not None:
         store.link_truth(written, truth)
     return written
 
 
-def _write_batch(store: Store, hierarchy: Hierarchy, placed: PlacedPoints) -> None:
-    """Write a batch's points into their cells; the same again goes on where it stopped, or finds it done."""
+def _write_batch(store: Store, hierarchy: Hierarchy, placed: PlacedPoints) -> bool:
+    """Write a batch's points into their cells, where it stopped or all; False where they are there already."""
     batch, columns = placed.batch, ("row", "address", "name", "distance", "margin", "outside")
     new = NewBatch(
         rows=batch.rows,
@@ -122,10 +125,12 @@ def _write_batch(store: Store, hierarchy: Hierarchy, placed: PlacedPoints) -> No
         created=batch.created,
     )
     found, held = store.begin_batch(hierarchy, new)
+    begun = found.done
     while found.done < found.rows:
         page = placed.points.slice(found.done, PLACE_ROWS)
         rows = list(zip(*(page.column(name).to_pylist() for name in columns), strict=True))
         found = store.place_rows(held, found, rows)
+    return begun < found.rows
 
 
 def _find(store: Store, id: str) -> Hierarchy | None:

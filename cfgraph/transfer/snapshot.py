@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from cfgraph.errors import InputError
-from cfgraph.formats.parquet import DIGEST, METADATA
+from cfgraph.errors import DamagedError, InputError, NotFoundError, VanishedError
+from cfgraph.files.whole import check_place
+from cfgraph.formats.parquet import DIGEST, METADATA, METADATA_BYTES_MAX
 from cfgraph.store import Store
 from cfgraph.store.snapshots import Snapshot, check_name
 from cfgraph.transfer.backup import export_parquet
@@ -41,13 +42,19 @@ def snapshot(
         VanishedError, ChangedError: where the hierarchy is removed or grown meanwhile; nothing is kept then.
     """
     check_name(name, store.snapshots(id), id=id)
+    store.ensure_schema()
     file = _new_file(store, id, path)
     kept = export_parquet(store, id, file, progress=progress)
     try:
         cells, digest = _tell(file)
-        store.add_snapshot(kept, Snapshot(id, name, file, cells, digest, owned=path is None))
     except BaseException:
         file.unlink(missing_ok=True)
+        raise
+    try:
+        store.add_snapshot(kept, Snapshot(id, name, file, cells, digest, owned=path is None))
+    except (InputError, DamagedError, VanishedError):  # with others, a lost connection say, it may have been noted
+        if not _is_noted(store, id, file):  # by somebody who chose the same place at the same time
+            file.unlink(missing_ok=True)
         raise
     return store.snapshot(id, name)
 
@@ -55,9 +62,15 @@ def snapshot(
 def _new_file(store: Store, id: str, path: str | Path | None) -> Path:
     if path is None:
         file = store.place_of_snapshot(id, token=secrets.token_hex(8))
-        file.parent.mkdir(mode=0o700, exist_ok=True)
+        try:
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot make the folder {str(file.parent)!r}: {error.strerror}; say where the file goes: --output FILE "
+                "(path=...)"
+            ) from error
         return file
-    file = Path(path).absolute()
+    file = check_place(path).absolute()
     if file.exists():
         raise InputError(f"expected the name of a new file for a snapshot, and {str(path)!r} is there; choose another")
     return file
@@ -65,6 +78,14 @@ def _new_file(store: Store, id: str, path: str | Path | None) -> Path:
 
 def _tell(file: Path) -> tuple[int, str]:
     """How many cells a file has that was written just now, and its digest."""
-    found = pq.read_metadata(file)
+    with pq.ParquetFile(file, thrift_string_size_limit=METADATA_BYTES_MAX) as opened:  # as whoever reads it later
+        found = opened.metadata
     known = json.loads((found.metadata or {})[METADATA.encode()])
     return found.num_rows, known[DIGEST]
+
+
+def _is_noted(store: Store, id: str, file: Path) -> bool:
+    try:
+        return any(kept.file == file for kept in store.snapshots(id))
+    except (NotFoundError, DamagedError):
+        return False

@@ -9,6 +9,7 @@ import pytest
 import cfgraph
 from cfgraph import Stop, field, history, materialise, place, rollout, sources, train
 from cfgraph.errors import DamagedError, NotFoundError, VanishedError
+from cfgraph.transfer.backup import ingest_parquet
 from cfgraph.transfer.export import export
 
 FORGET = "MATCH (:Hierarchy {id: $id})-[:HISTORY]->(entry:Entry) DETACH DELETE entry"
@@ -55,14 +56,39 @@ def test_a_life_is_told_in_order(store, new_id, tmp_path):
     assert store.query("MATCH (entry:Entry {hierarchy: $id}) RETURN entry", {"id": copy.id})[1] == []
     backup = sources.parquet(path=path)
     for _ in range(2):  # the second time it is there already
-        from cfgraph.transfer.backup import ingest_parquet
-
         ingest_parquet(store, backup)
     again = history(store, copy.id)
     assert kinds(again) == ["made", "growth", "begun", "written", "restored", "grown"]
     assert [entry.version is None for entry in again.entries] == [True, True, False, False, False, True]
     assert again.entries[4].about == {"file": "copy.parquet", "digest": backup.digest}
     assert len(again.remarks) == 2
+
+
+def test_restored_is_only_what_was_written_from_a_file(store, new_id, tmp_path):
+    koch = store.write(sources.ifs(id=new_id(), maps="koch", depth=2))
+    place(store, koch.id, data=np.zeros((7, 2)), batch="one")
+    place(store, koch.id, data=np.ones((5, 2)), batch="two")
+    path, before = tmp_path / "own.parquet", history(store, koch.id)
+    export(store, koch.id, path=path)
+    backup = sources.parquet(path=path)
+    ingest_parquet(store, backup)
+    assert history(store, koch.id) == before  # all of it is there already
+    store.remove_batch(koch.id, "two")
+    ingest_parquet(store, backup)
+    found = history(store, koch.id)
+    assert (kinds(found)[:2], found.entries[0]) == (["begun", "written"], before.entries[0])  # it was made here
+    (restored,) = [entry.about for entry in found.entries if entry.kind == "restored"]
+    assert restored == {"file": "own.parquet", "digest": backup.digest, "batches": ["two"]}
+    store.remove(koch.id)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest_parquet(store, backup, progress=stop)
+    ingest_parquet(store, backup)  # it ends what was begun
+    (restored,) = [entry.about for entry in history(store, koch.id).entries if entry.kind == "restored"]
+    assert restored == {"file": "own.parquet", "digest": backup.digest}
 
 
 def test_of_earlier_versions_it_is_told_what_is_known(store, new_id):

@@ -1,13 +1,26 @@
 """States that are kept under names, against a real server: whole or not at all, of one moment, found again by their names."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cfgraph import Stop, compare, diff, history, rollout, snapshot, sources, train
-from cfgraph.errors import ChangedError, DamagedError, InputError, NotFoundError, VanishedError
-from cfgraph.store import Store
+from cfgraph.errors import (
+    ChangedError,
+    DamagedError,
+    InputError,
+    NotFoundError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    VanishedError,
+)
+from cfgraph.model.address import ID_BYTES_MAX
+from cfgraph.store import Store, part
+from cfgraph.store import snapshots as snapshots_module
 from cfgraph.store.snapshots import FOLDER
 from cfgraph.transfer import snapshot as snapshot_module
 
@@ -40,7 +53,7 @@ def test_a_state_is_kept_and_compared_with_later(local, koch, new_id, tmp_path, 
     assert store.snapshots(koch.id) == [kept, after]
     with monkeypatch.context() as patch:  # by its URL alone the server is known, and not the folder that it keeps them in
         patch.setattr(store, "folder", None)
-        assert store.snapshots(koch.id) == [kept, after]
+        assert store.snapshots(koch.id) == [replace(kept, owned=False), replace(after, owned=False)]
         patch.setattr(store, "folder", tmp_path / "moved")
         assert store.snapshot(koch.id, "before").file == tmp_path / "moved" / FOLDER / kept.file.name
     assert [entry.about["name"] for entry in history(store, koch.id).entries if entry.kind == "snapshot"] == [
@@ -174,3 +187,170 @@ def test_snapshots_on_the_command_line(told, koch, tmp_path):
     assert "stays where it was put" in told("snapshot", koch.id, "--remove", "before")[0]
     assert "one of --as NAME" in told("snapshot", koch.id, code=2)[1]
     assert "--as NAME" in told("snapshot", koch.id, "--list", "-o", path, code=2)[1]
+
+
+def test_no_file_keeps_a_hierarchy_from_being_removed(local, koch, tmp_path, monkeypatch):
+    store = local
+    for name in ("one", "two"):
+        snapshot(store, koch.id, name=name)
+    one, two = (kept.file for kept in store.snapshots(koch.id))
+    for file in (one, two):  # a folder is no file that can be removed, for nobody
+        file.unlink()
+        file.mkdir()
+    said = []
+    store.remove_snapshot(koch.id, "one", say=said.append)
+    assert [kept.name for kept in store.snapshots(koch.id)] == ["two"]
+    store.remove(koch.id, say=said.append)
+    told = [f"the file of {koch.id}@{name} stays at {file}: " for name, file in (("one", one), ("two", two))]
+    assert [line.startswith(begin) for line, begin in zip(said, told, strict=True)] == [True, True]
+    assert all("; remove it yourself" in line for line in said)
+    with pytest.raises(NotFoundError):
+        store.hierarchy(koch.id)
+
+
+def test_a_server_that_is_not_ours_removes_no_file_here(local, koch, tmp_path, monkeypatch):
+    kept, said = snapshot(local, koch.id, name="kept"), []
+    monkeypatch.setattr(local, "folder", None)
+    assert local.remove_snapshot(koch.id, "kept") == replace(kept, owned=False)
+    monkeypatch.setattr(local, "folder", tmp_path)
+    again = snapshot(local, koch.id, name="kept")
+    monkeypatch.setattr(local, "folder", None)
+    local.remove(koch.id, say=said.append)
+    assert said == [f"{kept.title} stays where it was put, {again.file}"]
+    assert [kept.file.exists(), again.file.exists()] == [True, True]
+
+
+def test_a_file_that_cannot_be_looked_at_is_an_error_that_says_why(local, koch, tmp_path, monkeypatch):
+    kept = snapshot(local, koch.id, name="kept")
+    monkeypatch.setattr(local, "folder", tmp_path / ("x" * 300))
+    with pytest.raises(InputError, match="cannot be read: File name too long"):
+        diff(kept.title, koch.id, store=local)
+    with pytest.raises(InputError, match=r"cannot write .*: File name too long"):
+        snapshot(local, koch.id, name="other", path=tmp_path / ("x" * 300))
+    with pytest.raises(InputError, match=r"cannot make the folder .*: File name too long; say where"):
+        snapshot(local, koch.id, name="other")
+
+
+def test_what_is_noted_keeps_its_file(store, koch, tmp_path, monkeypatch):
+    path = tmp_path / "kept.parquet"
+
+    def lost(id, name):
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "snapshot", lost)
+        with pytest.raises(StoreUnavailableError):
+            snapshot(store, koch.id, name="kept", path=path)
+    assert diff(f"{koch.id}@kept", koch.id, store=store).equal
+    add = store.add_snapshot
+
+    def doubtful(hierarchy, kept):
+        add(hierarchy, kept)
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "add_snapshot", doubtful)
+        with pytest.raises(StoreUnavailableError):
+            snapshot(store, koch.id, name="more", path=tmp_path / "more.parquet")
+    assert diff(f"{koch.id}@more", koch.id, store=store).equal
+    tell, same = snapshot_module._tell, tmp_path / "same.parquet"
+
+    def faster(file):  # somebody else at the very same place, under the same name
+        monkeypatch.setattr(snapshot_module, "_tell", tell)
+        same.unlink()
+        snapshot(store, koch.id, name="same", path=same)
+        return tell(file)
+
+    monkeypatch.setattr(snapshot_module, "_tell", faster)
+    with pytest.raises(InputError, match="already"):
+        snapshot(store, koch.id, name="same", path=same)
+    assert diff(f"{koch.id}@same", koch.id, store=store).equal
+
+
+def test_two_names_of_one_file_are_two_and_one_that_is_noted_twice_is_one(store, koch, tmp_path):
+    kept = snapshot(store, koch.id, name="one", path=tmp_path / "one.parquet")
+    store.add_snapshot(koch, kept)  # as after a connection that was lost in the moment of the commit
+    assert store.snapshots(koch.id) == [kept]
+    store.add_snapshot(koch, snapshots_module.Snapshot(koch.id, "two", kept.file, kept.cells, kept.digest, owned=False))
+    assert [found.name for found in store.snapshots(koch.id)] == ["one", "two"]
+    store.remove_snapshot(koch.id, "one")
+    assert [found.name for found in store.snapshots(koch.id)] == ["two"]
+    assert diff(f"{koch.id}@two", koch.id, store=store).equal
+
+
+def test_a_removal_is_of_one_snapshot_whatever_the_clock_says(local, koch, tmp_path, monkeypatch):
+    store = local
+    snapshot(store, koch.id, name="a")
+    remove, new = snapshots_module.remove_file, []
+
+    def slow(found, *, say):  # meanwhile another removes it, and keeps one of its name
+        monkeypatch.setattr(snapshots_module, "remove_file", remove)
+        store.remove_snapshot(koch.id, "a")
+        new.append(snapshot(store, koch.id, name="a"))
+        remove(found, say=say)
+
+    monkeypatch.setattr(snapshots_module, "remove_file", slow)
+    store.remove_snapshot(koch.id, "a")
+    assert store.snapshots(koch.id) == new
+    assert new[0].file.exists()
+    own = snapshot(store, koch.id, name="b", path=tmp_path / "b.parquet")
+    store.remove_snapshot(koch.id, "b")
+    early = "MATCH (entry:Entry {hierarchy: $id, kind: 'snapshot_removed'}) SET entry.at = 1"
+    store.query(early, {"id": koch.id}, write=True)
+    assert store.snapshots(koch.id) == new
+    own.file.unlink()
+    new.append(snapshot(store, koch.id, name="b", path=own.file))  # at the place of one that was removed
+    assert store.snapshots(koch.id) == new
+
+
+def test_of_two_removals_the_slower_says_so_and_touches_nothing(local, koch, monkeypatch):
+    store, files, said = local, [], []
+    snapshot(store, koch.id, name="kept")
+    remove_files = store._remove_files
+
+    def slow(*words, **options):
+        monkeypatch.setattr(store, "_remove_files", remove_files)
+        store.remove(koch.id)
+        if anew:
+            store.write(sources.ifs(id=koch.id, maps="koch", depth=1))
+            files.append(snapshot(store, koch.id, name="kept").file)
+        return remove_files(*words, **options)
+
+    for anew in (False, True):
+        monkeypatch.setattr(store, "_remove_files", slow)
+        assert store.remove(koch.id, say=said.append) == 0
+        if not anew:
+            store.write(sources.ifs(id=koch.id, maps="koch", depth=1))
+    assert len(said) == 2
+    assert all("was removed by another command meanwhile" in line for line in said)
+    assert files[0].exists()
+
+
+def test_only_what_can_be_read_is_kept(store, new_id, tmp_path):
+    id = new_id("long")
+    long = store.write(sources.ifs(id=id + "x" * (ID_BYTES_MAX - len(id.encode()) - 4), maps="koch", depth=1))
+    try:
+        with pytest.raises(InputError, match="choose a shorter name"):
+            snapshot(store, long.id, name="four", path=tmp_path / "x.parquet")
+        kept = snapshot(store, long.id, name="one", path=tmp_path / "x.parquet")
+        assert diff(kept.title, long.id, store=store).equal
+    finally:
+        store.remove(long.id)
+    file, text = tmp_path / "metadata.parquet", json.dumps({"digest": "d", "point_names": ["x" * 101_000_000]})
+    with pq.ParquetWriter(file, pa.schema([("x", pa.int64())])) as writer:
+        writer.write_table(pa.table({"x": [1, 2]}))
+        writer.add_key_value_metadata({"cfgraph": text})
+    assert snapshot_module._tell(file) == (2, "d")
+
+
+def test_the_schema_is_there_before_anything_is_noted(store, koch, tmp_path, monkeypatch):
+    def refuse(graph):
+        raise StoreRefusedError("no right to make a schema")
+
+    monkeypatch.setattr(part, "create_schema", refuse)
+    monkeypatch.setattr(store, "_has_schema", False)
+    with pytest.raises(StoreRefusedError, match="no right"):
+        snapshot(store, koch.id, name="kept", path=tmp_path / "x.parquet")
+    with pytest.raises(StoreRefusedError, match="no right"):
+        store.add_entry(koch, "asked")
+    assert list(tmp_path.iterdir()) == []
