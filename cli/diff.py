@@ -45,9 +45,10 @@ def command(context: Context, a: str, b: str, by: str, tolerance: float, full: b
 
     A and B are ids of hierarchies, snapshots (koch@before), or Parquet files of `cfgraph export`: what ends in .parquet or has
     a / in it is a file. By address, subtrees whose digests are the same on both sides are not read. The first diff of a
-    hierarchy reads all of its cells and makes their digests, which the store keeps; so does `cfgraph verify --digests`. What is
-    grown, placed or removed voids those of the subtrees that it lies in, and they are made again. What plain Cypher changed
-    since they were made is not seen by them: --full reads all cells, page by page. Snapshots and files are read whole.
+    hierarchy reads all of its cells and makes their digests, which the store keeps; so does `cfgraph verify --digests`. What
+    grows voids those of the subtrees that it lies in, a batch that is placed or removed voids all; they are made again. What
+    plain Cypher changed since they were made is not seen by them: --full reads all cells, page by page. Snapshots and files
+    are read whole.
 
     Told are cells that only one has, cells that moved (in units of their scale), whose scale, edge, name, parent, properties,
     data points or state is another, and edges to cells of both that only one has; the first level where they part,

@@ -8,6 +8,7 @@
 // column: created datetime or null
 // column: state string or null
 // column: growths list<map>
+// column: former list<string>, of predictors that grew it and were removed, whose growths are gone with them
 // column: batches list<[key, rows, digest, state]>
 // column: now datetime
 MATCH (hierarchy:Hierarchy {id: $id} WHERE coalesce(hierarchy.recipe, hierarchy.incarnation) IS NOT NULL)
@@ -17,4 +18,5 @@ WITH hierarchy, collect(growth {.since, .from_depth, .done, .changes}) AS growth
 OPTIONAL MATCH (batch:Batch) WHERE batch.key >= $low AND batch.key < $high
 WITH hierarchy, growths, batch ORDER BY batch.key
 RETURN hierarchy.incarnation AS incarnation, hierarchy.created AS created, hierarchy.state AS state, growths,
+       coalesce(hierarchy.former_predictors, []) AS former,
        collect([batch.key, batch.rows, batch.digest, batch.state]) AS batches, datetime() AS now

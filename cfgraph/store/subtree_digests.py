@@ -169,7 +169,7 @@ def _batch_keys(id: str) -> dict[str, str]:
 
 
 def _state_of(id: str, row: dict[str, Any]) -> DigestState:
-    grown, placed = (_name_of(row[name]) for name in ("growths", "batches"))
+    grown, placed = _name_of([row["growths"], row["former"]]), _name_of(row["batches"])
     return DigestState(id, identity_in(row), str(row["state"]), grown, placed, row["now"].to_native())
 
 

@@ -195,6 +195,18 @@ def test_growing_everything_voids_all(store, grown):
     assert all(kept.current and kept.made > before["/"].made for kept in after.values())
 
 
+def test_what_a_predictor_grew_counts_though_it_was_removed(store, grown):
+    """Its growths go with it, so that the list of them is what it was before."""
+    one, other, rule = grown
+    for depth in (5, 6):
+        rollout(store, one.id, predictor=rule.id, stop=Stop(depth=depth))
+        store.remove(rule.id)
+        found = diff(one.id, other.id, store=store)
+        assert not found.equal
+        assert told(found) == told(diff(one.id, other.id, store=store, full=True))
+        store.write_predictor(rule)
+
+
 def test_a_growth_that_grew_nothing_leaves_all_true(store, grown):
     one, other, rule = grown
     before = digests_of(store, one.id)
