@@ -48,7 +48,16 @@ def truth(store, new_id):
     return hierarchy, rule
 
 
-PAGES = ("read_subtree", "read_children", "read_cells", "read_import", "read_verification", "read_own", "read_points")
+PAGES = (
+    "read_subtree",
+    "read_children",
+    "read_cells",
+    "read_import",
+    "read_stretches",
+    "read_verification",
+    "read_own",
+    "read_points",
+)
 
 
 class Between:
