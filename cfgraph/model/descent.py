@@ -41,6 +41,30 @@ class Places:
         columns = {name: getattr(self, name)[rows] for name in COLUMNS}
         return Places(level=self.level, memory=self.memory[rows], **columns)
 
+    def children(
+        self,
+        parent: Int[np.ndarray, " children"],
+        slot: Int[np.ndarray, " children"],
+        *,
+        residual: Float[np.ndarray, "children dim"],
+        memory: Memory,
+        scale_factor: float,
+    ) -> "Places":
+        """Some children, each by the row of its parent, as a rule has them: ``center + scale * residual``."""
+        scale = self.scale[parent]
+        length = scale * np.sqrt(np.einsum("cd,cd->c", residual, residual))
+        return Places(
+            level=self.level + 1,
+            slot=slot,
+            center=self.center[parent] + scale[:, None] * residual,
+            scale=scale * scale_factor,
+            root_distance=self.root_distance[parent] + length,
+            length=length,
+            residual=residual,
+            stored=np.zeros(len(slot), dtype=np.bool_),
+            memory=memory,
+        )
+
 
 COLUMNS = ("slot", "center", "scale", "root_distance", "length", "residual", "stored")
 

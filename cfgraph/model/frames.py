@@ -70,20 +70,9 @@ class RulePlaces:
     def below(self, parent: Int[np.ndarray, " children"] | None, slot: Int[np.ndarray, " children"]) -> "RulePlaces":
         """Children, with the tuples that they are members of."""
         parent = np.arange(len(slot)) if parent is None else parent
-        places, residual = self.places, self._answer[parent, slot]
-        scale = places.scale[parent]
-        length = scale * np.sqrt(np.einsum("cd,cd->c", residual, residual))
-        below = Places(
-            level=places.level + 1,
-            slot=slot,
-            center=places.center[parent] + scale[:, None] * residual,
-            scale=scale * self.scale_factor,
-            root_distance=places.root_distance[parent] + length,
-            length=length,
-            residual=residual,
-            stored=np.zeros(len(slot), dtype=np.bool_),
-            memory=self.descent.remember(places, parent=parent, slot=slot, tuples=self._answer),
-        )
+        memory = self.descent.remember(self.places, parent=parent, slot=slot, tuples=self._answer)
+        residual = self._answer[parent, slot]
+        below = self.places.children(parent, slot, residual=residual, memory=memory, scale_factor=self.scale_factor)
         return RulePlaces(self.descent, self.scale_factor, self.farthest, below)
 
     def of(self, rows: Int[np.ndarray, " points"]) -> "tuple[RulePlaces, Int[np.ndarray, ' points']]":

@@ -127,28 +127,15 @@ class Ground:
 
     def _ruled(self, places: Places, *, parent: np.ndarray, slot: np.ndarray) -> Places:
         """Children as the rule has them."""
-        assert self.descent is not None or len(parent) == 0
-        assert self.scale_factor is not None or len(parent) == 0
+        assert (self.descent is not None and self.scale_factor is not None) or len(parent) == 0
         asked = np.zeros(len(places), dtype=np.bool_)
         asked[parent] = True
         if not asked.all():
             places, parent = places.take(np.flatnonzero(asked)), (np.cumsum(asked) - 1)[parent]
-        if self.descent is None or len(parent) == 0:
+        if self.descent is None or self.scale_factor is None or len(parent) == 0:
             return replace(places.take(parent), level=places.level + 1)
         residual, memory = self.descent.step(places, parent=parent, slot=slot)
-        scale = places.scale[parent]
-        length = scale * np.sqrt(np.einsum("cd,cd->c", residual, residual))
-        return Places(
-            level=places.level + 1,
-            slot=slot,
-            center=places.center[parent] + scale[:, None] * residual,
-            scale=scale * self.scale_factor,
-            root_distance=places.root_distance[parent] + length,
-            length=length,
-            residual=residual,
-            stored=np.zeros(len(slot), dtype=np.bool_),
-            memory=memory,
-        )
+        return places.children(parent, slot, residual=residual, memory=memory, scale_factor=self.scale_factor)
 
     def held(self, places: Places, family: "Families", *, parent: np.ndarray, slot: np.ndarray) -> "StoredPlaces":
         """Children as they are stored."""

@@ -41,7 +41,7 @@ class DigestState:
     id: str
     identity: Identity
     state: str
-    grown: str  # a name for all growths that it has had
+    grown: str  # a name for its growths, and for the predictors that grew it and were removed
     placed: str  # a name for all batches of points that lie in it
     now: datetime  # by the server's clock
 
