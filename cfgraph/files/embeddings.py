@@ -4,17 +4,44 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph import defaults
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import check_points, read_points
-from cfgraph.files.header import check_header_asked
-from cfgraph.files.named import RowNames, read_named_array, read_row_names
-from cfgraph.files.opened import suffix_of, unchanged
+from cfgraph.files.arrays import Reading, check_points, read_points
+from cfgraph.files.in_memory import as_table
+from cfgraph.files.index import schema_index
+from cfgraph.files.kinds import kind_of
+from cfgraph.files.named import RowNames, named_columns, read_named_array, read_row_names
+from cfgraph.files.opened import unchanged
+from cfgraph.files.sparse import read_sparse
 from cfgraph.model.dag import Dag, show_names
+
+
+class EmbeddingsReading(TypedDict, total=False):
+    """How a file of embeddings is read, as the arguments of verbs that take other data besides."""
+
+    embeddings_key: str | None
+    embeddings_columns: Sequence[str] | None
+    embeddings_header: str
+    embeddings_separator: str | None
+    embeddings_decimal: str | None
+
+
+def read_embeddings(
+    given: "Embeddings | Path | str | None", *, large: bool = False, **reading: Unpack[EmbeddingsReading]
+) -> "Embeddings | None":
+    """Embeddings as they were given, those of a file read; an ``InputError`` for what is about files where none was given."""
+    asked: Any = {name.removeprefix("embeddings_"): value for name, value in reading.items() if value is not None}
+    if isinstance(given, Path | str):
+        return Embeddings.read(given, large=large, **asked)
+    told = [name for name, value in asked.items() if (name, value) != ("header", defaults.HEADER_RULE)]
+    if told:
+        raise InputError(f"embeddings_{told[0]} is about a file of embeddings, and none was given; leave it out")
+    return given
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,32 +61,53 @@ class Embeddings:
     exact: bool = False
 
     @classmethod
-    def of(cls, values: Float[np.ndarray, "rows dim"], *, names: Sequence[str] | None = None) -> "Embeddings":
-        """Vectors in memory; raises an ``InputError`` for numbers that are not finite and names that are not as many."""
-        table = check_points(np.asarray(values), where="the embeddings")
-        return cls._checked(table.values, names, digest=table.digest)
+    def of(cls, values: Any, *, names: Sequence[str] | None = None) -> "Embeddings":
+        """Vectors in memory: arrays, tensors, sparse rows, or a data frame, whose column ``name`` or index of texts has names.
+
+        Raises an ``InputError`` for numbers that are not finite and names that are not as many.
+        """
+        where, notes = "the embeddings", tuple[str, ...]()
+        frame = as_table(values, where=where)
+        if frame is not None:
+            found = named_columns(frame, index=schema_index(frame.schema), key=None, where=where)
+            values, names, notes = found.columns, found.names if names is None else names, found.notes
+        table = check_points(values, where=where, what="embeddings")
+        return replace(cls._checked(table.values, names, digest=table.digest), notes=(*notes, *table.notes))
 
     @classmethod
     def read(
-        cls, path: Path | str, *, key: str | None = None, header: str = defaults.HEADER_RULE, large: bool = False
+        cls,
+        path: Path | str,
+        *,
+        key: str | None = None,
+        columns: Sequence[str] | None = None,
+        header: str = defaults.HEADER_RULE,
+        separator: str | None = None,
+        decimal: str | None = None,
+        large: bool = False,
     ) -> "Embeddings":
-        """Vectors of a file.
+        """Vectors of a file; the options are those of :func:`cfgraph.files.arrays.read_array`.
 
-        .npy holds a row a data point; .npz besides perhaps an array ``names``; a .csv or .parquet file perhaps a column
-        ``name`` beside its columns of numbers, or an index of text, whose texts are names then. ``header`` says whether the
-        first line of a .csv is one (``yes``, ``no``, ``auto``), ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
-        Raises an ``InputError`` for what cannot be read.
+        .npy holds a row a data point; .npz besides perhaps an array ``names``; a table (.parquet, .feather, or of text) perhaps
+        a column ``name`` beside its columns of numbers, or an index of text, whose texts are names then. Raises an
+        ``InputError`` for what cannot be read.
         """
         path = Path(path)
-        check_header_asked(header, path=path, what="embeddings")
-        if suffix_of(path) == ".npz":
-            array, names = read_named_array(path, what="embeddings", key=key, large=large)
-            table = check_points(array, where=f"the embeddings of {path}")
-            return cls._checked(table.values, names, digest=table.digest)
-        is_table = suffix_of(path) in (".csv", ".parquet")
+        asked = Reading(key=key, columns=columns, header=header, separator=separator, decimal=decimal)
         with unchanged(path):  # names and values are read one after the other
-            rows = read_row_names(path, what="embeddings", header=header, large=large) if is_table else RowNames()
-            table = read_points(path, key=key, columns=rows.others, header=header, what="embeddings", large=large)
+            kind = kind_of(path, what="embeddings", large=large)
+            asked.check(kind, path=path, what="embeddings")
+            if kind == "npz":
+                if key is None and read_sparse(path, what="embeddings", large=large) is not None:
+                    table = read_points(path, what="embeddings", large=large)
+                    return replace(cls._checked(table.values, None, digest=table.digest), notes=table.notes)
+                array, names = read_named_array(path, what="embeddings", key=key, large=large)
+                table = check_points(array, where=f"the embeddings of {path}")
+                return replace(cls._checked(table.values, names, digest=table.digest), notes=table.notes)
+            rows = RowNames() if kind == "npy" else read_row_names(path, what="embeddings", reading=asked, large=large)
+            chosen = rows.others if columns is None else columns
+            options = {"key": key, "header": header, "separator": separator, "decimal": decimal, "large": large}
+            table = read_points(path, columns=chosen, what="embeddings", **options)
         read = cls._checked(table.values, rows.names, digest=table.digest)
         return replace(read, notes=(*table.notes, *rows.notes))
 
@@ -119,6 +167,13 @@ class Embeddings:
 
 def _named_nodes(names: Sequence[str], dag: Dag) -> Int[np.ndarray, " names"]:
     inner = np.bincount(dag.parent, minlength=dag.count) > 0
+    wanted = set(names)
+    counts = Counter(n for n, inside in zip(dag.names or (), inner.tolist(), strict=False) if n in wanted and not inside)
+    if doubled := [name for name, times in counts.items() if times > 1]:
+        raise InputError(
+            f"expected embeddings by names that are of one leaf each, got {show_names(doubled)}, which several leaves have; "
+            "rename them"
+        )
     by_kind = np.argsort(~inner, kind="stable").tolist()  # leaves last: names of inner nodes may repeat
     node_of = {dag.names[node]: node for node in by_kind if dag.names[node] is not None} if dag.names else {}
     unknown = [name for name in names if name not in node_of]

@@ -4,19 +4,17 @@ A first line without any number is a header. So is one that counts its columns, 
 have no names. Which columns hold an index rather than values is told by :mod:`cfgraph.files.index`.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 
 from cfgraph.defaults import HEADER_RULE, HEADER_RULES
 from cfgraph.errors import InputError
+from cfgraph.files.dialect import TextTable, option
+from cfgraph.files.dialect import is_number as is_number
 from cfgraph.files.index import unnamed_at_the_start, unnamed_index
-from cfgraph.files.opened import OpenedFile, suffix_of
-from cfgraph.files.texts import check_characters
 
 NAME = "name"  # the column of a table that holds the rows' names
 _WHOLE = re.compile(r"[0-9]+")
@@ -50,58 +48,35 @@ def check_header_rule(rule: str) -> str:
 
 
 def check_header_asked(rule: str, *, path: Path, what: str) -> None:
-    """Refuse a rule that is none, and one that somebody gave for a file that cannot begin with a header."""
-    if check_header_rule(rule) != HEADER_RULE and suffix_of(path) != ".csv":
-        raise InputError(f"a header is the first line of a .csv file, and {path} is none; leave {header_option(what)} out")
+    """Refuse a rule that somebody gave for a file that is no table of text."""
+    if check_header_rule(rule) != HEADER_RULE:
+        raise InputError(f"a header is the first line of a table of text, and {path} is none; leave {header_option(what)} out")
 
 
 def header_option(what: str) -> str:
     """The option of the command line that says whether the first line of a file of points, merges or embeddings is a header."""
-    return "--embeddings-header" if what == "embeddings" else "--header"
+    return option("header", what=what)
 
 
-def read_header(file: OpenedFile, *, rule: str = HEADER_RULE, what: str = "points", separator: str = ",") -> Header:
+def read_header(table: TextTable, *, rule: str = HEADER_RULE, what: str = "points") -> Header:
     """What the first line of a table says; ``rule`` is ``yes`` or ``no`` where that is known, else ``auto``.
 
     Raises:
-        InputError: for blank lines only, another rule, and what is no text in UTF-8.
+        InputError: for blank lines only, and another rule.
     """
     check_header_rule(rule)
-    check_characters(file, expected=f"{what}, a row each,")
-    rows = list(islice(csv_rows(file, separator=separator), 2))
+    rows = list(islice(table.rows(), 2))
     if not rows:
-        raise InputError(f"{file.path} holds blank lines only; expected {what}, a row each")
-    (line, cells), below = rows[0], rows[1][1] if len(rows) > 1 else None
-    first = [cell.strip() for cell in cells]
+        raise InputError(f"{table.file.path} holds blank lines only; expected {what}, a row each")
+    line, names = rows[0][0], [cell.strip() for cell in rows[0][1]]
+    first, below = [table.point(cell) for cell in names], [table.point(cell) for cell in rows[1][1]] if len(rows) > 1 else None
     if rule == "no" or (rule == "auto" and not _is_header(first, below)):
         notes = (_resemblance(first, what),) if rule == "auto" and _resembles(first, below) else ()
         return Header(None, len(first), line - 1, notes=notes)
-    names = first if below is None or len(below) != len(first) + 1 else ["", *first]  # R's write.table names no row names
     notes = (_assumption(first, what),) if rule == "auto" and any(map(is_number, first)) else ()
+    if below is not None and len(below) == len(first) + 1:
+        names = ["", *names]  # R's write.table names no row names
     return Header(tuple(names), len(names), line, index=unnamed_index(names), notes=notes)
-
-
-def csv_rows(file: OpenedFile, *, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the number of its last line."""
-    text = io.TextIOWrapper(file.rewound(), encoding="utf-8-sig", errors="replace", newline="")
-    reader = csv.reader(text, delimiter=separator)
-    try:
-        for row in reader:
-            if row:
-                yield reader.line_num, row
-    except csv.Error as error:
-        raise InputError(f"{file.path} is not a table of numbers between commas: line {reader.line_num}: {error}") from None
-    finally:
-        text.detach()  # else the file would be closed with it
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell is a number as Python reads it, but for underscores in it."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
 
 
 def _is_header(first: Sequence[str], below: Sequence[str] | None) -> bool:
@@ -164,5 +139,5 @@ def _assumption(first: Sequence[str], what: str) -> str:
 
 
 def _shown(cells: Sequence[str]) -> str:
-    shown = ",".join(cell[:20] for cell in cells[:6])
+    shown = ",".join(" ".join(cell.split())[:20] for cell in cells[:6])
     return f"{shown},..." if len(cells) > 6 else shown

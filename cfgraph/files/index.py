@@ -6,7 +6,7 @@ once pandas has read it back, and R calls its row names ``""`` or nothing at all
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _UNNAMED = re.compile(r"|Unnamed: [0-9]+(\.[0-9]+)*")  # of several levels: Unnamed: 0, Unnamed: 1, ...
 _FIRST_UNNAMED = re.compile(r"Unnamed: 0(\.[0-9]+)*|__index_level_[0-9]+__")  # an index wherever it stands
 _SHOWN = 5
+_NAME = 60  # characters of a name in an error
 
 
 def unnamed_at_the_start(names: Sequence[str]) -> int:
@@ -46,11 +47,17 @@ def _pandas_index(schema: "pa.Schema") -> list[str]:
         return []
 
 
+def listed(names: Iterable[str], *, most: int = 20) -> str:
+    """Names of columns in a line, as errors show them: long ones cut, line ends made blanks, and not more than some."""
+    shown = [" ".join(name.split())[:_NAME] for name in names]
+    return ", ".join([*shown[:most], *(["..."] if len(shown) > most else [])])
+
+
 def index_note(names: Sequence[str]) -> tuple[str, ...]:
     """What is said of index columns that were left out."""
     if not names:
         return ()
     nameless, named = names.count(""), [name for name in names if name]
     first = [] if not nameless else ["the first, without a name" if nameless == 1 else f"the first {nameless}, without names"]
-    shown = ", ".join([*first, *named[:_SHOWN]]) + (", ..." if len(named) > _SHOWN else "")
+    shown = listed([*first, *named], most=_SHOWN)
     return (f"columns that are the index of a data frame, no values, were left out: {shown}",)

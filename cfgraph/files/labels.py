@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Shaped
 
+from cfgraph import defaults
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import read_array
-from cfgraph.files.named import TABLES, read_named_array, read_named_table
-from cfgraph.files.opened import suffix_of
+from cfgraph.files.arrays import Reading, read_array
+from cfgraph.files.in_memory import as_array, as_table
+from cfgraph.files.index import listed, schema_index
+from cfgraph.files.kinds import kind_of
+from cfgraph.files.named import NamedTable, named_columns, read_named_array, read_named_table
 from cfgraph.model.dag import show_names
 
 if TYPE_CHECKING:
@@ -40,48 +43,91 @@ class Labels:
             raise InputError(f"expected one label a name, got several for {show_names(doubled)}; leave all but one out")
 
     @classmethod
-    def read(cls, path: Path | str, *, key: str | None = None, large: bool = False) -> "Labels":
+    def of(cls, values: Any, *, names: Sequence[str] | None = None) -> "Labels":
+        """Labels in memory: an array, a list, a column, a tensor, or a data frame with a column ``label`` or a single one.
+
+        Its column ``name``, or an index of texts, holds the leaves' names; ``names`` are theirs otherwise.
+        """
+        where = "the labels"
+        frame = as_table(values, where=where)
+        if frame is None:
+            array = as_array(values, where=where)
+            array = _plain(array.tolist()) if array.dtype == object and array.ndim == 1 else array
+            return cls._checked(array, names, where=where)
+        read = named_columns(frame, index=schema_index(frame.schema), key=LABEL, where=where)
+        array, _ = _labels_of(read, key=None, where=where)
+        return cls._checked(array, read.names if names is None else names, where=where, notes=read.notes)
+
+    @classmethod
+    def read(
+        cls,
+        path: Path | str,
+        *,
+        key: str | None = None,
+        header: str = defaults.HEADER_RULE,
+        separator: str | None = None,
+        decimal: str | None = None,
+        large: bool = False,
+    ) -> "Labels":
         """The labels in a file.
 
-        .npy holds one array; .npz the array ``key`` (not needed where it holds one beside ``names``); .csv, .tsv and .parquet a
-        column ``label`` and perhaps a column ``name`` (``key`` calls the former otherwise), or a single column; an index of
-        text holds names too. ``large`` lifts the limits of :mod:`cfgraph.files.opened`. Raises an ``InputError`` for a file
-        that cannot be read or holds none of these.
+        .npy holds one array; .npz the array ``key`` (not needed where it holds one beside ``names``); a table (.parquet,
+        .feather, .csv, .tsv, .txt) a column ``label`` and perhaps a column ``name`` (``key`` calls the former otherwise), or a
+        single column; an index of text holds names too. ``header``, ``separator`` and ``decimal`` are those of
+        :func:`cfgraph.files.arrays.read_array`, ``large`` lifts the limits of :mod:`cfgraph.files.opened`. Raises an
+        ``InputError`` for a file that cannot be read or holds none of these.
         """
-        path, hint = Path(path), ""
-        suffix = suffix_of(path)
-        notes: tuple[str, ...] = ()
-        if suffix == ".npz":
-            values, names = read_named_array(path, what="labels", key=key, large=large)
-        elif suffix in TABLES:
-            values, names, hint, notes = _read_table(path, key=key or LABEL, large=large)
-        elif suffix == ".npy":
-            values, names = read_array(path, what="labels", key=key, large=large).values, None
-        else:
-            raise InputError(f"expected labels in a .npy, .npz, .csv, .tsv or .parquet file, got {path}")
+        path, where = Path(path), str(path)
+        kind = kind_of(path, what="labels", large=large)
+        reading = Reading(key=key, header=header, separator=separator, decimal=decimal)
+        if kind in ("npy", "npz"):
+            reading.check(kind, path=path, what="labels")
+            names, values = None, None
+            if kind == "npz":
+                values, names = read_named_array(path, what="labels", key=key, large=large)
+            else:
+                values = read_array(path, what="labels", large=large).values
+            return cls._checked(values, names, where=where)
+        read = read_named_table(path, what="labels", reading=replace(reading, key=key or LABEL), large=large)
+        array, chosen = _labels_of(read, key=key, where=where)
+        as_header = kind == "text" and chosen != (key or LABEL)
+        hint = f" (the first line, {chosen!r}, was read as a header; --labels-header no reads it as a row)" if as_header else ""
+        return cls._checked(array, read.names, where=where, hint=hint, notes=read.notes)
+
+    @classmethod
+    def _checked(
+        cls,
+        values: np.ndarray,
+        names: Sequence[str] | None,
+        *,
+        where: str,
+        hint: str = "",
+        notes: tuple[str, ...] = (),
+    ) -> "Labels":
+        if values.ndim == 2 and values.shape[1] == 1:  # a column
+            values = values[:, 0]
         if values.ndim != 1 or values.dtype.kind not in "iufbOUS":
             raise InputError(
-                f"expected one label a row in {path}, got an array of shape {values.shape} and type {values.dtype}"
+                f"expected one label a row in {where}, got an array of shape {values.shape} and type {values.dtype}"
             )
         if values.dtype.kind == "f" and np.isnan(values).any():
             raise InputError(
-                f"expected labels in {path}, got {int(np.isnan(values).sum())} that are not a number; leave them out"
+                f"expected labels in {where}, got {int(np.isnan(values).sum())} that are not a number; leave them out"
             )
-        return cls(values, names, hint, notes)
+        return cls(values, None if names is None else tuple(names), hint, notes)
 
 
-def _read_table(path: Path, *, key: str, large: bool) -> tuple[np.ndarray, tuple[str, ...] | None, str, tuple[str, ...]]:
-    read = read_named_table(path, what="labels", key=key, large=large)
-    table, others = read.columns, read.columns.column_names
-    chosen = key if key in others else others[0] if len(others) == 1 and key == LABEL else None
+def _labels_of(read: NamedTable, *, key: str | None, where: str) -> tuple[np.ndarray, str]:
+    """The column that holds labels, and what it is called."""
+    table, others, wanted = read.columns, read.columns.column_names, key or LABEL
+    chosen = wanted if wanted in others else others[0] if len(others) == 1 and key is None else None
     if chosen is None:
-        raise InputError(f"expected a column {key!r} in {path}, got {', '.join(others) or 'none'}; name one with --key")
+        raise InputError(f"expected a column {wanted!r} in {where}, got {listed(others) or 'none'}; name one with --key")
     column = table.column(chosen)
     lacking = _count_missing(column)
     if lacking:
-        raise InputError(f"expected a label in every row of {path}, got {lacking} without one; leave those rows out")
-    hint = "" if chosen == key or suffix_of(path) == ".parquet" else f" (the first line, {chosen!r}, was read as a header)"
-    return _plain(column.to_pylist()), read.names, hint, read.notes
+        raise InputError(f"expected a label in every row of {where}, got {lacking} without one; leave those rows out")
+    return _plain(column.to_pylist()), chosen
 
 
 def _count_missing(column: "pa.ChunkedArray") -> int:

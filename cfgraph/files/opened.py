@@ -109,13 +109,13 @@ def opened(path: Path | str, *, expected: str, large: bool = False) -> Iterator[
 @contextmanager
 def unchanged(path: Path) -> Iterator[None]:
     """A block that reads a file several times; an ``InputError`` at its end where the file became another one meanwhile."""
-    before = _moment(path)
+    before = moment_of(path)
     yield
-    if before is not None and _moment(path) != before:
-        raise _changed(path)
+    if before is not None and moment_of(path) != before:
+        raise changed(path)
 
 
-def _moment(path: Path) -> tuple[int, ...] | None:
+def moment_of(path: Path) -> tuple[int, ...] | None:
     """Which file this is, and when it was written; None where that cannot be told, which whoever opens it explains."""
     try:
         status = path.stat()
@@ -139,7 +139,8 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def _unreadable(path: Path, error: Exception, *, expected: str) -> InputError:
-    return InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; expected {expected}")
+    said = " ".join(str(getattr(error, "strerror", None) or error).split())  # libraries' own may have several lines
+    return InputError(f"{path} cannot be read: {said}; expected {expected}")
 
 
 def _check_regular(path: Path, status: os.stat_result, *, expected: str) -> None:
@@ -154,10 +155,11 @@ def _check_unchanged(path: Path, before: os.stat_result, handle: BinaryIO) -> No
     """An ``InputError`` where a file was written while it was read: what came of it is of several moments."""
     after = os.fstat(handle.fileno())
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise _changed(path)
+        raise changed(path)
 
 
-def _changed(path: Path) -> InputError:
+def changed(path: Path) -> InputError:
+    """The error of a file that is another one than it was."""
     return InputError(f"{path} changed while it was read; run this again when whatever writes it is done")
 
 

@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet
 
+_BUFFER_BYTES = 1 << 16  # of a column that are read at a time
 _VALUE_BYTES = 8  # of a float, and of what says where a text lies
 
 
 def check_groups(table: "parquet.ParquetFile", names: Collection[str], *, file: OpenedFile, times: float = 1) -> None:
     """An ``InputError`` for a file that tells two numbers of its rows, and for columns that do not fit, so many ``times``."""
+    file.check_fits(times * check_rows(table, names, file=file))
+
+
+def check_rows(table: "parquet.ParquetFile", names: Collection[str], *, file: OpenedFile) -> int:
+    """How many bytes these columns take at most; an ``InputError`` for a file that tells two numbers of its rows."""
+    _check_chunks(file)
     metadata = table.metadata
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     if metadata.num_rows != sum(group.num_rows for group in groups) or any(group.num_rows < 0 for group in groups):
@@ -26,9 +33,23 @@ def check_groups(table: "parquet.ParquetFile", names: Collection[str], *, file: 
     needed = _VALUE_BYTES * metadata.num_rows * len(names)
     for group in groups:
         chunks = [group.column(number) for number in range(group.num_columns)]
-        chosen = [chunk for chunk in chunks if _column_of(chunk.path_in_schema, names)]
+        try:
+            chosen = [chunk for chunk in chunks if _column_of(chunk.path_in_schema, names)]
+        except UnicodeDecodeError as error:
+            raise InputError(f"{file.path} cannot be read as .parquet: a name of a column is no UTF-8: {error}") from None
         needed += sum(chunk.total_uncompressed_size + _VALUE_BYTES * chunk.num_values for chunk in chosen)
-    file.check_fits(times * needed)
+    return needed
+
+
+def _check_chunks(file: OpenedFile) -> None:
+    """What pyarrow says of damaged descriptions of columns, as an exception: asked one by one they end the process."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(file.rewound(), pre_buffer=False, buffer_size=_BUFFER_BYTES) as table:
+        for number in range(table.num_row_groups):
+            nothing = table.reader.iter_batches(0, row_groups=[number], column_indices=None)  # opens columns, reads no row
+            list(nothing)
+    file.rewound()
 
 
 def _column_of(path: str, names: Collection[str]) -> bool:

@@ -1,24 +1,20 @@
 """Documents: the text of a file as a whole, with errors that say what is wrong with it."""
 
-import codecs
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cfgraph.errors import InputError
+from cfgraph.files.encodings import as_utf8, check_characters
 from cfgraph.files.opened import OpenedFile, opened
+from cfgraph.files.recognised import HEAD, check_signature, recognise
 
 TIMES = 4  # the bytes, the text of them, and columns or nodes
 # How much memory a file takes of its length, measured: half of the worst that was found, since half of what is free is kept.
 JSON_TIMES, XML_TIMES = 15, 20
 NAMES_TIMES = 10
-_WIDE = {  # UTF-32 first: its mark begins with that of UTF-16
-    codecs.BOM_UTF32_LE: "UTF-32",
-    codecs.BOM_UTF32_BE: "UTF-32",
-    codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
-}
 _PIECE = 1 << 20
 
 
@@ -31,6 +27,7 @@ def read_text(path: Path | str, *, expected: str, times: float = TIMES, large: b
         InputError: for a file that is missing, unreadable, empty, too large or not UTF-8; it says what was ``expected``.
     """
     with opened(path, expected=expected, large=large) as file:
+        check_signature(file.rewound().read(HEAD), path, expected=expected)
         file.check_fits(times * file.size)
         check_characters(file, expected=expected)
         content = file.rewound().read()
@@ -46,22 +43,20 @@ def read_text(path: Path | str, *, expected: str, times: float = TIMES, large: b
     return text
 
 
-def check_characters(file: OpenedFile, *, expected: str) -> None:
-    """An ``InputError`` for a file that is too large, in UTF-16 or UTF-32, or holds zero bytes, which no text does."""
-    file.check_fits(file.size)  # before all of it is looked through
-    start = file.rewound().read(len(codecs.BOM_UTF32_LE))
-    wide = next((name for mark, name in _WIDE.items() if start.startswith(mark)), None)
-    if wide is not None:
-        raise InputError(f"expected {expected} in UTF-8, and {file.path} is in {wide}; save it in UTF-8")
-    before, rest = 0, file.rewound()
-    while piece := rest.read(_PIECE):
-        if (place := piece.find(b"\0")) >= 0:
-            line = count_line_ends(file.rewound().read(before + place), before + place) + 1
-            raise InputError(
-                f"expected {expected} in UTF-8, got a zero byte in line {line} of {file.path}, which no text holds; it may be "
-                "in UTF-16, or no text at all: save it in UTF-8"
-            )
-        before += len(piece)
+def read_any_text(path: Path | str, *, expected: str, times: float = TIMES, large: bool = False) -> tuple[str, tuple[str, ...]]:
+    """The text of a file in whichever encoding it is, as tables are read, and what is said of that where it was guessed.
+
+    Raises:
+        InputError: as :func:`read_text`, and for what is no text in any encoding that :func:`.encodings.as_utf8` knows.
+    """
+    with opened(path, expected=expected, large=large) as file:
+        check_signature(file.rewound().read(HEAD), path, expected=expected)
+        file.check_fits(times * file.size)
+        found, notes = as_utf8(file, expected=expected)
+        text = found.rewound().read().decode("utf-8-sig")
+    if not text or text.isspace():
+        raise InputError(f"{path} is empty; expected {expected}")
+    return text, notes
 
 
 def check_cells(file: OpenedFile, *, separator: str, cell_bytes: int) -> None:
@@ -75,17 +70,28 @@ def check_cells(file: OpenedFile, *, separator: str, cell_bytes: int) -> None:
     file.check_fits(cells * cell_bytes)
 
 
-def read_names(path: Path | str, *, large: bool = False) -> list[str]:
-    """The names in a text file, one a line; lines without a name are refused, but for the last.
+def given_names(
+    names: Sequence[str] | Path | str | None, *, large: bool = False
+) -> tuple[Sequence[str] | None, tuple[str, ...]]:
+    """Names as they were given, or those in a file (:func:`read_names`) with what is said of it."""
+    return read_names(names, large=large) if isinstance(names, Path | str) else (names, ())
+
+
+def read_names(path: Path | str, *, large: bool = False) -> tuple[list[str], tuple[str, ...]]:
+    """The names in a text file, one a line, and what is said of its encoding; lines without a name are refused, but the last.
 
     ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
     """
-    text = read_text(path, expected="a name a line", times=NAMES_TIMES, large=large)
+    with opened(path, expected="a name a line", large=large) as file:
+        found = recognise(file.rewound().read(HEAD))
+    if found is not None and found.certain:
+        raise found.error(path, expected="names, one a line")
+    text, notes = read_any_text(path, expected="a name a line", times=NAMES_TIMES, large=large)
     lines = re.split("\r\n|[\r\n]", text)  # what else ends a line may stand in a name
     lines = lines if lines[-1] else lines[:-1]
     if empty := [number for number, line in enumerate(lines, start=1) if not line.strip()]:
         raise InputError(f"expected a name in every line of {path}, got none in line {empty[0]} ({len(empty)} such lines)")
-    return lines
+    return lines, tuple(f"names: {note}" for note in notes)
 
 
 def place_of(text: str, position: int) -> str:

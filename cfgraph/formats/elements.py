@@ -37,6 +37,8 @@ from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 BATCH_CELLS = 10_000
 NAMING = ("key", "address", "edges", "above", "below", "own", "points")  # of a page of the store: what is no column of cells
 CELL_ATTRIBUTES = (*names_of(column for column in CELL_COLUMNS if column.held in ("property", "label")), "points")
+EDGE_OWN = "edge_"  # how a property of a cell's begins that is an attribute of the edge from its primary parent
+EDGE_TAKEN = ("id", "slot", "residual", "length", "weight", "primary", "source", "target", "key")  # what edges have besides
 VECTOR = "VECTOR"  # a list of numbers, however many
 KIND_OF_DTYPE = {"i": INTEGER, "u": INTEGER, "f": FLOAT, "b": BOOLEAN}
 Columns = Mapping[str, Sequence[Any]]  # a value, or None for none, of each node or edge
@@ -66,6 +68,12 @@ class Elements:
     edge_kinds: Mapping[str, str]
     batches: Iterable[Batch]
     texts: Callable[[], Iterable[Columns]] = tuple
+
+
+def of_edges_to(name: str) -> str | None:
+    """What an attribute of the edge to a cell is called, which is a property ``edge_NAME`` of it; None for other names."""
+    called = name.removeprefix(EDGE_OWN)
+    return called if called not in (name, "") and called not in EDGE_TAKEN else None
 
 
 def own_name(name: str) -> str:
@@ -102,7 +110,7 @@ def elements_of_cells(cells: Cells, *, hierarchy: Hierarchy | None = None) -> El
     return Elements(
         graph=graph_attributes(hierarchy),
         node_kinds=node_kinds,
-        edge_kinds=_edge_kinds(links=cells.links is not None),
+        edge_kinds=_edge_kinds(links=cells.links is not None) | _own_edge_kinds(own),
         batches=_cell_batches(cells, points, virtual_root=virtual_root),
         texts=lambda: [texts],
     )
@@ -110,6 +118,11 @@ def elements_of_cells(cells: Cells, *, hierarchy: Hierarchy | None = None) -> El
 
 def _of_cells(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: column for name, column in columns.items() if name not in OF_EDGE}
+
+
+def _own_edge_kinds(own: Mapping[str, str]) -> dict[str, str]:
+    """The attributes of edges that cells have as properties, and their kinds."""
+    return {called: kind for name, kind in own.items() if (called := of_edges_to(name)) is not None}
 
 
 def _edge_kinds(*, links: bool) -> dict[str, str]:
@@ -146,7 +159,10 @@ def _cell_batches(cells: Cells, points: Mapping[int, list[int]], *, virtual_root
         of_nodes |= {own_name(name): known_values(column) for name, column in cells.take_own(rows).items()}
         if points:
             of_nodes["points"] = [points.get(row) for row in range(rows.start, rows.stop)]
-        yield Batch(names[rows], of_nodes, *_edges_to(columns, names, rows=rows, virtual_root=virtual_root))
+        sources, targets, of_edges = _edges_to(columns, names, rows=rows, virtual_root=virtual_root)
+        below = int(rows.start == 0)
+        own_of_edges = {called: of_nodes[name][below:] for name in of_nodes if (called := of_edges_to(name)) is not None}
+        yield Batch(names[rows], of_nodes, sources, targets, {**of_edges, **own_of_edges})
     if cells.links is not None:
         yield _link_batch(cells, cells.links)
 
@@ -197,7 +213,7 @@ def elements_of_pages(
     return Elements(
         graph=graph_attributes(hierarchy),
         node_kinds={**kinds, **{own_name(name): kind for name, kind in own.items()}, **points},
-        edge_kinds=_edge_kinds(links=hierarchy.links > 0),
+        edge_kinds=_edge_kinds(links=hierarchy.links > 0) | _own_edge_kinds(own),
         batches=(make(page) for page in chain([first], stream)),
         texts=lambda: _texts(hierarchy, pages, own=own),
     )
@@ -219,7 +235,13 @@ def _page_batch(page: Page, *, hierarchy: Hierarchy, kinds: Mapping[str, str], o
     of_nodes |= _own_columns(page, hierarchy, own=own)
     if hierarchy.point_nodes:
         of_nodes["points"] = [sorted(rows) or None for rows in page["points"]]
-    return Batch(page["address"], of_nodes, *_page_edges(page, hierarchy))
+    sources, targets, of_edges, cell = _page_edges(page, hierarchy)
+    own_of_edges = {
+        called: [None if row < 0 else column[row] for row in cell]
+        for name, column in of_nodes.items()
+        if (called := of_edges_to(name)) is not None
+    }
+    return Batch(page["address"], of_nodes, sources, targets, {**of_edges, **own_of_edges})
 
 
 def _known(column: Sequence[Any], kind: str) -> Sequence[Any]:
@@ -235,20 +257,23 @@ def _own_columns(page: Page, hierarchy: Hierarchy, *, own: Mapping[str, str]) ->
     return {own_name(name): _known(found[name], FLOAT) if kind == FLOAT else found[name] for name, kind in own.items()}
 
 
-def _page_edges(page: Page, hierarchy: Hierarchy) -> tuple[Sequence[str], Sequence[str], Columns]:
-    """The edges that lead to a page's cells: where they come from, where they go, and their attributes."""
+def _page_edges(page: Page, hierarchy: Hierarchy) -> tuple[Sequence[str], Sequence[str], Columns, Sequence[int]]:
+    """The edges that lead to a page's cells: where they come from, where they go, their attributes, and whose primary each is.
+
+    That is the number of the cell in the page, -1 for an edge from a second parent.
+    """
     before = len(hierarchy.id)
     rows = [
-        (parent[before:], address, slot, residual, length, primary)
-        for address, edges in zip(page["address"], _checked_edges(page, hierarchy), strict=True)
+        (parent[before:], address, slot, residual, length, primary, -1 if primary is False else row)
+        for row, (address, edges) in enumerate(zip(page["address"], _checked_edges(page, hierarchy), strict=True))
         for parent, slot, residual, length, primary in edges
     ]
-    sources, targets, slot, residual, lengths, primary = zip(*rows, strict=True) if rows else ((),) * 6
+    sources, targets, slot, residual, lengths, primary, cell = zip(*rows, strict=True) if rows else ((),) * 7
     length: Sequence[float | None] = lengths
     if hierarchy.virtual_root:
         length = [None if source == ROOT else one for source, one in zip(sources, lengths, strict=True)]
     of_edges = {"slot": slot, "residual": residual, "length": length, "weight": length}
-    return sources, targets, of_edges | ({"primary": primary} if hierarchy.links else {})
+    return sources, targets, of_edges | ({"primary": primary} if hierarchy.links else {}), cell
 
 
 def _checked_edges(page: Page, hierarchy: Hierarchy) -> list[list[list]]:

@@ -17,7 +17,17 @@ from xml.sax.saxutils import escape
 
 from cfgraph.files.whole import spool_beside, whole_file
 from cfgraph.formats.elements import FLOAT, INTEGER, Batch, Columns, Elements
-from cfgraph.formats.plain import JSON_TEXT, RENAMED, rename_attributes, restore_graph, restore_names, to_plain, with_names
+from cfgraph.formats.plain import (
+    JSON_TEXT,
+    JSON_VALUES,
+    RENAMED,
+    rename_attributes,
+    restore_graph,
+    restore_names,
+    to_plain,
+    unmarked,
+    with_names,
+)
 from cfgraph.formats.xml import DECLARATION, TYPES, element_texts, encoded, opened_graph, quoted, value_texts
 
 if TYPE_CHECKING:
@@ -48,9 +58,9 @@ def write_gexf(graph: "nx.DiGraph | HierarchyWithCells | Elements", path: str | 
     keys = _numbered(elements)
     with whole_file(path) as file, spool_beside(path) as waiting:
         file.write(encoded(_head(elements, renamed, keys)))
-        written = 0
+        written, marked = 0, "name" in json.loads(elements.graph.get(JSON_VALUES, "[]"))
         for batch in elements.batches:
-            file.write(encoded(_nodes(batch, keys["node"], as_json=json.loads(elements.graph[JSON_TEXT]))))
+            file.write(encoded(_nodes(batch, keys["node"], as_json=json.loads(elements.graph[JSON_TEXT]), marked=marked)))
             waiting.write(encoded(_edges(batch, keys["edge"], first=written)))
             written += len(batch.sources)
         file.write(encoded(["    </nodes>\n    <edges>\n"]))
@@ -84,17 +94,19 @@ def _head(elements: Elements, renamed: Mapping[str, str], keys: Mapping[str, Key
     yield "    <nodes>\n"
 
 
-def _nodes(batch: Batch, keys: Keys, *, as_json: Sequence[str]) -> Iterator[str]:
-    labels = zip(map(quoted, batch.nodes), map(quoted, _labels(batch, as_json)), strict=True)
+def _nodes(batch: Batch, keys: Keys, *, as_json: Sequence[str], marked: bool) -> Iterator[str]:
+    labels = zip(map(quoted, batch.nodes), map(quoted, _labels(batch, as_json, marked=marked)), strict=True)
     openings = (f'      <node id="{node}" label="{label}">\n        <attvalues>\n' for node, label in labels)
     return _filled(openings, batch.of_nodes, keys, closing="        </attvalues>\n      </node>\n")
 
 
-def _labels(batch: Batch, as_json: Sequence[str]) -> Iterator[Any]:
+def _labels(batch: Batch, as_json: Sequence[str], *, marked: bool) -> Iterator[Any]:
     """What each node is called: its name, where that can be shown, else itself."""
     names = batch.of_nodes.get("name") or [None] * len(batch.nodes)
     if "name" in as_json:
         names = [None if name is None else json.loads(name) for name in names]
+    elif marked:
+        names = [unmarked(name) for name in names]
     return (name if _is_label(name) else node for node, name in zip(batch.nodes, names, strict=True))
 
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph import defaults
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import check_points, read_points
 from cfgraph.files.whole import whole_file
@@ -24,17 +23,17 @@ from cfgraph.model.trees import height_lengths, preorder
 if TYPE_CHECKING:
     from cfgraph.model.hierarchy import HierarchyWithCells
 
+_ROUNDING = 1e-9  # of the largest height: distances are roots of sums that are 0 but for the last digits
+
 
 def read_linkage(
     path: Path | str,
     *,
-    key: str | None = None,
-    header: str = defaults.HEADER_RULE,
     names: Sequence[str] | None = None,
-    large: bool = False,
+    **reading: Any,
 ) -> Dag:
-    """The linkage in a .npy, .npz, .csv or .parquet file; see :func:`linkage_dag`, and ``read_points`` on the rest."""
-    table = read_points(path, key=key, header=header, what="merges", large=large)
+    """The linkage in a file; see :func:`linkage_dag`, and :func:`cfgraph.files.arrays.read_points` on ``reading``."""
+    table = read_points(path, what="merges", **reading)
     dag = linkage_dag(table.values, names=names, where=str(path))
     return replace(dag, notes=(*table.notes, *dag.notes))
 
@@ -48,13 +47,74 @@ def linkage_dag(
     difference of the heights at its ends; where a merge lies above the next one (an inversion, as centroid and median
     linkage make them) it is 0, and a note says how often.
 
+    Heights that are negative by rounding alone are 0, with a note. A merge matrix of R's ``hclust`` is read too, where heights
+    stand beside it: points are -1 to -n there, and merges count from 1 (:func:`_from_r`).
+
     Raises:
         InputError: for a matrix that is no linkage, with the first row that is wrong, and another number of names than points.
     """
-    Z = check_points(Z, where=where).values
+    Z = check_points(Z, where=where, remedy="leave such values out of the data, and link them again").values
+    Z, notes = _from_r(Z, where=where)
+    Z, rounded = _without_rounding(Z)
     _check_linkage(Z, where=where)
     _check_count(names, points=len(Z) + 1)
-    return merges_dag(Z[:, :2].astype(np.int64), points=len(Z) + 1, height=Z[:, 2], names=names)
+    dag = merges_dag(Z[:, :2].astype(np.int64), points=len(Z) + 1, height=Z[:, 2], names=names)
+    return replace(dag, notes=(*notes, *rounded, *dag.notes))
+
+
+def _from_r(
+    Z: Float[np.ndarray, "merges columns"], *, where: str
+) -> tuple[Float[np.ndarray, "merges columns"], tuple[str, ...]]:
+    """SciPy's matrix of one in R's numbering: -p is point p - 1, and m is merge m - 1; with sizes, whatever stood there.
+
+    Without heights beside the two columns of ``hclust(...)$merge`` there is an ``InputError`` that says how to add them.
+    """
+    nodes = Z[:, :2]
+    is_r = Z.shape[1] >= 2 and len(Z) > 0 and (nodes[0] < 0).all() and (nodes == np.floor(nodes)).all() and (nodes != 0).all()
+    if not is_r:
+        return Z, ()
+    if Z.shape[1] not in (3, 4):
+        raise InputError(
+            f"{where} is the merge matrix of R's hclust without its heights, got {Z.shape[1]} columns: save "
+            "cbind(tree$merge, tree$height) as it is"
+        )
+    points, own = len(Z) + 1, np.arange(1, len(Z) + 1)
+    there = (nodes < own[:, None]) & (nodes >= -points)
+    if not there.all():
+        row = int(np.flatnonzero(~there.all(axis=1))[0])
+        raise InputError(
+            f"{where} is no merge matrix of R's hclust: row {row} (counted from 0), {Z[row].tolist()}: expected points from -1 "
+            f"to -{points} and merges above"
+        )
+    children = np.where(nodes < 0, -nodes - 1, points + nodes - 1).astype(np.int64)
+    sizes = _sizes(children, points=points)[points:]
+    if Z.shape[1] == 4 and not np.array_equal(Z[:, 3], sizes):
+        row = int(np.flatnonzero(Z[:, 3] != sizes)[0])
+        raise InputError(
+            f"{where} is no merge matrix of R's hclust: row {row} (counted from 0), {Z[row].tolist()}: expected as size, the "
+            f"fourth column, the sum of the merged sizes, {sizes[row]}"
+        )
+    return np.column_stack([children, Z[:, 2], sizes]).astype(np.float64), (
+        "nodes are numbered as in R's hclust: -1 is point 0",
+    )
+
+
+def _without_rounding(Z: Float[np.ndarray, "merges columns"]) -> tuple[Float[np.ndarray, "merges columns"], tuple[str, ...]]:
+    """The same without negative heights that are no larger than what rounding makes of numbers such as the highest."""
+    if Z.shape[1] != 4:
+        return Z, ()
+    below = Z[:, 2] < 0
+    below &= Z[:, 2] >= -_ROUNDING * np.abs(Z[:, 2]).max(initial=0.0)
+    if not below.any():
+        return Z, ()
+    Z = Z.copy()
+    Z[below, 2] = 0.0
+    count = int(below.sum())
+    return Z, (
+        "a height was negative by rounding, and is 0"
+        if count == 1
+        else f"{count:,} heights were negative by rounding, and are 0",
+    )
 
 
 def merges_dag(

@@ -1,15 +1,20 @@
-"""Affine maps ``f_k(x) = A_k x + t_k``: read from JSON, or one of the classics by name.
+"""Affine maps ``f_k(x) = A_k x + t_k``: read from JSON, Fractint or a flame, or one of the classics by name.
 
-Two forms, both under the name of an entry; a key that starts with ``_`` is a comment and probabilities are ignored:
+JSON has two main forms, both under the name of an entry; a key that starts with ``_`` is a comment and probabilities are
+ignored:
 
     {"NAME": {"maps": [[a, b, c, d, e, f, p], ...]}}                           x' = a x + b y + e, y' = c x + d y + f
     {"NAME": {"maps": [{"matrix": [[...], ...], "offset": [...]}, ...]}}       any dimension
+
+Others are read, too: maps by the names ``a`` .. ``f``, or as matrices with the offset as a last column (or, homogeneous, with a
+last row 0 .. 0 1 besides); ``transforms``, ``functions`` or ``ifs`` for ``maps``; the list of maps without a name, which is the
+file's then. Fractint and flames: :mod:`cfgraph.formats.ifs_texts`.
 """
 
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,13 +26,19 @@ from cfgraph.defaults import BUILT_IN
 from cfgraph.errors import InputError
 from cfgraph.files.texts import JSON_TIMES, read_text
 from cfgraph.files.whole import whole_file
+from cfgraph.formats.ifs_texts import Entry, looks_like_fractint, parse_flames, parse_fractint
+from cfgraph.formats.xml import check_entities
 from cfgraph.predictors.recurrence import Recurrence
 
 if TYPE_CHECKING:
     from cfgraph.predictors.trained import TrainedPredictor
 
 
+_MAPS = ("maps", "transforms", "functions", "ifs")
+_LETTERS = set("abcdef")
+_MATRICES, _OFFSETS = ("matrix", "A", "linear"), ("offset", "translation", "shift", "vector", "t", "b")
 _FORM = '{"NAME": {"maps": [[a, b, c, d, e, f, p], ...]}} or {"NAME": {"maps": [{"matrix": [[...]], "offset": [...]}, ...]}}'
+_EXPECTED = f"a built-in system out of {', '.join(BUILT_IN)}, or {_FORM}"
 _HEIGHT = math.sqrt(3) / 2  # of a triangle of side 1
 _CLASSICS: dict[str, list[list[float]]] = {
     # Barnsley, Fractals Everywhere (1988), table of IFS codes
@@ -68,6 +79,7 @@ class AffineMaps:
     name: str
     matrix: Float[np.ndarray, "arity dim dim"]
     offset: Float[np.ndarray, "arity dim"]
+    notes: tuple[str, ...] = ()  # what is said of how they were read
 
     @property
     def arity(self) -> int:
@@ -95,6 +107,11 @@ class AffineMaps:
         numbers = [(self.matrix + 0.0).tolist(), (self.offset + 0.0).tolist()]  # + 0.0 makes -0.0 and 0.0 one
         return hashlib.sha256(json.dumps(numbers, separators=(",", ":")).encode()).hexdigest()
 
+    def in_coordinates(self, basis: Float[np.ndarray, "dim dim"]) -> "AffineMaps":
+        """The same maps of y, where ``x = P y``: ``P^-1 A_k P`` and ``P^-1 t_k``."""
+        matrix = np.linalg.solve(basis[None], self.matrix @ basis)
+        return AffineMaps(self.name, matrix, np.linalg.solve(basis, self.offset.T).T, self.notes)
+
     def displace(self, point: Float[np.ndarray, " dim"]) -> Float[np.ndarray, "arity dim"]:
         """``u_k = f_k(x) - x``: how each map displaces a point."""
         return np.einsum("kij,j->ki", self.matrix, point) + self.offset - point
@@ -117,26 +134,43 @@ def read_maps(source: Path | str, *, name: str | None = None, large: bool = Fals
         rows = [_plane_map(row, where=source) for row in _CLASSICS[source]]
         return _stack(rows, name=source, where=source)
     path = Path(source)
-    entries = _entries(path, large=large)
+    text = read_text(path, expected=_EXPECTED, times=JSON_TIMES, large=large)
+    if text.lstrip().startswith("<"):
+        check_entities(text.encode(), path=path, large=large)
+        return _of_texts(parse_flames(text, where=str(path)), name=name, path=path)
+    if looks_like_fractint(text):
+        return _of_texts(parse_fractint(text, where=str(path)), name=name, path=path)
+    entries = _entries(text, path=path)
     chosen = _choose(entries, name=name, path=path)
     where = f"{chosen!r} in {path}"
     return _stack(_parse_maps(entries[chosen], where=where), name=chosen, where=where)
 
 
-def _entries(path: Path, *, large: bool) -> dict[str, Any]:
-    """The entries of a file of maps, without its comments."""
-    document = _load_json(path, large=large)
+def _of_texts(entries: "dict[str, Entry]", *, name: str | None, path: Path) -> AffineMaps:
+    """The maps of one entry of a file of texts; letters of its name may be small or large."""
+    small = {known.casefold(): known for known in entries}
+    chosen = _choose(entries, name=small.get((name or "").casefold(), name), path=path)
+    found = _stack(entries[chosen].maps, name=chosen, where=f"{chosen!r} in {path}")
+    return replace(found, notes=entries[chosen].notes)
+
+
+def _entries(text: str, *, path: Path) -> dict[str, Any]:
+    """The entries of a file of maps, without its comments; maps without a name have that of the file."""
+    document = _load_json(text, path=path)
+    if isinstance(document, list) and document:
+        return {path.name.split(".")[0]: document}
     if not isinstance(document, dict):
         raise InputError(f"expected {_FORM} in {path}, got {_kind(document)} at the top")
     entries = {name: entry for name, entry in document.items() if not name.startswith("_")}
+    if any(isinstance(entries.get(key), list) for key in _MAPS):
+        name = entries.get("name")
+        return {name if isinstance(name, str) and name else path.name.split(".")[0]: entries}
     if not entries:
         raise InputError(f"expected at least one entry {_FORM} in {path}, got none")
     return entries
 
 
-def _load_json(path: Path, *, large: bool) -> Any:
-    expected = f"a built-in system out of {', '.join(BUILT_IN)}, or {_FORM}"
-    text = read_text(path, expected=expected, times=JSON_TIMES, large=large)
+def _load_json(text: str, *, path: Path) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique_names)
     except json.JSONDecodeError as error:
@@ -170,20 +204,28 @@ def _choose(entries: dict[str, Any], *, name: str | None, path: Path) -> str:
 
 
 def _parse_maps(entry: Any, *, where: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    maps = entry.get("maps") if isinstance(entry, dict) else None
+    maps = next((entry[key] for key in _MAPS if key in entry), None) if isinstance(entry, dict) else entry
     if not isinstance(maps, list):
         raise InputError(f'expected {{"maps": [...]}} for {where}, got {_kind(entry)} without a list "maps"')
     return [_parse_map(item, where=f"map {index} of {where}") for index, item in enumerate(maps)]
 
 
 def _parse_map(item: Any, *, where: str) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(item, list) and any(isinstance(row, list) for row in item):
+        return _whole_map(item, where=where)
     if isinstance(item, list):
         return _plane_map(item, where=where)
-    if not isinstance(item, dict) or not {"matrix", "offset"} <= item.keys():
+    if isinstance(item, dict) and item.keys() >= _LETTERS:
+        return _plane_map([item[letter] for letter in sorted(_LETTERS)], where=where)
+    matrix_key = _key_of(item, _MATRICES)
+    offset_key = _key_of(item, _OFFSETS)
+    if matrix_key is not None and offset_key is None and _is_wide(item[matrix_key]):
+        return _whole_map(item[matrix_key], where=where)
+    if matrix_key is None or offset_key is None:
         raise InputError(
             f'expected [a, b, c, d, e, f, p] or {{"matrix": [[...]], "offset": [...]}} as {where}, got {_kind(item)}'
         )
-    rows, offset = item["matrix"], item["offset"]
+    rows, offset = item[matrix_key], item[offset_key]
     if not (isinstance(rows, list) and rows and all(isinstance(row, list) for row in rows)):
         raise InputError(f"expected a list of rows as the matrix of {where}, got {_kind(rows)}")
     if not isinstance(offset, list) or any(len(row) != len(rows) for row in rows) or len(offset) != len(rows):
@@ -194,6 +236,36 @@ def _parse_map(item: Any, *, where: str) -> tuple[np.ndarray, np.ndarray]:
         [_number(value, where=f"matrix[{i}][{j}] of {where}") for j, value in enumerate(row)] for i, row in enumerate(rows)
     ]
     return np.array(matrix), np.array([_number(value, where=f"offset[{i}] of {where}") for i, value in enumerate(offset)])
+
+
+def _key_of(item: Any, keys: tuple[str, ...]) -> str | None:
+    return next((key for key in keys if key in item), None) if isinstance(item, dict) else None
+
+
+def _is_wide(rows: Any) -> bool:
+    """Whether a matrix has the offset as its last column."""
+    return isinstance(rows, list) and bool(rows) and all(isinstance(row, list) for row in rows) and len(rows[0]) != 1
+
+
+def _whole_map(rows: list[Any], *, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix with the offset as its last column, and perhaps, homogeneous, a last row of zeros and a one."""
+    widths = sorted({len(row) if isinstance(row, list) else 0 for row in rows})
+    if len(widths) != 1 or widths[0] not in (len(rows), len(rows) + 1):
+        raise InputError(
+            f"expected rows of a matrix with the offset as their last number as {where}, got {len(rows)} rows of {widths} "
+            "numbers"
+        )
+    whole = np.array(
+        [[_number(value, where=f"[{i}][{j}] of {where}") for j, value in enumerate(row)] for i, row in enumerate(rows)]
+    )
+    if len(whole) == widths[0]:  # homogeneous
+        if len(whole) < 2 or whole[-1, :-1].any() or whole[-1, -1] != 1:
+            raise InputError(
+                f"expected a matrix with an offset beside it, or as its last column, as {where}, got {len(rows)} rows of "
+                f"{widths[0]} numbers"
+            )
+        whole = whole[:-1]
+    return whole[:, :-1], whole[:, -1]
 
 
 def _plane_map(row: list[Any], *, where: str) -> tuple[np.ndarray, np.ndarray]:
@@ -224,17 +296,6 @@ def _stack(maps: list[tuple[np.ndarray, np.ndarray]], *, name: str, where: str) 
         raise InputError(f"expected maps of one dimension in {where}, got the dimensions {dimensions}, map by map")
     matrices, offsets = zip(*maps, strict=True)
     return AffineMaps(name=name, matrix=np.stack(matrices).astype(float), offset=np.stack(offsets).astype(float))
-
-
-def check_contraction(maps: AffineMaps) -> AffineMaps:
-    """The maps themselves where all contract, ``norm2(A_k) < 1``; else an InputError that says which does not."""
-    worst = int(maps.norms.argmax())
-    if not maps.norms[worst] < 1:
-        raise InputError(
-            f"expected maps that contract (norm2 of every matrix below 1), got norm2 = {maps.norms[worst]:.6g} in map {worst} "
-            f"of {maps.name!r}; scale its matrix down"
-        )
-    return maps
 
 
 def _kind(value: Any) -> str:

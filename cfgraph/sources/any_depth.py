@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cfgraph.errors import InputError
+from cfgraph.formats.folders.reader import FolderReader
+from cfgraph.formats.readers import DescribedReader
 from cfgraph.model.address import ROOT
 from cfgraph.model.cells import Cells
 from cfgraph.model.descent import Descent, FrontierDescent, MapsDescent, Places, SpannedDescent
@@ -38,7 +40,7 @@ _RANK = 1e-9  # singular values below this share of the largest: displacements t
 
 
 def field(
-    of: "Store | Hierarchy | AffineMaps | Design | str",
+    of: "Store | Hierarchy | FolderReader | DescribedReader | AffineMaps | Design | str",
     id: str | None = None,
     *,
     predictor: "Predictor | TrainedPredictor | str | None" = None,
@@ -47,8 +49,9 @@ def field(
     """What can be asked at any depth: cells, children, distances, offsets, radius and reach; nothing of it is stored.
 
     Args:
-        of: a store, with the ``id`` of a hierarchy in it; a hierarchy with its cells; affine maps, or the name of a built-in
-            system; or the design of a generator (``sources.cfg.Design``).
+        of: a store, with the ``id`` of a hierarchy in it; a hierarchy with its cells; a field's open folder
+            (:func:`cfgraph.formats.folders.reader.open_folder`); a reader of another package's that has a ``hierarchy``; affine
+            maps, or the name of a built-in system; or the design of a generator (``sources.cfg.Design``).
         id: of the hierarchy in the store.
         predictor: the rule below what is stored; of a store, also by its id. Unless given, the one that grew the hierarchy
             last, or what the hierarchy was made by.
@@ -66,6 +69,10 @@ def field(
         return _field_of_store(of, id, predictor=predictor, maps=maps)
     if id is not None:
         raise InputError(f"an id names a hierarchy in a store, got {id!r} beside {type(of).__name__}")
+    if isinstance(of, FolderReader):
+        return _field_of_folder(of, predictor=predictor, maps=maps)
+    if isinstance(of, DescribedReader):
+        return _field_elsewhere(of, predictor=predictor, maps=maps)
     if isinstance(of, Hierarchy):
         return _field_in_memory(of.require_cells(), predictor=predictor, maps=maps)
     if predictor is not None or maps is not None:
@@ -87,6 +94,7 @@ def _field_of_rule(of: Any) -> Field:
     elif isinstance(of, AffineMaps | str | Path):
         system = of if isinstance(of, AffineMaps) else read_maps(of)
         made = field_of_maps(id="field", maps=system, depth=0)
+        system = _in_coordinates(system, made.hierarchy.recipe)
         descent = _maps_from(system, center=made.root.center[0], scale_factor=made.hierarchy.scale_factor)
     else:
         raise InputError(
@@ -146,6 +154,26 @@ def _field_of_store(store: "Store", id: str, *, predictor: Any, maps: Any) -> Fi
     latest = growers[0].trained
     made = found.field(latest.load(), rule_from=rule_from, grown_within=longest)
     return replace(made, predictor=Known(latest.id, latest.identity))
+
+
+def _field_of_folder(reader: FolderReader, *, predictor: Any, maps: Any) -> Field:
+    """The field of a folder: what is stored in it, and below that the rule of what grew it, or of what made it."""
+    named = _loaded(predictor)
+    if isinstance(named, str):
+        raise InputError(f"a predictor is named by its id in a store, got {named!r} beside a folder; give itself")
+    found, growers = _Found(reader.hierarchy, reader, encoder=reader.encoder), reader.growers
+    longest = max((grower.trained.residual_bound for grower in growers), default=None)
+    if named is not None or not growers or maps is not None:
+        return found.field(named, maps=maps, grown_within=longest)
+    return found.field(growers[0].trained.load(), rule_from=reader.cut.from_depth, grown_within=longest)
+
+
+def _field_elsewhere(reader: DescribedReader, *, predictor: Any, maps: Any) -> Field:
+    """The field of a hierarchy that another package reads: what is stored there, and below that a rule that is known."""
+    named = _loaded(predictor)
+    if isinstance(named, str):
+        raise InputError(f"a predictor is named by its id in a store, got {named!r} beside a reader; give itself")
+    return _Found(reader.hierarchy, reader, encoder=lambda: None).field(named, maps=maps)
 
 
 def _loaded(predictor: Any) -> "Predictor | str | None":
@@ -270,12 +298,19 @@ class _Found:
             system = named if named.digest == known.recipe.get("maps_sha256") else None
         prefix = self._prefix(RECURRENT_DEPTH)
         if system is not None:
+            system = _in_coordinates(system, known.recipe)
             return _maps_from(system, center=prefix.center[0], scale_factor=known.scale_factor)
         recovered = _recovered(prefix, known)
         if recovered is not None:
             return recovered
         rule = find_rule(known, beside=Beside(encoder=self.encoder, prefix=self._prefix))
         return None if rule is None else FrontierDescent(_as_frontier_rule(rule), known.arity, known.dimension)
+
+
+def _in_coordinates(system: "AffineMaps", recipe: dict[str, Any]) -> "AffineMaps":
+    """The maps in the coordinates of the hierarchy that was made of them."""
+    basis = recipe.get("coordinates")
+    return system if basis is None else system.in_coordinates(np.array(basis))
 
 
 def _maps_from(system: "AffineMaps", *, center: np.ndarray, scale_factor: float) -> MapsDescent:

@@ -4,16 +4,20 @@ Both take a tree whose nodes hold points (leaves do, where nothing else is said)
 point under the lowest node kept above it. Neither recurses, and both take the memory of some columns.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from cfgraph.checks import check_integer
 from cfgraph.errors import InputError
+from cfgraph.model.condensed import Selection, follow
 from cfgraph.model.dag import Dag
 from cfgraph.model.trees import height_lengths, tree_order, tree_parents
+from cfgraph.sources.stability import OF_CLUSTERS, condensed_tree, with_stability
 
 
-def condense(dag: Dag, minimum: int) -> Dag:
+def condense(dag: Dag, minimum: int, *, selection: Selection | None = None) -> Dag:
     """The splits of a tree into clusters of at least ``minimum`` points, as HDBSCAN condenses a single linkage.
 
     Going down from the root, a cluster goes on where at most one child is large enough (the points of the others fall out
@@ -22,7 +26,8 @@ def condense(dag: Dag, minimum: int) -> Dag:
 
     A cluster's name, ``height`` and other columns are those of the node where it ends: where it splits, or falls
     apart. ``size`` counts its points and those of the clusters below. Lengths are height differences, or the sum of
-    the lengths on the way.
+    the lengths on the way. Where each node has a height and none lies above its parent, clusters and points get what
+    :mod:`cfgraph.sources.stability` says, by the ``selection``.
 
     Raises:
         InputError: for what is no tree, and a minimum below 2 or above the number of points.
@@ -37,10 +42,18 @@ def condense(dag: Dag, minimum: int) -> Dag:
     only = heirs[rivals[parent[heirs]] == 1]
     end = np.arange(dag.count)
     end[parent[only]] = only  # a cluster goes on in its only large child
-    owner = _follow(end)[_follow(np.where(large, np.arange(dag.count), parent))]
+    owner = follow(end)[follow(np.where(large, np.arange(dag.count), parent))]
     kept = large & (rivals != 1)
     note = f"{dag.count:,} nodes were condensed to {np.count_nonzero(kept):,} clusters of at least {minimum:,} points"
-    return _contract(dag, parent, order, kept=kept, node_of_point=_moved(points, owner), note=note)
+    done = _contract(dag, parent, order, kept=kept, node_of_point=_moved(points, owner), note=note)
+    clash = sorted(set(OF_CLUSTERS) & done.columns.keys())
+    found = None if clash else condensed_tree(dag, parent, points, minimum=minimum)
+    if found is None:
+        told = f"stabilities were left out: the tree has attributes called {', '.join(clash)} already"
+        return replace(done, notes=(*done.notes, told)) if clash else done
+    number = np.full(dag.count, -1)
+    number[order[kept[order]]] = np.arange(done.count)
+    return with_stability(done, found, node=number[owner[found.start]], selection=selection or Selection())
 
 
 def cut_levels(dag: Dag, levels: int) -> Dag:
@@ -64,7 +77,7 @@ def cut_levels(dag: Dag, levels: int) -> Dag:
     reach = _reach(dag, parent, order, leaf=children == 0)
     band = _bands(reach, children=children, roots=int(np.count_nonzero(parent < 0)), levels=levels)
     kept = (parent < 0) | (band > band[parent])
-    owner = _follow(np.where(kept, np.arange(dag.count), parent))
+    owner = follow(np.where(kept, np.arange(dag.count), parent))
     points = _nodes_of_points(dag, parent, order)
     note = f"{dag.count:,} nodes were cut at {levels:,} heights, which left {np.count_nonzero(kept):,} cells"
     return _contract(dag, parent, order, kept=kept, node_of_point=_moved(points, owner), note=note)
@@ -92,15 +105,6 @@ def _subtree_points(
         if above[node] >= 0:
             size[above[node]] += size[node]
     return np.array(size, dtype=np.int64)
-
-
-def _follow(pointer: Int[np.ndarray, " nodes"]) -> Int[np.ndarray, " nodes"]:
-    """Where each node ends up that follows pointers until one points at itself; twice as far in each pass."""
-    while True:
-        further = pointer[pointer]
-        if np.array_equal(further, pointer):
-            return pointer
-        pointer = further
 
 
 def _reach(
@@ -160,7 +164,8 @@ def _contract(
     above, length = _lift(dag, parent, kept=kept)
     child = np.flatnonzero(above[nodes] >= 0)
     upper = number[above[nodes[child]]]
-    columns = {name: column[nodes] for name, column in dag.columns.items() if name not in ("size", "merge")}
+    stale = OF_CLUSTERS if set(OF_CLUSTERS) <= dag.columns.keys() else ()  # they are of the clusters that there were
+    columns = {name: column[nodes] for name, column in dag.columns.items() if name not in ("size", "merge", *stale)}
     length = None if length is None else length[nodes[child]]
     notes: tuple[str, ...] = ()
     if dag.lengths == "height" and "height" in columns:

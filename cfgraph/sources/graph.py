@@ -1,9 +1,9 @@
-"""Graphs: a networkx DiGraph, a GraphML or GEXF file or node-link JSON as a dag; edges lead from a parent to its child.
+"""Graphs: a networkx graph, a GraphML, GEXF or GML file or node-link JSON as a dag; edges lead from a parent to its child.
 
 Node attributes that are numbers, text or truth values become columns; one that is called like a property of every cell gets
-an underscore (``level_``). ``name`` becomes the name (a node without one is called as its id), and an edge's ``length``, or
-else its ``weight``, becomes the length. Where every edge has a ``slot``, siblings stand in its order, else in that of the
-edges.
+an underscore (``level_``). ``name``, or in files ``label``, becomes the name; a node without one is called as its id, which is
+the column ``identifier`` else. An edge's ``length``, or else its ``weight``, becomes the length. Where every edge has a
+``slot``, siblings stand in its order, else in that of the edges.
 
 What cfgraph itself exported (its graph says so) comes back as the same hierarchy but for centers, which embeddings give: its
 own properties and names are told apart from a cell's place (level, scale, ...), which is found anew; a virtual root is left
@@ -12,9 +12,8 @@ out.
 
 import json
 import math
-import re
-import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -23,49 +22,55 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.errors import InputError
-from cfgraph.files.opened import suffix_of, unchanged
-from cfgraph.files.texts import JSON_TIMES, XML_TIMES, read_text, shorten
-from cfgraph.formats.elements import CELL_ATTRIBUTES, own_name
-from cfgraph.formats.gexf import read_gexf
-from cfgraph.formats.graphml import JSON_TEXT, restore_graphml
-from cfgraph.formats.plain import RENAMED, restore_names
-from cfgraph.formats.xml import check_entities
+from cfgraph.files.texts import shorten
+from cfgraph.formats.elements import CELL_ATTRIBUTES, EDGE_OWN, own_name
+from cfgraph.formats.plain import JSON_TEXT
 from cfgraph.model.address import ROOT
 from cfgraph.model.columns import RESERVED, check_kind, own_column
 from cfgraph.model.dag import Dag
 from cfgraph.model.hierarchy import ImportedWithCells
-from cfgraph.sources.imported import ImportOptions, imported, with_embeddings
+from cfgraph.moved import renamed
+from cfgraph.sources.graph_files import EXPORTED, NOTES, how_to_direct, parallel_note, read_networkx
+from cfgraph.sources.imported import SourceOptions, imported, with_embeddings
+from cfgraph.sources.rooting import rooted
 
 if TYPE_CHECKING:
     import networkx as nx
 
 _OWN_OF_CELLS = set(RESERVED) - {"size"}  # a column `size` may count data, which `imported` looks at
-_EXPORTED = {"id", "origin", "dimension", "recipe"}  # what the graph of an export tells of itself
 _EDGE_ATTRIBUTES = {"id", "length", "slot", "weight"}  # what becomes something, and the ids that formats give
 _INTEGER_MAX = 2**63 - 1  # what a column and the graph hold
-_GRAPH_TAG = re.compile(r"<(?:[\w.-]+:)?graph[\s>]")  # of GraphML
 
 
+@renamed(point_nodes="points", minimum="condense")
 def graph(
-    *, id: str, data: "Path | str | nx.DiGraph", large: bool = False, **options: Unpack[ImportOptions]
+    data: "Path | str | nx.Graph",
+    *,
+    id: str = "graph",
+    root: str | None = None,
+    large: bool = False,
+    **options: Unpack[SourceOptions],
 ) -> ImportedWithCells:
     """The hierarchy that a directed graph is, edges from parents to children.
 
     Args:
         id: the hierarchy's id.
-        data: a GraphML, GEXF or node-link JSON file, or a networkx DiGraph.
+        data: a GraphML, GEXF, GML or node-link JSON file, or a networkx graph.
+        root: of an undirected tree, the node (or what it is called) from which its edges lead to children.
         large: whether files may be larger than :mod:`cfgraph.files.opened` allows.
-        options: ``embeddings``, ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
+        options: ``embeddings``, ``condense``, ``levels`` and ``points`` of :func:`cfgraph.sources.imported.imported`; of a file
+            of embeddings also ``embeddings_key``, ``embeddings_columns``, ``embeddings_header``, ``embeddings_separator`` and
+            ``embeddings_decimal``.
 
     Raises:
         InputError: for what :func:`read_graph` and :func:`graph_dag` refuse, and ``imported``.
     """
-    dag = read_graph(data, large=large) if isinstance(data, Path | str) else graph_dag(data)
+    dag = read_graph(data, root=root, large=large) if isinstance(data, Path | str) else graph_dag(data, root=root)
     return imported(dag, id=id, origin="graph", **with_embeddings(options, large=large))
 
 
-def read_graph(path: Path | str, *, large: bool = False) -> Dag:
-    """The dag in a .graphml (or .xml) file, a .gexf or a node-link .json; see :func:`graph_dag`.
+def read_graph(path: Path | str, *, root: str | None = None, large: bool = False) -> Dag:
+    """The dag in a .graphml (or .xml) file, a .gexf, a .gml or a node-link .json; see :func:`graph_dag`.
 
     ``large`` lifts the limits of :mod:`cfgraph.files.opened`.
 
@@ -73,33 +78,58 @@ def read_graph(path: Path | str, *, large: bool = False) -> Dag:
         InputError: for a file of another form or a damaged one, and what :func:`graph_dag` refuses.
     """
     path = Path(path)
-    readers = {".graphml": _read_graphml, ".xml": _read_graphml, ".json": _read_node_link, ".gexf": _read_gexf}
-    reader = readers.get(suffix_of(path))
-    if reader is None:
-        raise InputError(f"expected a graph in a file that ends in .graphml, .gexf or .json, got {path}")
-    with unchanged(path):  # some formats are read twice
-        found = reader(path, large=large)
-    return graph_dag(found, where=str(path))
+    return graph_dag(read_networkx(path, large=large), root=root, where=str(path), how=how_to_direct(path))
 
 
-def graph_dag(graph: "nx.Graph", *, where: str = "the graph") -> Dag:
-    """The dag that a directed graph is, nodes and edges in the graph's order.
+def graph_dag(graph: "nx.Graph", *, root: str | None = None, where: str = "the graph", how: str = "networkx.DiGraph") -> Dag:
+    """The dag that a directed graph is, nodes and edges in the graph's order; an undirected tree from its ``root`` on.
+
+    Edges that lead where an earlier one does are left out, with a note. ``how`` says for errors what directs edges.
 
     Raises:
-        InputError: for undirected graphs, parallel edges (with the pair), and lengths that are negative or no numbers.
+        InputError: for undirected graphs without a root, and lengths that are negative or no numbers.
     """
-    if not graph.is_directed():
-        raise InputError(f"expected a directed graph, edges from parent to child, in {where}, got an undirected one; direct it")
+    if not hasattr(graph, "is_directed"):
+        raise InputError(f"expected a file of a graph or a networkx graph, got {type(graph).__name__}")
     if graph.number_of_nodes() == 0:
         raise InputError(f"expected at least one node in {where}, got an empty graph")
-    _check_parallels(graph, where=where)
-    if graph.graph.keys() >= _EXPORTED:
+    if root is not None:
+        graph = rooted(graph, root, where=where)
+    if not graph.is_directed():
+        raise InputError(
+            f"expected a directed graph, edges from parent to child, in {where}, got an undirected one; direct it ({how}), or, "
+            "if it is a tree, say its root with --root NAME"
+        )
+    said = tuple(graph.graph.get(NOTES, ()))
+    graph, parallel = _without_parallels(graph)
+    dag = _dag(graph, where=where)
+    return replace(dag, notes=(*said, *parallel, *dag.notes)) if said or parallel else dag
+
+
+def _without_parallels(graph: "nx.Graph") -> tuple["nx.Graph", tuple[str, ...]]:
+    """The graph with the first of edges that lead from one node to another, and what is said of the rest."""
+    import networkx as nx
+
+    if not graph.is_multigraph():
+        return graph, ()
+    kept: nx.DiGraph = nx.DiGraph()
+    kept.graph |= graph.graph
+    kept.add_nodes_from(graph.nodes(data=True))
+    for parent, child, values in graph.edges(data=True):
+        if not kept.has_edge(parent, child):
+            kept.add_edge(parent, child, **values)
+    left = graph.number_of_edges() - kept.number_of_edges()
+    return kept, (parallel_note(left, graph.number_of_edges()),) if left else ()
+
+
+def _dag(graph: "nx.Graph", *, where: str) -> Dag:
+    if graph.graph.keys() >= EXPORTED:
         try:
             return _exported_dag(graph, where=where)
         except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
             raise InputError(
                 f"{where} says that cfgraph exported it, and what it tells of the hierarchy does not fit ({error}); export it "
-                f"again, or remove {', '.join(sorted(_EXPORTED))} from what the graph tells of itself"
+                f"again, or remove {', '.join(sorted(EXPORTED))} from what the graph tells of itself"
             ) from None
     number = {node: index for index, node in enumerate(graph)}
     ends = [(number[parent], number[child]) for parent, child in graph.edges()]
@@ -108,17 +138,28 @@ def graph_dag(graph: "nx.Graph", *, where: str = "the graph") -> Dag:
     length = _lengths(graph, where=where)
     order = _slot_order(attributes)
     columns, notes = _columns([values for _, values in graph.nodes(data=True)], structured=_structured(graph))
-    notes += _edge_notes(attributes, known=_EDGE_ATTRIBUTES)
+    of_edges, edge_notes = _edge_columns(edges[:, 1], attributes, count=len(number), known=_EDGE_ATTRIBUTES, taken=set(columns))
+    columns, notes = columns | of_edges, notes + edge_notes
+    names = [_name_of(node, values) for node, values in graph.nodes(data=True)]
+    columns |= _identifiers(list(graph), names, taken=set(columns))
     return Dag(
         count=len(number),
         parent=edges[order, 0],
         child=edges[order, 1],
         length=None if length is None else length[order],
         lengths="unit" if length is None else "branch",
-        names=[_name_of(node, values) for node, values in graph.nodes(data=True)],
+        names=list(names),
         columns=columns,
         notes=notes,
     )
+
+
+def _identifiers(nodes: list[Any], names: list[str], *, taken: set[str]) -> dict[str, np.ndarray]:
+    """What the nodes are in their graph, as a column, where they are called otherwise."""
+    if all(str(node) == name for node, name in zip(nodes, names, strict=True)):
+        return {}
+    column = _column(nodes)
+    return {_free_name("identifier", taken=taken): own_column(list(map(str, nodes))) if column is None else column}
 
 
 def _exported_dag(graph: "nx.Graph", *, where: str) -> Dag:
@@ -139,7 +180,11 @@ def _exported_dag(graph: "nx.Graph", *, where: str) -> Dag:
     if all("size" in values for values in nodes):
         own["size"] = own_column([values["size"] for values in nodes])
     added, notes = _columns(_added(graph, own), structured=set())
-    notes += _edge_notes(of_edges, known=_EDGE_ATTRIBUTES | {"primary", "residual"})
+    known = _EDGE_ATTRIBUTES | {"primary", "residual"}
+    first = np.array([values.get("primary") is not False for values in of_edges], dtype=bool)
+    of_first = [values for values, is_first in zip(of_edges, first.tolist(), strict=True) if is_first]
+    told, edge_notes = _edge_columns(edges[first, 1], of_first, count=len(number), known=known, taken=set())
+    own, added, notes = {name: own[name] for name in own.keys() - told.keys()}, added | told, notes + edge_notes
     has_names = "name" in attributes.get("own", ()) or any("name" in values for values in nodes)
     unit = length is None or attributes.get("lengths") == "unit"
     return Dag(
@@ -164,10 +209,28 @@ def _added(graph: "nx.Graph", own: dict[str, np.ndarray]) -> list[dict[str, Any]
     ]
 
 
-def _edge_notes(attributes: list[dict[str, Any]], *, known: set[str]) -> tuple[str, ...]:
-    """What is said of attributes of edges that a hierarchy has no place for."""
-    left = [str(name) for name in dict.fromkeys(name for values in attributes for name in values) if name not in known]
-    return (f"attributes of edges other than length, weight and slot were left out: {', '.join(left)}",) if left else ()
+def _edge_columns(
+    child: np.ndarray, attributes: list[dict[str, Any]], *, count: int, known: set[str], taken: set[str]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Further attributes of edges as properties ``edge_NAME`` of the nodes that they lead to, and a note of those left out.
+
+    They are left out where edges that lead to one node have different ones.
+    """
+    columns, left = dict[str, np.ndarray](), list[str]()
+    for name in dict.fromkeys(name for values in attributes for name in values if name not in known):
+        found = dict[int, Any]()
+        agree = True
+        for node, values in zip(child.tolist(), attributes, strict=True):
+            value = _plain(values.get(name))
+            agree = agree and (node not in found or (type(found[node]), found[node]) == (type(value), value))
+            found.setdefault(node, value)
+        column = _column([found.get(node) for node in range(count)]) if agree else None
+        if column is None:
+            left.append(str(name))
+        else:
+            columns[_free_name(f"{EDGE_OWN}{name}", taken=taken)] = column
+    note = "attributes of edges that are of no one kind, or differ between edges to one node, were left out"
+    return columns, (f"{note}: {', '.join(left)}",) if left else ()
 
 
 def _exported_points(nodes: list[dict[str, Any]], attributes: dict[str, Any], own: dict[str, np.ndarray]) -> np.ndarray | None:
@@ -181,19 +244,6 @@ def _exported_points(nodes: list[dict[str, Any]], attributes: dict[str, Any], ow
         has_row = np.flatnonzero(own["row"] >= 0)
         placed[own["row"][has_row]] = has_row
     return placed
-
-
-def _check_parallels(graph: "nx.Graph", *, where: str) -> None:
-    if not graph.is_multigraph():
-        return
-    seen = set()
-    for parent, child in graph.edges():
-        if (parent, child) in seen:
-            raise InputError(
-                f"expected one edge from a parent to a child in {where}, got parallel ones from {shorten(str(parent))!r} to "
-                f"{shorten(str(child))!r}; leave all but one out"
-            )
-        seen.add((parent, child))
 
 
 def _name_of(node: Any, values: dict[str, Any]) -> str:
@@ -297,104 +347,3 @@ def _column(values: list[Any]) -> np.ndarray | None:
 
 def _fit_integers(values: Iterable[int], *, low: int) -> bool:
     return all(low <= value <= _INTEGER_MAX for value in values)
-
-
-def _read_graphml(path: Path, *, large: bool) -> "nx.Graph":
-    """The graph in a GraphML file, with the defaults that the file gives its nodes and edges."""
-    from xml.etree.ElementTree import ParseError
-
-    import networkx as nx
-
-    text = read_text(path, expected="a graph as GraphML", times=XML_TIMES, large=large)
-    check_entities(text.encode(), path=path, large=large)
-    if (graphs := len(_GRAPH_TAG.findall(text))) > 1:  # networkx reads the first, without those inside its nodes
-        raise InputError(
-            f"{path} holds {graphs:,} graphs, inside one another or side by side, and a hierarchy is one: keep one"
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of drawing details that no hierarchy has
-            graph = nx.parse_graphml(_without_declaration(text))
-    except ParseError as error:
-        raise InputError(f"{path} is no XML: {error}; expected a graph as GraphML") from None
-    except RecursionError:
-        raise InputError(f"{path} is nested too deeply to be GraphML") from None
-    except (nx.NetworkXError, KeyError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{path} is no GraphML that networkx reads: {' '.join(str(error).split())[:200]}") from None
-    for name, items in (("node_default", graph.nodes(data=True)), ("edge_default", graph.edges(data=True))):
-        defaults = graph.graph.get(name) or {}
-        for *_, values in items if defaults else ():
-            values |= defaults | values
-    return restore_graphml(graph) if JSON_TEXT in graph.graph else graph
-
-
-def _read_gexf(path: Path, *, large: bool) -> "nx.Graph":
-    """The graph in a GEXF file; a node's label is its name where it has none of its own."""
-    read_text(path, expected="a graph as GEXF", times=XML_TIMES, large=large)
-    graph = read_gexf(path, large=large)
-    if graph.graph.keys() >= _EXPORTED:
-        return graph
-    for node, values in graph.nodes(data=True):
-        label = values.pop("label", None)
-        if label is not None and label != node:
-            values.setdefault("name", label)
-    return graph
-
-
-def _without_declaration(text: str) -> str:
-    """The XML without its first line on encodings, which is not to be said of text that is decoded."""
-    return text.partition("?>")[2] if text.startswith("<?xml") else text
-
-
-def _read_node_link(path: Path, *, large: bool) -> "nx.Graph":
-    """The graph in node-link JSON, its edges under ``edges`` or ``links``."""
-    import networkx as nx
-
-    try:
-        data = json.loads(read_text(path, expected="a graph as node-link JSON", times=JSON_TIMES, large=large))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} is no JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
-    except RecursionError:
-        raise InputError(f"{path} is nested too deeply to be node-link JSON") from None
-    except ValueError:  # says Python, which does not read them
-        raise InputError(f"{path} holds a whole number of thousands of digits, which nothing here can keep; round it") from None
-    name = next((name for name in ("edges", "links") if isinstance(data, dict) and name in data), None)
-    if name is None or not isinstance(data.get("nodes"), list) or not isinstance(data[name], list):
-        raise InputError(f"expected an object with the lists 'nodes' and 'edges' (or 'links') in {path}; it has others")
-    if not isinstance(data.get("graph", {}), dict):
-        raise InputError(f"expected an object as 'graph' in {path}, got a {type(data['graph']).__name__}")
-    _check_node_link(data, name, path=path)
-    try:
-        graph = nx.node_link_graph(data, edges=name, multigraph=False)
-        restore_names(graph, graph.graph.pop(RENAMED, {}))
-        return graph
-    except (nx.NetworkXError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"{path} is no node-link JSON that networkx reads: {error!r}") from None
-
-
-def _check_node_link(data: dict[str, Any], name: str, *, path: Path) -> None:
-    """Each node has an id of its own, and each edge leads from one of them to one of them."""
-    seen = set()
-    for index, node in enumerate(data["nodes"]):
-        if not isinstance(node, dict) or "id" not in node:
-            raise InputError(f"expected an 'id' at each node of {path}, got none at node {index} (counted from 0)")
-        if not isinstance(node["id"], str | int | float):
-            raise InputError(f"expected text or a number as 'id' of each node of {path}, got {shorten(json.dumps(node['id']))}")
-        key = json.dumps(node["id"])
-        if key in seen:
-            raise InputError(f"expected nodes of different ids in {path}, got {shorten(key)} twice")
-        seen.add(key)
-    pairs = set()
-    for index, edge in enumerate(data[name]):
-        ends = [json.dumps(edge.get(end)) if isinstance(edge, dict) else "null" for end in ("source", "target")]
-        strange = [end for end in ends if end not in seen]
-        if strange:
-            raise InputError(
-                f"expected edges between the nodes of {path}, got {shorten(strange[0])} at edge {index} (counted from 0), "
-                "which is none of them"
-            )
-        if tuple(ends) in pairs:
-            raise InputError(
-                f"expected one edge from a parent to a child in {path}, got parallel ones from {' to '.join(ends)}"
-            )
-        pairs.add(tuple(ends))

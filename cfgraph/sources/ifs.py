@@ -3,6 +3,10 @@
 Maps ``f_k(x) = A_k x + t_k``. The cell w = k1..kL has center ``f_w(x0)``, ``f_w = f_k1 o ... o f_kL``: the new map is applied
 first. With ``s = max_k norm2(A_k)``, ``u_k = f_k(x0) - x0`` and U their rows, the tuple of w is ``T_w = U A_w^t / s^|w|``.
 It is computed from the composed matrices ``A_w``, never from the recurrence that predictors learn.
+
+Where a matrix has a norm of 1 or more and the system contracts all the same, in another norm, the hierarchy is that of the
+maps in other coordinates: ``x = P y``, ``P^-1 A_k P`` for ``A_k`` (:mod:`cfgraph.formats.contracting`). Its centers are the y,
+so that all bounds hold as they are; P stands in the recipe, as ``coordinates``, and in a note.
 """
 
 from collections.abc import Sequence
@@ -10,17 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number, check_scale_factor
 from cfgraph.errors import InputError
-from cfgraph.formats.maps import AffineMaps, check_contraction, read_maps
+from cfgraph.formats.contracting import find_coordinates
+from cfgraph.formats.maps import AffineMaps, read_maps
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
-from cfgraph.model.growth import Frontier, check_depth
+from cfgraph.model.growth import CELLS_MAX, Frontier, check_depth
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells
-from cfgraph.sources.field import Field
+from cfgraph.moved import renamed
+from cfgraph.sources.field_plan import FieldPlan
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
 FLAT = 1e-6  # below this ratio of singular values the displacements span too little to tell the maps from
@@ -42,12 +48,13 @@ class _Start:
     notes: tuple[str, ...]
 
 
+@renamed(map_name="map")
 def ifs(
+    maps: Path | str | AffineMaps | None = None,
     *,
-    id: str,
-    maps: Path | str | AffineMaps,
-    depth: int,
-    map_name: str | None = None,
+    id: str = "ifs",
+    depth: int | None = None,
+    map: str | None = None,
     root_center: Sequence[float] | None = None,
     scale_factor: float | None = None,
     seed: int = defaults.SEED,
@@ -60,22 +67,26 @@ def ifs(
 
     Args:
         id: the hierarchy's id.
-        maps: a JSON file, the name of a built-in system (dragon, fern, koch, levy, sierpinski), or the maps.
+        maps: a file of JSON, Fractint (.ifs) or a flame, the name of a built-in system (dragon, fern, koch, levy, sierpinski),
+            or the maps.
         depth: the deepest level; its cells are the frontier.
-        map_name: the entry of the file; not needed where it holds one.
-        root_center: x0; the mean of the maps' fixed points unless given.
+        map: the entry of the file, not needed where it holds one; or without ``maps`` a built-in system.
+        root_center: x0, in the maps' own coordinates; the mean of the maps' fixed points unless given.
         scale_factor: s; the largest norm2 of the matrices unless given, and at least that.
         seed: of the offsets that move x0 where displacements of the mean coincide or span too little.
         large: whether the file may be larger than :mod:`cfgraph.files.opened` allows.
 
     Raises:
-        InputError: for maps that cannot be read or do not contract, and arguments out of their range.
+        InputError: for maps that cannot be read, or contract in no coordinates that were found, and arguments out of range.
     """
+    system = map if maps is None else maps
+    if system is None:
+        raise InputError(f"expected a file of maps or a built-in system out of {', '.join(defaults.BUILT_IN)}; say which")
     return field(
         id=id,
-        maps=maps,
+        maps=system,
         depth=depth,
-        map_name=map_name,
+        map_name=map,
         root_center=root_center,
         scale_factor=scale_factor,
         seed=seed,
@@ -87,19 +98,22 @@ def field(
     *,
     id: str,
     maps: Path | str | AffineMaps,
-    depth: int,
+    depth: int | None,
     map_name: str | None = None,
     root_center: Sequence[float] | Sequence[str] | None = None,
     scale_factor: float | None = None,
     seed: int = defaults.SEED,
     large: bool = False,
-) -> Field:
+    cells_max: int = CELLS_MAX,
+) -> FieldPlan:
     """What :func:`ifs` grows, checked and not grown yet; the arguments and errors are the same."""
-    system = check_contraction(maps if isinstance(maps, AffineMaps) else read_maps(maps, name=map_name, large=large))
+    given = maps if isinstance(maps, AffineMaps) else read_maps(maps, name=map_name, large=large)
+    _check_reach(given)
+    basis = None if given.norms.max() < 1 else find_coordinates(given)
+    system = given if basis is None else given.in_coordinates(basis)
     factor = _scale_factor(system, asked=scale_factor)
-    check_depth(depth, id=check_id(id), arity=system.arity)
-    _check_reach(system)
-    start = _start(system, root_center=root_center, seed=check_integer(seed, name="seed", low=0))
+    levels = check_depth(depth, id=check_id(id), arity=system.arity, cells_max=cells_max)
+    start = _start(system, root_center=root_center, seed=check_integer(seed, name="seed", low=0), basis=basis)
     similar = _all_similar(system, scale_factor=factor)
     hierarchy = FieldHierarchy(
         id=id,
@@ -109,16 +123,28 @@ def field(
         scale_factor=factor,
         residual_bound=largest_norm(start.displacement),
         separation=smallest_distance(start.displacement[None]) if similar else None,
-        notes=start.notes,
-        recipe=_recipe(system, depth=depth, root_center=root_center, scale_factor=scale_factor, seed=seed),
+        notes=(*given.notes, *_basis_notes(given, basis), *start.notes),
+        recipe=_recipe(given, depth=levels, root_center=root_center, scale_factor=scale_factor, seed=seed)
+        | ({} if basis is None else {"coordinates": basis.tolist()}),
     )
-    return Field(
+    return FieldPlan(
         hierarchy,
         root=Cells.from_root(start.center),
         make_rule=lambda: _Compositions(system.matrix / factor, start.displacement),
-        depth=int(depth),
+        depth=levels,
         measured=True,
         bytes_beside=8 * system.dimension**2 // system.arity,  # composed matrices
+    )
+
+
+def _basis_notes(given: AffineMaps, basis: Float[np.ndarray, "dim dim"] | None) -> tuple[str, ...]:
+    """What is said of coordinates that were changed."""
+    if basis is None:
+        return ()
+    shown = "; ".join(" ".join(f"{value:.6g}" for value in row) for row in basis)
+    return (
+        f"a map has norm2 = {given.norms.max():.6g}, and the system contracts in other coordinates: centers are y with x = P y "
+        f"for P = [{shown}] (recipe: coordinates)",
     )
 
 
@@ -168,6 +194,17 @@ class _Compositions:
         self._descend(level)
         return _Compositions(self._matrix, self._displacement, composed=self._composed[rows], level=level)
 
+    def at(self, slots: Int[np.ndarray, "cells levels"]) -> "_Compositions":
+        """The rule below cells that slots lead to: their matrices composed along the ways, term by term as above."""
+        dimension = self._matrix.shape[1]
+        composed = np.repeat(np.eye(dimension)[None], len(slots), axis=0)
+        for slot in slots.T:
+            longer = np.zeros_like(composed)
+            for axis in range(dimension):
+                longer += composed[:, :, axis, None] * self._matrix[slot, axis][:, None, :]
+            composed = longer
+        return _Compositions(self._matrix, self._displacement, composed=composed, level=slots.shape[1])
+
     def _descend(self, level: int) -> None:
         """Compose the matrices of the next level, where that is asked for."""
         if level == self._level:
@@ -201,9 +238,16 @@ def _check_reach(system: AffineMaps) -> None:
         )
 
 
-def _start(system: AffineMaps, *, root_center: Sequence[float] | Sequence[str] | None, seed: int) -> _Start:
+def _start(
+    system: AffineMaps,
+    *,
+    root_center: Sequence[float] | Sequence[str] | None,
+    seed: int,
+    basis: Float[np.ndarray, "dim dim"] | None,
+) -> _Start:
     if root_center is not None:
         center = _check_center(root_center, system)
+        center = center if basis is None else np.linalg.solve(basis, center)
         fault = _fault(system, center)
         return _Start(center, system.displace(center), (f"root center as given: {fault}",) if fault else ())
     mean = system.fixed_points.mean(axis=0)

@@ -22,12 +22,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.errors import InputError
-from cfgraph.files.embeddings import Embeddings
+from cfgraph.files.embeddings import Embeddings, EmbeddingsReading, read_embeddings
 from cfgraph.model.address import KEY_BYTES_MAX, check_id
 from cfgraph.model.cells import EXPANDED, LEAF, Cells, Links
-from cfgraph.model.columns import RESERVED, kind_of, own_column
-from cfgraph.model.dag import SHOWN, Dag, check_columns, check_cycles, check_names, heights, ranges
+from cfgraph.model.columns import FLOAT, INTEGER, RESERVED, kind_of, own_column
+from cfgraph.model.dag import SHOWN, Dag, check_columns, check_cycles, doubled_names, heights, ranges
 from cfgraph.model.hierarchy import ImportedWithCells
+from cfgraph.moved import renamed
 from cfgraph.sources.condense import condense, cut_levels
 
 SIZE_NOTE = "the attribute 'size' does not count the data at and below a cell, and was left out"
@@ -38,17 +39,25 @@ class ImportOptions(TypedDict, total=False):
     """What sources pass on to :func:`imported`, whose arguments say more; so that checkers find a misspelt one."""
 
     embeddings: Embeddings | Path | str | None
-    minimum: int | None
+    condense: int | None
     levels: int | None
-    point_nodes: bool
+    points: bool
 
 
-def with_embeddings(options: ImportOptions, *, large: bool) -> ImportOptions:
+class SourceOptions(ImportOptions, EmbeddingsReading, total=False):
+    """The same with how a file of embeddings is read."""
+
+
+def with_embeddings(options: SourceOptions, *, large: bool) -> ImportOptions:
     """The same options with the embeddings of a file read, which may be larger than :mod:`cfgraph.files.opened` allows."""
-    found = options.get("embeddings")
-    return {**options, "embeddings": Embeddings.read(found, large=large)} if isinstance(found, Path | str) else options
+    reading: Any = {name: value for name, value in options.items() if name in EmbeddingsReading.__annotations__}
+    found: Any = {name: value for name, value in options.items() if name not in reading}
+    if "embeddings" in found or reading:
+        found["embeddings"] = read_embeddings(found.get("embeddings"), large=large, **reading)
+    return found
 
 
+@renamed(point_nodes="points", minimum="condense")
 def imported(
     dag: Dag,
     *,
@@ -56,10 +65,10 @@ def imported(
     origin: str,
     recipe: Mapping[str, Any] | None = None,
     embeddings: Embeddings | Path | str | None = None,
-    minimum: int | None = None,
+    condense: int | None = None,
     levels: int | None = None,
     fill: bool = False,
-    point_nodes: bool = False,
+    points: bool = False,
 ) -> ImportedWithCells:
     """A dag as a hierarchy with its cells.
 
@@ -69,29 +78,34 @@ def imported(
         origin: the source's name.
         recipe: how the source made the dag, beside the dag's own digest.
         embeddings: vectors by name or by data point, or a file of them; they give centers, scales, residuals and lengths.
-        minimum: M of ``--condense``: only the splits of a tree into clusters of at least so many points are kept.
-        levels: L of ``--levels``: a tree with heights is cut at so many.
+        condense: M: only the splits of a tree into clusters of at least so many points are kept.
+        levels: L: a tree with heights is cut at so many.
         fill: cells without an embedding at or below them take their parent's center, rather than being refused.
-        point_nodes: whether data points are to be nodes of the graph, each IN its cell.
+        points: whether data points are to be nodes of the graph, each IN its cell.
 
     Raises:
-        InputError: for no node at all, a cycle (shown), doubled names, text that the graph cannot hold, a tree deeper than
+        InputError: for no node at all, a cycle (shown), text that the graph cannot hold, a tree deeper than
             an address can be (with what helps), embeddings for unknown names or missing ones, and points asked for where none
             are known.
     """
     check_id(id)
-    check_names(dag)
     check_columns(dag)
     digest = dag.digest
     embeddings = Embeddings.read(embeddings) if isinstance(embeddings, Path | str) else embeddings
-    dag, embeddings = _shrunk(dag, embeddings, minimum=minimum, levels=levels)
-    if point_nodes and dag.node_of_point is None:
+    dag, embeddings = _shrunk(dag, embeddings, minimum=condense, levels=levels)
+    if points and dag.node_of_point is None:
         raise InputError(f"{origin} knows of no data points, so none can be nodes; leave --points out")
     tree = _Placed.of(dag, id=id)
     cells = tree.cells(None if embeddings is None else tree.centers(embeddings, fill=fill))
-    arguments = {**(recipe or {}), "embeddings_sha256": embeddings and embeddings.digest, "minimum": minimum, "levels": levels}
+    arguments = {
+        **dag.recipe,
+        **(recipe or {}),
+        "embeddings_sha256": embeddings and embeddings.digest,
+        "minimum": condense,
+        "levels": levels,
+    }
     arguments = {name: value for name, value in arguments.items() if value is not None}
-    arguments |= {"points": True} if point_nodes else {}
+    arguments |= {"points": True} if points else {}
     return ImportedWithCells(
         id=id,
         origin=origin,
@@ -104,16 +118,24 @@ def imported(
         own=tuple(sorted(cells.own)),
         own_kinds={name: kind for name, column in sorted(cells.own.items()) if (kind := kind_of(column)) is not None},
         points=None if dag.node_of_point is None else len(dag.node_of_point),
-        point_nodes=point_nodes,
+        point_nodes=points,
+        point_kinds=_point_kinds(dag) if points else None,
         notes=(
             *dag.notes,
+            *doubled_names(dag),
             *(embeddings.notes if embeddings else ()),
             *((SIZE_NOTE,) if "size" in dag.columns and cells.size is None else ()),
         ),
         recipe={"source": origin, "dag_sha256": digest, **arguments},
         cells=cells,
         cell_of_point=tree.cell_of_point,
+        point_columns=dag.point_columns,
     )
+
+
+def _point_kinds(dag: Dag) -> dict[str, str] | None:
+    """The kinds of what points have besides: numbers, whole ones where the column is of such."""
+    return {name: FLOAT if column.dtype.kind == "f" else INTEGER for name, column in dag.point_columns.items()} or None
 
 
 def _shrunk(

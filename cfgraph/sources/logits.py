@@ -33,12 +33,15 @@ from jaxtyping import Float, Int
 from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import check_points, read_array, read_points
-from cfgraph.files.embeddings import Embeddings
-from cfgraph.files.texts import read_names
+from cfgraph.files.arrays import points_of, read_array
+from cfgraph.files.columns import RawArray, whole_columns
+from cfgraph.files.embeddings import Embeddings, read_embeddings
+from cfgraph.files.in_memory import as_array, as_raw
+from cfgraph.files.texts import given_names
 from cfgraph.model.dag import Dag
 from cfgraph.model.hierarchy import ImportedWithCells
 from cfgraph.model.trees import cut_merges
+from cfgraph.moved import renamed
 from cfgraph.sources.affinity import TREES, class_affinities
 from cfgraph.sources.clustering import cluster_logits
 from cfgraph.sources.imported import imported
@@ -51,13 +54,19 @@ _AHEAD = 256  # groups whose step 2 is worked out in one pass, at most
 _AHEAD_NUMBERS = 1 << 22  # numbers that it may take
 _SUM_TOLERANCE = 0.01  # probabilities in float16 do not add up to 1 any better
 _DIGEST_ROWS = 256
+_SHOWN = 8  # names in an error
 
 
+@renamed(point_nodes="points")
 def logits(
-    *,
-    id: str,
     data: Path | str | Float[np.ndarray, "points classes"],
+    *,
+    id: str = "logits",
     key: str | None = None,
+    columns: Sequence[str] | None = None,
+    header: str = defaults.HEADER_RULE,
+    separator: str | None = None,
+    decimal: str | None = None,
     names: Path | str | Sequence[str] | None = None,
     linkage: str = defaults.LOGITS_LINKAGE,
     clustering: str | None = None,
@@ -65,7 +74,12 @@ def logits(
     multiway: float | None = None,
     attach: bool = False,
     embeddings: Embeddings | Path | str | None = None,
-    point_nodes: bool = False,
+    embeddings_key: str | None = None,
+    embeddings_columns: Sequence[str] | None = None,
+    embeddings_header: str = defaults.HEADER_RULE,
+    embeddings_separator: str | None = None,
+    embeddings_decimal: str | None = None,
+    points: bool = False,
     large: bool = False,
 ) -> ImportedWithCells:
     """The hierarchy of a classifier's classes, from its logits; a cell's center is the mean embedding of the points below it.
@@ -75,8 +89,13 @@ def logits(
 
     Args:
         id: the hierarchy's id.
-        data: a .npy, .npz or .parquet file, or an array, a row a point and a column a class.
+        data: a file, an array, a tensor or a data frame, a row a point and a column a class.
         key: the array of an .npz file; not needed where it holds one.
+        columns: those of a table, or the one that holds lists; all of numbers (but for an index) unless given.
+        header: whether the first line of a table of text is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        separator: what stands between the cells of a table of text, a character or ``comma``, ``semicolon``, ``tab``, ``bar``,
+            ``blanks``; found unless given.
+        decimal: the sign before the decimals of numbers in a table of text, ``.`` or ``,``; found unless given.
         names: of the classes, or a file with one a line.
         linkage: how classes are merged: ``l2h``, the paper's rule; ``spectral`` or ``average``, by their affinities
             (:mod:`cfgraph.sources.affinity`).
@@ -86,7 +105,12 @@ def logits(
         multiway: see :func:`logits_dag`.
         attach: the same.
         embeddings: a vector for each point, or a file of them.
-        point_nodes: whether the points are to be nodes of the graph too, each IN its class.
+        embeddings_key: the array of an .npz file of them.
+        embeddings_columns: the columns of a table of them.
+        embeddings_header: whether the first line of a table of text of them is a header.
+        embeddings_separator: what stands between its cells; found unless given.
+        embeddings_decimal: the sign before the decimals in it; found unless given.
+        points: whether the points are to be nodes of the graph too, each IN its class.
         large: whether files may be larger than :mod:`cfgraph.files.opened` allows.
 
     Raises:
@@ -94,23 +118,32 @@ def logits(
     """
     where = str(data) if isinstance(data, Path | str) else "the array"
     known: dict[str, Any] = {}
+    reading: dict[str, Any] = {"key": key, "columns": columns, "header": header, "large": large}
+    reading |= {"separator": separator, "decimal": decimal}
     if clustering is not None:
-        features = read_points(data, key=key, large=large) if isinstance(data, Path | str) else check_points(data, where=where)
+        features = points_of(data, where=where, **reading)
         seed = check_integer(seed, name="seed", low=0)
         table = LogitTable(cluster_logits(features.values, clustering=clustering, seed=seed), notes=features.notes)
         embeddings = Embeddings(features.values, names=None, digest=None) if embeddings is None else embeddings
         known = {"clustering": clustering, "seed": seed, "data_sha256": features.digest}
-    elif isinstance(data, Path | str):
-        table = read_logits(data, key=key, large=large)
     else:
-        table = LogitTable(check_logits(data, where=where))
-    names = read_names(names, large=large) if isinstance(names, Path | str) else names or table.names
+        table = logits_of(data, where=where, **reading)
+    called, told = given_names(names, large=large)
+    names = called or table.names
     merges = merge_logits(table.values, where=where, linkage=linkage)
     if names is None and attach:  # points are called by their numbers already
         names = [f"class {number}" for number in range(merges.classes)]
     dag = logits_dag(merges, names=names, multiway=multiway, attach=attach)
-    dag = replace(dag, notes=(*table.notes, *dag.notes))
-    embeddings = Embeddings.read(embeddings, large=large) if isinstance(embeddings, Path | str) else embeddings
+    dag = replace(dag, notes=(*table.notes, *told, *dag.notes))
+    embeddings = read_embeddings(
+        embeddings,
+        embeddings_key=embeddings_key,
+        embeddings_columns=embeddings_columns,
+        embeddings_header=embeddings_header,
+        embeddings_separator=embeddings_separator,
+        embeddings_decimal=embeddings_decimal,
+        large=large,
+    )
     return imported(
         dag,
         id=id,
@@ -118,7 +151,7 @@ def logits(
         recipe=known or {"logits_sha256": table.digest},
         embeddings=embeddings or _probability_vectors(table.values, merges, attach=attach),
         fill=True,
-        point_nodes=point_nodes,
+        points=points,
     )
 
 
@@ -152,19 +185,39 @@ class LogitTable:
         return digest.hexdigest()
 
 
-def read_logits(
-    path: Path | str, *, key: str | None = None, columns: Sequence[str] | None = None, large: bool = False
-) -> LogitTable:
-    """The logits in a .npy, .npz (``key`` picks an array) or .parquet file (``columns``, else all of numbers).
+def read_logits(path: Path | str, **reading: Any) -> LogitTable:
+    """The logits in a file; ``reading`` is that of :func:`cfgraph.files.arrays.read_array`.
 
-    Columns of numbers of a .parquet name the classes; a single column of lists does not. ``large`` lifts the limits of
-    :mod:`cfgraph.files.opened`.
+    Columns of numbers of a table name the classes; a single column of lists does not.
 
     Raises:
-        InputError: for a file that is missing, empty, damaged or of another form, and for what no logits can be.
+        InputError: for a file that is missing, empty, damaged or of another form, for what no logits can be, and for columns
+            of whole numbers beside others, which may be labels, unless ``columns`` are told.
     """
-    table = read_array(path, what="logits", key=key, columns=columns, large=large)
-    return LogitTable(check_logits(table.values, where=table.where), names=table.names, notes=table.notes)
+    raw = read_array(path, what="logits", **reading)
+    return _as_logits(raw, asked=reading.get("columns") is not None)
+
+
+def logits_of(data: Any, *, where: str, **reading: Any) -> LogitTable:
+    """The same of a file, or of data in memory, of which ``columns`` pick those of a data frame."""
+    if isinstance(data, Path | str):
+        return read_logits(data, **reading)
+    columns = reading.get("columns")
+    return _as_logits(as_raw(data, where=where, what="logits", columns=columns), asked=columns is not None)
+
+
+def _as_logits(raw: RawArray, *, asked: bool) -> LogitTable:
+    values = check_logits(raw.values, where=raw.where)
+    whole = whole_columns(values, raw.names) if raw.names is not None and not asked else []
+    if whole and raw.names is not None:
+        others = [name for name in raw.names if name not in whole]
+        shown = ",".join(others) if len(others) <= _SHOWN else f"{','.join(others[:_SHOWN])},..."
+        raise InputError(
+            f"expected a logit of a class in every column of {raw.where}, got whole numbers in "
+            f"{', '.join(map(repr, whole[:_SHOWN]))} beside columns of fractions: a label or an id? Then leave it out, with "
+            f"--columns {shown}; else name it there too"
+        )
+    return LogitTable(values, names=raw.names, notes=raw.notes)
 
 
 def check_logits(array: Any, *, where: str) -> Float[np.ndarray, "points classes"]:
@@ -175,7 +228,7 @@ def check_logits(array: Any, *, where: str) -> Float[np.ndarray, "points classes
     Raises:
         InputError: for an array of another shape or type, or an empty one.
     """
-    array = np.asarray(array)
+    array = as_array(array, where=where)
     if array.dtype.kind not in "fiu":
         raise InputError(f"expected numbers in {where}, got an array of type {array.dtype}")
     if array.ndim != 2:

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from cfgraph import defaults
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import PointTable, check_points, read_array
-from cfgraph.files.header import check_header_asked
+from cfgraph.files.in_memory import as_array, as_table
 from cfgraph.files.opened import suffix_of
 from cfgraph.files.sparse import is_sparse
 from cfgraph.learning.encoders import Standardise, Step
@@ -41,12 +41,13 @@ class RawData:
     notes: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()  # that the points came through while they were read
     names: tuple[str, ...] | None = None  # of images in a folder
+    columns: tuple[str, ...] | None = None  # what the columns of a table are called
 
     @classmethod
     def of(cls, table: PointTable, shape: Shape, *, steps: tuple[Step, ...] = ()) -> Self:
         """A table whose rows have a shape."""
         notes = table.notes if shape.channels is None else ()  # that images were flattened is ours alone
-        return cls(table.values, shape, table.digest, notes, steps)
+        return cls(table.values, shape, table.digest, notes, steps, columns=table.columns)
 
     @classmethod
     def read(
@@ -56,28 +57,26 @@ class RawData:
         as_vectors: bool,
         svd: int | None = None,
         seed: int = defaults.SEED,
-        key: str | None = None,
-        columns: Sequence[str] | None = None,
-        header: str = defaults.HEADER_RULE,
-        large: bool = False,
+        **reading: Any,
     ) -> Self:
-        """An array, or a file by its suffix. More than two axes are images, unless they shall be vectors.
+        """An array or another table in memory, or a file. More than two axes are images, unless they shall be vectors.
         Sparse rows, and what is brought to ``svd`` directions, are vectors (:func:`cfgraph.sources.preparation.read_rows`).
 
         Raises:
             InputError: as :func:`cfgraph.files.arrays.read_points`, for fewer than two points, and more axes than images have.
         """
         named = isinstance(data, Path | str)
-        if svd is not None or is_sparse(data) or (named and suffix_of(Path(data)) not in _ARRAYS):
-            rows = read_rows(data, svd=svd, seed=seed, key=key, columns=columns, header=header, large=large)
+        array = None
+        if svd is None and not named and not is_sparse(data) and as_table(data, where="the array") is None:
+            array = as_array(data, where="the array")
+        if array is None and (svd is not None or not named or suffix_of(Path(data)) not in _ARRAYS):
+            rows = read_rows(data, svd=svd, seed=seed, **reading)
             shape, where = Shape(rows.table.values.shape[1]), str(data) if named else "the array"
             return cls._checked(rows.table, shape, where=where, steps=rows.steps)
-        if named:
-            check_header_asked(header, path=Path(data), what="points")
-            raw = read_array(data, what="points", key=key, columns=columns, large=large)
+        where, told = "the array", tuple[str, ...]()
+        if array is None:
+            raw = read_array(data, what="points", **reading)
             array, where, told = np.array(raw.values), raw.where, raw.notes
-        else:
-            array, where, told = np.asarray(data), "the array", ()
         table = check_points(array, where=where)
         table = replace(table, notes=(*told, *table.notes))
         flat = as_vectors or array.ndim == 2

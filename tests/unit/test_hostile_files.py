@@ -123,8 +123,8 @@ def sheet():
 
 
 def test_formulas_are_guarded_on_request_alone(sheet, tmp_path):
-    export(sheet, path=tmp_path / "plain.csv")
-    export(sheet, path=tmp_path / "safe.csv", spreadsheet_safe=True)
+    export(sheet, output=tmp_path / "plain.csv")
+    export(sheet, output=tmp_path / "safe.csv", spreadsheet_safe=True)
     plain, safe = rows_of(tmp_path / "plain.csv"), rows_of(tmp_path / "safe.csv")
     names = ["root", *FORMULAS, *(name or "" for name in HARMLESS)]
     guarded = ["root", *(f"'{name}" for name in FORMULAS), *(name or "" for name in HARMLESS)]
@@ -137,7 +137,7 @@ def test_formulas_are_guarded_on_request_alone(sheet, tmp_path):
 
 
 def test_folder_of_csv_is_guarded_in_every_table(sheet, tmp_path):
-    export(sheet, path=tmp_path / "safe", format="csv", spreadsheet_safe=True)
+    export(sheet, output=tmp_path / "safe", format="csv", spreadsheet_safe=True)
     assert [row["name"] for row in rows_of(tmp_path / "safe" / "cells.csv")][1] == "'=cmd|calc!A1"
     assert len(rows_of(tmp_path / "safe" / "edges.csv")) == len(FORMULAS) + len(HARMLESS)
     assert guard_formulas(pa.table({"parent": ["=x"], "slot": [-1]})).to_pydict() == {"parent": ["'=x"], "slot": [-1]}
@@ -146,7 +146,7 @@ def test_folder_of_csv_is_guarded_in_every_table(sheet, tmp_path):
 @pytest.mark.parametrize("name", ["h.graphml", "h.parquet", "h.json", "h.nwk", "h.dot", "h.npy", "h.gexf"])
 def test_other_formats_refuse_to_be_safe_for_spreadsheets(sheet, name, tmp_path):
     with pytest.raises(InputError, match=r"--spreadsheet-safe is for csv, and \w+ is no spreadsheet's format; leave it out"):
-        export(sheet, path=tmp_path / name, spreadsheet_safe=True)
+        export(sheet, output=tmp_path / name, spreadsheet_safe=True)
     with pytest.raises(InputError, match="--spreadsheet-safe is for csv, and neo4j-admin is"):
         check_export(tmp_path / "new", format="neo4j-admin", spreadsheet_safe=True)
     assert not list(tmp_path.iterdir())

@@ -91,7 +91,8 @@ def test_comments_are_left_out_and_counted():
     dag = parse_newick("[&R] ((a[one [nested] it's],'[b]'):1[&support=[9]],c)[x];")
     assert dag.names == [None, None, "a", "[b]", "c"]
     assert dag.length[0] == 1
-    assert dag.notes == ("4 comments in brackets were left out",)
+    assert dag.columns["support"].tolist() == [None, "[9]", None, None, None]
+    assert dag.notes == ("3 of 4 edges have no length, and count 0", "2 comments in brackets were left out")
 
 
 def random_dag(chance, nodes):
@@ -167,8 +168,8 @@ def test_a_wide_tree_is_written_in_pieces():
         ("((a,\nb", r"expected 2 '\)' and a ';' before the end .* line 2, column 2"),
         ("(a,b));", r"expected ';' after '\)', at line 1, column 6 .* got '\)'"),
         ("a,b;", r"expected ';' after a, at line 1, column 2 .* got ','; a tree has one root"),
-        ("(a b,c);", r"expected ',' or '\)' after a, at line 1, column 4 .* got 'b'; names with blanks"),
-        ("(a,O'Brien);", r"after O, at line 1, column 5 .* quotes stand in quotes"),
+        ("(a\nb,c);", r"expected ',' or '\)' after a, at line 2, column 1 .* got 'b'; names with blanks"),
+        ("(a,'O'Brien);", r"after 'O', at line 1, column 7 .* quotes stand in quotes"),
         ("(a,\n 'b);", r"expected a second ' for the one at line 2, column 2"),
         ("(a:x,b);", r"expected a length, .* for a at line 1, column 4 .* got 'x'"),
         ("(a:,b);", r"expected a length, .* for a at line 1, column 4 .* got ','"),

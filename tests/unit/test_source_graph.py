@@ -89,15 +89,16 @@ GRAPHML = '{}<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edged
 GEXF = '{}<gexf xmlns="http://www.gexf.net/1.2draft" version="1.2"><graph defaultedgetype="directed">{}</graph></gexf>'
 
 
-@pytest.mark.parametrize(
-    "inside",
-    [
-        '<node id="a"><graph id="below" edgedefault="directed"><node id="b"/></graph></node>',
-        '<node id="a"/></graph><graph id="beside" edgedefault="directed"><node id="b"/>',
-    ],
-)
-def test_graphml_of_several_graphs_is_refused(tmp_path, inside):
+def test_a_graph_in_a_node_hangs_under_it(tmp_path):
+    inside = '<node id="a"><graph id="below" edgedefault="directed"><node id="b"/></graph></node>'
+    (tmp_path / "it.graphml").write_text(GRAPHML.format("", inside))
+    found = graph(id="it", data=tmp_path / "it.graphml")
+    assert (found.cells.names, found.cells.parent.tolist()) == (["a", "b"], [-1, 0])
+
+
+def test_graphml_of_several_graphs_is_refused(tmp_path):
     """networkx reads the first alone, without a word."""
+    inside = '<node id="a"/></graph><graph id="beside" edgedefault="directed"><node id="b"/>'
     (tmp_path / "it.graphml").write_text(
         f'<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="directed">{inside}</graph></graphml>'
     )

@@ -416,9 +416,9 @@ def test_an_array_of_floats_is_not_copied():
 
 
 def test_parquet_in_batches_says_the_right_row(tmp_path, monkeypatch):
-    from cfgraph.files import arrays
+    from cfgraph.files import columns
 
-    monkeypatch.setattr(arrays, "_BATCH_NUMBERS", 8)
+    monkeypatch.setattr(columns, "BATCH_NUMBERS", 8)
     values = np.arange(60.0).reshape(30, 2)
     table = {"x": values[:, 0].tolist(), "y": values[:, 1].tolist()}
     parquet.write_table(pa.table(table), tmp_path / "a.parquet")
@@ -441,7 +441,9 @@ def refuse_file(told, *arguments, **options):
 
 def test_files_that_hold_no_logits(tmp_path):
     refuse_file("there is no file .*; expected logits, a row each, in a file that ends in .npy, .npz", tmp_path / "none.npy")
-    refuse_file("expected logits in a file that ends in .npy, .npz, .parquet, got", tmp_path / "a.csv")
+    refuse_file(
+        "there is no file .*; expected logits, a row each, in a file that ends in .npy, .npz, .parquet", tmp_path / "a.csv"
+    )
     (tmp_path / "empty.npy").write_bytes(b"")
     refuse_file("is empty; expected logits, a row each", tmp_path / "empty.npy")
     (tmp_path / "text.npy").write_text("logits")
