@@ -8,9 +8,9 @@ import click
 from cfgraph import defaults
 
 from .context import Context, pass_context
-from .header import HEADER
 from .large import LARGE
 from .output import print_line
+from .reading import reading
 
 FILE = click.Path(path_type=Path)
 
@@ -18,9 +18,7 @@ FILE = click.Path(path_type=Path)
 @click.command("apply", epilog="Example: cfgraph apply iris more.csv > addresses.txt")
 @click.argument("id")
 @click.argument("data", metavar="FILE", type=FILE)
-@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
-@HEADER
+@reading
 @LARGE
 @click.option(
     "--beam", type=int, default=defaults.BEAM, show_default=True, help="Cells kept a level: more find the nearest more often."
@@ -39,18 +37,19 @@ def command(
     /,
     id: str,
     data: Path,
-    key: str | None,
-    columns: str | None,
-    header: str,
     large: bool,
     beam: int,
     depth: int | None,
     latents: Path | None,
-    **of_images: Any,
+    encoder: str | None,
+    device: str,
+    cache: Path | None,
+    skip_broken: bool,
+    **reading: Any,
 ) -> None:
     """The cell of the hierarchy ID that each new point in FILE belongs to, an address a line.
 
-    FILE (.npy, .npz, .csv or .parquet) has the columns of the data that the hierarchy was made of. Points go the same way as
+    FILE, a table, has the columns of the data that the hierarchy was made of. Points go the same way as
     those (standardised, projected, ...), then down by the nearest centers. Where it was made of images FILE is a folder of
     such, or an array of them; the name of each stands behind its address.
     """
@@ -61,9 +60,9 @@ def command(
 
     if latents is not None:
         check_place(latents)
-    asked = None if columns is None else columns.split(",")
-    images = NewImages(data=data, key=key, large=large, say=context.say, **of_images)
-    rows = images if data.is_dir() else read_new_rows(data, key=key, columns=asked, header=header, large=large)
+    of_images: dict[str, Any] = {"encoder": encoder, "device": device, "cache": cache, "skip_broken": skip_broken}
+    images = NewImages(data=data, key=reading["key"], large=large, say=context.say, **of_images)
+    rows = images if data.is_dir() else read_new_rows(data, say=context.say, large=large, **reading)
     with context.open_store() as store, store.witness(id, depth=depth):  # all of it is of the same hierarchy
         given = images if data.suffix.lower() in (".npy", ".npz") and is_of_images(store, id) else rows
         found = apply_named(store, id, data=given, beam=beam, depth=depth)

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cfgraph import defaults
+
 from .context import Context, pass_context
-from .header import EMBEDDINGS_HEADER, read_embeddings
 from .large import LARGE
 from .output import print_json, print_line, print_table
+from .reading import embeddings_reading as embeddings_options
+from .reading import read_embeddings
 
 if TYPE_CHECKING:
     from cfgraph.judging.evaluate import Evaluation
@@ -26,8 +29,20 @@ if TYPE_CHECKING:
     help="The class of each point. Several times, or with several --key: of several levels, the coarsest first.",
 )
 @click.option("--key", "keys", multiple=True, help="The array or column of the labels, where the file has several.")
+@click.option(
+    "--labels-header",
+    type=click.Choice(defaults.HEADER_RULES),
+    default=defaults.HEADER_RULE,
+    show_default=True,
+    help="Whether the first line of a table of text of labels is one.",
+)
+@click.option(
+    "--labels-separator",
+    metavar="SIGN",
+    help="Between the cells of such a table: a sign, comma, semicolon, tab, bar, blanks.  [default: found out]",
+)
 @click.option("--embeddings", metavar="FILE", type=click.Path(path_type=Path), help="A vector for each point.")
-@EMBEDDINGS_HEADER
+@embeddings_options
 @LARGE
 @click.option("--clusters", type=int, metavar="K", help="Also judge the cut into K clusters.")
 @click.option("--height", type=float, metavar="H", help="Also judge the cut at height H.")
@@ -50,8 +65,10 @@ def command(
     id: str,
     files: tuple[Path, ...],
     keys: tuple[str, ...],
+    labels_header: str,
+    labels_separator: str | None,
     embeddings: Path | None,
-    embeddings_header: str,
+    embeddings_reading: dict[str, Any],
     large: bool,
     clusters: int | None,
     height: float | None,
@@ -64,7 +81,7 @@ def command(
 ) -> None:
     """Judge a hierarchy by the classes of its points, and by embeddings of them.
 
-    Points are the data points where the hierarchy knows them (in FILE a row each: .npy, .npz, .csv, .tsv, .parquet), else its
+    Points are the data points where the hierarchy knows them (in FILE a row each: a table), else its
     leaves by name (a column `name` beside the column `label`; in an .npz file an array `names`). Prints dendrogram purity and
     leaf purity; with embeddings Dasgupta's cost with its bound, Moseley and Wang's revenue and the cophenetic correlation;
     for a cut NMI, ARI, accuracy and Fowlkes-Mallows; for labels of several levels hierarchical F.
@@ -74,14 +91,17 @@ def command(
     from cfgraph.judging.evaluate import Cut, evaluate
 
     cut = Cut.of(clusters=clusters, height=height, level=level)
-    classes = [Labels.read(file, key=key, large=large) for file, key in _labels_asked(files, keys)]
-    new = None if held_out is None else read_points(held_out, large=large).values
-    vectors = read_embeddings(embeddings, header=embeddings_header, large=large)
-    for note in (*(note for one in classes for note in one.notes), *(vectors.notes if vectors else ())):
+    text: dict[str, Any] = {"header": labels_header, "separator": labels_separator}
+    classes = [Labels.read(file, key=key, large=large, **text) for file, key in _labels_asked(files, keys)]
+    new = None if held_out is None else read_points(held_out, large=large)
+    vectors = read_embeddings(embeddings, reading=embeddings_reading, large=large)
+    others = (*(new.notes if new else ()), *(vectors.notes if vectors else ()))
+    for note in (*(note for one in classes for note in one.notes), *others):
         context.say(note)
     with context.open_store() as store:
         hierarchy = store.read_whole(id)
-    asked: dict[str, Any] = {"probe": probe, "held_out": new, "samples": samples, "seed": seed}
+    held = None if new is None else new.values
+    asked: dict[str, Any] = {"probe": probe, "held_out": held, "bootstrap": samples, "seed": seed}
     found = evaluate(hierarchy, labels=classes, embeddings=vectors, cut=cut, **asked)
     if format == "json":
         print_json(found)

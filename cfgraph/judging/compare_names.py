@@ -6,6 +6,7 @@ differ over pairs of names. cfgraph/judging/of_two_trees.py says what each measu
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from jaxtyping import Int
 
 from cfgraph.checks import check_integer
 from cfgraph.comparing.measures import PathDistortion, path_distortion
-from cfgraph.errors import InputError
+from cfgraph.errors import InputError, notes_of
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.judging.against_data import Interval, bootstrap
 from cfgraph.judging.dendrogram import Dendrogram
@@ -31,6 +32,7 @@ from cfgraph.judging.of_two_trees import (
     triplet_distance,
 )
 from cfgraph.metric.path import hierarchy_distances
+from cfgraph.model.as_html import Shown
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import HierarchyWithCells
 
@@ -61,7 +63,7 @@ class TreeAgreement:
 
 
 @dataclass(frozen=True)
-class NameComparison:
+class NameComparison(Shown):
     """What was found; None is what the hierarchies are not fit for."""
 
     first: str
@@ -132,7 +134,7 @@ def compare_names(
         else _shared(_named_edges(first.cells, coded.first), _named_edges(second.cells, coded.second)),
         path_distortion=None if rows is None else _distortion(both, rows, pairs=pairs, seed=seed),
         trees=trees,
-        remarks=tuple(remarks),
+        remarks=notes_of(remarks),
     )
 
 
@@ -235,12 +237,18 @@ def _compare_trees(
 
 
 def _common_points(first: Leaves, second: Leaves) -> tuple[Int[np.ndarray, " common"], Int[np.ndarray, " common"]] | None:
-    """The points that both have: by data point where both know theirs, and as many; else by name."""
+    """The points that both have: by data point where both know theirs, and as many; else by name, where it is of one alone."""
     if first.by_row and second.by_row and len(first.cell) == len(second.cell):
         both = np.flatnonzero((first.cell >= 0) & (second.cell >= 0))
         return both, both
-    found = _Coded.of(first.names, second.names).common()
+    found = _Coded.of(_of_one(first.names), _of_one(second.names)).common()
     return found if len(found[0]) else None
+
+
+def _of_one(names: Sequence[str | None]) -> list[str | None]:
+    """The names without those that several have."""
+    times = Counter(names)
+    return [None if times[name] > 1 else name for name in names]
 
 
 def _intervals(one: Dendrogram, other: Dendrogram, *, samples: int, seed: int) -> dict[str, Interval]:

@@ -8,12 +8,15 @@ what each is, and whence.
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from cfgraph.defaults import HEADER_RULE
 from cfgraph.errors import InputError
+from cfgraph.files.arrays import read_points
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.files.labels import Labels
 from cfgraph.judging.against_data import (
@@ -29,10 +32,16 @@ from cfgraph.judging.against_data import (
 from cfgraph.judging.by_level import LevelScores, hierarchical_f
 from cfgraph.judging.dendrogram import Dendrogram
 from cfgraph.judging.flat import ClusterScores, cut_clusters, cut_height, cut_level, score_clusters
+from cfgraph.judging.given import embeddings_of, labels_of
 from cfgraph.judging.leaves import Leaves
 from cfgraph.judging.probe import linear_probe
 from cfgraph.learning.nested.learned import LearnedTree
-from cfgraph.model.hierarchy import HierarchyWithCells
+from cfgraph.model.as_html import Shown
+from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+from cfgraph.moved import renamed
+
+if TYPE_CHECKING:
+    from cfgraph.store import Store
 
 SHARES = ("nmi", "ari", "accuracy", "fowlkes_mallows")
 
@@ -81,7 +90,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Shown):
     """What was found. What was not asked for, or cannot be measured, is None (``null`` in JSON)."""
 
     id: str
@@ -107,39 +116,111 @@ class Evaluation:
         return found
 
 
+@renamed(samples="bootstrap")
 def evaluate(
-    hierarchy: HierarchyWithCells,
+    hierarchy: "Hierarchy | Store",
+    id: str | None = None,
     *,
-    labels: Labels | Sequence[Labels],
-    embeddings: Embeddings | None = None,
+    labels: Any,
+    key: str | Sequence[str] | None = None,
+    embeddings: Any = None,
+    embeddings_header: str = HEADER_RULE,
+    embeddings_key: str | None = None,
+    embeddings_columns: Sequence[str] | None = None,
+    embeddings_separator: str | None = None,
+    embeddings_decimal: str | None = None,
+    labels_header: str = HEADER_RULE,
+    labels_separator: str | None = None,
+    large: bool = False,
+    clusters: int | None = None,
+    height: float | None = None,
+    level: int | None = None,
     cut: Cut | None = None,
     probe: bool = False,
-    held_out: Float[np.ndarray, "rows columns"] | None = None,
-    samples: int = 0,
+    held_out: Any = None,
+    bootstrap: int = 0,
     seed: int = 0,
 ) -> Evaluation:
-    """Judge a hierarchy that holds its cells by labels, and where they are given by embeddings, of its points.
+    """Judge a hierarchy by labels, and where they are given by embeddings, of its points: ``evaluate(tree, labels=y)``.
 
     Args:
-        hierarchy: with its cells (``Store.read_whole``).
-        labels: by data point or by leaf name; leaves of other names are left out and counted. Of labels of several levels, the
-            coarsest first, hierarchical F takes all of them, every other measure the last.
-        embeddings: the same; they give the similarities of Dasgupta's cost and the distances of the cophenetic correlation.
-        cut: a flat clustering to be judged as well.
+        hierarchy: with its cells, or a store.
+        id: of a store, the hierarchy's id.
+        labels: an array, a list or a series, a label a data point (or a leaf, where no data points are known); a mapping from
+            names of leaves; or a file. Leaves of other names are left out and counted. Of labels of several levels, a list of
+            such with the coarsest first, hierarchical F takes all of them, every other measure the last.
+        key: the array or column of a file of labels; several of one file are several levels.
+        embeddings: an array, a row a point, or a file; they give the similarities of Dasgupta's cost and the distances of the
+            cophenetic correlation.
+        embeddings_header: whether the first line of a table of text of embeddings is one: ``yes``, ``no`` or ``auto``.
+        embeddings_key: the array of an .npz file of them.
+        embeddings_columns: the columns of a table of them.
+        embeddings_separator: what stands between the cells of a table of text of them; found unless given.
+        embeddings_decimal: the sign before the decimals in it, ``.`` or ``,``; found unless given.
+        labels_header: whether the first line of a table of text of labels is one.
+        labels_separator: what stands between its cells; found unless given.
+        large: whether files may be larger than :mod:`cfgraph.files.opened` allows.
+        clusters: also judge the cut into so many clusters.
+        height: also judge the cut at this height.
+        level: also judge the cells of this level as clusters.
+        cut: one of these three as a value.
         probe: whether a linear probe of the embeddings is asked for, which takes a while.
-        held_out: data that the hierarchy was not made of, as raw as those; where its source has a density (``sources.hcrl``).
-        samples: of the bootstrap over the points; 0: no intervals.
+        held_out: data that the hierarchy was not made of, as raw as those, an array or a file; where its source has a density
+            (``sources.hcrl``).
+        bootstrap: draws of the bootstrap over the points; 0: no intervals.
         seed: of everything that is drawn.
 
     Raises:
         InputError: for several parents, labels or embeddings of the wrong length or of unknown leaves, a cut that is not there,
             a probe without embeddings, held-out data for a hierarchy whose source has no density.
     """
+    judged = [Cut.of(clusters=clusters, height=height, level=level), cut]
+    if len(cuts := [one for one in judged if one is not None]) > 1:
+        raise InputError(f"expected one cut, got {', '.join(cuts[0].asked)} and cut")
+    cut = cuts[0] if cuts else None
+    by_file = labels_of(labels, key=key, header=labels_header, separator=labels_separator, large=large)
+    given = embeddings_of(
+        embeddings,
+        embeddings_key=embeddings_key,
+        embeddings_columns=embeddings_columns,
+        embeddings_header=embeddings_header,
+        embeddings_separator=embeddings_separator,
+        embeddings_decimal=embeddings_decimal,
+        large=large,
+    )
+    new = read_points(held_out, large=large).values if isinstance(held_out, str | Path) else held_out
+    whole = _whole(hierarchy, id)
+    return _evaluate(whole, by_file, given, cut=cut, probe=probe, held_out=new, samples=bootstrap, seed=seed)
+
+
+def _whole(hierarchy: "Hierarchy | Store", id: str | None) -> HierarchyWithCells:
+    """The hierarchy with its cells, read from the store where it is one."""
+    if isinstance(hierarchy, Hierarchy):
+        if id is not None:
+            raise InputError(f"an id is of a hierarchy in a store, and {hierarchy.id!r} is one in memory; leave {id!r} out")
+        return hierarchy.require_cells()
+    if id is None:
+        raise InputError('expected the id of a hierarchy in the store: evaluate(store, "digits", labels=y)')
+    return hierarchy.read_whole(id)
+
+
+def _evaluate(
+    hierarchy: HierarchyWithCells,
+    labels: list[Labels],
+    embeddings: Embeddings | None,
+    *,
+    cut: Cut | None,
+    probe: bool,
+    held_out: Float[np.ndarray, "rows columns"] | None,
+    samples: int,
+    seed: int,
+) -> Evaluation:
+    """What was found, of all that was read."""
     if probe and embeddings is None:
         raise InputError("a linear probe is of embeddings; give --embeddings, such as the latents of `ingest infohier`")
     explained = None if held_out is None else _explained(hierarchy, held_out)
     leaves = Leaves.of(hierarchy)
-    points, by_level = _labelled_at_all(leaves, [labels] if isinstance(labels, Labels) else list(labels))
+    points, by_level = _labelled_at_all(leaves, labels)
     label = by_level[-1]
     tree, vectors = leaves.dendrogram(points), None if embeddings is None else leaves.vectors(embeddings, points)
     cluster = None if cut is None else cut.clusters_of(leaves, points)

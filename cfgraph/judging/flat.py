@@ -1,10 +1,11 @@
-"""Cuts: flat clusterings from a tree, and how well a flat clustering agrees with labels.
+"""Flat clusterings from a tree, and how well one agrees with labels; :mod:`cfgraph.judging.cut` is the verb.
 
 A cut splits some cells, no cell before its parent. A cluster is a cell that is not split, under one that is, with all points
 below it; the points that lie in a split cell itself are one cluster more. Each point is told its cluster as a cell's row.
 """
 
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
@@ -25,8 +26,7 @@ def cut_clusters(tree: Dendrogram, clusters: int) -> Int[np.ndarray, " points"]:
     Raises:
         InputError: for fewer than one cluster or more than there are points.
     """
-    if not 1 <= clusters <= tree.points:
-        raise InputError(f"expected 1 to {tree.points} clusters, as many as there are points at most, got {clusters}")
+    _check_clusters(tree, clusters)
     gain = _gains(tree)
     inner = np.flatnonzero(gain >= 0)
     height = tree.height  # of which the largest of a subtree counts: no merge is undone before one above it
@@ -51,6 +51,74 @@ def cut_height(tree: Dendrogram, height: float) -> Int[np.ndarray, " points"]:
     return _clusters(tree, split=(tree.largest_below(tree.height) > height) & (_gains(tree) >= 0))
 
 
+def cut_threshold(tree: Dendrogram, clusters: int, *, rest: bool = True) -> Int[np.ndarray, " points"]:
+    """The cluster of each point at the lowest height at which there are at most so many, as SciPy's ``fcluster`` has it.
+
+    All merges of one height are undone or none of them, so of ties there may be fewer clusters than asked for. Without ``rest``
+    the points that lie in a split cell itself do not count as a cluster.
+
+    Raises:
+        InputError: for a tree without heights, and fewer than one cluster or more than there are points.
+    """
+    _check_clusters(tree, clusters)
+    if tree.height is None:
+        raise InputError("expected a tree with heights, got one without")
+    gain = _gains(tree, rest=rest)
+    inner = np.flatnonzero(gain >= 0)
+    reach = tree.largest_below(tree.height)[inner]
+    heights, which = np.unique(-reach, return_inverse=True)
+    undone = np.cumsum(np.bincount(which, weights=gain[inner], minlength=len(heights))) + 1 <= clusters
+    split = np.zeros(tree.cells, dtype=bool)
+    split[inner[undone[which]]] = True
+    return _clusters(tree, split=split)
+
+
+def cut_largest(tree: Dendrogram, clusters: int) -> Int[np.ndarray, " points"]:
+    """The cluster of each point where the cluster of most points is split, again and again, while there are at most so many.
+
+    Of clusters of as many points the higher up is split first, then the one that comes first. One whose split would make too
+    many stays whole, and the next is tried: so there may be fewer clusters than asked for.
+
+    Raises:
+        InputError: for fewer than one cluster or more than there are points.
+    """
+    _check_clusters(tree, clusters)
+    gain, size, level = _gains(tree).tolist(), tree.size.tolist(), tree.level.tolist()
+    by_parent = np.argsort(tree.parent[1:], kind="stable") + 1
+    first = np.searchsorted(tree.parent[by_parent], np.arange(tree.cells + 1)).tolist()
+    children = by_parent.tolist()
+    split, found, waiting = np.zeros(tree.cells, dtype=bool), 1, [(-size[0], 0, 0)]
+    while waiting and found < clusters:
+        cell = heappop(waiting)[2]
+        if gain[cell] >= 0 and found + gain[cell] <= clusters:
+            split[cell], found = True, found + gain[cell]
+            for child in children[first[cell] : first[cell + 1]]:
+                if size[child]:
+                    heappush(waiting, (-size[child], level[child], child))
+    return _clusters(tree, split=split)
+
+
+def cut_sizes(tree: Dendrogram, low: int, high: int) -> tuple[Int[np.ndarray, " points"], Bool[np.ndarray, " points"]]:
+    """The highest cells of ``low`` to ``high`` points: the cell of each point, and whether it is a cluster or noise.
+
+    A cell of more than ``high`` points is split. Points that lie in such a cell itself, and in cells of fewer than ``low``
+    below one, are noise, and so are those of a cell of too many that has no children.
+
+    Raises:
+        InputError: for bounds that are not ``1 <= low <= high``.
+    """
+    if not 1 <= low <= high:
+        raise InputError(f"expected sizes MIN..MAX with 1 <= MIN <= MAX, got {low}..{high}")
+    split = (tree.size > high) & (_gains(tree) >= 0)
+    top = _clusters(tree, split=split)
+    return top, ~split[top] & (tree.size[top] >= low) & (tree.size[top] <= high)
+
+
+def _check_clusters(tree: Dendrogram, clusters: int) -> None:
+    if not 1 <= clusters <= tree.points:
+        raise InputError(f"expected 1 to {tree.points} clusters, as many as there are points at most, got {clusters}")
+
+
 def cut_level(tree: Dendrogram, level: int) -> Int[np.ndarray, " points"]:
     """The cluster of each point: its ancestor at ``level``, or its own cell where that is higher up.
 
@@ -62,12 +130,12 @@ def cut_level(tree: Dendrogram, level: int) -> Int[np.ndarray, " points"]:
     return _clusters(tree, split=tree.level < level)
 
 
-def _gains(tree: Dendrogram) -> Int[np.ndarray, " cells"]:
+def _gains(tree: Dendrogram, *, rest: bool = True) -> Int[np.ndarray, " cells"]:
     """How many clusters more there are when each cell is split; -1 for cells without points below their own."""
     filled = np.flatnonzero(tree.size[1:] > 0) + 1
     children = np.bincount(tree.parent[filled], minlength=tree.cells)
     own = np.bincount(tree.cell_of_point, minlength=tree.cells) > 0
-    return np.where(children > 0, children + own - 1, -1)
+    return np.where(children > 0, children + (own & rest) - 1, -1)
 
 
 def _clusters(tree: Dendrogram, *, split: Bool[np.ndarray, " cells"]) -> Int[np.ndarray, " points"]:

@@ -4,6 +4,7 @@ The points of a hierarchy are its data points where it knows them (nodes of the 
 leaves, each a point called by its name.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +60,8 @@ class Leaves:
                 "compare it by the names of its cells, or ingest its primary parents alone"
             )
         chosen = self.cell if points is None else self.cell[points]
-        height = _heights(cells, MERGE) if by_merge else None
-        height = _heights(cells, HEIGHT) if height is None else height
+        height = heights_of(cells, MERGE) if by_merge else None
+        height = heights_of(cells, HEIGHT) if height is None else height
         return Dendrogram(parent=cells.parent, cell_of_point=chosen, height=height, root_distance=cells.root_distance)
 
     def vectors(self, embeddings: Embeddings, points: Int[np.ndarray, " chosen"]) -> Float[np.ndarray, "chosen dim"]:
@@ -80,8 +81,16 @@ class Leaves:
         return embeddings.values[[row_of[point] for point in points.tolist()]]
 
     def named(self, names: list[str]) -> Int[np.ndarray, " names"]:
-        """The points of these names; an ``InputError`` for names that no point has."""
+        """The points of these names; an ``InputError`` for names that no point has, or, as leaves, several."""
+        wanted = set(names)
         point_of = {name: point for point, name in enumerate(self.names) if name is not None}
+        cells = {(name, cell) for name, cell in zip(self.names, self.cell.tolist(), strict=True) if name in wanted}
+        if len(cells) > len({name for name, _ in cells}):
+            doubled = [name for name, times in Counter(name for name, _ in cells).items() if times > 1 and name is not None]
+            raise InputError(
+                f"expected names that are of one leaf of {self.hierarchy.id!r} each, got {show_names(sorted(doubled))}, which "
+                "several have; rename them"
+            )
         unknown = [name for name in names if name not in point_of]
         if unknown:
             raise InputError(
@@ -91,7 +100,7 @@ class Leaves:
         return np.array([point_of[name] for name in names], dtype=np.int64)
 
 
-def _heights(cells: Cells, name: str) -> np.ndarray | None:
+def heights_of(cells: Cells, name: str) -> np.ndarray | None:
     """Heights of all cells: 0 at leaves that have none; a virtual root above all; None where inner cells lack them."""
     if name not in cells.own:
         return None

@@ -6,8 +6,9 @@ icicle, by the number of leaves. Both draw one hierarchy, or several beside each
 ``draw_dendrogram``, ``draw_radial``, ``draw_icicle`` and ``draw_reconstructions`` draw on axes of your own.
 """
 
-from cfgraph.plots.centers import main_axes, plot_cells
+from cfgraph.plots.centers import SHOWN_LEAST, main_axes, plot_cells, variance_shown
 from cfgraph.plots.dendrogram import draw_dendrogram
+from cfgraph.plots.groups import Groups, groups_of_leaves, groups_of_values
 from cfgraph.plots.icicle import draw_icicle
 from cfgraph.plots.page import FORMATS, Panel, check_picture
 from cfgraph.plots.radial import draw_radial
@@ -19,6 +20,8 @@ __all__ = [
     "FORMATS",
     "FORMS",
     "REPORT_BYTES_MAX",
+    "SHOWN_LEAST",
+    "Groups",
     "Panel",
     "check_picture",
     "choose_form",
@@ -27,10 +30,13 @@ __all__ = [
     "draw_radial",
     "draw_reconstructions",
     "draw_tree",
+    "groups_of_leaves",
+    "groups_of_values",
     "main_axes",
     "plot_cells",
     "plot_reconstructions",
     "plot_report",
     "plot_tree",
     "read_report",
+    "variance_shown",
 ]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,12 @@ from jaxtyping import Float, Int
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import Cells
+from cfgraph.plots.branches import TRUNK, Branches
+from cfgraph.plots.groups import Groups
 from cfgraph.plots.page import (
     DPI,
     INK,
     KEYS_MAX,
-    LEGEND,
     LINE,
     RASTER_ABOVE,
     ROOT_MARK,
@@ -29,6 +30,7 @@ from cfgraph.plots.page import (
     draw_heading,
     draw_legend,
     legend_height,
+    legend_width,
     new_figure,
     picture_style,
     qualitative,
@@ -48,24 +50,31 @@ STACK_ABOVE = 1.9  # panels wider than this, for their height, stand above each 
 LEVEL_MARK = 5.0  # points: the largest mark where one level alone is drawn
 LEAST_MARK = 1.5  # points, 4 pixels: what the scale alone does not make smaller
 INK_SHARE = 0.12  # at most, of the area that a level is spread over, under its marks: so that many cells stay apart
+GROUP_MARK = 7.0  # points: a group's mark in the legend
 LINES_MAX = 420  # levels with at most this many cells are joined to their parents by lines
 SPREAD_BINS = 48  # squares along each side of the grid on which the spread of cells is counted
 SPILL = 0.25  # of the first panel's box: how far the frame follows the other panels' cells beyond it
 
 
-def plot_cells(panels: Sequence[Panel], path: str | Path, *, depth: int | None = None, level: int | None = None) -> None:
+def plot_cells(
+    panels: Sequence[Panel], path: str | Path | None, *, depth: int | None = None, level: int | None = None
+) -> "Figure":
     """Draw hierarchies beside each other on the same axes: each cell a mark at its center, colored by level, sized by scale.
 
     In two dimensions the plane itself is shown, in more the two main axes (principal components) of the first panel's
     centers, in one the center against the level. ``depth`` leaves out deeper levels (by default those that not all panels
     have); ``level`` leaves out all but one, and colors it by the branch below the root. The suffix tells the form: .png, .pdf
-    or .svg. Raises an ``InputError`` for another suffix, a place that cannot be written, a level that is not there, or
-    hierarchies of different dimensions or of none.
+    or .svg; without a path the figure that is given back is all there is. Raises an ``InputError`` for another suffix, a place
+    that cannot be written, a level that is not there, or hierarchies of different dimensions or of none.
     """
-    check_picture(path)
+    if path is not None:
+        check_picture(path)
     panels = _cut(panels, depth=depth, level=level)
     with picture_style(panel.name for panel in panels):
-        save_figure(_draw_cells(panels, level=level), path)
+        figure = _draw_cells(panels, level=level)
+        if path is not None:
+            save_figure(figure, path)
+        return figure
 
 
 def _cut(panels: Sequence[Panel], *, depth: int | None, level: int | None) -> tuple[Panel, ...]:
@@ -160,6 +169,16 @@ def main_axes(
     return mean, axes * np.where(largest < 0, -1.0, 1.0)[:, None], shares
 
 
+SHOWN_LEAST = 1 / 3  # of the variance of the centers: below that their picture says little
+
+
+def variance_shown(cells: Cells) -> float:
+    """The share of the variance of the centers that two axes show: 1 in two dimensions and fewer."""
+    if cells.dimension <= 2 or len(cells) < 2:
+        return 1.0
+    return float(main_axes(cells.center)[2].sum())
+
+
 def _frame_of(points: Sequence[np.ndarray], *, equal: bool) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, " 2"]]:
     """The corners of the frame: all of the first panel's points and, within reason, those of the others."""
     low, high = points[0].min(axis=0), points[0].max(axis=0)
@@ -188,13 +207,14 @@ class _Layer:
 def _level_layers(panels: Sequence[Panel], view: _View) -> list[_Layer]:
     """A layer for each level, from bright for the root to dark for the deepest."""
     cells, predicted_from = panels[0].cells, _first_predicted(panels)
-    layers = []
+    layers: list[_Layer] = []
     for level in range(cells.depth + 1):
         rows = tuple(panel.cells.level_rows(level) for panel in panels)
         count, scale = rows[0].stop - rows[0].start, float(cells.scale[rows[0].start] / cells.scale[0])
         size = max(ROOT_MARK * min(scale, count**-0.5), LEAST_MARK)
         if count > LINES_MAX:
             size = min(size, view.room(view.points[0][rows[0]]))
+        size = min(size, layers[-1].key.size) if layers else size  # deeper cells are smaller: no mark says otherwise
         heading = _heading(level, predicted_from=predicted_from)
         color, common = _level_color(level / max(cells.depth, 1)), _common_count([part.stop - part.start for part in rows])
         layers.append(_Layer(Key(f"level {level}", color, size, common, heading), rows))
@@ -242,6 +262,44 @@ def _branch_layers(panels: Sequence[Panel], view: _View, *, level: int) -> list[
     return layers
 
 
+def _group_layers(panels: Sequence[Panel], layers: Sequence[_Layer]) -> tuple[list[_Layer], list[Key]]:
+    """The layers apart by group, the cells of none below the others; a line of the legend for each group, with its cells."""
+    groups = [panel.groups for panel in panels]
+    first = groups[0]
+    assert first is not None
+    palette = [tuple(color) for color in Branches(panels[0].cells, first).palette.tolist()]
+    names = dict.fromkeys(name for group in groups if group is not None for name in group.names)
+    colors = {name: palette[number % len(palette)] for number, name in enumerate(names)}
+    found: dict[str | None, list[_Layer]] = {None: [], **{name: [] for name in names}}
+    totals: dict[str | None, list[int]] = {name: [0] * len(panels) for name in found}
+    for layer in layers:
+        for name in found:
+            rows = [_of_group(where, group, name) for where, group in zip(layer.rows, groups, strict=True)]
+            sizes = [len(some) for some in rows]
+            if sum(sizes):
+                totals[name] = [total + size for total, size in zip(totals[name], sizes, strict=True)]
+                color = TRUNK if name is None else colors[name]
+                found[name].append(_Layer(replace(layer.key, color=color), tuple(rows)))
+    counts = {name: _common_count(total) for name, total in totals.items()}
+    keys = [
+        Key("none" if name is None else name, TRUNK if name is None else colors[name], GROUP_MARK, counts[name])
+        for name in [*list(names)[:KEYS_MAX], None]
+        if found[name]
+    ]
+    left_out = len(names) - KEYS_MAX
+    heading = f"cells by {first.short}" + (f", {KEYS_MAX} of {len(names):,}" if left_out > 0 else "")
+    keys = [replace(key, heading=None if at else heading) for at, key in enumerate(keys)]
+    return [layer for some in found.values() for layer in some], keys
+
+
+def _of_group(rows: slice | Int[np.ndarray, " _"], groups: Groups | None, name: str | None) -> Int[np.ndarray, " members"]:
+    """The rows among some that are of a group; of none for no name."""
+    assert groups is not None
+    some = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+    wanted = -1 if name is None else groups.names.index(name) if name in groups.names else -2
+    return some[groups.number[some] == wanted]
+
+
 def _branches(cells: Cells, *, level: int) -> Int[np.ndarray, " cells"]:
     """For each cell of a level the slot of its ancestor at level 1."""
     rows = np.arange(cells.level_rows(level).start, cells.level_rows(level).stop)
@@ -258,9 +316,13 @@ def _draw_cells(panels: Sequence[Panel], *, level: int | None) -> "Figure":
     layers = _level_layers(panels, view) if level is None else _branch_layers(panels, view, level=level)
     step = math.ceil(len(layers) / KEYS_MAX)
     keys = [layer.key for number, layer in enumerate(layers) if number % step == 0 or layer.key.heading]
+    if all(panel.groups is not None for panel in panels):
+        layers, keys = _group_layers(panels, layers)
     stacked = view.width > STACK_ABOVE * view.height
-    caption = wrap_lines(_caption(panels, view, level=level), width=view.width * (1 if stacked else len(panels)) + LEGEND)
-    layout = Layout(view.width, view.height, len(panels), stacked, legend_height(keys), LINE * len(caption))
+    across = legend_width(keys)
+    caption = wrap_lines(_caption(panels, view, level=level), width=view.width * (1 if stacked else len(panels)) + across)
+    high = legend_height(keys)
+    layout = Layout(view.width, view.height, len(panels), stacked, high, LINE * len(caption), legend_width=across)
     figure = new_figure(layout.total)
     for number, panel in enumerate(panels):
         axes = add_axes(figure, layout.box(number))
@@ -270,7 +332,7 @@ def _draw_cells(panels: Sequence[Panel], *, level: int | None) -> "Figure":
             _draw_lines(axes, panel.cells, view.points[number])
         for order, layer in enumerate(layers):
             _draw_marks(axes, view.points[number][layer.rows[number]], layer.key, order=order / len(layers))
-    draw_legend(figure, keys, place=layout.legend)
+    draw_legend(figure, keys, place=layout.legend, width=across)
     draw_caption(figure, caption)
     return figure
 
@@ -320,7 +382,11 @@ def _mark(size: float) -> dict[str, Any]:
 def _caption(panels: Sequence[Panel], view: _View, *, level: int | None) -> Iterator[str]:
     """What a mark is; how far apart the panels are; what the frame leaves out: a line each."""
     by_level = "Color: its level. Size: its scale, and less where cells are many."
-    yield f"Each mark is the center of a cell{view.note}. {by_level if level is None else 'Color: its branch below the root.'}"
+    by_branch = "Color: its branch below the root."
+    if panels[0].groups is not None:
+        by_level = f"Color: {panels[0].groups.what}. Size: its scale, and less where cells are many."
+        by_branch = f"Color: {panels[0].groups.what}."
+    yield f"Each mark is the center of a cell{view.note}. {by_level if level is None else by_branch}"
     for number, panel in enumerate(panels[1:], start=1):
         outside = int((~view.inside(view.points[number])).sum())
         left_out = f" {outside:,} of its cells lie outside the frame." if outside else ""

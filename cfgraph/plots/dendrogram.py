@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from cfgraph.model.cells import Cells
 from cfgraph.plots.branches import Branches, labels_of, reach_of
+from cfgraph.plots.groups import Groups
 from cfgraph.plots.page import GREY, INK, inches_of
 from cfgraph.plots.words import NAME_LETTERS, count_letters, shorten_apart, width_of_words
 
@@ -26,6 +27,8 @@ def draw_dendrogram(
     cells: Cells,
     names: Sequence[str | None] | None = None,
     height: Float[np.ndarray, " cells"] | None = None,
+    *,
+    groups: Groups | None = None,
 ) -> None:
     """Draw cells as a dendrogram: the root at the left, a row for each leaf, a line's width by the leaves below it.
 
@@ -33,14 +36,14 @@ def draw_dendrogram(
     the line that leads to them. Without names the leaves get their addresses. Raises an ``InputError`` for names or heights
     that are not one a cell.
     """
-    branches, reach = Branches(cells), reach_of(cells, height)
+    branches, reach = Branches(cells, groups), reach_of(cells, height)
     rows = int(branches.leaves[0])
     width, tall = inches_of(axes)
     size = min(NAME_SIZES[1], 0.8 * 72 * tall / rows)
     letters = count_letters(NAME_SHARE * width - PAD, size=size) if size >= NAME_SIZES[0] else 0
     labels, leaves = _cut_labels(cells, names, letters=letters), np.flatnonzero(cells.child_count == 0).tolist()
     ends = {row: labels[row] for row in leaves}
-    wide = np.array([width_of_words(words, size=size) + PAD for words in ends.values()])
+    wide = np.array([1.04 * width_of_words(words, size=size) + PAD for words in ends.values()])  # some letters are wider
     unit = unit_for(reach[leaves], room=width - wide)
     _draw_lines(axes, branches, reach)
     _draw_leaves(axes, branches, reach, size=min(3.0, 0.4 * 72 * tall / rows))

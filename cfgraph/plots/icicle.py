@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from cfgraph.model.cells import Cells
 from cfgraph.plots.branches import Branches, labels_of, lighten, reach_of
+from cfgraph.plots.groups import Groups
 from cfgraph.plots.page import INK, RASTER_ABOVE, inches_of
 from cfgraph.plots.words import LETTER_WIDTH, NAME_LETTERS, count_letters, letters_of, shorten_apart
 
@@ -96,6 +97,8 @@ def draw_icicle(
     cells: Cells,
     names: Sequence[str | None] | None = None,
     height: Float[np.ndarray, " cells"] | None = None,
+    *,
+    groups: Groups | None = None,
 ) -> None:
     """Draw cells as an icicle: the root across the top, below each cell its children, as wide as what lies below them.
 
@@ -105,7 +108,7 @@ def draw_icicle(
     """
     from matplotlib.collections import PolyCollection
 
-    branches, labels = Branches(cells), labels_of(cells, names)
+    branches, labels = Branches(cells, groups), labels_of(cells, names)
     width, tall = inches_of(axes)
     grid = axes.figure.dpi
     boxes = Rectangles.of(branches, height=height, pixels=(round(width * grid), round(tall * grid)))

@@ -15,7 +15,8 @@ from jaxtyping import Float
 from cfgraph.errors import InputError, MissingExtraError
 from cfgraph.files.whole import check_place, whole_file
 from cfgraph.model.cells import Cells
-from cfgraph.plots.words import count_letters, find_fonts, fit_words, lacking_letters, shorten_apart, tell_boxes
+from cfgraph.plots.groups import Groups
+from cfgraph.plots.words import count_letters, find_fonts, fit_words, lacking_letters, shorten_apart, tell_boxes, width_of_words
 from cfgraph.visible import visible
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".pdf", ".svg")
 DPI = 200
 INK, GREY, FAINT, ACCENT = "#1b1b26", "#6d6d7a", "#c9c9d2", "#b5179e"
-QUALITATIVE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#4d4d4d")  # after Okabe and Ito
+QUALITATIVE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#8a4f1d")  # after Okabe and Ito
 LEFT, GAP, LEGEND, STEP = 0.62, 0.28, 1.95, 0.22  # inches: margin, between panels, width of the legend, a line of it
 HEAD, AXIS, LINE, FOOT = 0.55, 0.5, 0.17, 0.16  # inches: above a panel, below it, a line of the caption, below that
+LEGEND_MOST = 3.6  # inches: a legend with long names
 ROOT_MARK = 12.0  # points: the diameter of the root's mark; a cell's is that times its scale
 RASTER_ABOVE = 4000  # marks: a layer with more is kept as an image inside a PDF or SVG
 KEYS_MAX = 24  # lines of a legend
@@ -40,7 +42,8 @@ class Panel:
 
     ``names`` and ``height`` are the cells' own, a row each: what is written on them, None for nothing, and how high a cell
     stands above the leaves (what a linkage calls the height of a merge). For the disk: where each cell lies in it, the class
-    of each leaf (None for other cells, and for leaves of none), and the image files of leaves, by row.
+    of each leaf (None for other cells, and for leaves of none), and the image files of leaves, by row. ``groups`` color cells
+    in place of their branches.
     """
 
     cells: Cells
@@ -51,6 +54,7 @@ class Panel:
     disk: Float[np.ndarray, "cells 2"] | None = None
     classes: Sequence[str | None] | None = None
     pictures: Mapping[int, Path] | None = None
+    groups: Groups | None = None
 
     def named_visibly(self) -> "Panel":
         """The same panel, its own names without control characters, which no font has and no SVG holds."""
@@ -64,13 +68,19 @@ class Panel:
             for name in ("names", "height", "disk", "classes")
             if (value := getattr(self, name)) is not None
         }
-        return replace(self, cells=cells, **kept)
+        groups = None if self.groups is None else self.groups.prefix(len(cells))
+        return replace(self, cells=cells, groups=groups, **kept)
+
+
+def check_library() -> None:
+    """A ``MissingExtraError`` where matplotlib is not installed."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError.of("matplotlib", extra="plot", purpose="drawing a picture")
 
 
 def check_picture(path: str | Path) -> Path:
     """The path itself if a picture can be written there in the form that its suffix tells, else an ``InputError``."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError.of("matplotlib", extra="plot", purpose="drawing a picture")
+    check_library()
     if Path(path).suffix.lower() not in FORMATS:
         raise InputError(f"expected a picture's name that ends in {', '.join(FORMATS)}; got {str(path)!r}")
     return check_place(path)
@@ -107,6 +117,7 @@ class Layout:
     caption_height: float
     gap: float = GAP  # between panels that stand side by side
     own_legends: bool = False  # one beside each panel instead of one beside all
+    legend_width: float = LEGEND
 
     @property
     def panels(self) -> tuple[float, float]:
@@ -117,12 +128,13 @@ class Layout:
     @property
     def step(self) -> float:
         """From the left edge of a panel to that of the next beside it."""
-        return self.width + self.gap + (LEGEND if self.own_legends else 0.0)
+        return self.width + self.gap + (self.legend_width if self.own_legends else 0.0)
 
     @property
     def total(self) -> tuple[float, float]:
         """Width and height of the picture."""
-        return LEFT + self.panels[0] + LEGEND, max(self.panels[1], HEAD + self.legend_height) + self.caption_height + FOOT
+        tall = max(self.panels[1], HEAD + self.legend_height) + self.caption_height + FOOT
+        return LEFT + self.panels[0] + self.legend_width, tall
 
     @property
     def legend(self) -> tuple[float, float]:
@@ -187,10 +199,17 @@ def legend_height(keys: Sequence[Key]) -> float:
     return STEP * (len(keys) + 1.6 * sum(key.heading is not None for key in keys))
 
 
-def draw_legend(figure: "Figure", keys: Sequence[Key], *, place: tuple[float, float]) -> None:
+def legend_width(keys: Sequence[Key]) -> float:
+    """Inches that a legend needs across, so that no word of it is cut; as much as a picture can spare at most."""
+    wide = [0.3 + width_of_words(key.words, size=9.3) + LEGEND - _room_for(key) - 0.28 for key in keys]
+    return float(np.clip(max(wide, default=0.0), LEGEND, LEGEND_MOST))
+
+
+def draw_legend(figure: "Figure", keys: Sequence[Key], *, place: tuple[float, float], width: float = LEGEND) -> None:
     """A legend, a line for each key, from its upper left corner in inches."""
     left, y = place[0], place[1] - 0.1
-    words = shorten_apart([key.words for key in keys], [count_letters(_room_for(key), size=9.3) for key in keys])
+    rooms = [_room_for(key) + width - LEGEND for key in keys]
+    words = shorten_apart([key.words for key in keys], [count_letters(room, size=9.3) for room in rooms])
     for number, key in enumerate(keys):
         if key.heading:
             y -= 0.6 * STEP if number else 0
@@ -199,21 +218,21 @@ def draw_legend(figure: "Figure", keys: Sequence[Key], *, place: tuple[float, fl
         _draw_key(figure, left + 0.1, y, key)
         write(figure, left + 0.3, y, words[number], size=8.5, va="center")
         if key.count is not None:
-            write(figure, left + 1.5, y, f"{key.count:,}", size=8.5, color=GREY, va="center", ha="right")
+            write(figure, left + width - 0.45, y, f"{key.count:,}", size=8.5, color=GREY, va="center", ha="right")
         y -= STEP
 
 
 def draw_legends(figure: "Figure", legends: Sequence[Sequence[Key]], *, layout: Layout, names: Sequence[str]) -> None:
     """One legend beside all panels, or one beside each, with the panel's name above it."""
     if not layout.own_legends:
-        draw_legend(figure, legends[0], place=layout.legend)
+        draw_legend(figure, legends[0], place=layout.legend, width=layout.legend_width)
         return
-    titles = shorten_apart(names, [count_letters(LEGEND - 0.2, size=10.0)] * len(names))
+    titles = shorten_apart(names, [count_letters(layout.legend_width - 0.2, size=10.0)] * len(names))
     for number, keys in enumerate(legends):
         if keys:
             left, top = layout.beside(number)
             write(figure, left, top + 0.08, titles[number], size=8.5, weight="bold")
-            draw_legend(figure, keys, place=(left, top))
+            draw_legend(figure, keys, place=(left, top), width=layout.legend_width)
 
 
 def _room_for(key: Key) -> float:

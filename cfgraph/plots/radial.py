@@ -9,6 +9,7 @@ from jaxtyping import Float
 from cfgraph.model.cells import Cells
 from cfgraph.plots.branches import Branches, labels_of, reach_of
 from cfgraph.plots.dendrogram import NAME_SIZES, PAD, line_widths, unit_for
+from cfgraph.plots.groups import Groups
 from cfgraph.plots.page import FAINT, GREY, INK, inches_of
 from cfgraph.plots.words import NAME_LETTERS, count_letters, shorten_apart, width_of_words
 
@@ -28,13 +29,15 @@ def draw_radial(
     cells: Cells,
     names: Sequence[str | None] | None = None,
     height: Float[np.ndarray, " cells"] | None = None,
+    *,
+    groups: Groups | None = None,
 ) -> None:
     """Draw cells as a radial tree: the root in the middle, the leaves clockwise from the top.
 
     Outwards grows the level, or the height falls. The names of the leaves stand behind them, where there is room; without
     names, their addresses. Raises an ``InputError`` for names or heights that are not one a cell.
     """
-    branches, reach = Branches(cells), reach_of(cells, height)
+    branches, reach = Branches(cells, groups), reach_of(cells, height)
     half = min(inches_of(axes)) / 2
     leaves, labels = np.flatnonzero(cells.child_count == 0), labels_of(cells, names)
     size = _name_size(branches, reach, half=half)

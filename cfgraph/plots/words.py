@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise, takewhile
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 LETTER_WIDTH = 0.51  # of the size of letters; a wide one, as Chinese has them, counts as two letters
-NAME_LETTERS = 34  # of a name; longer ones are cut short
+NAME_LETTERS = 64  # of a name; longer ones are cut short
 HALF, FEW = 0.5, 0.25  # of the letters that are kept, behind a cut in the middle
 COMMON_LETTERS = 6  # at most, of a beginning that all share, where it is left out in the middle of a word
 UNFIT_FONTS = ("last resort", "lastresort", "color")  # boxes for every letter; pictures of letters, which draw no outlines

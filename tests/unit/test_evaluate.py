@@ -43,7 +43,7 @@ def test_levels_of_names_count_where_every_level_has_one():
     assert 0.9 < found.hierarchical.f <= 1
     with pytest.raises(InputError, match="a label of each level"):
         evaluate(tree, labels=[Labels(IRIS.target[:50], names[:50]), Labels(IRIS.target[50:], names[50:])])
-    with pytest.raises(InputError, match="one level at least"):
+    with pytest.raises(InputError, match="expected a label for each of the 150"):
         evaluate(tree, labels=[])
 
 
@@ -55,7 +55,7 @@ def test_a_linear_probe_asks_for_each_point_once():
     assert linear_probe(noise, IRIS.target) < 0.5
     once = np.r_[np.zeros(9, dtype=int), 1]  # in the fold that holds the only point of its class, there is one class to know
     assert linear_probe(noise[:10], once) == 0.9
-    tree = dasgupta(id="it", data=IRIS.data, starts=1, passes=0, point_nodes=True)
+    tree = dasgupta(id="it", data=IRIS.data, starts=1, passes=0, points=True)
     vectors = Embeddings(IRIS.data, names=None, digest=None)
     found = evaluate(tree, labels=Labels(IRIS.target), embeddings=vectors, probe=True)
     assert found.linear_probe == linear_probe(IRIS.data, IRIS.target)
@@ -73,7 +73,7 @@ def test_what_a_probe_cannot_be_made_of_is_told(rows, label, told):
 
 @pytest.mark.parametrize("levels", ["fixed", "free"])
 def test_held_out_data_are_explained_by_the_mixture_that_the_tree_is(levels):
-    tree = hcrl(id="it", data=DATA[:300], branching=2, depth=2, standardised=True, levels=levels)
+    tree = hcrl(id="it", data=DATA[:300], branching=2, depth=2, standardise=True, levels=levels)
     found = evaluate(tree, labels=Labels(LEAF[:300]), held_out=DATA[300:])
     learned = LearnedTree.of(tree.encoder)
     rows, nested = learned.steps.encode(DATA[300:]), learned.nested.tree
@@ -91,7 +91,7 @@ def test_held_out_data_are_explained_by_the_mixture_that_the_tree_is(levels):
 
 
 def test_what_cannot_be_judged_is_told():
-    tree = dasgupta(id="it", data=IRIS.data, starts=1, passes=0, point_nodes=True)
+    tree = dasgupta(id="it", data=IRIS.data, starts=1, passes=0, points=True)
     with pytest.raises(InputError, match="no density"):
         evaluate(tree, labels=Labels(IRIS.target), held_out=IRIS.data)
     with pytest.raises(InputError, match="give --embeddings"):
