@@ -1,0 +1,528 @@
+"""Scene: a hierarchy made ready to be looked at: cuts of views, places of cells, what colors them."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from cfgraph.checks import check_integer, check_number
+from cfgraph.errors import InputError
+from cfgraph.exploring.anchors import better_frame
+from cfgraph.exploring.axes import Plane, main_axes, plane_of
+from cfgraph.exploring.beside import Pair, Side
+from cfgraph.exploring.codec import Cut, Leaves, leaves_of, narrow
+from cfgraph.exploring.colors import (
+    STORED_LABELS,
+    Colors,
+    by_branch,
+    by_level,
+    of_categories,
+    of_numbers,
+    of_seen_values,
+    of_values,
+)
+from cfgraph.exploring.cut import Shown, cut_levels, kept, levels_in_doubt
+from cfgraph.exploring.held import HeldCells, hold
+from cfgraph.exploring.layout import packed, sizes
+from cfgraph.exploring.memory import Memory
+from cfgraph.exploring.stored import StoredCells
+from cfgraph.exploring.svg import CELLS_MAX, as_svg, as_table
+from cfgraph.exploring.terrain import Terrain
+from cfgraph.exploring.view import Line, View, line_of
+from cfgraph.formats.folders.reader import FolderReader
+from cfgraph.model.address import ROOT, format_address, parse_address
+from cfgraph.model.cells import Cells
+from cfgraph.model.columns import FLOAT, INTEGER, width_of
+from cfgraph.model.descent import MapsDescent
+from cfgraph.model.field import Field
+from cfgraph.model.ground import Ground
+from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+from cfgraph.model.reader import CellsReader
+from cfgraph.sources.any_depth import field
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cfgraph.store import Store
+
+MARGIN, PX, CAP = 1.5, 3.0, 200_000
+CAP_MAX = 4_000_000
+NUMBERS = (INTEGER, FLOAT)  # kinds of properties
+CROWDED = "the memory for stored cells (--memory) has no room for all that is in view: the smallest cells are not split"
+APART = ("displacement", "residual")  # colors of two hierarchies beside each other
+_FILLED = 0.92  # of a picture's side, at home
+_FIRST_CELLS, _LEVELS = 4096, 8  # that main axes are those of
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Make one with :meth:`of` or :meth:`open`. Several threads may ask it: they wait for each other."""
+
+    name: str
+    field: Field
+    terrain: Terrain
+    hierarchy: Hierarchy | None = None
+    notes: tuple[str, ...] = ()
+    memory: Memory = dataclass_field(default_factory=Memory)
+    beside: "Scene | None" = None
+
+    @classmethod
+    def of(
+        cls,
+        what: Any,
+        *,
+        hierarchy: HierarchyWithCells | None = None,
+        beside: "Scene | None" = None,
+        memory: Memory | None = None,
+    ) -> "Scene":
+        """Of a field, or of whatever :func:`cfgraph.field` takes: a hierarchy with its cells, affine maps, a generator.
+
+        ``hierarchy`` is the one that a field is of, ``beside`` another scene, cells of which are the partners of this one's.
+        """
+        made = what if isinstance(what, Field) else field(what)
+        known = what if isinstance(what, HierarchyWithCells) else hierarchy
+        return replace(_scene(made, known, memory or Memory()), beside=beside)
+
+    @classmethod
+    def open(
+        cls,
+        source: "Store | HierarchyWithCells | FolderReader",
+        id: str | None = None,
+        *,
+        beside: "Scene | HierarchyWithCells | str | None" = None,
+        memory: Memory | None = None,
+    ) -> "Scene":
+        """Of a hierarchy in a store, in memory, or in a folder. A field's cells are read as they are looked at, others whole.
+
+        ``beside`` is another hierarchy: its id in the same store, itself with its cells, or a scene of it.
+
+        Raises:
+            NotFoundError: for an id that the store does not hold.
+        """
+        memory = memory or Memory()
+        if isinstance(beside, HierarchyWithCells):
+            beside = cls.of(beside, memory=memory)
+        if isinstance(source, HierarchyWithCells):
+            if isinstance(beside, str):
+                raise InputError(
+                    f"expected a hierarchy with its cells beside {source.id!r}, which is in memory, got {beside!r}"
+                )
+            return cls.of(source, beside=beside, memory=memory)
+        if isinstance(source, FolderReader):
+            assert not isinstance(beside, str), "a folder knows no ids"
+            return replace(_scene(field(source), source.hierarchy, memory), beside=beside)
+        if isinstance(beside, str):
+            beside = cls.open(source, beside, memory=memory)
+        if id is None:
+            raise InputError("expected the id of a hierarchy beside the store; store.hierarchies() lists what it holds")
+        known = source.hierarchy(id)
+        if known.imported:
+            return cls.of(known.with_cells(source.read(known, live=True)), beside=beside, memory=memory)
+        return replace(_scene(field(source, id), known, memory), beside=beside)
+
+    # what is asked
+
+    def cut(
+        self,
+        view: View,
+        *,
+        axes: Mapping[str, Any] | None = None,
+        color: str = "branch",
+        margin: float = MARGIN,
+        px: float = PX,
+        cap: int = CAP,
+        weight: str | None = None,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Cut:
+        """What a view shows.
+
+        Args:
+            view: what is looked at.
+            axes: the plane, where cells have more than two dimensions (:func:`cfgraph.exploring.axes.plane_of`).
+            color: what the values are.
+            margin: how much more than the view is answered, so that small pans need no other answer.
+            px: a cell is not split where all below it lies within so many pixels.
+            cap: how many cells at most, but for a single family that is larger: the largest are split first.
+            weight: ``points`` for how many data points lie at and below each cell, too.
+            gone: whether whoever asked has gone: asked level by level, so that nobody waits for what nobody wants.
+
+        Raises:
+            GoneError: where whoever asked has gone.
+            AddressError: for an anchor that is not there.
+            InputError: for arguments out of bounds.
+        """
+        margin = check_number(margin, name="margin", low=1)
+        if margin > 4 or not check_number(px, name="px") > 0:
+            raise InputError(f"expected a margin of at most 4 and px above 0, got {margin} and {px}")
+        cap = check_integer(cap, name="cap", low=1, high=CAP_MAX)
+        if color not in self.colors:
+            raise InputError(f"expected a color among {', '.join(self.colors)}, got {color!r}"[:400])
+        if weight is not None and weight not in self.weights:
+            there = ", ".join(self.weights) or f"none: no data points are known in the cells of {self.name!r}"
+            raise InputError(f"expected a weight among {there}; got {weight!r}"[:400])
+        with self.asked():
+            plane = self.plane(axes)
+            line, shown = self._shown(view, plane, margin=margin, px=px, cap=cap, gone=gone)
+            levels, drawn = kept(shown)
+            start = line.way[min(shown.start, len(line.way) - 1)].slots
+            leaves = leaves_of(levels, drawn, start=start)
+            frame = better_frame(view, line, levels, start=shown.start)
+            doubt = levels_in_doubt(self.terrain, line, view=view, plane=plane) if line.sure else []
+            colors = self._colors(color, leaves)
+            weights = None if weight is None else self._points(leaves)
+        left_out, notes = _left_out(line, doubt), [*self.notes, *([CROWDED] if shown.crowded else [])]
+        return _as_cut(leaves, frame=frame, colors=colors, weights=weights, coarse=px, left_out=left_out, notes=notes)
+
+    def place(
+        self, view: View, addresses: Sequence[str], *, axes: Mapping[str, Any] | None = None
+    ) -> tuple[Float[np.ndarray, " cells"], Float[np.ndarray, " cells"], Float[np.ndarray, " cells"]]:
+        """Where cells lie, in pixels from the view's middle, y downwards, and their scales in pixels.
+
+        NaN where the cell is none, or where it parts from the view's anchor so far above that no digit tells its place.
+        """
+        x, y, r = (np.full(len(addresses), np.nan) for _ in range(3))
+        with self.asked():
+            plane = self.plane(axes)
+            line = self._line(view, plane)
+            for row, address in enumerate(addresses):
+                try:
+                    x[row], y[row], r[row] = self._placed(line, plane, parse_address(address))
+                except InputError:
+                    continue
+        return x, y, r
+
+    def describe(self) -> dict[str, Any]:
+        """What a page needs to know first."""
+        known = self.hierarchy
+        with self.asked():
+            home = self.home
+        return {
+            "id": self.name,
+            "origin": None if known is None else known.origin,
+            "dimension": self.terrain.dimension,
+            "arity": self.field.arity,
+            "scale_factor": self.field.scale_factor,
+            "has_centers": self.field.ground.top.center.shape[1] > 0,
+            "names": known is not None and "name" in known.own,
+            "points": None if known is None else known.points,
+            "columns": [None] * self.terrain.dimension,
+            "properties": [{"name": name, "kind": kind} for name, kind in self._properties.items()],
+            "weights": list(self.weights),
+            "beside": None if self.beside is None else self.beside.name,
+            "beside_colors": None if self.beside is None else [*self.beside.colors, *APART],
+            "beside_weights": None if self.beside is None else list(self.beside.weights),
+            "colors": list(self.colors),
+            "growing": known is not None and known.state == "growing",
+            "stored_depth": self.field.reader.depth if isinstance(self.field.reader, CellsReader | FolderReader) else None,
+            "rule": self._rule,
+            "home": {"anchor": home.anchor, "p": list(home.p), "z": home.z},
+            "unit": self.terrain.way([])[0].scale,
+            "notes": list(self.notes),
+        }
+
+    @cached_property
+    def colors(self) -> tuple[str, ...]:
+        """The modes that make sense."""
+        found = ["branch", "level", "stored"]
+        found += ["label"] if "label" in self._properties else []
+        found += [f"property:{name}" for name in self._properties]
+        found += ["error"] if self.terrain.held is not None and self.field.descent is not None else []
+        return (*found, *(APART if self.pair is not None else ()))
+
+    @cached_property
+    def weights(self) -> tuple[str, ...]:
+        """What cells may weigh beside each other: the data points that they hold, where these are known."""
+        return () if self.terrain.held is None or self.terrain.held.size is None else ("points",)
+
+    @cached_property
+    def home(self) -> View:
+        """The view that shows all, for a picture of one by one pixel: multiply z by the shorter side."""
+        reach = self.terrain.reach_of_root()
+        reach = reach if reach > 0 else 1.0
+        pixels = 512.0
+        view = View(ROOT, (0.0, 0.0), pixels / (2 * reach), pixels, pixels)
+        found = self.cut(view, margin=1.0, px=4.0, cap=4_000)
+        if len(found) < 2:
+            return replace(view, z=1 / (2 * reach), width=1.0, height=1.0)
+        low, high = np.array([found.x.min(), found.y.min()]), np.array([found.x.max(), found.y.max()])
+        middle, size = (low + high) / 2, float((high - low).max())
+        size = size if size > 0 else pixels
+        p = (float(middle[0]) / view.z, -float(middle[1]) / view.z)
+        return View(ROOT, p, _FILLED * view.z / size, 1.0, 1.0)
+
+    @cached_property
+    def pair(self) -> Pair | None:
+        """This hierarchy and the one beside it."""
+        if self.beside is None:
+            return None
+        return Pair(*(Side(one.field, one.hierarchy is not None and one.hierarchy.imported) for one in (self, self.beside)))
+
+    def worst(self, count: int) -> list[dict[str, object]]:
+        """The cells whose residuals are farthest from those of their partners beside, the farthest first.
+
+        Among all cells where these are in memory, else among the first levels.
+
+        Raises:
+            InputError: where nothing is beside.
+        """
+        count = check_integer(count, name="count", low=1, high=10_000)
+        with self.asked():
+            if self.pair is None:
+                raise InputError(f"expected another hierarchy beside {self.name!r}, and there is none")
+            return self.pair.worst(count)
+
+    def svg(self, view: View, *, whole: bool = False, **options: Any) -> str:
+        """A view, or all of the hierarchy in a picture of the view's size, as SVG; ``options`` are those of :meth:`cut`."""
+        if whole:
+            home = self.home
+            view = replace(home, z=home.z * view.side, width=view.width, height=view.height)
+        options = {**options, "cap": min(options.get("cap", CAP), CELLS_MAX), "margin": 1.0}
+        return as_svg(self.cut(view, **options), width=view.width, height=view.height, title=self.name)
+
+    def table(self, view: View, **options: Any) -> "pa.Table":
+        """The numbers behind a view: a row a cell (:func:`cfgraph.exploring.svg.as_table`)."""
+        return as_table(self.cut(view, **options))
+
+    def plane(self, axes: Mapping[str, Any] | None) -> Plane:
+        """The plane that axes name."""
+        return plane_of(axes, dimension=self.terrain.dimension, main=self._main)
+
+    # how it is done
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """A ``with`` around whatever looks at cells: one at a time, and within the memory that there is."""
+        with self.memory.lock:
+            held = self.terrain.held
+            if isinstance(held, StoredCells):
+                self.memory.use(held, forget=self.terrain.forget)
+            yield
+            self.memory.shrink(self.memory.limit)
+
+    def refresh(self) -> None:
+        """Read what is stored anew: it was written or grown meanwhile."""
+        with self.memory.lock:
+            if isinstance(self.terrain.held, StoredCells):
+                self.terrain.held.forget()
+                self.terrain.forget()
+
+    def close(self) -> None:
+        """It is not looked at any more: its memory is free."""
+        with self.memory.lock:
+            if isinstance(self.terrain.held, StoredCells):
+                self.memory.leave(self.terrain.held)
+
+    @cached_property
+    def _main(self) -> Float[np.ndarray, "dim 2"]:
+        """The principal axes of the first levels' centers."""
+        if self.terrain.dimension <= 2:
+            return main_axes(np.zeros((1, self.terrain.dimension)))
+        if self.terrain.held is not None:
+            return main_axes(self.terrain.held.center[:_FIRST_CELLS])
+        centers, last = [self.field.cells([ROOT]).center], self.field.children([ROOT])
+        while len(centers) <= _LEVELS and sum(map(len, centers)) + len(last) <= _FIRST_CELLS:
+            centers.append(last.center)
+            last = self.field.children(last.slots)
+        return main_axes(np.concatenate(centers))
+
+    @property
+    def _rule(self) -> str | None:
+        """What answers below the stored cells, in words; None where nothing does."""
+        if self.field.descent is None:
+            return None
+        if self.field.predictor is not None:
+            return f"predictor {self.field.predictor.id}"
+        return "affine maps" if isinstance(self.field.descent, MapsDescent) else "the rule that it was made by"
+
+    def _shown(self, view: View, plane: Plane, **how: Any) -> tuple[Line, Shown]:
+        """The levels of a view. Where memory has no room for them what was looked at longest ago goes."""
+        line = self._line(view, plane)
+        shown = cut_levels(self.terrain, line, view=view, plane=plane, full=self._full, **how)
+        if shown.crowded:
+            self.memory.shrink(self.memory.limit // 4)
+            line = self._line(view, plane)  # rows are others since
+            shown = cut_levels(self.terrain, line, view=view, plane=plane, full=self._full, **how)
+        return line, shown
+
+    def _full(self, rows: Int[np.ndarray, " rows"]) -> bool:
+        """Whether memory has no room for what is stored below some cells."""
+        held = self.terrain.held
+        return isinstance(held, StoredCells) and self.memory.bytes + held.bytes_below(rows) > self.memory.limit
+
+    def _line(self, view: View, plane: Plane) -> Line:
+        return line_of(view, self.terrain.way(parse_address(view.anchor)), plane)
+
+    def _placed(self, line: Line, plane: Plane, slots: tuple[int, ...]) -> tuple[float, float, float]:
+        way, anchor = self.terrain.way(slots), line.way[-1].slots
+        common = next((level for level, pair in enumerate(zip(slots, anchor, strict=False)) if pair[0] != pair[1]), None)
+        common = min(len(slots), len(anchor)) if common is None else common
+        if common < line.sure:
+            return math.nan, math.nan, math.nan
+        x, y = line.middle(common)
+        unit = float(line.z[common])
+        steps = plane.rows(np.stack([place.residual for place in way]))
+        for level in range(common + 1, len(way)):
+            x, y = x + unit * float(steps[0][level]), y + unit * float(steps[1][level])
+            unit *= way[level].ratio
+        return x, y, unit
+
+    def _colors(self, mode: str, leaves: Leaves) -> Colors:
+        if mode == "branch":
+            return by_branch(leaves)
+        if mode == "level":
+            return by_level(leaves)
+        if mode == "label" or mode.startswith("property:"):
+            return self._property_colors(mode, mode.removeprefix("property:"), leaves.row)
+        if mode == "error":
+            return of_numbers(mode, self.terrain.off_the_rule(leaves.row, leaves.level), log=True)
+        if mode in APART:
+            assert self.pair is not None
+            apart = self.pair.apart(leaves.addresses())
+            return of_numbers(mode, apart.in_scale if mode == "displacement" else apart.residual_error, log=True)
+        return of_categories("stored", self._kinds(leaves), list(STORED_LABELS))
+
+    @cached_property
+    def _own(self) -> dict[str, np.ndarray]:
+        """The properties of cells in memory that have one value a cell."""
+        if not isinstance(self.hierarchy, HierarchyWithCells):
+            return {}
+        return {name: column for name, column in self.hierarchy.cells.own.items() if column.ndim == 1}
+
+    @cached_property
+    def _properties(self) -> dict[str, str]:
+        """The properties that cells have one value of each, and whether these are numbers or categories."""
+        held, known = self.terrain.held, self.hierarchy
+        if known is None or not isinstance(held, StoredCells) or not held.has_own:
+            return {name: _kind(column) for name, column in self._own.items()}
+        kinds = {name: known.own_kinds.get(name) for name in known.own}
+        return {name: "number" if kind in NUMBERS else "category" for name, kind in kinds.items() if width_of(kind) is None}
+
+    def _property_colors(self, mode: str, name: str, rows: Int[np.ndarray, " dots"]) -> Colors:
+        """Of cells in a graph those that are looked at have their properties read."""
+        held = self.terrain.held
+        if name in self._own or not isinstance(held, StoredCells):
+            return of_values(mode, self._own[name], rows)
+        asked, place = np.unique(rows[rows >= 0], return_inverse=True)
+        at = np.full(len(rows), -1)
+        at[rows >= 0] = place
+        values = held.own(name, asked)
+        if self._properties[name] == "number":
+            return of_values(mode, np.array([*values.tolist(), None], dtype=np.float64), at)
+        return of_seen_values(mode, values, at, seen=self._seen.setdefault(name, {}))
+
+    @cached_property
+    def _seen(self) -> dict[str, dict[str, int]]:
+        """The categories that were seen of properties of cells in a graph, by number."""
+        return {}
+
+    def _points(self, leaves: Leaves) -> Float[np.ndarray, " dots"]:
+        """How many data points lie at and below each cell; none below what is stored."""
+        assert self.terrain.held is not None
+        assert self.terrain.held.size is not None
+        return np.where(leaves.row >= 0, self.terrain.held.size[np.maximum(leaves.row, 0)], 0.0)
+
+    def _kinds(self, leaves: Leaves) -> np.ndarray:
+        """0 where a cell is stored, 1 where the rule answers, 2 where a predictor's answer is stored."""
+        found = np.ones(len(leaves), dtype=np.int64)
+        held = leaves.row >= 0
+        if self.terrain.held is not None:
+            found[held] = np.where(self.terrain.held.predicted[leaves.row[held]], 2, 0)
+        return found
+
+
+def _scene(made: Field, hierarchy: Hierarchy | None, memory: Memory) -> Scene:
+    """A field, bounded, with what is held of it."""
+    ground, notes = made.ground, list[str]()
+    held: HeldCells | None = None
+    points = hierarchy.cell_of_point if isinstance(hierarchy, HierarchyWithCells) else None
+    if ground.descent is not None and ground.residual_bound is None:
+        bound = _assumed(hierarchy)
+        ground = replace(ground, residual_bound=bound)
+        notes.append(
+            f"nothing proves how far cells reach below what is stored: residuals of at most {bound:.3g} are taken for it"
+        )
+    if isinstance(made.reader, CellsReader) and made.reader.held.dimension == 0:
+        held, counted = _laid_out(made.reader.held, ground, points)
+        notes.append(f"its cells have no centers: they are laid out as circles in circles, by {counted}")
+    elif isinstance(made.reader, CellsReader):
+        held = hold(made.reader.held, ground, points)
+    elif made.reader is not None:
+        held = StoredCells(ground, made.reader)
+    return Scene(made.name, made, Terrain(ground, held), hierarchy, tuple(notes), memory)
+
+
+def _laid_out(cells: Cells, ground: Ground, points: np.ndarray | None) -> tuple[HeldCells, str]:
+    """Cells without centers where circle packing puts them, and what their sizes count."""
+    size, counted = sizes(cells, points)
+    residual, radius = packed(cells, size)
+    held = hold(cells, ground, points)
+    held.residual, held.center, held.scale, held.reach = residual, np.zeros((len(cells), 2)), radius, radius
+    return held, counted
+
+
+def _assumed(hierarchy: Hierarchy | None) -> float:
+    """A bound of residuals where none is proven: the longest that is known."""
+    longest = 0.0 if hierarchy is None else hierarchy.residual_bound
+    if isinstance(hierarchy, HierarchyWithCells):
+        longest = max(longest, float(np.sqrt(np.square(hierarchy.cells.residual).sum(axis=1)).max(initial=0.0)))
+    return longest or 1.0
+
+
+def _kind(column: np.ndarray) -> str:
+    return "number" if column.dtype.kind in "if" else "category"
+
+
+def _left_out(line: Line, doubt: list[int]) -> str | None:
+    if line.sure == len(line.way):
+        return "this place lies so close to a cell far above that double precision does not tell what is here: zoom out"
+    if not doubt:
+        return None
+    levels = f"level {doubt[0]}" if len(doubt) == 1 else f"levels {doubt[0]} to {doubt[-1]}"
+    return (
+        f"cells that part from the way to the middle at {levels} may lie in this view, too: double precision does not tell "
+        "where, so they are not shown"
+    )
+
+
+def _as_cut(
+    leaves: Leaves,
+    *,
+    frame: View,
+    colors: Colors,
+    weights: Float[np.ndarray, " dots"] | None,
+    coarse: float,
+    left_out: str | None,
+    notes: Sequence[str],
+) -> Cut:
+    stored = int(np.count_nonzero(leaves.row >= 0))
+    header = {
+        "anchor": frame.anchor,
+        "p": list(frame.p),
+        "z": frame.z,
+        "top": format_address(leaves.top),
+        "dots": len(leaves),
+        "levels": [int(leaves.level.min(initial=10**9)), int(leaves.level.max())] if len(leaves) else None,
+        "stored": stored,
+        "coarse": int(np.count_nonzero(leaves.reach > coarse)),
+        "left_out": left_out,
+        "color": colors.meaning,
+        "notes": [*notes, *colors.notes],
+    }
+    size = np.where(leaves.reach > 0, np.minimum(leaves.unit, leaves.reach), leaves.unit)
+    return Cut(
+        header,
+        x=leaves.x.astype(np.float32),
+        y=leaves.y.astype(np.float32),
+        r=size.astype(np.float32),
+        value=colors.value,
+        level=leaves.level.astype(np.uint16),
+        common=narrow(leaves.common),
+        slots=narrow(leaves.slots),
+        weight=None if weights is None else weights.astype(np.float32),
+    )

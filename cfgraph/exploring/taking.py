@@ -1,0 +1,31 @@
+"""Taking: what is looked at as a file: a picture that stays sharp, or the numbers behind it."""
+
+import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cfgraph.exploring.scene import Scene
+    from cfgraph.exploring.view import View
+
+FORMS = {  # how the file's name ends, and its type
+    "svg": (".svg", "image/svg+xml"),
+    "svg-whole": (".svg", "image/svg+xml"),
+    "csv": (".csv", "text/csv; charset=utf-8"),
+    "parquet": (".parquet", "application/vnd.apache.parquet"),
+}
+
+
+def take_away(scene: "Scene", view: "View", *, form: str, **how: Any) -> bytes:
+    """A view in one of the ``FORMS``; ``svg-whole`` is all of the hierarchy, whatever is looked at, in as many pixels."""
+    if form.startswith("svg"):
+        return scene.svg(view, whole=form == "svg-whole", **how).encode()
+    table, file = scene.table(view, **how), io.BytesIO()
+    if form == "csv":
+        from pyarrow import csv
+
+        csv.write_csv(table, file)
+    else:
+        from pyarrow import parquet
+
+        parquet.write_table(table, file)
+    return file.getvalue()

@@ -1,0 +1,275 @@
+"""The explorer's page: keys alone, names of anybody's making, safety, accessibility, errors, what is taken away."""
+
+import csv
+import os
+import random
+import re
+import subprocess
+import sys
+from io import BytesIO
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+
+from tests.browser.looking import until
+from tests.browser.shown import HOSTILE, IMAGE, SCRIPT
+
+slow = pytest.mark.slow("a real browser that draws in software")
+ACTIONS = int(os.environ.get("CFGRAPH_EXPLORER_ACTIONS", "80"))  # 2,000 are wanted, which take minutes
+SEED = int(os.environ.get("CFGRAPH_EXPLORER_SEED", "1"))
+
+
+@slow
+def test_by_keys_alone(look):
+    """Every view is reached without a mouse, and what has the focus is seen."""
+    page = look("id=koch")
+    keyboard, focused = page.page.keyboard, lambda name: page.page.evaluate(f"() => document.activeElement.{name}")
+    keyboard.press("Tab")
+    assert focused("id") == "skip"
+    keyboard.press("Enter")
+    assert focused("id") == "stage"
+    assert page.page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.do("+", "ArrowUp", "ArrowDown", "-", "Enter")
+    until(lambda: page.link.get("select"), "what was in the middle is selected")
+    until(lambda: "Where it is" in page.text("#panel-cell"), "its panel")
+    page.do("g")
+    until(lambda: page.link["at"] == page.link["select"], "there")
+    page.do("[")
+    until(lambda: page.link["at"] == "/", "the view before")
+    page.do("i", "r")
+    assert page.page.locator("#trees > div").count() == 2
+    page.do("c")
+    assert page.page.locator("#color").input_value() == "level"
+    keyboard.press("/")
+    keyboard.type("/1/2/0")
+    keyboard.press("Enter")
+    until(lambda: page.link.get("select") == "/1/2/0", "what was found")
+    keyboard.press("Escape")
+    keyboard.press("?")
+    assert "select what is in the middle" in page.text("#help")
+    keyboard.press("Escape")
+    keyboard.press("t")
+    assert page.page.evaluate("() => document.documentElement.dataset.theme") == "light"
+    keyboard.press("o")
+    until(lambda: "fern" in page.text("#library"), "the list")
+    keyboard.type("fern")
+    keyboard.press("Tab")
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    until(lambda: page.link.get("id") == "fern", "another hierarchy")
+    page.settle()
+
+
+@slow
+def test_names_are_text(look):
+    """Names that are markup, run from right to left or hold control characters are shown, and do nothing."""
+    page = look("id=names&trees=icicle,radial&color=branch")
+    body = page.page.locator("body")
+    assert page.lit().sum() > 500
+    page.page.locator("#panel-cell").press("o")
+    until(lambda: "<b>bold<∕b> ‹202E› & 100%" in page.text("#library"), "an id as it is")
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("/")
+    for sought, shown in (("<script", SCRIPT), ("onerror", IMAGE), ("right to", "‹202E›right to left"), ("1=1", "' OR 1=1 //")):
+        page.page.locator("#panel-find input[type=search]").fill(sought)
+        page.page.keyboard.press("Enter")
+        until(lambda shown=shown: shown in page.text("#panel-find .list") or shown in page.text("#panel-cell h2"), shown)
+        until(lambda shown=shown: page.text("#panel-cell h2") == shown, shown)
+        page.page.locator("#tab-find").click()
+    assert body.locator("script, b, img[src='x']").count() == 0
+    page.open(f"id={quote(HOSTILE)}")
+    assert page.text("#title") == "<b>bold<∕b> ‹202E› & 100%"
+    assert "taken" not in page.page.title()
+
+
+@slow
+def test_safety_in_a_browser(look, explorer):
+    """A name that was turned to this machine, another page and one without the token get nothing."""
+    page = look()
+    port = re.search(r":(\d+)/", explorer)[1]
+    assert page.page.goto(f"http://rebound.example:{port}/#token={page.token}&id=koch").status == 421
+    assert page.page.locator("#stage").count() == 0
+    page.complaints.clear()  # the browser told of the refusal
+    page.asked.clear()
+    page.page.goto(f"{page.origin}/#id=koch")
+    until(lambda: "token" in page.text("#banner"), "the token is missing")
+    assert any("401" in told for told in page.complaints)
+    page.complaints.clear()
+    page.open("id=koch")
+    assert "token" not in page.page.url
+    policy = "default-src 'none'"
+    assert policy in page.page.request.get(f"{page.origin}/").headers["content-security-policy"]
+    refused = page.page.evaluate("() => { try { document.body.innerHTML = '<p>x</p>'; return false; } catch { return true; } }")
+    assert refused
+    page.complaints.clear()  # of the policy, which held
+    assert page.page.reload().ok  # the token is kept for this tab
+    page.settle()
+
+
+@slow
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_accessible(look, scheme):
+    """axe finds nothing serious; the policy is set aside for its script, in this test alone."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = look("id=names&trees=icicle,radial&select=/0", color_scheme=scheme, bypass_csp=True)
+    until(lambda: "Where it is" in page.text("#panel-cell"), "a panel")
+
+    def serious():
+        found = axe.Axe().run(page.page).response["violations"]
+        return [
+            (one["id"], [node["html"][:120] for node in one["nodes"]])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+
+    assert serious() == []
+    for tab in ("find", "take"):
+        page.page.locator(f"#tab-{tab}").click()
+        assert serious() == []
+    page.page.keyboard.press("?")
+    assert serious() == []
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("o")
+    until(lambda: "koch" in page.text("#library"), "the list")
+    assert serious() == []
+    page.page.keyboard.press("Escape")
+
+
+@slow
+def test_broken_links_say_what_is_there(look):
+    """An id that is not there, an address that is not, and words that mean nothing."""
+    page = look()
+    page.page.goto(f"{page.origin}/#token={page.token}&id=gone")
+    until(lambda: "there is no hierarchy 'gone'" in page.text("#library"), "what is there")
+    assert "koch" in page.text("#library")
+    page.complaints.clear()
+    page.open("id=koch&at=/9/9/9&p=0,0&z=0.9")
+    until(lambda: not page.page.locator("#banner").is_hidden(), "a word")
+    page.settle()
+    assert page.lit().sum() > 1_000
+    page.complaints.clear()
+    page.open("id=koch&at=nonsense&z=none")
+    assert "all of it is shown" in page.text("#banner")
+    assert page.lit().sum() > 1_000
+
+
+@slow
+def test_a_server_that_ends_is_told(look, tmp_path):
+    """The page says that the explorer does not answer, and goes on when it is there again."""
+    import secrets
+
+    token = secrets.token_urlsafe(16)
+
+    def start(port):
+        words = [sys.executable, "-m", "tests.browser.shown", token, str(port)]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+    with start(0) as first:
+        address = first.stdout.readline().strip()
+        page = look("id=koch", address=address)
+        first.terminate()
+    page.page.keyboard.press("m")
+    page.page.keyboard.press("+")
+    page.page.keyboard.press("+")
+    until(lambda: "does not answer" in page.text("#banner"), "a word")
+    with start(int(re.search(r":(\d+)/", address)[1])) as second:
+        second.stdout.readline()
+        until(lambda: page.page.locator("#banner").is_hidden(), "it goes on")
+        page.settle()
+        assert page.lit().sum() > 500
+        assert page.complaints
+        page.complaints.clear()  # of connections that were refused
+        second.terminate()
+
+
+@slow
+def test_taken_away(look):
+    """A picture of the size that was asked for, the figure, the numbers, and a link that knows no token."""
+    from PIL import Image
+
+    page = look("id=koch", accept_downloads=True)
+    page.page.locator("#tab-take").click()
+    place = page.page.locator("#panel-take")
+
+    def taken(button):
+        with page.page.expect_download() as waited:
+            place.get_by_role("button", name=button, exact=True).click()
+        return waited.value.path().read_bytes()
+
+    place.get_by_label("Width in pixels").fill("1700")
+    place.get_by_label("Height in pixels").fill("900")
+    picture = Image.open(BytesIO(taken("save PNG")))
+    assert picture.size == (1700, 900)
+    assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 4
+    assert b"<svg" in taken("SVG of this view")[:400]
+    assert b"<svg" in taken("SVG of the whole")[:400]
+    rows = list(csv.reader(taken("CSV").decode().splitlines()))
+    assert "address" in rows[0]
+    assert len(rows) > 100
+    assert taken("Parquet")[:4] == b"PAR1"
+    until(lambda: page.link.get("z"), "a link")
+    assert set(page.link) >= {"id", "at", "p", "z", "color"}
+    assert page.token not in page.page.url
+
+
+@slow
+def test_a_link_shows_the_same(look):
+    """What the address bar says, opened elsewhere, is the same view; a smaller window shows the same place."""
+    first = look("id=koch")
+    first.do("m", "+", "+", "ArrowRight", "c")
+    until(lambda: first.link.get("color") == "level" and first.link.get("z"), "the link")
+    link = first.page.url.partition("#")[2]
+    second = look(link)
+    until(lambda: second.link.get("z"), "the link")
+    assert {name: second.link[name] for name in ("at", "p", "z", "color")} == {
+        name: first.link[name] for name in ("at", "p", "z", "color")
+    }
+    assert (second.lit() == first.lit()).mean() > 0.999
+
+
+KEYS = [*"+-hgudnpirc.,t\\[]l/sm", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Enter", "Escape"]
+
+
+def act(page, chance):
+    """One action of somebody who tries everything."""
+    kind = chance.random()
+    x, y = chance.uniform(5, 1270), chance.uniform(50, 770)
+    if kind < 0.45:
+        page.page.keyboard.press("Escape")
+        page.page.keyboard.press(chance.choice(KEYS))
+    elif kind < 0.7:
+        page.page.mouse.move(x, y)
+        page.page.mouse.wheel(0, chance.choice([-240, -120, 120]))
+    elif kind < 0.8:
+        page.page.mouse.click(min(x, 880), y)
+    elif kind < 0.85:
+        page.page.mouse.dblclick(min(x, 880), max(y, 80))
+    elif kind < 0.95:
+        page.page.mouse.move(x, y)
+        page.page.mouse.down()
+        page.page.mouse.move(chance.uniform(5, 880), chance.uniform(60, 700), steps=3)
+        page.page.mouse.up()
+    else:
+        page.page.set_viewport_size({"width": chance.choice([700, 1000, 1280]), "height": chance.choice([500, 800])})
+
+
+@slow
+def test_random_actions(look):
+    """Whatever one does, nothing is complained of, and at the end the page still draws; CFGRAPH_EXPLORER_SEED repeats it."""
+    chance = random.Random(SEED)
+    page = look("id=koch")
+    heaps = []
+    for number in range(ACTIONS):
+        act(page, chance)
+        if number % 100 == 99:
+            heaps.append(page.page.evaluate("() => performance.memory.usedJSHeapSize") / 2**20)
+        assert page.complaints == [], f"seed {SEED}"
+        if page.page.locator("dialog[open]").count():
+            page.page.keyboard.press("Escape")
+    page.page.set_viewport_size({"width": 1280, "height": 800})
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("m")
+    page.do("h")
+    until(lambda: page.lit().sum() > 800, "the whole")
+    assert max(heaps[len(heaps) // 2 :], default=0) < max(heaps[: len(heaps) // 2], default=0) + 150, f"megabytes: {heaps}"

@@ -1,0 +1,83 @@
+"""Cells by where they lie: the same as are found one by one in memory."""
+
+import numpy as np
+import pytest
+
+from cfgraph import Stop, rollout, sources, train
+from cfgraph.errors import AddressError, InputError, NotFoundError, VanishedError
+from cfgraph.model.address import level_of
+
+MADE = {
+    "maps": lambda id: sources.ifs(id=id, maps="koch", depth=4),
+    "data": lambda id: sources.points(id=id, data=np.random.default_rng(0).normal(size=(200, 3)), arity=3, depth=4),
+}
+
+
+def lies_in(tree, level, low, high, *, axes=None, top=""):
+    """The addresses of the cells of a level in a box, and their rows."""
+    columns = list(range(len(low))) if axes is None else axes
+    center = tree.cells.center[:, columns]
+    inside = (tree.cells.level == level) & (center >= low).all(axis=1) & (center <= high).all(axis=1)
+    addresses = tree.cells.addresses
+    return {addresses[row]: row for row in np.flatnonzero(inside).tolist() if addresses[row].startswith(f"{top}/")}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_cells_of_a_level_in_a_box(store, new_id, name):
+    tree = MADE[name](new_id())
+    store.write(tree)
+    random, found_any, left_any = np.random.default_rng(1), 0, 0
+    for level, axes, top in ((1, None, ""), (3, None, ""), (4, [1], ""), (4, [1, 0], "/1"), (4, None, "")):
+        columns = list(range(tree.dimension)) if axes is None else axes
+        ends = tree.cells.center[random.integers(0, len(tree.cells), 2)][:, columns]
+        low, high = ends.min(axis=0), ends.max(axis=0)
+        wanted = lies_in(tree, level, low, high, axes=axes, top=top)
+        found = store.read_box(tree.id, level, low.tolist(), high.tolist(), axes=axes, top=top or "/")
+        assert sorted(found["address"].tolist()) == sorted(wanted)
+        rows = [wanted[address] for address in found["address"].tolist()]
+        for column in ("center", "scale", "root_distance", "residual", "length", "state") if rows else ():
+            np.testing.assert_array_equal(found[column], getattr(tree.cells, column)[rows], err_msg=column)
+        found_any, left_any = found_any + len(rows), left_any + int((tree.cells.level == level).sum()) - len(rows)
+    assert found_any
+    assert left_any
+    assert len(store.read_box(tree.id, 4, [99.0], [100.0])["address"]) == 0
+
+
+def test_what_was_grown_lies_in_boxes_too(store, new_id):
+    """Cells that a predictor grew may lie farther off than the bound of their hierarchy's own residuals."""
+    truth = sources.ifs(id=new_id("truth"), maps="koch", depth=3)
+    store.write(truth)
+    rule = store.write_predictor(train(truth, id=new_id("rule"), depth=3, family="mean"))
+    grown = new_id("grown")
+    rollout(store, truth.id, predictor=rule.id, from_depth=2, copy_as=grown, stop=Stop(depth=4))
+    whole = store.read_whole(grown)
+    low, high = [-0.2, 0.0], [0.3, 0.4]
+    wanted = lies_in(whole, 4, low, high)
+    assert 0 < len(wanted) < 256
+    assert sorted(store.read_box(whole, 4, low, high)["address"].tolist()) == sorted(wanted)
+    assert all(level_of(address) == 4 for address in wanted)
+
+
+def test_what_is_no_box_is_refused(store, new_id):
+    tree = MADE["maps"](new_id())
+    store.write(tree)
+    for low, high, options, told in (
+        ([0.0], [1.0, 2.0], {}, "corners of one number an axis"),
+        ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0], {}, "axes from 0 to 1"),
+        ([0.0], [1.0], {"axes": [2]}, "axes from 0 to 1"),
+        ([], [], {}, "axes from 0 to 1"),
+        ([0.0], [float("nan")], {}, "finite number as a corner"),
+        ([0.0], [1.0], {"axes": [-1]}, "an axis"),
+        ([0.0], [1.0], {"top": "/0/1"}, "level"),
+    ):
+        with pytest.raises(InputError, match=told):
+            store.read_box(tree.id, 2, low, high, **options)
+    with pytest.raises(AddressError):
+        store.read_box(tree.id, 2, [0.0], [1.0], top="0")
+    with pytest.raises(NotFoundError):
+        store.read_box("no-such", 2, [0.0], [1.0])
+    known = store.hierarchy(tree.id)
+    store.remove(tree.id)
+    store.write(tree)
+    with pytest.raises(VanishedError):
+        store.read_box(known, 2, [0.0], [1.0])
