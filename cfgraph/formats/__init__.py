@@ -1,6 +1,6 @@
 """Exports: what is taken away, in the forms that other tools read. docs/formats.md says what each holds.
 
-    hierarchy    graphml, gexf, node-link, dot, newick, linkage, csv, parquet     (`json` is node-link)
+    hierarchy    graphml, gexf, node-link, dot, newick, nexus, nested-json, linkage, csv, parquet     (`json` is node-link)
     predictor    maps                     (`json` is maps): the iterated function system that a recurrence has learned
     folder       neo4j-admin              cfgraph/transfer/bulk.py streams from the store; ``neo4j_admin.py`` here writes
     Python       to_networkx, to_arrow, to_pandas, to_linkage
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from cfgraph.formats.gexf import write_gexf as write_gexf
     from cfgraph.formats.linkage import to_linkage as to_linkage
     from cfgraph.formats.linkage import write_linkage as write_linkage
+    from cfgraph.formats.nested_json import write_nested_json as write_nested_json
     from cfgraph.formats.newick import write_newick as write_newick
+    from cfgraph.formats.nexus import write_nexus as write_nexus
     from cfgraph.formats.parquet import write_parquet as write_parquet
     from cfgraph.formats.tables import to_arrow as to_arrow
     from cfgraph.formats.tables import to_pandas as to_pandas
@@ -44,7 +46,9 @@ _LATE = {  # loaded when they are first used
     "write_dot": "cfgraph.formats.dot",
     "write_gexf": "cfgraph.formats.gexf",
     "write_linkage": "cfgraph.formats.linkage",
+    "write_nested_json": "cfgraph.formats.nested_json",
     "write_newick": "cfgraph.formats.newick",
+    "write_nexus": "cfgraph.formats.nexus",
     "write_parquet": "cfgraph.formats.parquet",
 }
 
@@ -67,7 +71,9 @@ __all__ = [
     "write_gexf",
     "write_graphml",
     "write_linkage",
+    "write_nested_json",
     "write_newick",
+    "write_nexus",
     "write_node_link",
     "write_parquet",
 ]
@@ -75,9 +81,11 @@ __all__ = [
 SUFFIXES = {
     **{"graphml": "graphml", "gexf": "gexf", "json": "json", "dot": "dot", "gv": "dot", "csv": "csv", "parquet": "parquet"},
     **dict.fromkeys(("nwk", "newick", "tre", "tree"), "newick"),
+    **dict.fromkeys(("nex", "nexus", "nxs"), "nexus"),
     **{"npy": "linkage", "linkage": "linkage"},
 }
-FORMATS = ("graphml", "gexf", "node-link", "dot", "newick", "linkage", "csv", "parquet", "maps", "json")
+FORMATS = ("graphml", "gexf", "node-link", "nested-json", "dot", "newick", "nexus", "linkage", "csv", "parquet", "maps", "json")
+OF_TREES = ("newick", "nexus")  # which may hold annotations
 
 
 if not TYPE_CHECKING:  # a type checker goes by the names above: another one is a mistake
@@ -108,7 +116,7 @@ def export_hierarchy(hierarchy: "HierarchyWithCells", path: str | Path, *, forma
 
 
 def _writer(chosen: str) -> Callable[..., None]:
-    name = "node_link" if chosen in ("json", "node-link") else chosen
+    name = "node_link" if chosen in ("json", "node-link") else chosen.replace("-", "_")
     return getattr(import_module(__name__), f"write_{name}")
 
 

@@ -27,7 +27,7 @@ from pyarrow import csv as arrow_csv
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import STATE_NAMES
-from cfgraph.model.columns import BOOLEAN, FLOAT, INTEGER, STRING, width_of
+from cfgraph.model.columns import BOOLEAN, FLOAT, INTEGER, STRING, known_values, width_of
 from cfgraph.model.pieces import Piece
 
 DATABASE = "neo4j"
@@ -42,8 +42,7 @@ Types = {bool: "boolean", int: "long", float: "double", str: "string", datetime:
 OWN_TYPES = {INTEGER: "long", FLOAT: "double", STRING: "string", BOOLEAN: "boolean"}  # of properties of a source's own
 OWN_VECTORS = "double[]"
 ARROW_TYPES = {"long": pa.int64(), "double": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
-POINT_HEADER = ["key:ID(Point)", "hierarchy", "row:long"]  # their keys look like those of cells
-IN_HEADER = [":START_ID(Point)", ":END_ID"]
+POINT_ROWS = 1 << 20  # written at a time
 
 
 def cell_header(ids: Literal["key", "actual"]) -> list[str]:
@@ -51,6 +50,16 @@ def cell_header(ids: Literal["key", "actual"]) -> list[str]:
     first = ["key:ID"] if ids == "key" else [":ID", "key"]
     numbers = ["level:long", "center:double[]", "scale:double", "root_distance:double"]
     return [*first, "hierarchy", "address", *numbers, "predicted:boolean", "radius:double", "size:long"]
+
+
+def point_header(ids: Literal["key", "actual"]) -> list[str]:
+    """The header of the data points' file; their keys look like those of cells."""
+    return [*(["key:ID(Point)"] if ids == "key" else [":ID", "key"]), "hierarchy", "row:long"]
+
+
+def in_header(ids: Literal["key", "actual"]) -> list[str]:
+    """The header of what leads from the data points to their cells."""
+    return [":START_ID(Point)" if ids == "key" else ":START_ID", ":END_ID"]
 
 
 def own_header(own: Mapping[str, str | None]) -> list[str]:
@@ -79,8 +88,9 @@ def _behind(prefix: str, texts: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(prefix, texts, "")  # type: ignore[call-overload]  # the stubs mix no text with arrays
 
 
-def cell_table(piece: Piece, *, id: str, delimiter: str) -> pa.Table:
-    """A piece's cells as the columns of ``cell_header("actual")``."""
+def cell_table(piece: Piece, *, id: str, delimiter: str, own: Mapping[str, str | None] | None = None) -> pa.Table:
+    """A piece's cells as the columns of ``cell_header("actual")``, then those of ``own_header``."""
+    own = own or {}
     count = len(piece)
     columns = [
         pa.array(piece.node),
@@ -94,8 +104,11 @@ def cell_table(piece: Piece, *, id: str, delimiter: str) -> pa.Table:
         pc.if_else(pa.array(piece.predicted), True, None),
         pa.nulls(count, pa.float64()) if piece.radius is None else pa.array(piece.radius, mask=np.isnan(piece.radius)),
         pa.nulls(count, pa.int64()) if piece.size is None else pa.array(piece.size),
+        *_own_columns(
+            [known_values(piece.own[name]) if name in piece.own else [None] * count for name in own], own, delimiter=delimiter
+        ),
     ]
-    return pa.table(columns, names=cell_header("actual"))
+    return pa.table(columns, names=[*cell_header("actual"), *own_header(own)])
 
 
 def edge_table(piece: Piece, *, delimiter: str) -> pa.Table:
@@ -128,7 +141,7 @@ def page_tables(
         pc.if_else(pa.array(page["predicted"], pa.bool_()), True, None),
         pa.array(radius, mask=np.isnan(radius)),
         pa.array(size, mask=size < 0),
-        *_own_columns(page, own, delimiter=delimiter),
+        *_own_columns(zip(*page["own"], strict=True) if own else (), own, delimiter=delimiter),
     ]
     edges = [[parent, key, *edge] for key, found in zip(page["key"], page["edges"], strict=True) for parent, *edge in found]
     start, end, slot, residual, length, primary = zip(*edges, strict=True) if edges else [()] * 6
@@ -154,30 +167,41 @@ def _own_column(column: Sequence[Any], kind: str, *, delimiter: str) -> pa.Array
     return _join_lists(column, delimiter=delimiter) if kind == OWN_VECTORS else pa.array(column, ARROW_TYPES[kind])
 
 
-def _own_columns(page: Mapping[str, list], own: Mapping[str, str | None], *, delimiter: str) -> list[pa.Array]:
+def _own_columns(found: Iterable[Sequence[Any]], own: Mapping[str, str | None], *, delimiter: str) -> list[pa.Array]:
     """The properties of a source's own, each of its type; Java writes infinities out."""
-    if not own:
-        return []
-    values = zip(own.values(), zip(*page["own"], strict=True), strict=True)
+    values = zip(own.values(), found, strict=True)
     columns = [_own_column(column, kind, delimiter=delimiter) for kind, column in values if kind is not None]
     return [_with_infinities(column) if column.type == pa.float64() else column for column in columns]
 
 
 def _with_infinities(column: pa.Array) -> pa.Array:
-    if not pc.any(pc.is_inf(column)).as_py():
-        return column
+    """Numbers as text, on every page of a file alike."""
     return pc.replace_substring(pc.cast(column, pa.string()), "inf", "Infinity")
 
 
-def point_tables(page: Mapping[str, list], *, id: str, names: Sequence[str] | None = None) -> tuple[pa.Table, pa.Table]:
+def point_tables(
+    page: Mapping[str, list], *, id: str, names: Sequence[str] | None = None, columns: Mapping[str, np.ndarray] | None = None
+) -> tuple[pa.Table, pa.Table]:
     """The data points in a page's cells, and the relationships that lead to the cells."""
     placed = [(row, key) for key, rows in zip(page["key"], page["points"], strict=True) for row in rows]
-    row = pa.array([row for row, _ in placed], pa.int64())
-    key = _behind(f"{id}/", pc.cast(row, pa.string()))
-    points = pa.table([key, pa.repeat(id, len(placed)), row], names=POINT_HEADER)
+    rows = np.array([row for row, _ in placed], dtype=np.int64)
+    key = _behind(f"{id}/", pc.cast(pa.array(rows), pa.string()))
+    points = pa.table({"key": key, **_point_columns(rows, id=id, names=names, columns=columns or {})})
+    return points, pa.table([key, pa.array([key for _, key in placed], pa.string())], names=in_header("key"))
+
+
+def _point_columns(
+    rows: np.ndarray, *, id: str, names: Sequence[str] | None, columns: Mapping[str, np.ndarray]
+) -> dict[str, pa.Array]:
+    """What some data points have besides their keys."""
+    found: dict[str, pa.Array] = {"hierarchy": pa.repeat(id, len(rows)), "row": pa.array(rows)}
     if names is not None:
-        points = points.append_column("name", pa.array([names[number] for number, _ in placed], pa.string()))
-    return points, pa.table([key, pa.array([key for _, key in placed], pa.string())], names=IN_HEADER)
+        found["name"] = pa.array([names[row] for row in rows.tolist()], pa.string())
+    for name, column in columns.items():
+        floats = column.dtype.kind == "f"
+        values = pa.array(known_values(column[rows]), pa.float64() if floats else pa.int64())
+        found[name] = _with_infinities(values) if floats else values
+    return found
 
 
 def _join_lists(values: Sequence[Sequence[float]], *, delimiter: str) -> pa.Array:
@@ -215,6 +239,8 @@ class ImportFolder:
         texts: all texts that stand in lists, so that no delimiter is one of their characters.
         own: the properties of the source's own in the order of the pages, and the types of their columns; None for no column.
         point_names: what the data points are called, by their rows; None where they have no names.
+        point_columns: what is known of them besides, by their rows.
+        cell_of_point: the row of the cell that each lies in, -1 for none, where all cells come as pieces; pages have their own.
     """
 
     folder: Path
@@ -223,6 +249,8 @@ class ImportFolder:
     texts: Iterable[str] = ()
     own: Mapping[str, str | None] = field(default_factory=dict)
     point_names: Sequence[str] | None = None
+    point_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    cell_of_point: np.ndarray | None = None
     cells: int = 0
     _arguments: list[str] = field(default_factory=list)
     _options: dict[str, str] = field(default_factory=dict)
@@ -261,14 +289,13 @@ class ImportFolder:
         self._write_cells(cells, state=state)
         self._write("edges.csv", edges)
         if page["points"]:
-            for name, table in zip(
-                ("points.csv", "in.csv"), point_tables(page, id=self.id, names=self.point_names), strict=True
-            ):
+            tables = point_tables(page, id=self.id, names=self.point_names, columns=self.point_columns)
+            for name, table in zip(("points.csv", "in.csv"), tables, strict=True):
                 self._write(name, table)
         self.cells += len(cells)
 
     def _write_cells_of(self, piece: Piece) -> None:
-        self._write_cells(cell_table(piece, id=self.id, delimiter=self.delimiter), state=piece.state)
+        self._write_cells(cell_table(piece, id=self.id, delimiter=self.delimiter, own=self.own), state=piece.state)
 
     def _write_cells(self, table: pa.Table, *, state: np.ndarray) -> None:
         for kind in np.unique(state).tolist():
@@ -297,12 +324,17 @@ class ImportFolder:
     ) -> list[str]:
         """Write what is left, the hierarchy's own node last; the arguments of neo4j-admin, to be run in the folder."""
         self._wait()
+        if self.cell_of_point is not None:
+            self._write_points(
+                self.cell_of_point, first=HIERARCHY_NODE + 1 + self.cells + (1 + len(encoder.parts) if encoder else 0)
+            )
         self._open.close()
         own, root = (self.id, self.id + "/") if self.ids == "key" else (HIERARCHY_NODE, HIERARCHY_NODE + 1)
         self._add_node("Hierarchy", "hierarchy.csv", hierarchy, node=own)
         self._add_edge("ROOT", "root.csv", own, root, {})
+        behind = HIERARCHY_NODE + 1 + self.cells + (0 if encoder is None else 1 + len(encoder.parts))
         for number, grower in enumerate(growers, start=1):
-            name = grower.properties["id"]
+            name = grower.properties["id"] if self.ids == "key" else behind + number - 1
             self._add_node("Predictor", f"predictor-{number}.csv", grower.properties, node=name)
             for turn, growth in enumerate(grower.growths, start=1):
                 self._add_edge("GROWN_BY", f"grown-{number}-{turn}.csv", own, name, growth)
@@ -312,6 +344,20 @@ class ImportFolder:
             self._add_encoder(encoder, hierarchy=own)
         self._add_cells()
         return self.command()
+
+    def _write_points(self, cell_of_point: np.ndarray, *, first: int) -> None:
+        """Write the data points as nodes numbered from ``first`` on, and what leads to their cells."""
+        for low in range(0, len(cell_of_point), POINT_ROWS):
+            cells = cell_of_point[low : low + POINT_ROWS]
+            rows = low + np.flatnonzero(cells >= 0)
+            nodes = pa.array(first + rows)
+            keys = _behind(f"{self.id}/", pc.cast(pa.array(rows), pa.string()))
+            table = pa.table([nodes, keys], names=[":ID", "key"])
+            for name, column in _point_columns(rows, id=self.id, names=self.point_names, columns=self.point_columns).items():
+                table = table.append_column(name, column)
+            self._write("points.csv", table)
+            ends = [nodes, pa.array(HIERARCHY_NODE + 1 + cell_of_point[rows])]
+            self._write("in.csv", pa.table(ends, names=in_header(self.ids)))
 
     def _add_encoder(self, encoder: EncoderRows, *, hierarchy: str | int) -> None:
         """What was done to the data first: a node, and one for each part of its weights."""
@@ -337,8 +383,9 @@ class ImportFolder:
             self._arguments.append("--relationships=CHILD=./edges-header.csv,./edges.csv")
         if "points.csv" in self._writers:
             named = [] if self.point_names is None else ["name"]
-            self._write_header("points-header.csv", [*POINT_HEADER, *named])
-            self._write_header("in-header.csv", IN_HEADER)
+            typed = [f"{name}:{'double' if one.dtype.kind == 'f' else 'long'}" for name, one in self.point_columns.items()]
+            self._write_header("points-header.csv", [*point_header(self.ids), *named, *typed])
+            self._write_header("in-header.csv", in_header(self.ids))
             self._arguments += ["--nodes=Point=./points-header.csv,./points.csv", "--relationships=IN=./in-header.csv,./in.csv"]
 
     def _write_header(self, name: str, columns: Sequence[str]) -> None:
@@ -380,7 +427,7 @@ def type_of(value: Any) -> str:
     """The type of a property's column."""
     if isinstance(value, list | tuple):
         return type_of(value[0]) + "[]"
-    return "byte[]" if isinstance(value, bytes | bytearray) else Types[type(value)]
+    return "byte[]" if isinstance(value, bytes | bytearray) else Types[str if isinstance(value, str) else type(value)]
 
 
 def text_of(value: Any, *, delimiter: str) -> str:

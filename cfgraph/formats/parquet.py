@@ -7,6 +7,7 @@ metadata has under ``cfgraph`` a JSON object:
     cells        how many rows there are
     hierarchy    every field of the Hierarchy node
     own          [property, column, kind] of each property of the source's own
+    cuts         which of these are flat clusters that were kept, and how each was made; where there are any
     growers      the predictors that grew it, with their weights in base64, and the properties of each GROWN_BY
     predicts     the id of the hierarchy that this one predicts, or null
     point_names  what its data points are called; where they have names
@@ -25,6 +26,7 @@ edited on purpose, is read by its invariants alone. A field comes back as a fiel
 import base64
 import hashlib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,7 +51,7 @@ from cfgraph.learning.encoders import load_encoder
 from cfgraph.model.address import parse_address
 from cfgraph.model.batch import Batch
 from cfgraph.model.cells import STATE_NAMES, Cells, Links
-from cfgraph.model.columns import FLOATS, INTEGER_MAX, JSON, own_column, width_of
+from cfgraph.model.columns import FLOAT, FLOATS, INTEGER_MAX, JSON, known_values, own_column, width_of
 from cfgraph.model.encoder import PART_BYTES, WEIGHTS_BYTES_MAX, Encoder
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells, description_type
 from cfgraph.model.invariants import check_sound
@@ -68,7 +70,7 @@ _TIMES = 3  # the table, the columns, and the cells made of them
 FRONT_CODED = ("address", "parent")  # in the order of the keys, neighbours begin alike
 PLAIN = ("predicted", *(name for name in FLOATS if name != "length"))  # a root has no length
 JSON_TEXTS = ("recipe", "config", "validation", "folds")  # fields that the graph holds as text
-LATER_FIELDS = ("encoder_sha256", "point_radius")  # that the first version did not know
+LATER_FIELDS = ("encoder_sha256", "point_radius", "point_kinds")  # that the first version did not know
 NEEDED = ("address", "level", "state", *PLAIN)
 
 
@@ -161,6 +163,7 @@ class ParquetFile:
         predicts: str | None = None,
         encoder: Encoder | None = None,
         point_names: Sequence[str] | None = None,
+        point_columns: Mapping[str, np.ndarray] | None = None,
         batches: Iterable[tuple[Batch, Pages]] = (),
     ) -> None:
         """Write what is left, and the hierarchy's own data; of each of the ``batches`` its points, in pages."""
@@ -176,8 +179,12 @@ class ParquetFile:
             ],
             "predicts": predicts,
         }
+        if hierarchy.cuts:
+            metadata["cuts"] = hierarchy.cuts
         if point_names is not None:
             metadata["point_names"] = list(point_names)
+        if point_columns:
+            metadata["point_columns"] = {name: known_values(column) for name, column in point_columns.items()}
         if entries := [self._write_batch(batch, pages, number=number) for number, (batch, pages) in enumerate(batches)]:
             metadata |= {"batches": entries, "version": VERSION_WITH_BATCHES}
         if encoder is not None:
@@ -212,8 +219,11 @@ class ParquetFile:
 
 
 def _hierarchy_record(hierarchy: Hierarchy) -> dict[str, Any]:
-    """Every field; without later ones that have no value, so that earlier versions read what they could always read."""
-    record = hierarchy.model_dump(mode="json")
+    """Every field; without later ones that have no value, so that earlier versions read what they could always read.
+
+    Cuts stand beside it: to earlier versions they are properties of cells, without anything more.
+    """
+    record = hierarchy.model_dump(mode="json", exclude={"cuts"})
     return {name: value for name, value in record.items() if name not in LATER_FIELDS or value is not None}
 
 
@@ -239,7 +249,8 @@ def write_parquet(hierarchy: HierarchyWithCells, path: str | Path) -> None:
     layout = Layout.of(hierarchy, kinds=kinds_in(hierarchy))
     with whole_file(path) as file, ParquetFile(file, layout) as parquet:
         parquet.add(cell_table(hierarchy, layout=layout).sort_by("address"))
-        parquet.finish(hierarchy, encoder=encoder, point_names=hierarchy.point_names)
+        besides = {name: hierarchy.point_columns[name] for name in hierarchy.point_kinds or ()}
+        parquet.finish(hierarchy, encoder=encoder, point_names=hierarchy.point_names, point_columns=besides)
 
 
 # -- the way back
@@ -312,8 +323,10 @@ class Metadata(BaseModel):
     growers: list[GrowerEntry]
     predicts: str | None = None
     point_names: tuple[str, ...] | None = None
+    point_columns: dict[str, list[int | float | None]] = {}
     encoder: EncoderEntry | None = None
     batches: tuple[BatchEntry, ...] = ()
+    cuts: dict[str, dict[str, Any]] | None = None
 
 
 def read_parquet(path: str | Path, *, id: str | None = None, large: bool = False) -> Backup:
@@ -337,7 +350,7 @@ def _read_backup(source: OpenedFile, *, id: str | None) -> Backup:
     with _explained(path):
         metadata = Metadata.model_validate(record)
         _check_integers(record)
-        fields = metadata.hierarchy | ({} if id is None else {"id": id})
+        fields = metadata.hierarchy | {"cuts": metadata.cuts} | ({} if id is None else {"id": id})
         hierarchy = description_type(fields)(**fields)
         predictors = [_predictor_fields(grower.predictor) for grower in metadata.growers]
         encoder = None if metadata.encoder is None else _encoder(file, metadata.encoder)
@@ -351,7 +364,9 @@ def _read_backup(source: OpenedFile, *, id: str | None) -> Backup:
     with _explained(path):
         found = _digest(table.select(schema.names), record)
         pa.default_memory_pool().release_unused()  # it keeps what it sorted by
-        whole = _assemble(hierarchy, table, layout, path=path).replace(encoder=encoder, point_names=metadata.point_names)
+        besides = _point_columns(hierarchy, metadata)
+        whole = _assemble(hierarchy, table, layout, path=path)
+        whole = whole.replace(encoder=encoder, point_names=metadata.point_names, point_columns=besides)
         del table  # a third of what is held by now: the checks need the room
         pa.default_memory_pool().release_unused()
         check_sound(whole, grown=bool(predictors))
@@ -371,7 +386,7 @@ def _open(source: OpenedFile) -> pq.ParquetFile:
     path = source.path
     try:
         return pq.ParquetFile(source.rewound(), page_checksum_verification=True, thrift_string_size_limit=METADATA_BYTES_MAX)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(f"{str(path)!r} is no whole Parquet file: {_first_line(error)}; export it again") from error
 
 
@@ -423,6 +438,21 @@ def _batches(file: pq.ParquetFile, entries: Sequence[BatchEntry], whole: Hierarc
 def _check_encoder(hierarchy: Hierarchy, encoder: Encoder | None) -> None:
     if hierarchy.encoder_sha256 != (encoder and encoder.digest):
         raise InputError("its encoder is not the one that its hierarchy was made with")
+
+
+def _point_columns(hierarchy: Hierarchy, metadata: Metadata) -> dict[str, np.ndarray]:
+    """What points have besides, as the hierarchy says that they have it."""
+    kinds = hierarchy.point_kinds or {}
+    if set(kinds) != metadata.point_columns.keys():
+        raise InputError(f"its points should have {', '.join(kinds) or 'nothing'} besides, and have others")
+    nothing = {name: math.nan if kind == FLOAT else -1 for name, kind in kinds.items()}
+    return {
+        name: np.array(
+            [nothing[name] if value is None else value for value in metadata.point_columns[name]],
+            dtype=np.float64 if kind == FLOAT else np.int64,
+        )
+        for name, kind in kinds.items()
+    }
 
 
 def _check_integers(value: Any, name: str = "") -> None:

@@ -224,7 +224,7 @@ def main() -> int:
     """What a worker process does: reads its job, grows, tells; the exit code is that of the command line."""
     leave_frames_out()
     show_controls("stderr")
-    with _stop_signals() as halted:
+    with errors.words_of_the_shell(), _stop_signals() as halted:  # as they are written: who started the workers words them
         asked = sys.stdin.readline()
         if not asked:
             return 0  # the command could not start all of its workers
@@ -246,10 +246,10 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
     from cfgraph.store import Store
     from cfgraph.store.growth import GrownBy
 
-    growth = GrownBy(**job.growth)
+    growth = GrownBy.of_values(job.growth)
     retrier = Retrier(job.outage_seconds, halted=halted.is_set, tell=_tell_action)
     with retrier.retry(lambda: Store.connect(**job.access, retry_seconds=DRIVER_SECONDS)) as store:
-        hierarchy, trained = retrier.retry(lambda: _read_task(store, job.id, growth))
+        hierarchy, trained = retrier.retry(lambda: read_task(store, job.id, growth))
         worker = Worker(
             store,
             hierarchy,
@@ -266,7 +266,8 @@ def _work(job: Job, *, halted: threading.Event) -> bool:
         return worker.run()
 
 
-def _read_task(store: "Store", id: str, growth: "GrownBy") -> "tuple[FieldHierarchy, TrainedPredictor]":
+def read_task(store: "Store", id: str, growth: "GrownBy") -> "tuple[FieldHierarchy, TrainedPredictor]":
+    """The hierarchy and the predictor of a growth, if they are those that it was pinned for; else a ``VanishedError``."""
     try:
         hierarchy, trained = store.hierarchy(id).require_field("rollout"), store.predictor(growth.predictor)
     except NotFoundError as error:  # it was there when the command began

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-WARNINGS = ("lose_lease", "await_store", "outlast_lease", "lose_worker")  # what a user should hear of unasked
+WARNINGS = (
+    "lose_lease",
+    "await_store",
+    "outlast_lease",
+    "lose_worker",
+    "await_engine",
+)  # what a user should hear of unasked, once a worker
 log = logging.getLogger("cfgraph.rollout")
 
 
@@ -21,11 +27,15 @@ class Event:
     begin               a worker knows what there is to grow                          total, frontier
     write_block         a block is in the graph                                       block, cells, frontier, seconds, new
     take_over           a lease that had ended, or whose owner is dead, was taken      block, owner
-    lose_lease          a block's lease had ended: it was not written                 block, lease_seconds (of the next)
+    lose_lease          a block's lease had ended: it was not written                 block, lease_seconds (of the next), lost
+                                                                                      (so far); reason, of a worker's first
     outlast_lease       a block takes longer than its lease, which is renewed         block, lease_seconds
     await_block         all that is left is in the hands of others                    blocks
     await_store         the store does not answer                                     reason, outage_seconds
-    lose_worker         a worker's process ended without a word                       reason
+    lose_worker         a worker's process ended without a word, a shift was lost     reason
+    await_engine        an engine has shifts, and no block is leased                  reason, leases
+    work_on             nothing was heard of an engine's shifts, which hold leases    shifts, leases
+    leave_shifts        shifts that still run are left to end by themselves           reason
     end                 a worker has no more to do                                    grown, finished
     fail                a worker met an error that waiting does not mend              error, message
     ==================  ============================================================  =================================
@@ -45,6 +55,8 @@ class Event:
         return cls(**json.loads(line))
 
     def __str__(self) -> str:
+        if self.action == "lose_lease" and "reason" in self.facts:  # for people: in words
+            return f"{self.action} {self.facts['reason']}; worker={self.worker}"
         facts = " ".join(f"{name}={_short(value)}" for name, value in self.facts.items())
         return f"{self.action} {facts} worker={self.worker}"
 
@@ -57,6 +69,7 @@ Observer = Callable[[Event], None]
 
 
 def log_event(event: Event) -> None:
-    """Write an event to the log: one line a block, and louder what a user should hear of."""
-    level = logging.WARNING if event.action in WARNINGS else logging.INFO
+    """Write an event to the log: a line a block, and louder what a user should hear of; of a worker's lost leases the first."""
+    again = event.action == "lose_lease" and event.facts.get("lost", 1) > 1
+    level = logging.WARNING if event.action in WARNINGS and not again else logging.INFO
     log.log(level, "%s", event, extra={"event": {"action": event.action, "worker": event.worker, **event.facts}})

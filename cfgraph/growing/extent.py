@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cfgraph.model.cells import Cells
     from cfgraph.store import Store
 
-PAGE_CELLS = 256  # frontier cells, or parts, that are looked up at once
+PAGE_CELLS = 4096  # frontier cells, or parts, that are looked up at once: room for many workers side by side
 Answer = TypeVar("Answer")
 
 

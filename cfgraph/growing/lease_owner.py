@@ -13,7 +13,7 @@ def _read(path: str) -> str:
         return ""
 
 
-def _machine() -> str:
+def machine() -> str:
     """This machine since it booted, as this process sees it: process ids mean the same only within that."""
     spaces = Path("/proc/self/ns/pid")
     namespace = spaces.readlink() if spaces.exists() else ""
@@ -30,13 +30,16 @@ def _started(process: int) -> str:
 
 def own_name() -> str:
     """This process as the owner of leases: machine, process id, start time."""
-    return f"{_machine()}:{os.getpid()}:{_started(os.getpid())}"
+    return f"{machine()}:{os.getpid()}:{_started(os.getpid())}"
 
 
 def is_dead(owner: str) -> bool:
-    """Whether an owner certainly runs no more: it ran on this machine, and no such process is there."""
-    machine, process, started = (["", "", *owner.rsplit(":", 2)])[-3:]
-    if machine != _machine() or not process.isdigit():
+    """Whether an owner certainly runs no more: it ran on this machine, and no such process is there.
+
+    What stands behind a ``+`` tells owners of one process apart.
+    """
+    where, process, started = (["", "", *owner.partition("+")[0].rsplit(":", 2)])[-3:]
+    if where != machine() or not process.isdigit():
         return False
     return _started(int(process)) != started if started else _is_gone(int(process))
 

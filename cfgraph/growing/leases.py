@@ -39,6 +39,7 @@ class LeaseKeeper:
         self._store, self._id, self._seconds = store, id, lease_seconds
         self._rate, self._outlasted = rate, outlasted
         self._held: dict[Lease, float] = {}  # and since when
+        self._ends: dict[Lease, tuple[float, float]] = {}  # when each was renewed last, and for how many seconds
         self._lock, self._end = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._keep, name="cfgraph-leases", daemon=True)
         self._reported = False
@@ -57,11 +58,19 @@ class LeaseKeeper:
         """Keep a lease from now on."""
         with self._lock:
             self._held[lease] = time.monotonic()
+            self._ends[lease] = (self._held[lease], self._seconds())
 
     def let_go(self, lease: Lease) -> None:
         """Keep a lease no more: its block is written, or it was lost."""
         with self._lock:
             self._held.pop(lease, None)
+            self._ends.pop(lease, None)
+
+    def overdue(self, lease: Lease) -> tuple[float, float]:
+        """For how long a lease that is held was not renewed by now, and how long it lasted from its last renewal on; in s."""
+        with self._lock:
+            since, seconds = self._ends.get(lease, (time.monotonic(), self._seconds()))
+        return time.monotonic() - since, seconds
 
     def give_back(self, lease: Lease) -> None:
         """End a lease whose block is not written."""
@@ -76,7 +85,10 @@ class LeaseKeeper:
                 held = {lease: since for lease, since in self._held.items() if since <= before}
             if held:
                 with suppress(CfgraphError):  # tried again soon; where it stays away, the fence will tell
-                    self._store.renew_leases(self._id, list(held), lease_seconds=self._seconds(), rate=self._rate())
+                    now, seconds = time.monotonic(), self._seconds()
+                    renewed = self._store.renew_leases(self._id, list(held), lease_seconds=seconds, rate=self._rate())
+                    with self._lock:
+                        self._ends |= {lease: (now, seconds) for lease in renewed if lease in self._ends}
                     self._tell_of_the_longest(held)
 
     def _tell_of_the_longest(self, held: dict[Lease, float]) -> None:

@@ -10,6 +10,7 @@ from cfgraph.growing.status import Status
 from cfgraph.model.address import level_of, parse_address
 from cfgraph.model.field import Field
 from cfgraph.model.parts import Portion
+from cfgraph.model.progress import Asked
 from cfgraph.store import Store
 from cfgraph.store.reader import KnownReader
 
@@ -23,9 +24,11 @@ def materialise(
     levels: int,
     *,
     depth: int,
+    anyway: bool = False,
     device: str = "cpu",
     workers: int = 1,
     show: Callable[[Status], None] | None = None,
+    progress: Asked = None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> RolloutReport:
     """Grow in the graph what a field answers below a cell, ``levels`` levels of it: ``materialise(koch, "/0/2", 3, depth=12)``.
@@ -41,14 +44,17 @@ def materialise(
         address: the cell; it need not be there yet.
         levels: how many levels of its subtree are wanted; with 0 the cell itself.
         depth: D, the depth that the hierarchy is cut into blocks for.
+        anyway: grow even by a predictor that is no better than nothing (``TrainedPredictor.beats_zero`` is False).
         device: where a network is evaluated.
         workers: processes that grow side by side.
         show: gets the status now and then.
+        progress: unless ``show`` is given: told how many cells are grown and how many there will be; else a live line shows
+            that on terminals and in notebooks (``True``: everywhere, ``False``: nowhere).
         interrupted: is asked between blocks.
 
     Raises:
-        InputError: for a field that lies in no store, or whose rule is no predictor's; for levels deeper than ``depth``; for
-            another depth or predictor than those that are pinned.
+        InputError: for a field that lies in no store, or whose rule is no predictor's, or one that is no better than nothing;
+            for levels deeper than ``depth``; for another depth or predictor than those that are pinned.
         VanishedError: where the hierarchy or the predictor is not the one any more that the field was made of.
     """
     store, hierarchy, predictor = _find_ground(field)
@@ -65,9 +71,11 @@ def materialise(
         predictor=predictor,
         stop=Stop(depth=depth),
         below=[Portion(address, deepest)],
+        anyway=anyway,
         device=device,
         workers=workers,
         show=show,
+        progress=progress,
         interrupted=interrupted,
     )
 

@@ -4,30 +4,43 @@ The verb plans the growth, pins the plan in the graph, or joins the one that is 
 ``worker.py`` says how each goes about it, ``crew.py`` how several become processes.
 """
 
+import json
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from cfgraph.errors import DamagedError, InputError
+from cfgraph.formats.folders.plan import plan_of
 from cfgraph.growing.crew import WORKERS_MAX, Crew
-from cfgraph.growing.events import Observer
+from cfgraph.growing.engines.engine import Engine, Submits
+from cfgraph.growing.engines.find import find_engine
+from cfgraph.growing.engines.fleet import Fleet, check_engine, closing
+from cfgraph.growing.engines.job import Job
+from cfgraph.growing.events import Observer, log_event
 from cfgraph.growing.extent import CellsGround, StoreGround, check_reachable, extent_of
+from cfgraph.growing.folder import FOLDER_CELLS_MAX, FolderReport, FolderTask, grow_folder
 from cfgraph.growing.outage import DRIVER_SECONDS
 from cfgraph.growing.status import Status, Watch
 from cfgraph.growing.worker import LEASE_SECONDS, OUTAGE_SECONDS, Worker
 from cfgraph.metric.distances import depth_for_precision
 from cfgraph.model.address import ROOT, deepest_level, level_of
+from cfgraph.model.as_html import Shown
 from cfgraph.model.blocks import block_height
 from cfgraph.model.cells import FRONTIER
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_growth
-from cfgraph.model.hierarchy import FieldHierarchy
+from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells
 from cfgraph.model.invariants import check_sound
 from cfgraph.model.parts import Parts, Portion, measure_parts
+from cfgraph.model.progress import Asked, is_seen, shown
 from cfgraph.predictors import BASELINES
+from cfgraph.predictors.trained import Grower
 from cfgraph.store.growth import GrownBy
 from cfgraph.store.incarnation import another
+from cfgraph.store.writing import SESSIONS
 
 if TYPE_CHECKING:
     from cfgraph.model.hierarchy import Hierarchy, Known
@@ -64,6 +77,16 @@ class Stop:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
+def _one_stop(stop: Stop | None, **asked: Any) -> Stop:
+    """The stop that was given, as a value or by what it is."""
+    if stop is None:
+        return Stop(**asked)
+    if given := [name for name, value in asked.items() if value is not None]:
+        words = ", ".join("to_depth" if name == "depth" else name for name in given)
+        raise InputError(f"expected one stop, got {words} beside stop")
+    return stop
+
+
 class _Options(TypedDict):
     """What a worker and a crew of them are told alike."""
 
@@ -73,7 +96,7 @@ class _Options(TypedDict):
 
 
 @dataclass(frozen=True)
-class RolloutReport:
+class RolloutReport(Shown):
     """What a rollout did: ``grown`` cells by this call, down to level ``to_depth`` by now, and whether it reached its stop.
 
     ``below`` are the parts that it grew, empty for the whole. ``left`` says what else of the same growth is asked for and not
@@ -97,35 +120,57 @@ def rollout(
     id: "str | Hierarchy",
     *,
     predictor: "str | Known | TrainedPredictor",
-    stop: Stop,
+    stop: Stop | None = None,
+    to_depth: int | None = None,
+    precision: float | None = None,
+    cells: int | None = None,
+    seconds: float | None = None,
     from_depth: int | None = None,
     copy_as: str | None = None,
+    output: str | Path | None = None,
     below: Sequence[str | Portion] | None = None,
+    anyway: bool = False,
     device: str = "cpu",
     workers: int = 1,
+    executor: "str | Submits | Engine | None" = None,
     lease_seconds: float = LEASE_SECONDS,
     outage_seconds: float = OUTAGE_SECONDS,
     show: Callable[[Status], None] | None = None,
+    progress: Asked = None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> RolloutReport:
     """Grow a hierarchy with a predictor until a stop: in place, or (``from_depth``, ``copy_as``) as a copy of its prefix.
 
+    ``rollout(store, "koch", predictor="rule", to_depth=8)``. It ends at exactly one of a depth, a precision, a number of cells
+    in all and a time, or at the ``stop`` that is one of these as a value.
+
     The same call again goes on where an interrupted one stopped, joins one that is under way, here or on another machine,
-    and finds a finished one done. One worker works in this process, several in processes of their own. ``show`` gets the
-    status now and then; ``interrupted`` is asked between blocks.
+    and finds a finished one done. One worker works in this process, several in processes of their own, and ``workers`` of them
+    on an ``executor``: an engine by its name (``"processes"``), or whatever has ``submit(function, *arguments)`` as those of
+    ``concurrent.futures`` have. No password goes there: it is found where a worker runs. ``show`` gets the status now and then;
+    ``interrupted`` is asked between blocks. Without a ``show``, ``progress`` is told how many cells are
+    grown and how many there will be; unless it is given, a live line shows that on terminals and in notebooks.
 
     ``below`` are addresses: then only the blocks of the cut for the depth are grown that these cells' lines run through, so
     that they exist, and those in their subtrees. The depth stays pinned: other parts, or the rest (without ``below``), are
     grown to the same one, and all together end in the digest of a whole rollout. A :class:`cfgraph.model.parts.Portion` in
     place of an address is a subtree down to a level of its own, rounded to where a block ends (:func:`cfgraph.materialise`).
 
+    With ``output``, a path or a URL such as ``s3://bucket/koch``, the copy is grown into a folder of Parquet files instead of
+    the store, which is asked for the prefix and the predictor alone (:mod:`cfgraph.growing.folder`).
+
+    Growing in place by a predictor that is no better than nothing (``TrainedPredictor.beats_zero`` is False) has to be meant:
+    ``anyway``; whoever joins it, or goes on with it, need not say so again. A copy is grown with a warning.
+
     A hierarchy in place of its id, and a predictor of the store in place of its, as they were read before, mean just those.
 
-    Raises ``InputError`` for a predictor that does not fit, an absurd depth, addresses that no cell can have down to the depth,
-    ``below`` with a stop that tells no depth, and another depth than the one that is pinned; ``NotFoundError`` for unknown
-    ids, ``VanishedError`` where the hierarchy or the predictor is removed under the rollout, ``StoreUnavailableError`` where
-    the store is away for longer than ``outage_seconds``.
+    Raises ``InputError`` for a predictor that does not fit, an absurd depth, addresses that no cell can have down to the
+    depth, ``below`` with a stop that tells no depth, growing in place by what is no better than nothing, and another depth
+    than the one that is pinned; ``NotFoundError`` for unknown ids, ``VanishedError`` where the hierarchy or the predictor
+    is removed under the rollout, ``StoreUnavailableError`` where the store is away for longer than ``outage_seconds``,
+    ``EngineError`` for an engine that is not reachable or does nothing.
     """
+    stop = _one_stop(stop, depth=to_depth, precision=precision, cells=cells, seconds=seconds)
     _check_numbers(workers=workers, lease_seconds=lease_seconds, outage_seconds=outage_seconds)
     trained, known = _find(store, id, predictor)
     source = known.require_field("rollout")
@@ -137,37 +182,96 @@ def rollout(
     parts = find_parts(below, arity=source.arity, stop=stop)
     warnings = _warnings(trained, source)
     rule = trained.load(device=device).predict  # before anything is written: the device may not be there
-    target = source
-    if copy_as is not None and from_depth is not None:
-        target = copy_prefix(store, source, trained, stop=stop, from_depth=from_depth, copy_as=copy_as, parts=parts)
-    plan, growth = _pin(store, target, trained, stop=stop, copied=copy_as is not None, parts=parts)
-    if parts is not None and plan is not None:
-        parts = parts.in_blocks(depth=plan.to_depth, height=plan.block_height)
-    told = _Told(id=target.id, predictor=trained.id, below=() if parts is None else parts.texts)
-    if growth is None:
-        with store.witness(target, live=True):  # nothing is left to grow of this one: is it there still?
-            depth = store.counts(target.id).depth if plan is None or parts is None else parts.reached(plan.to_depth)
-        return RolloutReport(**told, from_depth=depth, to_depth=depth, grown=0, finished=True, taken_over=0, warnings=warnings)
-    target = target.replace(incarnation=growth.incarnation)
-    extent = extent_of(store, target.id, growth, parts=parts, arity=target.arity)
-    watch = Watch(store, target, growth, extent=extent, show=show)
-    options = _Options(lease_seconds=lease_seconds, outage_seconds=outage_seconds, observe=watch.note)
-    if workers == 1:
-        with _own_store(store) as own:
-            finished = Worker(own, target, rule, growth, parts=parts, halted=interrupted, **options).run()
-    else:
-        crew = Crew(store, target.id, growth, workers=workers, device=device, parts=parts, **options)
-        finished, warnings = _work(crew, interrupted=interrupted, warnings=warnings)
-    return RolloutReport(
-        **told,
-        from_depth=growth.from_depth if parts is None or plan is None else plan.from_depth,
-        to_depth=_depth_now(store, target.id, growth, parts=parts, finished=finished),
-        grown=watch.grown,
-        finished=finished,
-        taken_over=watch.taken_over,
-        warnings=warnings,
-        left=() if parts is None else _left_of(store, target.id, growth),
-    )
+    if output is not None:
+        if copy_as is None or from_depth is None or parts is not None:
+            raise InputError("a folder (--output) takes a whole copy: it needs --from-depth and --as, and goes without --below")
+        with shown(progress, f"rollout {copy_as}") as line:
+            copy: dict[str, Any] = {"stop": stop, "from_depth": from_depth, "copy_as": copy_as, "output": str(output)}
+            how: dict[str, Any] = {"device": device, "workers": workers, "executor": executor}
+            into = rollout_into_folder(store, source, trained, **copy, **how, progress=line, interrupted=interrupted)
+        return RolloutReport(
+            id=copy_as,
+            predictor=trained.id,
+            from_depth=from_depth,
+            to_depth=into.depth,
+            grown=into.grown,
+            finished=into.finished,
+            taken_over=0,
+            warnings=warnings,
+        )
+    job = Job("", None, source.id, {}, device=device, lease_seconds=lease_seconds, outage_seconds=outage_seconds)
+    with _checked_engine(executor, store, job, workers=workers, interrupted=interrupted) as (engine, job):
+        target = source
+        if copy_as is not None and from_depth is not None:
+            target = copy_prefix(store, source, trained, stop=stop, from_depth=from_depth, copy_as=copy_as, parts=parts)
+        meant = anyway or copy_as is not None
+        plan, growth = _pin(store, target, trained, stop=stop, copied=copy_as is not None, meant=meant, parts=parts)
+        if parts is not None and plan is not None:
+            parts = parts.in_blocks(depth=plan.to_depth, height=plan.block_height)
+        told = _Told(id=target.id, predictor=trained.id, below=() if parts is None else parts.texts)
+        if growth is None:
+            with store.witness(target, live=True):  # nothing is left to grow of this one: is it there still?
+                depth = store.counts(target.id).depth if plan is None or parts is None else parts.reached(plan.to_depth)
+            return RolloutReport(
+                **told, from_depth=depth, to_depth=depth, grown=0, finished=True, taken_over=0, warnings=warnings
+            )
+        target = target.replace(incarnation=growth.incarnation)
+        extent = extent_of(store, target.id, growth, parts=parts, arity=target.arity)
+        with _status_shown(show, progress, id=target.id) as seen:
+            watch = Watch(store, target, growth, extent=extent, show=seen, late=engine is not None)
+            options = _Options(lease_seconds=lease_seconds, outage_seconds=outage_seconds, observe=watch.note)
+            if engine is not None:
+                job = replace(job, id=target.id, growth=asdict(growth), below=None if parts is None else parts.texts)
+                fleet = Fleet(engine, job, workers=workers, store=store, observe=watch.note, tick=watch.look)
+                finished, warnings = _work(fleet, interrupted=interrupted, warnings=warnings)
+            elif workers == 1:
+                with _own_store(store) as own:
+                    finished = Worker(own, target, rule, growth, parts=parts, halted=interrupted, **options).run()
+            else:
+                crew = Crew(store, target.id, growth, workers=workers, device=device, parts=parts, **options)
+                finished, warnings = _work(crew, interrupted=interrupted, warnings=warnings)
+        return RolloutReport(
+            **told,
+            from_depth=growth.from_depth if parts is None or plan is None else plan.from_depth,
+            to_depth=_depth_now(store, target.id, growth, parts=parts, finished=finished),
+            grown=watch.grown,
+            finished=finished,
+            taken_over=watch.taken_over,
+            warnings=warnings,
+            left=() if parts is None else _left_of(store, target.id, growth),
+        )
+
+
+@contextmanager
+def _checked_engine(
+    executor: "str | Submits | Engine | None",
+    store: "Store",
+    job: Job,
+    *,
+    workers: int,
+    interrupted: Callable[[], bool],
+) -> "Iterator[tuple[Engine | None, Job]]":
+    """The engine, looked at before anything is written, and the job as far as it is known; no engine without an executor."""
+    if executor is None:
+        yield None, job
+        return
+    job = job.at(store)
+    with closing(find_engine(executor, workers=workers), ours=executor) as engine:
+        job = replace(job, shift_seconds=engine.shift_seconds, sessions=max(1, math.ceil(SESSIONS / workers)))
+        check_engine(engine, job, observe=log_event, interrupted=interrupted)
+        yield engine, job
+
+
+@contextmanager
+def _status_shown(
+    show: Callable[[Status], None] | None, progress: Asked, *, id: str
+) -> Iterator[Callable[[Status], None] | None]:
+    """What gets the status: ``show``, else what ``progress`` asks for, else nothing, which asks the graph for no status."""
+    if show is not None or not is_seen(progress):
+        yield show
+        return
+    with shown(progress, f"rollout {id}") as line:
+        yield lambda status: line(status.grown, status.total or 0)
 
 
 class _Told(TypedDict):
@@ -250,8 +354,8 @@ def _own_store(store: "Store") -> Iterator["Store"]:
         yield own
 
 
-def _work(crew: Crew, *, interrupted: Callable[[], bool], warnings: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
-    """Whether a crew reached the stop, and what went wrong on the way; the first error where it did not reach it."""
+def _work(crew: Crew | Fleet, *, interrupted: Callable[[], bool], warnings: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+    """Whether a crew or a fleet reached the stop, and what went wrong on the way; the first error where it did not reach it."""
     with crew:
         outcome = crew.work(interrupted=interrupted)
     if outcome.failures and not outcome.finished:
@@ -280,9 +384,21 @@ def check_fit(trained: "TrainedPredictor", hierarchy: FieldHierarchy) -> None:
             )
 
 
+def _check_better(trained: "TrainedPredictor", hierarchy: FieldHierarchy) -> None:
+    """Raise an ``InputError`` where a hierarchy would be grown in place by what is no better than nothing."""
+    if trained.no_better is not None:
+        raise InputError(
+            f"growing {hierarchy.id!r} in place needs a predictor that is better than nothing, and {trained.id!r} "
+            f"({trained.family}) is {trained.no_better}; train another, grow a copy (--from-depth and --as), or say that you "
+            "mean it (--anyway)"
+        )
+
+
 def _warnings(trained: "TrainedPredictor", hierarchy: FieldHierarchy) -> tuple[str, ...]:
     found = []
-    if trained.flagged:
+    if trained.no_better is not None:
+        found.append(f"predictor {trained.id!r} is {'FLAGGED: it is ' if trained.flagged else ''}{trained.no_better}")
+    elif trained.flagged:
         worse = "worse than zero, which learns nothing" if trained.family in BASELINES else "no better than the best baseline"
         found.append(f"predictor {trained.id!r} is FLAGGED: on held-out parents it is {worse}")
     if not math.isclose(trained.scale_factor, hierarchy.scale_factor, rel_tol=1e-9):
@@ -307,37 +423,101 @@ def copy_prefix(
 
     Raises a ``DamagedError`` where the prefix breaks an invariant: what grows from it would be as wrong, under another name.
     """
+    copy = read_copy(store, truth, trained, stop=stop, from_depth=from_depth, copy_as=copy_as)
+    cells = copy.cells
+    root_scale = float(cells.scale[0])
+    if parts is None:
+        frontier = {cells.depth: int((cells.state == FRONTIER).sum())}
+        plan_growth(copy, trained, stop=stop, frontier=frontier, cells=len(cells), root_scale=root_scale)  # or refuse
+    else:
+        plan_parts(copy, trained, stop=stop, parts=parts, ground=CellsGround(cells), root_scale=root_scale)
+    _check_copy(copy, truth)
+    written = store.write(copy, then="growing")
+    store.link_truth(written, truth)
+    return written.require_field("a rollout")
+
+
+def read_copy(
+    store: "Store", truth: FieldHierarchy, trained: "TrainedPredictor", *, stop: Stop, from_depth: int, copy_as: str
+) -> FieldWithCells:
+    """The prefix of a hierarchy as another one, which a predictor is to grow; nothing is written.
+
+    Raises an ``InputError`` for a depth that the hierarchy has not, or below that of the stop.
+    """
     if from_depth < 0:
         raise InputError(f"a depth is not negative, got --from-depth {from_depth}")
     if stop.depth is not None and stop.depth < from_depth:
         raise InputError(f"expected a target depth of at least the prefix's {from_depth}, got {stop.depth}")
-    cells = store.read(truth, depth=from_depth)
+    # A cut that is kept of the truth says nothing of the copy, and what grows has no part in it.
+    cells = store.read(truth, depth=from_depth).with_columns(own={})
     if cells.depth < from_depth:
         raise InputError(f"{truth.id!r} has levels 0 to {cells.depth}, so no prefix of depth {from_depth}")
-    frontier = {from_depth: int((cells.state == FRONTIER).sum())}
     from cfgraph.predictors.trained import grown_field  # here: whoever grows in place needs no family's code
 
-    copy = grown_field(
-        trained,
-        truth,
-        id=copy_as,
-        cells=cells,
-        encoder=store.encoder(truth),
-        from_depth=cells.depth,
-        stop=stop.asked,
+    return grown_field(
+        trained, truth, id=copy_as, cells=cells, from_depth=cells.depth, stop=stop.asked, encoder=store.encoder(truth)
     )
-    root_scale = float(cells.scale[0])
-    if parts is None:
-        plan_growth(copy, trained, stop=stop, frontier=frontier, cells=len(cells), root_scale=root_scale)  # or refuse
-    else:
-        plan_parts(copy, trained, stop=stop, parts=parts, ground=CellsGround(cells), root_scale=root_scale)
+
+
+def _check_copy(copy: FieldWithCells, truth: FieldHierarchy) -> None:
     try:
         check_sound(copy, grown=True)
     except InputError as error:
         raise DamagedError.of(truth.id, str(error)) from error
-    written = store.write(copy, then="growing")
-    store.link_truth(written, truth)
-    return written.require_field("a rollout")
+
+
+def rollout_into_folder(
+    store: "Store",
+    truth: FieldHierarchy,
+    trained: "TrainedPredictor",
+    *,
+    stop: Stop,
+    from_depth: int,
+    copy_as: str,
+    output: str,
+    device: str,
+    **how: Any,
+) -> FolderReport:
+    """Grow a copy of a prefix into a folder of Parquet files; ``how`` is that of :func:`~cfgraph.growing.folder.grow_folder`.
+
+    Raises an ``InputError`` for a stop that tells no depth, and what ``grow_folder`` refuses.
+    """
+    if stop.depth is None and stop.precision is None:
+        raise InputError(
+            f"growing into a folder (--output) needs the depth that is aimed at: --to-depth, or --precision; got "
+            f"--{next(iter(stop.asked))}"
+        )
+    copy = read_copy(store, truth, trained, stop=stop, from_depth=from_depth, copy_as=copy_as)
+    cells = copy.cells.with_columns(radius=None, size=None)  # they speak of the data of the truth
+    plan = plan_growth(
+        copy,
+        trained,
+        stop=stop,
+        frontier={cells.depth: int((cells.state == FRONTIER).sum())},
+        cells=len(cells),
+        root_scale=float(cells.scale[0]),
+        cells_max=FOLDER_CELLS_MAX,
+    )
+    _check_copy(copy, truth)
+    growth = {
+        "stop": json.dumps(plan.stop),
+        "from_depth": plan.from_depth,
+        "to_depth": plan.to_depth,
+        "block_height": plan.block_height,
+        "done": True,
+        "since": int(time.time() * 1000),  # which tells no recipe
+    }
+    asked = plan_of(
+        copy.without_cells(),
+        cells,
+        depth=plan.to_depth,
+        height=plan.block_height,
+        growers=(Grower(trained, [growth]),),
+        predicts=truth.id,
+        encoder=copy.encoder,
+    )
+    task = FolderTask(output, asked, cells, trained=trained, device=device)
+    return grow_folder(task, encoder=copy.encoder, **how)
 
 
 def plan_growth(
@@ -348,6 +528,7 @@ def plan_growth(
     frontier: dict[int, int],
     cells: int,
     root_scale: float,
+    cells_max: int = CELLS_MAX,
 ) -> GrownBy:
     """What a rollout will do, from the frontier (cells by level) that there is; an ``InputError`` where it is absurd."""
     first, height = min(frontier, default=0), block_height(arity=hierarchy.arity, dimension=hierarchy.dimension)
@@ -361,7 +542,7 @@ def plan_growth(
         depth = min(first + TIMED_LAYERS * height, deepest)
     if known is not None:
         for level, count in frontier.items():
-            check_growth(count, arity=hierarchy.arity, levels=max(0, depth - level))
+            check_growth(count, arity=hierarchy.arity, levels=max(0, depth - level), cells_max=cells_max)
         _check_keys(hierarchy, depth=depth)
     return GrownBy(predictor=trained.id, from_depth=first, to_depth=depth, block_height=height, stop=stop.asked)
 
@@ -442,10 +623,12 @@ def _pin(
     *,
     stop: Stop,
     copied: bool,
+    meant: bool,
     parts: Parts | None,
 ) -> tuple[GrownBy | None, GrownBy | None]:
     """Plan the growth and pin the plan, or join the one that is pinned: the plan, and what is pinned of it.
 
+    A growth in place by what is no better than nothing is pinned only if that is ``meant``; who joins one finds it meant.
     Nothing is pinned (None) where nothing is left to grow; of a copy that is whole there is no plan either.
     """
     while True:
@@ -479,6 +662,8 @@ def _pin(
             continue  # nothing is left of that growth: it is pinned no more
         if hierarchy.state == "complete" and not left:
             return plan, None
+        if not meant and not any(one.predictor == trained.id and (one.is_partial or not one.done) for one in history):
+            _check_better(trained, hierarchy)
         pinned = store.begin_growth(
             hierarchy.id,
             plan,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SHOW_SECONDS = 0.5  # how often the live line changes
 ASK_SECONDS = 2.0  # how often the graph is asked who is at work
 COUNT_SECONDS = 20.0  # how often the frontier is counted anew, where others grow it too
+COUNT_LATE_SECONDS = 5.0  # and where events come so late that they tell nothing of now
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,10 @@ def growth_status(store: "Store", hierarchy: "FieldHierarchy", growth: GrownBy, 
 
 
 class Watch:
-    """Follows the growth that a command takes part in: events are logged, and ``show`` gets its status now and then."""
+    """Follows the growth that a command takes part in: events are logged, and ``show`` gets its status now and then.
+
+    Where events come ``late``, all at the end of what they tell of, what is left is counted in the graph alone.
+    """
 
     def __init__(
         self,
@@ -72,29 +76,35 @@ class Watch:
         *,
         extent: Extent | None = None,
         show: Callable[[Status], None] | None = None,
+        late: bool = False,
     ):
         self._store, self._hierarchy, self._growth, self._show = store, hierarchy, growth, show
-        self._extent = extent
+        self._extent, self._late = extent, late
         self.grown = 0
         self.taken_over = 0
         self._total = self._left = self._frontier = 0
         self._rate, self._workers = 0.0, 0
         self._shown = self._asked = -math.inf
-        self._counted = time.monotonic()
+        self._counted = -math.inf if late else time.monotonic()
 
     def note(self, event: Event) -> None:
         """Take in an event, log it, and show where things stand if that is due."""
         log_event(event)
         facts = event.facts
-        if event.action == "begin" and not self._total:
+        if event.action == "begin" and not self._total and not self._late:
             self._total = self._left = facts["total"]
             self._frontier = facts["frontier"]
         elif event.action == "write_block" and facts["new"]:
             self.grown += facts["cells"]
-            self._left = max(0, self._left - facts["cells"])
-            self._frontier += facts["frontier"]
+            if not self._late:
+                self._left = max(0, self._left - facts["cells"])
+                self._frontier += facts["frontier"]
         elif event.action == "take_over":
             self.taken_over += 1
+        self.look()
+
+    def look(self) -> None:
+        """Show where things stand, if that is due."""
         if self._show is not None and time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
             self._show(self.status())
@@ -117,7 +127,8 @@ class Watch:
             self._asked = now
             at_work = self._store.read_workers(self._hierarchy.id)
             self._rate, self._workers = sum(worker.rate for worker in at_work), len(at_work)
-        if now - self._counted >= COUNT_SECONDS:
+        if now - self._counted >= (COUNT_LATE_SECONDS if self._late else COUNT_SECONDS):
             self._counted = now
             found = growth_status(self._store, self._hierarchy, self._growth, extent=self._extent)
             self._left, self._frontier = found.left, found.frontier
+            self._total = self._total or found.left

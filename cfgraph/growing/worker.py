@@ -38,6 +38,8 @@ TRANSACTION_SECONDS_MIN = 10.0  # the server ends no transaction before, however
 POLL_SECONDS = 0.25  # how often a worker that ran dry looks again
 LOOK_BLOCKS = 4  # blocks that a claim asks about at once
 CLAIM_BLOCKS = 2  # and leases at once, where there are more of them: half as many claims
+LOOK_AGAIN_BLOCKS = 512  # that a worker looks at anew where it meets another: one read, in place of a claim for every four
+SLOW_PART = 0.9  # of a lease without a renewal: from then on it was slowness; some time goes by before it is noted as held
 RATE_BLOCKS = 20  # the last blocks tell the cells a second
 
 
@@ -59,11 +61,11 @@ class Worker:
     grown: int = 0
 
     def __post_init__(self) -> None:
-        self._deadline = time.monotonic() + self.growth.stop.get("seconds", math.inf)
         self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=RATE_BLOCKS)
         self._left: dict[str, Pending] = {}  # blocks of this layer that others held, or that were lost
         self._dead: set[str] = set()  # owners known to run no more
         self._retry = Retrier(self.outage_seconds, halted=self.halted, tell=self._tell).retry
+        self._deadline = time.monotonic() + self._seconds_left()
         self._extent = extent_of(
             self.store,
             self.hierarchy.id,
@@ -72,6 +74,7 @@ class Worker:
             arity=self.hierarchy.arity,
             retry=self._retry,
         )
+        self._lost = 0  # leases
         self._over = False  # another worker has recorded that the stop is reached
 
     def run(self) -> bool:
@@ -83,7 +86,7 @@ class Worker:
             self.hierarchy.id,
             lease_seconds=lambda: self.lease_seconds,
             rate=lambda: self.rate,
-            outlasted=lambda lease: self._tell("outlast_lease", block=lease.root, lease_seconds=self.lease_seconds),
+            outlasted=self._tell_outlasted,
         )
         with keeper:
             whole = all(self._grow_layer(first, last, keeper=keeper) for first, last in self._layers())
@@ -93,6 +96,13 @@ class Worker:
         self._tell("end", grown=self.grown, finished=finished)
         return finished
 
+    def _seconds_left(self) -> float:
+        """How long until a stop by time, which counts from when the growth was pinned, by the server's clock."""
+        seconds, since = self.growth.stop.get("seconds", math.inf), self.growth.since
+        if math.isinf(seconds) or since is None:
+            return seconds
+        return seconds - (self._retry(self.store.read_time) - since / 1000)
+
     @property
     def rate(self) -> float:
         """Cells a second, over the last blocks."""
@@ -101,6 +111,18 @@ class Worker:
 
     def _tell(self, action: str, **facts: object) -> None:
         self.observe(Event(action, self.owner, facts))
+
+    def _tell_outlasted(self, lease: Lease) -> None:
+        if not self._lost:  # which says the same, and more
+            self._tell("outlast_lease", block=lease.root, lease_seconds=self.lease_seconds)
+
+    def _tell_lost(self, block: str, *, late: float, lasted: float) -> None:
+        """Tell that a lease was lost: the first time with why and what to do, as a machine that is slow loses many."""
+        self._lost += 1
+        facts = {"block": block, "lease_seconds": self.lease_seconds, "lost": self._lost}
+        if self._lost == 1:
+            facts["reason"] = lost_in_words(block, late=late, lasted=lasted, next_seconds=self.lease_seconds)
+        self._tell("lose_lease", **facts)
 
     def _is_to_stop(self) -> bool:
         return self._over or self.halted() or time.monotonic() >= self._deadline
@@ -174,8 +196,12 @@ class Worker:
             )
 
     def _work_through(self, blocks: list[Pending], last: int, *, writer: BlockWriter, keeper: LeaseKeeper) -> bool:
-        """Claim and grow what is free of some blocks, in an order of this worker's own; False where it is to stop."""
-        pending = {block.root: block for block in random.sample(blocks, len(blocks))}  # others are at the same page
+        """Claim and grow what is free of some blocks, from one of this worker's own choice on; False where it is to stop.
+
+        Others are at the same blocks, and each begins elsewhere and wraps round. Where this one meets what another has grown
+        or holds, it looks at what lies ahead in one read, and goes on at a free block of its choice.
+        """
+        pending = _from_own_choice(blocks)
         while pending:
             if self._is_to_stop():
                 return False
@@ -193,7 +219,18 @@ class Worker:
             for lease in claim.leases:
                 if grown := self._grow_block(lease.root, last, lease=lease, keeper=keeper):
                     writer.submit(grown, lease=lease)
+            if pending and (claim.done or claim.held):
+                pending = self._look_again(list(pending.values()))
         return not self._over
+
+    def _look_again(self, pending: list[Pending]) -> dict[str, Pending]:
+        """What is left of some blocks: of the next ones those that are still to grow, and those that others hold for later."""
+        ahead, behind = pending[:LOOK_AGAIN_BLOCKS], pending[LOOK_AGAIN_BLOCKS:]
+        holders = self._retry(lambda: self.store.read_open_blocks(self.hierarchy.id, ahead))
+        left = [block for block in ahead if block.root in holders]
+        held = [block for block in left if (owner := holders[block.root]) is not None and not self._knows_dead(owner)]
+        self._left |= {block.root: block for block in held}
+        return _from_own_choice([block for block in left if block.root not in self._left]) | {b.root: b for b in behind}
 
     def _claim(self, blocks: list[Pending], *, most: int) -> Claim:
         token = secrets.token_hex(16)
@@ -239,13 +276,14 @@ class Worker:
     def _note(self, written: Written, *, keeper: LeaseKeeper) -> None:
         """Take note of what became of a block."""
         block = written.block
+        late, lasted = (0.0, self.lease_seconds) if written.lease is None else keeper.overdue(written.lease)
         if written.lease is not None:
             keeper.let_go(written.lease)
         if written.lost:
             self._left[block.root] = Pending(block.root, seed=block.seeds[0])
             # Lost by being stopped, or because it was too short to be renewed in time: then the next ones last longer.
             self.lease_seconds = max(self.lease_seconds, min(2 * self.lease_seconds, LEASE_SECONDS_MAX))
-            return self._tell("lose_lease", block=block.root, lease_seconds=self.lease_seconds)
+            return self._tell_lost(block.root, late=late, lasted=lasted)
         cells = block.cells if written.new else 0
         self.grown += cells
         self._recent.append((time.monotonic(), cells))
@@ -253,3 +291,25 @@ class Worker:
         self._tell(
             "write_block", block=block.root, cells=cells, frontier=frontier, seconds=round(written.seconds, 4), new=written.new
         )
+
+
+def _from_own_choice(blocks: list[Pending]) -> dict[str, Pending]:
+    """Blocks by root, from one that is drawn on to the last, then from the first on."""
+    begin = random.randrange(len(blocks)) if blocks else 0
+    return {block.root: block for block in (*blocks[begin:], *blocks[:begin])}
+
+
+def lost_in_words(block: str, *, late: float, lasted: float, next_seconds: float) -> str:
+    """Why a lease was lost, and what to do: it was not renewed in time, or was taken though it was.
+
+    ``late`` is for how long it was not renewed, ``lasted`` how long it lasts without, ``next_seconds`` what the next ones last.
+    """
+    if late >= SLOW_PART * lasted:
+        why = (
+            f"it lasts {lasted:g} s and was not renewed for {late:.1f} s: this machine or the store was too slow for that, or "
+            f"this worker was stopped. Leases last {next_seconds:g} s from now on; ask for longer ones from the start "
+            f"(--lease-seconds {max(next_seconds, math.ceil(2 * late)):g}), or for fewer workers (--workers)"
+        )
+    else:
+        why = "though it was renewed in time: another worker took this one for dead, or the server's clock was set"
+    return f"the lease of block {block} was lost, {why}. Nothing is wrong with the graph: the block is grown again"

@@ -4,7 +4,8 @@
 (the same of what networks give for images) and ``induced`` (a rule that data define) make fields; ``logits`` (a classifier's),
 ``linkage`` (SciPy's), ``tree`` (Newick and fitted objects), ``edges`` (ontologies) and ``graph`` (networkx, GraphML, node-link
 JSON) import what people have, all through ``imported.py``, and so do ``dasgupta``, ``infohier`` and ``hcrl``, which learn trees
-from raw data; ``parquet`` is the way back of ``cfgraph export``, and gives a ``Backup``.
+from raw data; ``parquet`` is the way back of ``cfgraph export``, and gives a ``Backup``, as ``folder`` does of
+fields that were grown into one.
 
 They are bound here when the package is loaded, before anybody can load a module of the same name, so that
 ``cfgraph.sources.ifs`` is the function whatever was imported first. Libraries are loaded when a source is used.
@@ -13,6 +14,7 @@ They are bound here when the package is loaded, before anybody can load a module
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.dasgupta import dasgupta
 from cfgraph.sources.edges import edges
+from cfgraph.sources.folder import folder
 from cfgraph.sources.graph import graph
 from cfgraph.sources.hcrl import hcrl
 from cfgraph.sources.ifs import ifs
@@ -29,6 +31,7 @@ __all__ = [
     "cfg",
     "dasgupta",
     "edges",
+    "folder",
     "graph",
     "hcrl",
     "ifs",

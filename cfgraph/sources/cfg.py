@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number, check_scale_factor
 from cfgraph.errors import InputError
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
-from cfgraph.model.growth import Frontier, check_depth
+from cfgraph.model.growth import CELLS_MAX, Frontier, check_depth
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells
-from cfgraph.sources.field import Field
+from cfgraph.sources.field_plan import FieldPlan
 from cfgraph.sources.tuples import largest_norm, smallest_in_batch
 
 ARITY_MAX = 4096  # base tuples are spread by comparing each with all candidates
@@ -55,6 +55,10 @@ class Generator:
         """The rule below some cells: itself, since it needs nothing but their centers."""
         return self
 
+    def at(self, slots: Int[np.ndarray, "cells levels"]) -> Self:
+        """The rule below cells that slots lead to: itself."""
+        return self
+
     def tuples_at(self, center: Float[np.ndarray, "cells dim"]) -> Float[np.ndarray, "cells arity dim"]:
         """``G(c)`` for each center."""
         if self.amplitude == 0:
@@ -68,8 +72,8 @@ class Generator:
 
 def cfg(
     *,
-    id: str,
-    depth: int,
+    id: str = "cfg",
+    depth: int | None = None,
     arity: int = defaults.ARITY,
     dimension: int = defaults.DIMENSION,
     scale_factor: float = defaults.SCALE_FACTOR,
@@ -137,10 +141,10 @@ class Design:
         }
 
 
-def field(*, id: str, depth: int, design: Design = Design()) -> Field:
+def field(*, id: str, depth: int | None, design: Design = Design(), cells_max: int = CELLS_MAX) -> FieldPlan:
     """What :func:`cfg` grows, checked and not grown yet; the errors are the same."""
     recipe = design.recipe()
-    recipe["depth"] = check_depth(depth, id=check_id(id), arity=recipe["arity"])
+    recipe["depth"] = check_depth(depth, id=check_id(id), arity=recipe["arity"], cells_max=cells_max)
     generator = rule_of(recipe)
     hierarchy = FieldHierarchy(
         id=id,
@@ -153,7 +157,7 @@ def field(*, id: str, depth: int, design: Design = Design()) -> Field:
         lipschitz=generator.lipschitz,
         recipe=recipe,
     )
-    return Field(
+    return FieldPlan(
         hierarchy, root=Cells.from_root(np.zeros(recipe["dimension"])), make_rule=lambda: generator, depth=recipe["depth"]
     )
 

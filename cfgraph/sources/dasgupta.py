@@ -7,7 +7,7 @@ is not a higher purity: docs/learning.md has both, side by side.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
@@ -18,17 +18,19 @@ from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
 from cfgraph.files.arrays import PointTable
+from cfgraph.files.column_order import names_for_recipe
 from cfgraph.files.embeddings import Embeddings
-from cfgraph.files.texts import read_names
+from cfgraph.files.texts import given_names
 from cfgraph.learning.encoders import Standardise, UnitLength, dump_encoder
 from cfgraph.model.address import check_id
 from cfgraph.model.dag import Dag
 from cfgraph.model.encoder import Encoder
 from cfgraph.model.hierarchy import ImportedWithCells
 from cfgraph.model.trees import height_lengths
+from cfgraph.moved import renamed
 from cfgraph.sources.bisecting import bisect
 from cfgraph.sources.circle import Layout, decode, lay_out, of_learned
-from cfgraph.sources.imported import ImportOptions, imported, with_embeddings
+from cfgraph.sources.imported import ImportOptions, SourceOptions, imported, with_embeddings
 from cfgraph.sources.preparation import Rows, read_rows
 from cfgraph.sources.regrafting import (
     PASSES,
@@ -50,14 +52,17 @@ FEWER_PASSES = 6  # above MANY_POINTS, where average linkage is left out, too; n
 Say = Callable[[str], None]
 
 
+@renamed(point_nodes="points", minimum="condense")
 def dasgupta(
-    *,
-    id: str,
     data: Path | str | Float[np.ndarray, "points dim"] | None = None,
+    *,
+    id: str = "dasgupta",
     similarity: Path | str | Float[np.ndarray, "points points"] | None = None,
     key: str | None = None,
     columns: Sequence[str] | None = None,
     header: str = defaults.HEADER_RULE,
+    separator: str | None = None,
+    decimal: str | None = None,
     svd: int | None = None,
     names: Path | str | Sequence[str] | None = None,
     fit: str = defaults.DASGUPTA_FIT,
@@ -69,7 +74,7 @@ def dasgupta(
     seed: int = defaults.SEED,
     large: bool = False,
     say: Say = lambda line: None,
-    **options: Unpack[ImportOptions],
+    **options: Unpack[SourceOptions],
 ) -> ImportedWithCells:
     """The binary tree of least Dasgupta cost that was found, with the layout of its leaves in the Poincare disk.
 
@@ -84,11 +89,14 @@ def dasgupta(
 
     Args:
         id: the hierarchy's id.
-        data: features: a .npy, .npz, .csv or .parquet file, or an array, a row a point.
+        data: features: a file, an array, a tensor or a data frame, a row a point.
         similarity: in place of ``data``: a symmetric matrix of similarities, in such a file or as an array.
         key: the array of an .npz file; not needed where it holds one.
-        columns: those of a .csv or .parquet file; all unless given.
-        header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        columns: those of a table; all unless given.
+        header: whether the first line of a table of text is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        separator: what stands between the cells of a table of text, a character or ``comma``, ``semicolon``, ``tab``, ``bar``,
+            ``blanks``; found unless given.
+        decimal: the sign before the decimals of numbers in a table of text, ``.`` or ``,``; found unless given.
         svd: how many directions of a truncated SVD rows are brought to first, in place of standardised columns; sparse rows
             (``scipy.sparse``, or .npz files of it) stay sparse until then. All columns, standardised, unless given.
         names: of the points, or a file with one a line.
@@ -101,8 +109,9 @@ def dasgupta(
         seed: of all that is drawn at random.
         large: whether files may be larger than :mod:`cfgraph.files.opened` allows.
         say: is told how the search goes.
-        options: ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`; with a
-            ``similarity`` also ``embeddings``.
+        options: ``condense``, ``levels`` and ``points`` of :func:`cfgraph.sources.imported.imported`; with a
+            ``similarity`` also ``embeddings``, and of a file of them ``embeddings_key``, ``embeddings_columns``,
+            ``embeddings_header``, ``embeddings_separator`` and ``embeddings_decimal``.
 
     Raises:
         InputError: for both or neither of data and similarity, numbers that are not finite, fewer than two points, a matrix
@@ -112,15 +121,17 @@ def dasgupta(
     check_id(id)
     how = How.checked(fit=fit, refine=refine, sharpness=sharpness, starts=starts, passes=passes, leaf_size=leaf_size, seed=seed)
     reading: dict[str, Any] = {"key": key, "columns": columns, "header": header, "large": large}
+    reading |= {"separator": separator, "decimal": decimal}
     known = _read(data, similarity, how=how, svd=svd, reading=reading)
-    names = read_names(names, large=large) if isinstance(names, Path | str) else names
+    names, told = given_names(names, large=large)
     check_point_names(names, points=known.points, leaf_size=leaf_size)
     if known.of_features and options.get("embeddings") is not None:
         raise InputError("embeddings are for a similarity matrix; centers of features are their means; leave --embeddings out")
     recipe = {**known.recipe, **how.recipe, **({} if svd is None else {"svd": svd})}
-    return tree_of(
+    made = tree_of(
         known, how, id=id, origin="dasgupta", recipe=recipe, names=names, say=say, options=with_embeddings(options, large=large)
     )
+    return made.replace(notes=(*told, *made.notes))
 
 
 def tree_of(
@@ -251,7 +262,8 @@ def _of_features(rows: Rows, how: How) -> Known:
         ready = standardise(values)
         values, steps, notes = ready.values, (Standardise(ready.mean, ready.deviation),), (*notes, *ready.notes)
     encoder = dump_encoder(*steps, UnitLength())
-    return known_rows(values, sharpness=how.sharpness, digest=rows.table.digest, notes=notes, encoder=encoder)
+    known = known_rows(values, sharpness=how.sharpness, digest=rows.table.digest, notes=notes, encoder=encoder)
+    return replace(known, recipe=known.recipe | names_for_recipe(rows.table.columns))
 
 
 def known_rows(

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
+from cfgraph.files.column_order import names_for_recipe
 from cfgraph.files.embeddings import Embeddings
 from cfgraph.learning.checkpoint import Checkpoint
 from cfgraph.learning.encoders import NestedTree, Step, dump_encoder
@@ -30,11 +31,12 @@ from cfgraph.model.cells import Cells
 from cfgraph.model.dag import Dag
 from cfgraph.model.encoder import Encoder
 from cfgraph.model.hierarchy import FieldWithCells, HierarchyWithCells
+from cfgraph.moved import renamed
 from cfgraph.predictors.network import check_device
 from cfgraph.sources.imported import imported
-from cfgraph.sources.placing import Level, estimate_scale, place_levels
+from cfgraph.sources.placing import Level, place_field
 from cfgraph.sources.preparation import Rows, prepare, read_folder, read_rows
-from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
+from cfgraph.sources.tuples import axis_order, match_slots
 
 NODES_MAX = 5_000
 FEW_POINTS = 4  # of a leaf, on average: a tree of more leaves is noted
@@ -44,17 +46,20 @@ LEAST_FLOOR = 1e-200  # what can be divided by
 Say = Callable[[str], None]
 
 
+@renamed(point_nodes="points", standardised="standardise")
 def hcrl(
-    *,
-    id: str,
     data: Path | str | Float[np.ndarray, "points columns"],
+    *,
+    id: str = "hcrl",
     depth: int = defaults.HCRL_DEPTH,
     branching: int | Sequence[int] | None = defaults.HCRL_BRANCHING,
     key: str | None = None,
     columns: Sequence[str] | None = None,
     header: str = defaults.HEADER_RULE,
+    separator: str | None = None,
+    decimal: str | None = None,
     svd: int | None = None,
-    standardised: bool = False,
+    standardise: bool = False,
     pca: int | None = None,
     encoder: str = defaults.HCRL_ENCODER,
     latent: int = defaults.LATENT,
@@ -68,7 +73,7 @@ def hcrl(
     alpha: float = defaults.CONCENTRATION,
     floor: float | None = None,
     seed: int = defaults.SEED,
-    point_nodes: bool = False,
+    points: bool = False,
     field: bool = False,
     checkpoint: Path | str | None = None,
     size: str | tuple[int, int] | None = None,
@@ -85,16 +90,19 @@ def hcrl(
 
     Args:
         id: the hierarchy's id.
-        data: a .npy, .npz, .csv or .parquet file, or an array, a row a point (images are flattened); or a folder of images.
+        data: a file, an array, a tensor or a data frame, a row a point (images are flattened); or a folder of images.
         depth: the level of the leaves.
         branching: the most children of a node: one number, one for each level above the leaves, or None for any number, which
             gives a star.
         key: the array of an .npz file; not needed where it holds one.
-        columns: those of a .csv or .parquet file; all unless given.
-        header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        columns: those of a table; all unless given.
+        header: whether the first line of a table of text is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        separator: what stands between the cells of a table of text, a character or ``comma``, ``semicolon``, ``tab``, ``bar``,
+            ``blanks``; found unless given.
+        decimal: the sign before the decimals of numbers in a table of text, ``.`` or ``,``; found unless given.
         svd: how many directions of a truncated SVD rows are brought to first of all, not centered; sparse rows
             (``scipy.sparse``, or .npz files of it) stay sparse until then.
-        standardised: whether columns are brought to mean 0 and deviation 1 first.
+        standardise: whether columns are brought to mean 0 and deviation 1 first.
         pca: how many principal components to keep; all coordinates as they are unless given.
         encoder: ``none``, or ``vae``: the tree is one of the latents of a variational autoencoder, both learned in turns.
         latent: how many coordinates these have.
@@ -110,7 +118,7 @@ def hcrl(
         alpha: of level proportions, where they are free.
         floor: the least variance of a node; a thousandth of the data's mean variance unless given, of latents 0.01.
         seed: of all that is drawn at random.
-        point_nodes: whether the points are to be nodes of the graph too, each IN its cell.
+        points: whether the points are to be nodes of the graph too, each IN its cell.
         field: whether a complete tree is to be a field, which ``train`` and ``rollout`` take; its cells have no properties.
         checkpoint: a file from which the same call goes on with the training of the autoencoder where it was stopped.
         size: of a folder's images: height and width that all are brought to; needed where they have several.
@@ -129,7 +137,7 @@ def hcrl(
         depth=depth,
         branching=branching,
         svd=svd,
-        standardised=standardised,
+        standardised=standardise,
         pca=pca,
         encoder=encoder,
         latent=latent,
@@ -148,10 +156,11 @@ def hcrl(
         raise InputError("a checkpoint is of an autoencoder's training; leave it out, or say --encoder vae")
     rows = read_folder(data, size=size, skip_broken=skip_broken, large=large)
     if rows is None:
-        rows = read_rows(data, svd=asked.svd, seed=asked.seed, key=key, columns=columns, header=header, large=large)
+        text: dict[str, Any] = {"header": header, "separator": separator, "decimal": decimal}
+        rows = read_rows(data, svd=asked.svd, seed=asked.seed, key=key, columns=columns, large=large, **text)
     elif asked.svd is not None:
         raise InputError("directions are of rows of numbers, and a folder holds images; leave --svd out, or say --pca")
-    return learn(rows, id=id, asked=asked, point_nodes=point_nodes, field=field, checkpoint=checkpoint, say=say)
+    return learn(rows, id=id, asked=asked, point_nodes=points, field=field, checkpoint=checkpoint, say=say)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,13 +270,14 @@ def learn(
     notes = (*table.notes, *_check_size(table.values, asked, field=field))
     ready = prepare(table.values, standardised=asked.standardised, pca=asked.pca, seed=asked.seed)
     training = {"data_sha256": table.digest, **asked.recipe}
+    recipe = training | names_for_recipe(table.columns)
     if asked.encoder == "vae":
         kept = None if checkpoint is None else Checkpoint(Path(checkpoint), training)
         fitted = _fit_latents(ready.values, asked, checkpoint=kept, say=say)
     else:
         fitted = _fit_rows(ready.values, asked, say)
     notes = (*notes, *ready.notes, *_told(fitted, asked))
-    described: dict[str, Any] = {"id": id, "notes": notes, "recipe": training}
+    described: dict[str, Any] = {"id": id, "notes": notes, "recipe": recipe}
     described["point_nodes"] = point_nodes
     made: HierarchyWithCells
     if asked.levels == "free":
@@ -433,7 +443,7 @@ def _imported(
         notes=notes,
     )
     centers = Embeddings(nodes.center, names=None, digest=None, node=np.arange(count), exact=True)
-    return imported(dag, id=id, origin="hcrl", recipe=recipe, embeddings=centers, point_nodes=point_nodes)
+    return imported(dag, id=id, origin="hcrl", recipe=recipe, embeddings=centers, points=point_nodes)
 
 
 def _record(steps: tuple[Step, ...], fitted: _Fitted, cells: Cells, cell_of_node: Int[np.ndarray, " nodes"]) -> Encoder:
@@ -452,23 +462,16 @@ def _field(
     order, levels = _matched_levels(nodes, arity=arity, depth=asked.depth)
     row_of = np.empty(len(order), dtype=np.int64)
     row_of[order] = np.arange(len(order))
-    factor, used, scale_notes = estimate_scale(levels, scale_depth=defaults.SCALE_DEPTH, arity=arity)
-    cells = place_levels(levels, arity=arity, scale_factor=factor)
-    made = FieldWithCells(
+    made = place_field(
+        levels,
+        arity=arity,
+        scale_depth=defaults.SCALE_DEPTH,
+        notes=notes,
         id=id,
         origin="hcrl",
-        dimension=cells.dimension,
-        arity=arity,
-        scale_factor=factor,
-        residual_bound=largest_norm(cells.residual),
-        separation=smallest_distance(cells.expansions(arity)[1]),
-        data_built=True,
-        scale_depth=used,
-        notes=(*notes, *scale_notes),
         points=len(nodes.of_point),
         point_nodes=point_nodes,
         recipe={"source": "hcrl", **recipe, "field": True} | ({"points": True} if point_nodes else {}),
-        cells=cells,
         cell_of_point=row_of[nodes.of_point],
     )
     return made, row_of

@@ -21,17 +21,20 @@ from cfgraph.learning.embedders import embed, find_embedder
 from cfgraph.learning.encoders import Embedding, Pixels, Standardise, Step
 from cfgraph.model.address import check_id
 from cfgraph.model.hierarchy import FieldWithCells
-from cfgraph.sources.points import Splitting, split_points
+from cfgraph.moved import renamed
+from cfgraph.sources.points import split_points
 from cfgraph.sources.similarity import standardise
+from cfgraph.sources.splitting import Splitting
 
 Say = Callable[[str], None]
 
 
+@renamed(point_nodes="points", standardised="standardise")
 def images(
-    *,
-    id: str,
     data: Path | str | np.ndarray,
-    depth: int,
+    *,
+    id: str = "images",
+    depth: int | None = None,
     arity: int = defaults.POINTS_ARITY,
     key: str | None = None,
     encoder: str = defaults.PIXELS,
@@ -42,13 +45,13 @@ def images(
     cache: Path | str | None = None,
     latents: Path | str | None = None,
     skip_broken: bool = False,
-    standardised: bool = False,
+    standardise: bool = False,
     pca: int | None = None,
     minimum_size: int = defaults.MINIMUM_SIZE,
     scale_depth: int = defaults.SCALE_DEPTH,
     duplicates: str = defaults.DUPLICATE_RULE,
     seed: int = defaults.SEED,
-    point_nodes: bool = False,
+    points: bool = False,
     large: bool = False,
     say: Say = lambda line: None,
 ) -> FieldWithCells:
@@ -70,13 +73,13 @@ def images(
         cache: a folder in which embeddings are kept, by image and model, so that an interrupted run goes on.
         latents: a file (.npy) for the embeddings, in the order of the images' names.
         skip_broken: whether images that cannot be decoded are left out; else they are an error that names them.
-        standardised: whether columns are brought to mean 0 and deviation 1 first.
+        standardise: whether columns are brought to mean 0 and deviation 1 first.
         pca: how many principal components to keep; all coordinates as they are unless given.
         minimum_size: the fewest images of a cell that is split.
         scale_depth: the deepest level that the scale factor is estimated from.
         duplicates: what images that are equal to the encoder get: ``refuse``, ``keep`` or ``drop`` (all but the first).
         seed: of k-means.
-        point_nodes: whether the images are to be nodes of the graph too, each IN the deepest cell that it is of.
+        points: whether the images are to be nodes of the graph too, each IN the deepest cell that it is of.
         large: whether files may be larger than :mod:`cfgraph.files.opened` allows, and have more pixels than Pillow's limit.
         say: is told how it goes.
 
@@ -96,13 +99,13 @@ def images(
     if latents is not None:
         with whole_file(latents) as file:
             np.save(file, rows.table.values)
-    rows = rows.standardised() if standardised else rows
+    rows = rows.standardised() if standardise else rows
     return split_points(
         rows.table,
         splitting,
         id=id,
         recipe={"source": "images", **rows.recipe},
-        point_nodes=point_nodes,
+        point_nodes=points,
         before=rows.steps,
         names=rows.names,
     )

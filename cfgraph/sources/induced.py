@@ -17,15 +17,16 @@ from jaxtyping import Float
 from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number, check_scale_factor
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import PointTable, check_points, read_points
+from cfgraph.files.arrays import PointTable, points_of
+from cfgraph.files.column_order import names_for_recipe
 from cfgraph.learning.encoders import InducedRule, Projection, Step, dump_encoder, load_encoder
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
 from cfgraph.model.encoder import WEIGHTS_BYTES_MAX, Encoder
-from cfgraph.model.growth import check_depth
+from cfgraph.model.growth import CELLS_MAX, check_depth
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells
 from cfgraph.sources.duplicates import group_rows
-from cfgraph.sources.field import Field
+from cfgraph.sources.field_plan import FieldPlan
 from cfgraph.sources.k_means import k_means
 from cfgraph.sources.principal import project
 from cfgraph.sources.tuples import axis_order
@@ -66,10 +67,10 @@ class Design:
 
 
 def induced(
-    *,
-    id: str,
     data: Data,
-    depth: int,
+    *,
+    id: str = "induced",
+    depth: int | None = None,
     arity: int = defaults.INDUCED_ARITY,
     scale_factor: float = defaults.SCALE_FACTOR,
     bandwidth: float = defaults.BANDWIDTH,
@@ -80,6 +81,8 @@ def induced(
     key: str | None = None,
     columns: Sequence[str] | None = None,
     header: str = defaults.HEADER_RULE,
+    separator: str | None = None,
+    decimal: str | None = None,
     large: bool = False,
 ) -> FieldWithCells:
     """A hierarchy grown to ``depth`` from the mean of points, by the rule that they induce; O(points x arity x dim) a cell.
@@ -89,7 +92,7 @@ def induced(
 
     Args:
         id: the hierarchy's id.
-        data: a .npy, .npz, .csv or .parquet file, or an array, a row a point (images are flattened).
+        data: a file, an array, a tensor or a data frame, a row a point (images are flattened).
         depth: the deepest level; its cells are the frontier.
         arity: K, the number of children of every cell; at least 2.
         scale_factor: s, between 0 and 1.
@@ -99,8 +102,11 @@ def induced(
         sample: how many points to take, drawn without repetition; all unless given.
         seed: of the sample, of k-means and of PCA.
         key: the array of an .npz file; not needed where it holds one.
-        columns: those of a .csv or .parquet file; all (of numbers, but for the index of a data frame) unless given.
-        header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        columns: those of a table; all (of numbers, but for the index of a data frame) unless given.
+        header: whether the first line of a table of text is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        separator: what stands between the cells of a table of text, a character or ``comma``, ``semicolon``, ``tab``, ``bar``,
+            ``blanks``; found unless given.
+        decimal: the sign before the decimals of numbers in a table of text, ``.`` or ``,``; found unless given.
         large: whether the file may be larger than :mod:`cfgraph.files.opened` allows.
 
     Raises:
@@ -117,19 +123,33 @@ def induced(
         seed=seed,
     )
     design.recipe()
-    table = read_data(data, key=key, columns=columns, header=header, large=large)
+    reading: dict[str, Any] = {
+        "key": key,
+        "columns": columns,
+        "header": header,
+        "separator": separator,
+        "decimal": decimal,
+        "large": large,
+    }
+    table = read_data(data, **reading)
     return induce(table, id=id, depth=depth, design=design)
 
 
 def read_data(data: Data, **reading: Any) -> PointTable:
     """A file's points, or an array as such; ``reading`` is that of :func:`~cfgraph.files.arrays.read_points`."""
-    return read_points(data, **reading) if isinstance(data, Path | str) else check_points(data, where="the array")
+    return points_of(data, **reading)
 
 
-def induce(table: PointTable, *, id: str, depth: int, design: Design = Design()) -> FieldWithCells:
+def induce(table: PointTable, *, id: str, depth: int | None, design: Design = Design()) -> FieldWithCells:
     """What :func:`induced` makes of points that were read; the errors are the same."""
+    return field(table, id=id, depth=depth, design=design).grow()
+
+
+def field(table: PointTable, *, id: str, depth: int | None, design: Design = Design(), cells_max: int = CELLS_MAX) -> FieldPlan:
+    """What :func:`induce` grows, checked and not grown yet; the errors are the same."""
     recipe = design.recipe()
-    recipe |= {"data_sha256": table.digest, "depth": check_depth(depth, id=check_id(id), arity=recipe["arity"])}
+    depth = check_depth(depth, id=check_id(id), arity=recipe["arity"], cells_max=cells_max)
+    recipe |= {"data_sha256": table.digest, "depth": depth, **names_for_recipe(table.columns)}
     steps, notes = _learn(table.values, recipe)
     encoder, unkept = _keep(steps)
     rule = _rule_in(steps)
@@ -145,8 +165,7 @@ def induce(table: PointTable, *, id: str, depth: int, design: Design = Design())
         recipe=recipe,
     )
     root = Cells.from_root(rule.mean)
-    field = Field(hierarchy, root=root, make_rule=lambda: rule, depth=recipe["depth"], measured=True)
-    return field.grow().replace(encoder=encoder)
+    return FieldPlan(hierarchy, root=root, make_rule=lambda: rule, depth=recipe["depth"], measured=True, encoder=encoder)
 
 
 def rule_of(hierarchy: FieldHierarchy, *, encoder: Encoder | None) -> InducedRule:

@@ -16,7 +16,8 @@ from jaxtyping import Float
 from cfgraph import defaults
 from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
-from cfgraph.files.texts import read_names
+from cfgraph.files.column_order import names_for_recipe
+from cfgraph.files.texts import given_names
 from cfgraph.files.whole import check_place, whole_file
 from cfgraph.learning.checkpoint import Checkpoint
 from cfgraph.learning.encoders import Pipeline, UnitLength, dump_encoder
@@ -26,6 +27,7 @@ from cfgraph.learning.views import View, find_view
 from cfgraph.model.address import check_id
 from cfgraph.model.encoder import Encoder
 from cfgraph.model.hierarchy import ImportedWithCells
+from cfgraph.moved import renamed
 from cfgraph.predictors.network import check_device, import_torch
 from cfgraph.sources.dasgupta import How, check_point_names, known_rows, tree_of
 from cfgraph.sources.imported import ImportOptions
@@ -36,13 +38,16 @@ SEEN, EPOCHS_MAX, EPOCHS_MIN = 750_000, 150, 10  # epochs: as many as see so man
 Say = Callable[[str], None]
 
 
+@renamed(point_nodes="points", minimum="condense")
 def infohier(
-    *,
-    id: str,
     data: Path | str | np.ndarray,
+    *,
+    id: str = "infohier",
     key: str | None = None,
     columns: Sequence[str] | None = None,
     header: str = defaults.HEADER_RULE,
+    separator: str | None = None,
+    decimal: str | None = None,
     svd: int | None = None,
     names: Path | str | Sequence[str] | None = None,
     encoder: Any = None,
@@ -74,12 +79,15 @@ def infohier(
 
     Args:
         id: the hierarchy's id.
-        data: a .npy, .npz, .csv or .parquet file, or an array: a row a point, or images, points x height x width, points x
+        data: a file, an array, a tensor or a data frame: a row a point, or images, points x height x width, points x
             channels x height x width, or points x height x width x channels; or a folder of images, after
             whose files leaves are named.
         key: the array of an .npz file; not needed where it holds one.
-        columns: those of a .csv or .parquet file; all unless given.
-        header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        columns: those of a table; all unless given.
+        header: whether the first line of a table of text is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        separator: what stands between the cells of a table of text, a character or ``comma``, ``semicolon``, ``tab``, ``bar``,
+            ``blanks``; found unless given.
+        decimal: the sign before the decimals of numbers in a table of text, ``.`` or ``,``; found unless given.
         svd: how many directions of a truncated SVD rows are brought to first, not centered; sparse rows (``scipy.sparse``, or
             .npz files of it) stay sparse until then.
         names: of the points, or a file with one a line.
@@ -104,7 +112,7 @@ def infohier(
         skip_broken: whether images that cannot be decoded are left out.
         large: whether files may be larger than :mod:`cfgraph.files.opened` allows.
         say: is told how training and search go.
-        options: ``minimum``, ``levels`` and ``point_nodes`` of :func:`cfgraph.sources.imported.imported`.
+        options: ``condense``, ``levels`` and ``points`` of :func:`cfgraph.sources.imported.imported`.
 
     Raises:
         InputError: for fewer than two points, numbers or latents that are not finite, views that do not go with the data, a
@@ -124,13 +132,14 @@ def infohier(
     check_device(device)
     view = None if views is None else find_view(views)
     reading: dict[str, Any] = {"key": key, "columns": columns, "header": header, "large": large}
+    reading |= {"separator": separator, "decimal": decimal}
     flat = views == "vectors"
     raw = RawData.read_folder(data, as_vectors=flat, size=size, skip_broken=skip_broken, large=large)
     if raw is None:
         raw = RawData.read(data, as_vectors=flat, svd=svd, seed=how.seed, **reading)
     elif svd is not None:
         raise InputError("directions are of rows of numbers, and a folder holds images; leave --svd out")
-    names = read_names(names, large=large) if isinstance(names, Path | str) else names
+    names, told = given_names(names, large=large)
     names = raw.names if names is None and how.leaf_size == 1 else names
     check_point_names(names, points=len(raw.values), leaf_size=how.leaf_size)
     task = _Task(raw, *(view or find_view("vectors" if raw.shape.channels is None else "images")), asked.schedule(raw), device)
@@ -140,9 +149,15 @@ def infohier(
     if latents is not None:
         with whole_file(latents) as file:
             np.save(file, known.features())
-    recipe = {**known.recipe, **how.recipe, **found.recipe, **({} if svd is None else {"svd": svd})}
+    recipe = {
+        **known.recipe,
+        **names_for_recipe(raw.columns),
+        **how.recipe,
+        **found.recipe,
+        **({} if svd is None else {"svd": svd}),
+    }
     made = tree_of(known, how, id=id, origin="infohier", recipe=recipe, names=names, say=say, options=options)
-    return made.replace(point_names=raw.names)
+    return made.replace(point_names=raw.names, notes=(*told, *made.notes))
 
 
 class _Asked(NamedTuple):

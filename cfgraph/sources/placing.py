@@ -3,8 +3,10 @@
 Each residual is what leads from the parent's center, as it was placed, to the child's, so centers are where the data has them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -12,6 +14,8 @@ from jaxtyping import Bool, Float, Int
 from cfgraph.metric.distances import subtree_radii
 from cfgraph.model.cells import EXPANDED, FRONTIER, LEAF, Cells
 from cfgraph.model.growth import Frontier, expand
+from cfgraph.model.hierarchy import FieldWithCells
+from cfgraph.sources.tuples import largest_norm, smallest_distance
 
 SCALE_FACTOR_RANGE = (0.05, 0.95)  # what an estimated scale factor is kept within, so that 1 / s and 1 / (1 - s) stay sane
 SCALE_FACTOR_UNKNOWN = 0.5  # where the data has a single level of children, and so no ratio of two
@@ -25,6 +29,36 @@ class Level:
     size: Int[np.ndarray, " cells"]
     divisible: Bool[np.ndarray, " cells"]  # enough points, and enough different ones, for a split
     longest: str  # the address of the level's cells that has most characters
+
+
+def place_field(
+    levels: list[Level],
+    *,
+    arity: int,
+    scale_depth: int,
+    notes: tuple[str, ...],
+    radius: Callable[[Cells], tuple[float, ...] | None] = lambda cells: None,
+    **known: Any,
+) -> FieldWithCells:
+    """A tree of data as a field, with its scale factor and what bounds its residuals.
+
+    ``radius`` gives by level how far data points lie from the cells as they are placed; ``known`` is what else is known.
+    """
+    factor, used, scale_notes = estimate_scale(levels, scale_depth=scale_depth, arity=arity)
+    cells = place_levels(levels, arity=arity, scale_factor=factor)
+    return FieldWithCells(
+        dimension=cells.dimension,
+        arity=arity,
+        scale_factor=factor,
+        residual_bound=largest_norm(cells.residual),
+        separation=smallest_distance(cells.expansions(arity)[1]),
+        data_built=True,
+        scale_depth=used,
+        point_radius=radius(cells),
+        notes=(*notes, *scale_notes),
+        cells=cells,
+        **known,
+    )
 
 
 def estimate_scale(levels: list[Level], *, scale_depth: int, arity: int) -> tuple[float, int, tuple[str, ...]]:

@@ -5,9 +5,8 @@ Hungarian method, and the root's children stand in the order of their first prin
 with too few points, or too few different ones, is a leaf.
 """
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,29 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph import defaults
-from cfgraph.checks import check_integer
+from cfgraph.checks import check_bytes, check_integer
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import PointTable, check_points, read_points
-from cfgraph.learning.encoders import Step, dump_encoder
-from cfgraph.model.address import check_id, format_address, key_of
-from cfgraph.model.growth import count_cells
+from cfgraph.files.arrays import PointTable, Reading, points_of
+from cfgraph.files.row_stream import RowStream
+from cfgraph.files.whole import check_place
+from cfgraph.learning.encoders import Step
+from cfgraph.model.address import check_id, format_address
 from cfgraph.model.hierarchy import FieldWithCells
+from cfgraph.model.progress import Asked
+from cfgraph.moved import renamed
 from cfgraph.sources.duplicates import group_rows
 from cfgraph.sources.k_means import k_means
-from cfgraph.sources.placing import Level, estimate_scale, place_levels, point_radius
+from cfgraph.sources.placing import Level, point_radius
 from cfgraph.sources.principal import project
-from cfgraph.sources.tuples import axis_order, largest_norm, match_slots, smallest_distance
+from cfgraph.sources.splitting import (
+    PointsBelow,
+    Splitting,
+    check_count,
+    check_different,
+    field_of_levels,
+    seed_of,
+)
+from cfgraph.sources.tuples import axis_order, match_slots
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,22 +49,29 @@ class _Cluster:
     family: Float[np.ndarray, "arity dim"] | None  # None for the root
 
 
+@renamed(point_nodes="points")
 def points(
-    *,
-    id: str,
     data: Path | str | Float[np.ndarray, "points dim"],
-    depth: int,
+    *,
+    id: str = "points",
+    depth: int | None = None,
     arity: int = defaults.POINTS_ARITY,
     key: str | None = None,
     columns: Sequence[str] | None = None,
     header: str = defaults.HEADER_RULE,
+    separator: str | None = None,
+    decimal: str | None = None,
     pca: int | None = None,
     minimum_size: int = defaults.MINIMUM_SIZE,
     scale_depth: int = defaults.SCALE_DEPTH,
     duplicates: str = defaults.DUPLICATE_RULE,
     seed: int = defaults.SEED,
-    point_nodes: bool = False,
+    points: bool = False,
+    memory: str | int | None = None,
+    batch: int = defaults.POINT_BATCH,
+    placements: Path | str | None = None,
     large: bool = False,
+    progress: Asked = None,
 ) -> FieldWithCells:
     """The hierarchy that recursive k-means makes of points, with ``size`` and ``radius`` columns.
 
@@ -64,64 +81,74 @@ def points(
 
     Args:
         id: the hierarchy's id.
-        data: a .npy, .npz, .csv or .parquet file, or an array, a row a point (images are flattened).
+        data: a file, an array, a tensor or a data frame, a row a point (images are flattened).
         depth: the deepest level.
         arity: K, the number of children of every cell that is split.
         key: the array of an .npz file; not needed where it holds one.
-        columns: those of a .csv or .parquet file; all (of numbers, but for the index of a data frame) unless given.
-        header: whether the first line of a .csv is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        columns: those of a table; all (of numbers, but for the index of a data frame) unless given.
+        header: whether the first line of a table of text is one: ``yes``, ``no``, or ``auto`` where that is to be found out.
+        separator: what stands between the cells of a table of text, a character or ``comma``, ``semicolon``, ``tab``, ``bar``,
+            ``blanks``; found unless given.
+        decimal: the sign before the decimals of numbers in a table of text, ``.`` or ``,``; found unless given.
         pca: how many principal components to keep; all coordinates as they are unless given.
         minimum_size: the fewest points of a cell that is split.
         scale_depth: the deepest level that the scale factor is estimated from.
         duplicates: what equal points get: ``refuse``, ``keep`` or ``drop`` (all but the first).
         seed: of k-means; each cell's own follows from it and from its address.
-        point_nodes: whether the points are to be nodes of the graph too, each IN the deepest cell that it is of.
+        points: whether the points are to be nodes of the graph too, each IN the deepest cell that it is of.
+        memory: bytes, or a size such as ``512MB``: a .parquet file is read in pieces, several times, and so much held at most
+            beside Python itself. A folder of such files always is (512MB unless given), in the order of their names.
+        batch: rows of each batch of the k-means of such data.
+        placements: a .parquet file for the cell of each row, with columns ``row`` and ``address``.
         large: whether the file may be larger than :mod:`cfgraph.files.opened` allows.
+        progress: of data that is read in pieces: how many rows were read, of how many in all passes.
 
     Raises:
-        InputError: for data that cannot be read, holds too few points or duplicates, and arguments out of their range.
+        InputError: for data that cannot be read, holds too few points or duplicates, and arguments out of their range; of data
+            that is read in pieces also for files that are of different columns or change meanwhile, and for too little memory.
     """
     check_id(id)
+    if placements is not None:
+        check_place(placements)
     numbers = {"depth": depth, "arity": arity, "pca": pca, "minimum_size": minimum_size, "scale_depth": scale_depth}
     splitting = Splitting.checked(**numbers, duplicates=duplicates, seed=seed)
-    if isinstance(data, Path | str):
-        table = read_points(data, key=key, columns=columns, header=header, large=large)
-    else:
-        table = check_points(data, where="the array")
-    return split_points(table, splitting, id=id, recipe={"source": "points"}, point_nodes=point_nodes)
+    reading: dict[str, Any] = {
+        "key": key,
+        "columns": columns,
+        "header": header,
+        "separator": separator,
+        "decimal": decimal,
+        "large": large,
+    }
+    if memory is not None or (isinstance(data, Path | str) and Path(data).is_dir()):
+        from cfgraph.sources.streamed import stream_points
+
+        stream = _stream_of(data, splitting, batch=batch, **reading)
+        held = check_bytes(defaults.MEMORY if memory is None else memory, name="memory")
+        told: dict[str, Any] = {"asked": columns is not None, "placements": placements, "progress": progress}
+        return stream_points(stream, splitting, id=id, memory=held, point_nodes=points, **told)
+    table = points_of(data, **reading)
+    made = split_points(table, splitting, id=id, recipe={"source": "points"}, point_nodes=points)
+    if placements is not None:
+        from cfgraph.formats.placements import write_placements
+
+        assert made.cell_of_point is not None
+        write_placements(placements, [made.cell_of_point], addresses=made.cells.addresses)
+    return made
 
 
-@dataclass(frozen=True, kw_only=True)
-class Splitting:
-    """How points are split; :func:`points` says of each what it is."""
+def _stream_of(data: Any, splitting: Splitting, *, batch: int, columns: Sequence[str] | None, **reading: Any) -> RowStream:
+    """Data to be read in pieces; an ``InputError`` for what is not."""
+    from cfgraph.sources.streamed import check_streamed
 
-    depth: int
-    arity: int
-    pca: int | None
-    minimum_size: int
-    scale_depth: int
-    duplicates: str
-    seed: int
-
-    @classmethod
-    def checked(cls, *, depth, arity, pca, minimum_size, scale_depth, duplicates, seed) -> "Splitting":
-        """The arguments, or an InputError for one that is out of its range."""
-        if duplicates not in defaults.DUPLICATES:
-            raise InputError(f"expected a rule for duplicates out of {', '.join(defaults.DUPLICATES)}, got {duplicates!r}")
-        return cls(
-            depth=check_integer(depth, name="depth", low=0),
-            arity=check_integer(arity, name="arity", low=2),
-            pca=None if pca is None else check_integer(pca, name="number of principal components", low=1),
-            minimum_size=check_integer(minimum_size, name="minimum size", low=1),
-            scale_depth=check_integer(scale_depth, name="scale depth", low=2),  # a ratio needs two levels
-            seed=check_integer(seed, name="seed", low=0),
-            duplicates=duplicates,
-        )
-
-    @property
-    def numbers(self) -> dict[str, int | None]:
-        """Those that are whole numbers, as recipes have them."""
-        return {name: value for name, value in asdict(self).items() if name != "duplicates"}
+    if not isinstance(data, Path | str):
+        raise InputError("memory bounds what is read of files, and the array is in memory already; leave --memory out")
+    large = reading.pop("large")
+    if large:
+        raise InputError("--large is about files that are read whole, and this is read in pieces; leave it out, or --memory")
+    Reading(columns=columns, **reading).check("parquet", path=Path(data), what="points")
+    check_streamed(splitting)
+    return RowStream.of(data, columns=columns, batch=check_integer(batch, name="batch", low=1))
 
 
 def split_points(
@@ -142,31 +169,18 @@ def split_points(
     if splitting.pca is not None:
         values, projection, remark = project(values, components=splitting.pca, seed=seed)
         steps, explained = (*before, projection), (remark,)
-    _check_different(values, arity=arity)
+    check_different(len(group_rows(values)[0]), arity=arity)
     levels, cell = _build_tree(values, arity=arity, depth=depth, minimum_size=minimum_size, seed=seed)
-    key_of(id, levels[-1].longest)
-    factor, used, scale_notes = estimate_scale(levels, scale_depth=splitting.scale_depth, arity=arity)
-    cells = place_levels(levels, arity=arity, scale_factor=factor)
-    return FieldWithCells(
+    return field_of_levels(
+        levels,
+        splitting,
         id=id,
-        origin=recipe["source"],
-        dimension=cells.dimension,
-        arity=arity,
-        scale_factor=factor,
-        residual_bound=largest_norm(cells.residual),
-        separation=smallest_distance(cells.expansions(arity)[1]),
-        data_built=True,
-        scale_depth=used,
-        point_radius=point_radius(cells, values, cell),
-        notes=(*table.notes, *remarks, *explained, *scale_notes),
-        points=len(kept),
-        point_nodes=point_nodes,
-        recipe={**recipe, "data_sha256": table.digest, "duplicates": splitting.duplicates, **splitting.numbers}
-        | ({"points": True} if point_nodes else {}),
-        cells=cells,
-        cell_of_point=cell[kept],
-        point_names=None if names is None else tuple(names),
-        encoder=dump_encoder(*steps) if steps else None,
+        recipe={**recipe, "data_sha256": table.digest},
+        names=table.columns,
+        notes=(*table.notes, *remarks, *explained),
+        radius=lambda cells: point_radius(cells, values, cell),
+        points=PointsBelow(len(kept), point_nodes, cell[kept], names),
+        steps=steps,
     )
 
 
@@ -197,26 +211,9 @@ def _settle_duplicates(
     return values[rows], np.searchsorted(rows, first[group]), (dropped,)
 
 
-def _check_different(values: Float[np.ndarray, "points dim"], *, arity: int) -> None:
-    different = len(group_rows(values)[0])
-    if different < arity:
-        raise InputError(f"expected at least {arity} different points, one for each child of the root, got {different}")
-
-
 def _check_enough(values: Float[np.ndarray, "points dim"], *, depth: int, arity: int, minimum_size: int) -> None:
-    _check_different(values, arity=arity)
-    if len(values) < minimum_size:
-        raise InputError(
-            f"expected at least {minimum_size} points, the minimum size of a cell that is split, got {len(values)}"
-        )
-    reachable = (len(values) - 1) // (arity - 1)
-    if depth > reachable:
-        digits = depth * math.log10(arity)
-        total = f"{count_cells(1, arity=arity, levels=depth):,}" if digits < 15 else f"about 10^{digits:.0f}"
-        raise InputError(
-            f"a full tree of depth {depth} and arity {arity} would be {total} cells, and no tree of {len(values)} points is "
-            f"deeper than {reachable}; ask for a smaller depth"
-        )
+    check_different(len(group_rows(values)[0]), arity=arity)
+    check_count(len(values), depth=depth, arity=arity, minimum_size=minimum_size)
 
 
 def _build_tree(
@@ -259,15 +256,10 @@ def _is_divisible(cluster: _Cluster, *, group: Int[np.ndarray, " points"], arity
 def _split(cluster: _Cluster, values: Float[np.ndarray, "points dim"], *, arity: int, seed: int) -> Iterator[_Cluster]:
     """A cell's children in canonical slot order."""
     inside = values[cluster.members]
-    label = k_means(inside, arity=arity, seed=_seed_of(cluster.slots, seed=seed))
+    label = k_means(inside, arity=arity, seed=seed_of(cluster.slots, seed=seed))
     size = np.bincount(label, minlength=arity)
     center = np.stack([inside[label == index].mean(axis=0) for index in range(arity)])
     family = center - cluster.center
     order = axis_order(family, weight=size) if cluster.family is None else match_slots(family, cluster.family)
     for slot, index in enumerate(order.tolist()):
         yield _Cluster((*cluster.slots, slot), cluster.members[label == index], center[index], family[order])
-
-
-def _seed_of(slots: tuple[int, ...], *, seed: int) -> int:
-    """A seed of the cell's own, from its address alone: no cell's split depends on when it is made."""
-    return int(np.random.SeedSequence(seed, spawn_key=slots).generate_state(1)[0])

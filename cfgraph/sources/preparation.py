@@ -4,6 +4,7 @@ Sparse rows, such as counts of words, are brought to few columns by a truncated 
 out.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ from jaxtyping import Float
 
 from cfgraph.checks import check_integer
 from cfgraph.errors import InputError
-from cfgraph.files.arrays import PointTable, check_points, read_points
+from cfgraph.files.arrays import PointTable, points_of, read_points
 from cfgraph.files.images import check_size, is_folder, read_images, read_pixels
 from cfgraph.files.sparse import check_sparse, digest_of_sparse, is_sparse, read_sparse
 from cfgraph.learning.encoders import Pixels, Projection, Standardise, Step
@@ -43,9 +44,7 @@ def read_rows(data: Any, *, svd: int | None, seed: int, **reading: Any) -> Rows:
     """
     if svd is not None:
         return _truncated(data, components=check_integer(svd, name="number of directions", low=1), seed=seed, **reading)
-    if isinstance(data, Path | str):
-        return Rows(read_points(data, **reading))
-    return Rows(check_points(data, where="the array"))
+    return Rows(points_of(data, **reading))
 
 
 def read_folder(data: Any, *, size: Any, skip_broken: bool, large: bool) -> Rows | None:
@@ -64,10 +63,17 @@ def read_folder(data: Any, *, size: Any, skip_broken: bool, large: bool) -> Rows
     return Rows(PointTable(step.apply(read.values), read.notes), (step,), read.names, read.size)
 
 
-def read_new_rows(path: Path | str, **reading: Any) -> "Float[np.ndarray, 'points columns'] | csr_array":
-    """The points in a file, for a pipeline to encode: sparse ones as they are."""
-    sparse = read_sparse(path, what="points", large=reading.get("large", False))
-    return read_points(path, **reading).values if sparse is None else sparse
+def read_new_rows(path: Path | str, *, say: Callable[[str], object] | None = None, **reading: Any) -> "PointTable | csr_array":
+    """The points in a file, for a pipeline to encode: sparse ones as they are. ``say`` is told how they were read."""
+    sparse = read_sparse(path, what="points", large=reading.get("large", False)) if reading.get("key") is None else None
+    if sparse is not None:
+        return sparse
+    table = read_points(path, **reading)
+    if say is not None:
+        for note in table.notes:
+            say(note)
+    # Columns that were asked for come in the order in which they were.
+    return PointTable(table.values, columns=None if reading.get("columns") is not None else table.columns)
 
 
 def _truncated(data: Any, *, components: int, seed: int, **reading: Any) -> Rows:
@@ -75,13 +81,13 @@ def _truncated(data: Any, *, components: int, seed: int, **reading: Any) -> Rows
     from sklearn.decomposition import TruncatedSVD
     from threadpoolctl import threadpool_limits
 
-    notes: tuple[str, ...] = ()
+    notes, columns = tuple[str, ...](), None
     rows = check_sparse(data, where="the sparse rows") if is_sparse(data) else None
     if isinstance(data, Path | str) and reading.get("key") is None:
         rows = read_sparse(data, what="points", large=reading.get("large", False))
     if rows is None:
-        table = read_points(data, **reading) if isinstance(data, Path | str) else check_points(data, where="the array")
-        rows, notes = csr_array(table.values), table.notes
+        table = points_of(data, **reading)
+        rows, notes, columns = csr_array(table.values), table.notes, table.columns
     most = min(rows.shape)
     if components > most:
         raise InputError(
@@ -94,7 +100,7 @@ def _truncated(data: Any, *, components: int, seed: int, **reading: Any) -> Rows
     whole = float(rows.data @ rows.data) or 1.0
     share = float(np.einsum("pc,pc->", values, values)) / whole
     told = f"the first {components} of at most {most} singular directions hold {min(share, 1.0):.1%} of the sum of squares"
-    return Rows(PointTable(values, (*notes, told), digest_of_sparse(rows)), (step,))
+    return Rows(PointTable(values, (*notes, told), digest_of_sparse(rows), columns), (step,))
 
 
 class Prepared(NamedTuple):

@@ -1,6 +1,6 @@
 """Snapshots as sources: a state that was kept, in memory, wherever the id of a hierarchy may stand: ``koch@before``."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cfgraph.errors import InputError, NotFoundError
 from cfgraph.sources.parquet import parquet
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cfgraph.formats.parquet import Backup
     from cfgraph.model.hierarchy import HierarchyWithCells
     from cfgraph.predictors.trained import Grower
-    from cfgraph.store import Store
+    from cfgraph.store import Store, Stores
     from cfgraph.store.snapshots import Snapshot
 
 
@@ -49,13 +49,17 @@ def read_snapshot(snapshot: "Snapshot", *, large: bool = False) -> "Backup":
     return found
 
 
-def read_either(store: "Store", title: str, *, large: bool = False) -> "tuple[HierarchyWithCells, Sequence[Grower]]":
+WithGrowers: TypeAlias = "tuple[HierarchyWithCells, Sequence[Grower]]"
+
+
+def read_either(store: "Store | Stores", title: str, *, large: bool = False) -> WithGrowers:
     """A hierarchy of the store, or a snapshot of one, with all its cells, and what grew it, the latest first.
 
     Raises:
         NotFoundError: where there is neither.
         ChangedError, VanishedError: as ``Store.read`` does.
     """
+    store, title = store.resolve(title)
     kept = find_snapshot(store, title)
     if kept is not None:
         found = read_snapshot(kept, large=large)

@@ -52,7 +52,15 @@ def export_parquet(store: Store, id: str, path: str | Path, *, progress: Progres
             batches = [(batch, store.batch_pages(batch)) for batch in store.batches(id)]
             for batch, _ in batches:
                 store.check_batch(batch)
-            parquet.finish(hierarchy, growers=growers, predicts=predicts, encoder=encoder, point_names=names, batches=batches)
+            parquet.finish(
+                hierarchy,
+                growers=growers,
+                predicts=predicts,
+                encoder=encoder,
+                point_names=names,
+                point_columns=store.point_columns(hierarchy),
+                batches=batches,
+            )
             witness.check()
     return hierarchy
 

@@ -8,13 +8,15 @@ store's pages become the same kind of files, with the command that reads them.
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cfgraph.errors import DamagedError, InputError, NotFoundError
 from cfgraph.files.whole import whole_folder
+from cfgraph.formats.folders.reader import FolderReader
 from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, EncoderRows, GrowerRows, ImportFolder, own_type
 from cfgraph.model.columns import one_kind, width_of
 from cfgraph.model.encoder import Encoder
@@ -23,7 +25,7 @@ from cfgraph.model.pieces import Piece, pieces_of_cells
 from cfgraph.server.importing import import_files, prepare_staging
 from cfgraph.server.local import Connection, LocalServer
 from cfgraph.settings import Settings
-from cfgraph.sources.field import Field, Spread
+from cfgraph.sources.field_plan import FieldPlan, Spread
 from cfgraph.store import Store
 from cfgraph.store.encoders import encoder_properties
 from cfgraph.store.history import WRITTEN
@@ -63,13 +65,13 @@ class _AlreadyThereError(Exception):
 
 def ingest_bulk(
     url: str,
-    source: Field | Hierarchy,
+    source: FieldPlan | Hierarchy | FolderReader,
     *,
     settings: Settings,
     say: Callable[[str], None] = lambda line: None,
     progress: Progress = lambda done, total: None,
 ) -> BulkReport:
-    """Fill the empty local store behind ``url`` with one hierarchy, by neo4j-admin: a field, or cells in memory.
+    """Fill the empty local store behind ``url`` with one hierarchy, by neo4j-admin: a field, cells in memory, or a folder.
 
     The server is stopped meanwhile. Interrupted or killed at any moment this leaves the store empty or whole, and the same
     call again finishes, or finds it done. Raises an ``InputError`` for a store that is not local, holds anything else or is
@@ -123,17 +125,25 @@ class _Plan:
     depth: int
     pieces: Callable[[Spread], Iterator[Piece]]
     with_spread: Callable[[Spread], FieldHierarchy]
+    growers: "tuple[Grower, ...]" = ()
+    encoder: Encoder | None = None
 
     @classmethod
-    def of(cls, source: Field | Hierarchy) -> "_Plan":
+    def of(cls, source: FieldPlan | Hierarchy | FolderReader) -> "_Plan":
         first = HIERARCHY_NODE + 1
-        if isinstance(source, Field):
+        if isinstance(source, FolderReader):
+            known = source.hierarchy
+            pieces = partial(source.pieces, first=first)
+            counts = (source.count(), source.depth)
+            return cls(known, *counts, lambda _: pieces(), lambda _: known, source.growers, source.encoder())
+        if isinstance(source, FieldPlan):
             return cls(
                 source.hierarchy,
                 source.cells,
                 source.depth,
                 pieces=lambda spread: source.pieces(first=first, spread=spread),
                 with_spread=lambda spread: source.with_spread(spread).hierarchy,
+                encoder=source.encoder,
             )
         if not isinstance(source, FieldHierarchy):
             raise InputError(
@@ -143,25 +153,44 @@ class _Plan:
         if not isinstance(source, FieldWithCells):
             raise InputError(f"hierarchy {source.id!r} has no cells to write; read them first: store.read_whole({source.id!r})")
         cells = source.cells
-        return cls(source, len(cells), cells.depth, lambda _: pieces_of_cells(cells, first=first), lambda _: source)
+        encoder = source.require_encoder()
+        made = (lambda _: pieces_of_cells(cells, first=first)), (lambda _: source)
+        return cls(source, len(cells), cells.depth, *made, encoder=encoder)
 
 
 def write_files(
-    files: Path, source: Field | Hierarchy, *, progress: Progress = lambda done, total: None
+    files: Path, source: FieldPlan | Hierarchy | FolderReader, *, progress: Progress = lambda done, total: None
 ) -> tuple[Hierarchy, list[str]]:
     """Write all files into a folder; the hierarchy with what was measured meanwhile, and neo4j-admin's arguments."""
     plan = _Plan.of(source)
     spread = Spread(plan.hierarchy.arity)
-    with ImportFolder(files, plan.hierarchy.id, ids="actual", texts=plan.hierarchy.notes) as folder:
+    kinds = {name: plan.hierarchy.own_kinds.get(name) for name in plan.hierarchy.own}
+    own = _column_types(kinds, id=plan.hierarchy.id, otherwise="leave --bulk out")
+    texts = [*plan.hierarchy.notes, *(text for grower in plan.growers for text in grower.trained.warnings)]
+    with ImportFolder(files, plan.hierarchy.id, ids="actual", texts=texts, own=own, **_points_of(source)) as folder:
         for piece in plan.pieces(spread):
             folder.add_piece(piece)
             progress(folder.cells, plan.cells)
         hierarchy = plan.with_spread(spread)
-        encoder = source.require_encoder() if isinstance(source, HierarchyWithCells) else None
+        growers = [rows_of_grower(grower, hierarchy.id) for grower in plan.growers]
         return hierarchy, folder.finish(
             {**properties_of(hierarchy), "incarnation": new_incarnation()},
-            encoder=None if encoder is None else _encoder_rows(encoder),
+            growers=[replace(one, properties={**one.properties, "incarnation": new_incarnation()}) for one in growers],
+            encoder=None if plan.encoder is None else encoder_rows(plan.encoder),
         )
+
+
+def _points_of(source: FieldPlan | Hierarchy | FolderReader) -> dict[str, Any]:
+    """What an :class:`ImportFolder` is told of the data points of cells in memory, where these are to be nodes."""
+    if not isinstance(source, HierarchyWithCells) or not source.point_nodes:
+        return {}
+    if source.cell_of_point is None:
+        raise InputError(
+            f"the data points of {source.id!r} are to be nodes, and it does not hold the cells that they lie in; read the "
+            f"whole of it first: store.read_whole({source.id!r})"
+        )
+    columns = {name: source.point_columns[name] for name in source.point_kinds or ()}
+    return {"point_names": source.point_names, "point_columns": columns, "cell_of_point": source.cell_of_point}
 
 
 def _check_empty(connection: Connection, hierarchy: Hierarchy, *, place: str) -> None:
@@ -215,39 +244,47 @@ def export_bulk(store: Store, id: str, directory: Path, *, progress: Progress = 
         texts = [*hierarchy.notes, *(text for grower in growers for text in grower.trained.warnings)]
         with whole_folder(directory) as part:
             own, names = _own_types(store, hierarchy), store.point_names(hierarchy)
-            with ImportFolder(part, id, ids="key", texts=texts, own=own, point_names=names) as folder:
+            besides = store.point_columns(hierarchy)
+            with ImportFolder(part, id, ids="key", texts=texts, own=own, point_names=names, point_columns=besides) as folder:
                 for page in watched_pages(store, witness, progress=progress):
                     folder.add_page(page)
                 encoder = store.encoder(hierarchy)
                 arguments = folder.finish(
                     properties_of(hierarchy),
-                    growers=[_rows_of(grower, id) for grower in growers],
-                    encoder=None if encoder is None else _encoder_rows(encoder),
+                    growers=[rows_of_grower(grower, id) for grower in growers],
+                    encoder=None if encoder is None else encoder_rows(encoder),
                 )
-            (part / "README.md").write_text(_readme(hierarchy, arguments, growers=growers), encoding="utf-8")
+            (part / "README.md").write_text(readme_of(hierarchy, arguments, growers=growers), encoding="utf-8")
     return BulkExport(folder.cells, tuple(arguments))
 
 
 def _own_types(store: Store, hierarchy: Hierarchy) -> dict[str, str | None]:
     """The type of each property of the source's own, as a column of neo4j-admin's; None where no cell has it."""
     kinds = {name: one_kind(found) for name, found in store.own_kinds(hierarchy).items()}
+    return _column_types(kinds, id=hierarchy.id, otherwise="export as parquet")
+
+
+def _column_types(kinds: Mapping[str, str | None], *, id: str, otherwise: str) -> dict[str, str | None]:
+    """The same of properties of these kinds; ``otherwise`` says what to do where a file for neo4j-admin cannot have one."""
     mixed = [name for name, kind in kinds.items() if kind not in (None, *OWN_TYPES) and not width_of(kind)]
     if mixed:
         raise InputError(
-            f"the cells of {hierarchy.id!r} have values of several types, or lists, in the property {', '.join(mixed)}, and a "
-            "column for neo4j-admin has one type; export as parquet"
+            f"the cells of {id!r} have values of several types, or lists, in the property {', '.join(mixed)}, and a "
+            f"column for neo4j-admin has one type; {otherwise}"
         )
     strange = [name for name in kinds if ":" in name]
     if strange:
-        raise InputError(f"a column for neo4j-admin cannot be called {', '.join(map(repr, strange))}; export as parquet")
+        raise InputError(f"a column for neo4j-admin cannot be called {', '.join(map(repr, strange))}; {otherwise}")
     return {name: own_type(kind) for name, kind in kinds.items()}
 
 
-def _encoder_rows(encoder: Encoder) -> EncoderRows:
+def encoder_rows(encoder: Encoder) -> EncoderRows:
+    """What was done to a hierarchy's data first, for files of neo4j-admin."""
     return EncoderRows(encoder_properties(encoder), encoder.parts)
 
 
-def _rows_of(grower: "Grower", id: str) -> GrowerRows:
+def rows_of_grower(grower: "Grower", id: str) -> GrowerRows:
+    """A predictor that grew a hierarchy, for files of neo4j-admin."""
     trained_on = {"depth": grower.trained.depth} if grower.trained.hierarchy == id else None
     return GrowerRows(properties_of(grower.trained), tuple(grower.growths), trained_on)
 
@@ -261,7 +298,7 @@ In this folder, with the server stopped (Neo4j 5.26 or newer, any edition):
 
 It REPLACES the database `neo4j` by this hierarchy. Start the server; the first cfgraph command makes the indexes.
 {after}
-Here are the Hierarchy node, its ROOT, all cells with their labels and properties, all CHILD edges, {points}{encoder}
+Here are the Hierarchy node, its ROOT, all cells with their labels and properties{cuts}, all CHILD edges, {points}{encoder}
 and {growers}.
 Left out: predictors that did not grow it, and relationships to other hierarchies (PREDICTS, and TRAINED_ON of theirs).
 """
@@ -273,13 +310,15 @@ CSV has no empty lists, which the centers and residuals of dimension 0 are. So t
 """
 
 
-def _readme(hierarchy: Hierarchy, arguments: list[str], *, growers: list["Grower"]) -> str:
+def readme_of(hierarchy: Hierarchy, arguments: list[str], *, growers: list["Grower"]) -> str:
+    """How a folder for neo4j-admin is imported."""
     restore = ["query", "--write", "--name", "restore_empty_lists", "-p", f"id={json.dumps(hierarchy.id)}"]
     names = ", ".join(grower.trained.id for grower in growers)
     return README.format(
         id=hierarchy.id,
         command=shlex.join(["neo4j-admin", *arguments]),
         after=RESTORE.format(command=shlex.join(["cfgraph", *restore])) if hierarchy.dimension == 0 else "",
+        cuts=f" (among them the cuts that were kept: {', '.join(hierarchy.cuts)})" if hierarchy.cuts else "",
         points="all data points with their IN, " if hierarchy.point_nodes else "",
         encoder="what was done to its data first (Encoder), " if hierarchy.encoder_sha256 else "",
         growers=f"the predictors that grew it ({names}), with their weights" if names else "no predictor, since none grew it",

@@ -6,14 +6,18 @@ From a store, whole hierarchies go by in pages wherever a format allows it: memo
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from cfgraph import formats
 from cfgraph.errors import InputError, NotFoundError
 from cfgraph.files.whole import check_folder, check_place
+from cfgraph.formats.folders.reader import FolderReader
 from cfgraph.model.growth import count_cells
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
-from cfgraph.store import Store
+from cfgraph.model.progress import Asked, shown
+from cfgraph.moved import renamed
+from cfgraph.store import Store, Stores
+from cfgraph.transfer.folders import export_folder
 from cfgraph.transfer.pages import Progress, check_complete, read_sound, watched_pages, witness_complete
 
 if TYPE_CHECKING:
@@ -32,43 +36,86 @@ _PAGED = {
 }
 
 
+class _Options(TypedDict, total=False):
+    """What :func:`export` is told besides, for checkers."""
+
+    format: str | None
+    depth: int | None
+    spreadsheet_safe: bool
+    annotations: bool
+    progress: Asked
+    say: Say
+
+
+@overload
+def export(source: Store | Stores, id: str, output: str | Path, **options: Unpack[_Options]) -> None: ...
+@overload
 def export(
-    source: "Store | Hierarchy | TrainedPredictor",
-    id: str | None = None,
+    source: "Hierarchy | TrainedPredictor | FolderReader", output: str | Path, /, **options: Unpack[_Options]
+) -> None: ...
+@overload
+def export(
+    source: "Hierarchy | TrainedPredictor | FolderReader", *, output: str | Path, **options: Unpack[_Options]
+) -> None: ...
+@renamed(path="output")
+def export(
+    source: "Store | Stores | Hierarchy | TrainedPredictor | FolderReader",
+    id: Any = None,
+    output: Any = None,
     *,
-    path: str | Path,
     format: str | None = None,
     depth: int | None = None,
     spreadsheet_safe: bool = False,
-    progress: Progress = lambda done, total: None,
+    annotations: bool = False,
+    progress: Asked = None,
     say: Say = lambda line: None,
 ) -> None:
-    """Write a hierarchy or what a predictor learned to a file: ``export(store, "koch", path="koch.graphml")``.
+    """Write a hierarchy or what a predictor learned to a file: ``export(store, "koch", "koch.graphml")``.
+
+    What is in memory needs no id: ``export(hierarchy, "koch.graphml")``.
 
     Args:
-        source: a store, a hierarchy with its cells, or a predictor.
+        source: a store, or several of which one holds it, a hierarchy with its cells, a predictor, or a field's folder
+            (``open_folder("grown/")``).
         id: of a store, the id of the hierarchy or the predictor.
-        path: the file, or for ``neo4j-admin`` and perhaps ``csv`` the new folder; it is there whole or not at all.
+        output: the file, or for ``neo4j-admin`` and perhaps ``csv`` the new folder; it is there whole or not at all.
         format: its name; else the suffix tells it.
         depth: leaves deeper levels out.
         spreadsheet_safe: of ``csv``: an apostrophe comes before texts that a spreadsheet would take for formulas.
-        progress: is told how many cells are done, and how many there are.
+        annotations: of ``newick`` and ``nexus``: the source's own properties stand beside the names, as BEAST has them.
+        progress: is told how many cells are done, and how many there are; unless given, a live line shows it on terminals and
+            in notebooks.
         say: is told ahead where many cells are to be held in memory, and about how much that is; and which batches of new data
             the file will not hold.
 
     Raises:
         InputError: for a place that cannot be written, a format that cannot hold what is asked for, ``depth`` where a
-            format leaves nothing out or a predictor is exported, and ``spreadsheet_safe`` where it is not ``csv``.
+            format leaves nothing out or a predictor is exported, ``spreadsheet_safe`` where it is not ``csv``, and
+            ``annotations`` where it is neither ``newick`` nor ``nexus``.
         NotFoundError: where the store has nothing of that id.
         DamagedError: for what could not be read back from the file; `cfgraph verify` names what is wrong.
         VanishedError, ChangedError: where the hierarchy is removed or grown meanwhile; nothing is written then.
     """
-    chosen = check_export(path, format=format, depth=depth, spreadsheet_safe=spreadsheet_safe)
-    options = {"spreadsheet_safe": True} if spreadsheet_safe else {}
-    if isinstance(source, Store):
-        _export_stored(
-            source, _required(id), Path(path), chosen=chosen, depth=depth, options=options, progress=progress, say=say
+    if output is None and not isinstance(source, Store | Stores):
+        id, output = None, id
+    if output is None:
+        raise InputError(
+            "expected a file to write: "
+            + ('export(store, "koch", FILE)' if isinstance(source, Store | Stores) else "export(hierarchy, FILE)")
         )
+    path: str | Path = output
+    chosen = check_export(path, format=format, depth=depth, spreadsheet_safe=spreadsheet_safe, annotations=annotations)
+    options = {"spreadsheet_safe": True} if spreadsheet_safe else {}
+    options |= {"annotations": True} if annotations else {}
+    if isinstance(source, FolderReader):
+        if chosen in WHOLE and depth is not None:
+            raise _no_depth(chosen)
+        with shown(progress, f"export {source.hierarchy.id}") as show:
+            export_folder(source, Path(path), chosen=chosen, depth=depth, options=options, progress=show)
+    elif isinstance(source, Store | Stores):
+        home, title = source.resolve(_required(id))
+        with shown(progress, f"export {title}") as show:
+            _export_stored(home, title, Path(path), chosen=chosen, depth=depth, options=options, progress=show, say=say)
     elif isinstance(source, Hierarchy):
         _export_hierarchy(source, path, chosen=chosen, depth=depth, options=options)
     else:
@@ -76,7 +123,12 @@ def export(
 
 
 def check_export(
-    path: str | Path, *, format: str | None = None, depth: int | None = None, spreadsheet_safe: bool = False
+    path: str | Path,
+    *,
+    format: str | None = None,
+    depth: int | None = None,
+    spreadsheet_safe: bool = False,
+    annotations: bool = False,
 ) -> str:
     """The format that an export will have; an ``InputError`` for what can be refused before a store is opened."""
     folder = format == FOLDER_FORMAT
@@ -85,6 +137,8 @@ def check_export(
         raise _no_depth(chosen)
     if spreadsheet_safe and chosen != "csv":
         raise InputError(f"--spreadsheet-safe is for csv, and {chosen} is no spreadsheet's format; leave it out")
+    if annotations and chosen not in formats.OF_TREES:
+        raise InputError(f"--annotations is for {' and '.join(formats.OF_TREES)}; {chosen} does without, leave it out")
     (check_folder if folder or (chosen == "csv" and not _is_one_csv(path)) else check_place)(path)
     return chosen
 

@@ -9,19 +9,21 @@ import pyarrow.parquet as pq
 from cfgraph.errors import DamagedError, InputError, NotFoundError, VanishedError
 from cfgraph.files.whole import check_place
 from cfgraph.formats.parquet import DIGEST, METADATA, METADATA_BYTES_MAX
+from cfgraph.model.progress import Asked, shown
+from cfgraph.moved import renamed
 from cfgraph.store import Store
 from cfgraph.store.snapshots import Snapshot, check_name
 from cfgraph.transfer.backup import export_parquet
-from cfgraph.transfer.pages import Progress
 
 
+@renamed(path="output")
 def snapshot(
     store: Store,
     id: str,
     *,
     name: str,
-    path: str | Path | None = None,
-    progress: Progress = lambda done, total: None,
+    output: str | Path | None = None,
+    progress: Asked = None,
 ) -> Snapshot:
     """Keep the state of a hierarchy as a Parquet file: ``snapshot(store, "koch", name="before")``.
 
@@ -32,8 +34,9 @@ def snapshot(
         store: where the hierarchy is.
         id: of a complete hierarchy.
         name: 1 to 64 letters, digits, ``-`` or ``_``; not one that it has.
-        path: where the file goes; unless given, into the folder of a local store.
-        progress: is told how many cells are done, and how many there are.
+        output: where the file goes; unless given, into the folder of a local store.
+        progress: is told how many cells are done, and how many there are; unless given, a live line shows it on terminals and
+            in notebooks.
 
     Raises:
         InputError: for a bad or taken name, a path where something is, no path where the store has no folder, and a hierarchy
@@ -43,15 +46,16 @@ def snapshot(
     """
     check_name(name, store.snapshots(id), id=id)
     store.ensure_schema()
-    file = _new_file(store, id, path)
-    kept = export_parquet(store, id, file, progress=progress)
+    file = _new_file(store, id, output)
+    with shown(progress, f"snapshot {id}") as show:
+        kept = export_parquet(store, id, file, progress=show)
     try:
         cells, digest = _tell(file)
     except BaseException:
         file.unlink(missing_ok=True)
         raise
     try:
-        store.add_snapshot(kept, Snapshot(id, name, file, cells, digest, owned=path is None))
+        store.add_snapshot(kept, Snapshot(id, name, file, cells, digest, owned=output is None))
     except (InputError, DamagedError, VanishedError):  # with others, a lost connection say, it may have been noted
         if not _is_noted(store, id, file):  # by somebody who chose the same place at the same time
             file.unlink(missing_ok=True)

@@ -142,12 +142,20 @@ def test_absurd_numbers_are_refused(store, run, new_id, story, options, told):
     assert copy not in {hierarchy.id for hierarchy in store.hierarchies()}
 
 
+def await_lease(store, copy):
+    """Wait until a worker is at a block of a hierarchy."""
+    deadline = time.monotonic() + 120
+    while not store.query("MATCH (l:Lease {hierarchy: $id}) RETURN l LIMIT 1", {"id": copy})[1]:
+        assert time.monotonic() < deadline, "nobody came to work"
+        time.sleep(0.05)
+
+
 @pytest.mark.slow("a growth long enough for another to come")
-def test_a_worker_with_another_target_is_refused(run, new_id, story):
+def test_a_worker_with_another_target_is_refused(store, run, new_id, story):
     copy = new_id("copy")
     process = run.start(*words(story, copy, to_depth=9))
-    time.sleep(3)
-    other = run.start("rollout", copy, "--predictor", story[1], "--to-depth", 6)
+    await_lease(store, copy)
+    other = run.start("rollout", copy, "--predictor", story[1], "--to-depth", 6, "--anyway")
     _, err = other.communicate(timeout=60)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
@@ -161,9 +169,7 @@ def test_a_predictor_removed_under_a_rollout_ends_it(store, run, new_id, story):
     copy, rule = new_id("copy"), new_id("rule")
     store.write_predictor(train(store.hierarchy(truth).with_cells(store.read(truth)), id=rule, depth=3, family="mean"))
     process = run.start(*words((truth, rule), copy, to_depth=9), "--workers", 2)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not store.query("MATCH (l:Lease {hierarchy: $id}) RETURN l LIMIT 1", {"id": copy})[1]:
-        time.sleep(0.05)
+    await_lease(store, copy)
     store.remove(rule)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 4, err
@@ -172,7 +178,7 @@ def test_a_predictor_removed_under_a_rollout_ends_it(store, run, new_id, story):
     assert store.hierarchy(copy).former_predictors == (rule,)
     claim = store.count_frontier(copy)
     assert min(claim) < 9
-    run("rollout", copy, "--predictor", story[1], "--to-depth", max(claim))  # another goes on
+    run("rollout", copy, "--predictor", story[1], "--to-depth", max(claim), "--anyway")  # another goes on
     run("verify", copy)
 
 
@@ -188,7 +194,7 @@ def test_a_block_that_another_holds_is_waited_for_without_spinning(store, run, n
     copy = new_id("copy")
     run(*words(story, copy, to_depth=2))
     store.query("MATCH (h:Hierarchy {id: $id}) SET h.state = 'complete'", {"id": copy}, write=True)
-    process = run.start("-v", "--log-format", "json", "rollout", copy, "--predictor", story[1], "--to-depth", 4)
+    process = run.start("-v", "--log-format", "json", "rollout", copy, "--predictor", story[1], "--to-depth", 4, "--anyway")
     process.communicate(timeout=120)
     assert process.returncode == 0
     assert store.claim_frontier(copy, [Pending("/", "/0/0")], owner="x", token="x", lease_seconds=1).over

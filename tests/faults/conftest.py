@@ -31,12 +31,25 @@ class Counts:
     pauses: int
     schedules: int
     reads: int
+    readers: int  # at once, each kind of reading command equally often
+    engine_kills: int
     loaded: Shape  # what is grown on a machine without a moment
 
 
 COUNTS = {
     False: Counts(
-        8, crew_kills=2, server_kills=1, cuts=3, stops=1, thefts=3, pauses=80, schedules=50, reads=20, loaded=Shape(17, 2, 2, 4)
+        8,
+        crew_kills=2,
+        server_kills=1,
+        cuts=3,
+        stops=1,
+        thefts=3,
+        pauses=24,
+        schedules=16,
+        reads=10,
+        readers=10,
+        engine_kills=3,
+        loaded=Shape(12, 2, 2, 4),
     ),
     True: Counts(
         200,
@@ -48,6 +61,8 @@ COUNTS = {
         pauses=1_200,
         schedules=1_000,
         reads=1_000,
+        readers=30,
+        engine_kills=50,
         loaded=Shape(17, 2, 2, 5),  # 1,508,598 cells
     ),
 }

@@ -55,12 +55,12 @@ class Scene:
         self.access = store.access.reveal()
         truth = cfg(id=SHARED["truth"], arity=3, dimension=2, depth=DEPTH)
         written = store.write(truth)
-        store.write_predictor(train(truth, id=SHARED["rule"], depth=2, family="mean"), observed=written)
+        store.write_predictor(train(truth, id=SHARED["rule"], depth=2, family="recurrence"), observed=written)
         stop = Stop(depth=DEPTH + 1)
         rollout(store, SHARED["truth"], predictor=SHARED["rule"], stop=stop, from_depth=2, copy_as=SHARED["copy"])
-        export(store, SHARED["copy"], path=folder / "backup.parquet")
+        export(store, SHARED["copy"], output=folder / "backup.parquet")
         store.write(_ontology(SHARED["ontology"]))
-        export(store, SHARED["ontology"], path=folder / "ontology.graphml")
+        export(store, SHARED["ontology"], output=folder / "ontology.graphml")
 
     def close(self) -> None:
         """Remove what all share."""
@@ -137,7 +137,7 @@ def _ontology(id: str) -> HierarchyWithCells:
     parent = np.concatenate([np.zeros(8, int), 1 + first % 8, 1 + (second + 3) % 8])
     child = np.concatenate([np.arange(1, 9), 9 + first, 9 + second])
     dag = Dag(count=49, parent=parent, child=child, names=[f"n{row}" for row in range(49)], node_of_point=9 + first)
-    return imported(dag, id=id, origin="edges", recipe={}, point_nodes=True)
+    return imported(dag, id=id, origin="edges", recipe={}, points=True)
 
 
 class Serial:

@@ -21,7 +21,10 @@ def test_lease_outlasted(ground_of, finding, tmp_path):
         written = gang.told("write_block")
         quick = max(event["seconds"] for event in written) < 2 * LEASE_SECONDS  # a machine too fast for this test
         assert outlasted or lost or quick
-        assert {event["level"] for event in outlasted + lost} <= {"warning"}
+        assert {event["level"] for event in outlasted} <= {"warning"}
+        loud = [event["worker"] for event in lost if event["level"] == "warning"]
+        assert sorted(loud) == sorted({event["worker"] for event in lost})  # once a worker, with what to do
+        assert all(("reason" in event) == (event["lost"] == 1) for event in lost)
         finding.faults = len(written)
         finding.remarks.append(f"{len(outlasted)} workers warned, leases renewed; {len(lost)} leases lost all the same")
         finding.add(ground.check(gang.copy))

@@ -2,6 +2,7 @@
 
 import signal
 from dataclasses import dataclass
+from datetime import datetime
 
 import pytest
 
@@ -11,13 +12,13 @@ from tests.faults.ground import LARGE_BLOCKS
 pytestmark = pytest.mark.slow("the faults in their short form")
 
 LEASE_SECONDS = 2.0
-TAKEN_OVER_SECONDS = 2.0  # after a lease's end, at most
+LATE_LOOKS = 1  # at most: one that the server answered before a lease's end may be told of after it
 
 
 def test_worker_stopped(ground_of, counts, finding, tmp_path):
     """SIGSTOP of a worker past its leases' end; SIGCONT while another that took a block over holds it, and is stopped too."""
     ground = ground_of(LARGE_BLOCKS)
-    delays, refused = [], 0
+    delays, late_looks, refused = [], [], 0
     options = ["--lease-seconds", str(LEASE_SECONDS)]
     while finding.faults < counts.stops or not refused:
         with Gang(ground, ground.new_id(), folder=tmp_path, count=2, options=options) as gang:
@@ -25,7 +26,7 @@ def test_worker_stopped(ground_of, counts, finding, tmp_path):
             owner = next(iter(leases_of(gang).values())).owner
             stalled, other = sorted(gang.members, key=lambda member: not is_owner(member, owner))
             stalled.kill(signal.SIGSTOP)
-            delays += watch_taking_over(gang, stalled)
+            taken = watch_taking_over(gang, stalled)
             other.kill(signal.SIGSTOP)
             stalled.kill(signal.SIGCONT)
             assert stalled.wait() == 0, gang.story()  # it has grown what the other holds, too
@@ -33,9 +34,11 @@ def test_worker_stopped(ground_of, counts, finding, tmp_path):
             gang.finish()
             finding.faults += 2
             refused += len(gang.told("lose_lease"))
+            delays += [over.delay for over in taken]
+            late_looks += [over.count_looks(other) for over in taken]
             finding.add(ground.check(gang.copy))
     finding.remarks += [f"taken over at most {max(delays):.2f} s after a lease's end", f"{refused} late writes refused"]
-    assert max(delays) <= TAKEN_OVER_SECONDS
+    assert max(late_looks) <= LATE_LOOKS  # not seconds: a slow machine may be at a block of its own for long
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,29 @@ class Held:
     token: str
     until: int
     now: int
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """A lease that somebody took over; milliseconds by the server's clock, which is this machine's."""
+
+    key: str
+    ended: int
+    claimed: float
+
+    @property
+    def delay(self) -> float:
+        """Seconds from the lease's end to the claim."""
+        return (self.claimed - self.ended) / 1000
+
+    def count_looks(self, member) -> int:
+        """How often a worker with nothing else to do found the lease held though it had ended, before it took it over."""
+        return sum(self.ended < moment_of(event) < self.claimed for event in member.told("await_block"))
+
+
+def moment_of(event):
+    """When an event was told, in milliseconds."""
+    return datetime.fromisoformat(event["time"]).timestamp() * 1000
 
 
 def leases_of(gang):
@@ -59,17 +85,16 @@ def is_owner(member, owner):
 
 
 def watch_taking_over(gang, stalled):
-    """Wait until a block of the one that stalls was taken over; by the server's clock, how long after its lease's end."""
-    before, delays = {}, []
+    """Wait until blocks of the one that stalls were taken over: those that were, when first seen."""
+    before, taken = {}, []
 
     def is_over():
         found = leases_of(gang)
         before.update({key: lease for key, lease in found.items() if is_owner(stalled, lease.owner)})
         for key in before.keys() & found.keys():
             if found[key].token != before[key].token:
-                claimed = found[key].until - LEASE_SECONDS * 1000
-                delays.append((claimed - before[key].until) / 1000)
-        return delays or not before.keys() & found.keys()  # what it held was in the server's hands, and was written
+                taken.append(TakenOver(key, before[key].until, claimed=found[key].until - LEASE_SECONDS * 1000))
+        return taken or not before.keys() & found.keys()  # what it held was in the server's hands, and was written
 
     gang.await_that(is_over)
-    return delays
+    return taken

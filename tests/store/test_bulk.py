@@ -78,9 +78,16 @@ def used(tmp_path_factory):
         yield made
 
 
-def make_points(id):
+def make_points(id, **options):
     data = np.random.default_rng(0).normal(size=(80, 3))
-    return points(id=id, data=data, depth=4, minimum_size=4)
+    return points(id=id, data=data, depth=4, minimum_size=4, **options)
+
+
+def with_cut(field):
+    """A field with a cut that is kept, as it would be read from a store."""
+    kept = field.replace(own=("half",), own_kinds={"half": "INTEGER"}, cuts={"half": {"level": 1, "cells": len(field.cells)}})
+    own = {"half": field.cut(level=1).of_cells}
+    return kept.with_cells(field.cells.with_columns(own=own), cell_of_point=field.cell_of_point)
 
 
 def properties(store: Store, id: str) -> dict:
@@ -107,6 +114,7 @@ SOURCES = {
     "cfg": lambda id: cfg_field(id=id, depth=5, design=Design(arity=3, dimension=3)),
     "points": make_points,
     "root": lambda id: cfg_field(id=id, depth=0),
+    "cut": lambda id: with_cut(make_points(id, points=True)),
 }
 
 

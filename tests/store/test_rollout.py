@@ -2,6 +2,7 @@
 
 import signal
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import neo4j
@@ -11,14 +12,17 @@ from neo4j.exceptions import DriverError
 
 from cfgraph.errors import InputError, NotFoundError, VanishedError
 from cfgraph.growing import rollout as rollout_module
+from cfgraph.growing.events import log_event
 from cfgraph.growing.leases import LeaseKeeper
+from cfgraph.growing.materialise import materialise
 from cfgraph.growing.outage import DRIVER_SECONDS
 from cfgraph.growing.rollout import Stop, rollout
-from cfgraph.growing.worker import Worker
+from cfgraph.growing.worker import Worker, lost_in_words
 from cfgraph.learning.train import train
 from cfgraph.metric.distances import truncation_bound
 from cfgraph.model.cells import EXPANDED, FRONTIER
 from cfgraph.model.growth import grow
+from cfgraph.sources.any_depth import field
 from cfgraph.store import writing
 from cfgraph.store.growth import Pending
 from cfgraph.store.verify import verify
@@ -205,6 +209,26 @@ def test_rollout_waits_for_a_block_that_another_holds(store, new_id, grown):
     assert verify(store, report.id).clean
 
 
+def test_a_worker_that_meets_another_looks_at_many_blocks_at_once(store, new_id, grown, small_blocks, monkeypatch):
+    """Of 81 blocks another grows 76 before the first claim: a look tells which, not a claim for every four of them."""
+    report, claims = copy_of(store, grown, new_id("copy"), interrupted=lambda: True), {"late": 0, "early": 0}
+    hierarchy, growth = store.hierarchy(report.id), store.grown_by(report.id)
+    real, rule = store.claim_frontier, grown[1].load().predict
+
+    def claim(id, blocks, *, owner, **options):
+        deepest = blocks[0].root.count("/") == 4
+        if owner == "late" and deepest and not claims["early"]:
+            Worker(store, hierarchy, rule, growth, owner="early", halted=lambda: claims["early"] == 38).run()
+        claims[owner] += deepest
+        return real(id, blocks, owner=owner, **options)
+
+    monkeypatch.setattr(store, "claim_frontier", claim)
+    assert Worker(store, hierarchy, rule, growth, owner="late").run()
+    assert claims["early"] == 38
+    assert claims["late"] <= 10
+    assert store.digest(report.id) == store.digest(copy_of(store, grown, new_id("whole")).id)
+
+
 def test_rollout_stops_by_precision(store, new_id, grown):
     truth, _ = grown
     report = copy_of(store, grown, new_id("copy"), stop=Stop(precision=0.05))
@@ -233,7 +257,7 @@ def test_rollout_stops_by_cells(store, new_id, grown, small_blocks, cells):
 @pytest.mark.slow("waits until its time is over")
 def test_rollout_stops_by_time(store, new_id, grown, small_blocks):
     begin = time.monotonic()
-    report = copy_of(store, grown, new_id("copy"), stop=Stop(seconds=1.0))
+    report = copy_of(store, grown, new_id("copy"), stop=Stop(seconds=5.0))
     assert report.finished
     assert report.grown > 0
     assert time.monotonic() - begin < 60
@@ -242,6 +266,15 @@ def test_rollout_stops_by_time(store, new_id, grown, small_blocks):
     assert deeper.finished
     assert set(store.count_frontier(report.id)) == {store.counts(report.id).depth}
     assert verify(store, report.id).clean
+
+
+def test_a_stop_by_time_counts_from_the_begin_of_the_growth(store, new_id, grown, small_blocks):
+    part = copy_of(store, grown, new_id("copy"), stop=Stop(seconds=0.2), interrupted=lambda: True)
+    assert not part.finished
+    time.sleep(0.3)
+    rest = copy_of(store, grown, part.id, stop=Stop(seconds=0.2))
+    assert (rest.finished, rest.grown) == (True, 0)
+    assert store.hierarchy(part.id).state == "complete"
 
 
 def test_rollout_of_a_ragged_tree_leaves_its_leaves(store, new_id):
@@ -340,3 +373,90 @@ def test_a_single_worker_waits_for_the_store_over_a_connection_of_its_own(store,
     assert seconds == DRIVER_SECONDS
     with pytest.raises(DriverError, match="closed"):
         driver.verify_connectivity()
+
+
+@pytest.fixture(scope="module")
+def nothing(store):
+    """A small hierarchy, and the rule ``zero`` for it, which is no better than itself."""
+    id = f"nothing-{uuid.uuid4().hex[:8]}"
+    truth = grown_hierarchy(id, arity=3, depth=3)
+    store.write(truth)
+    rule = store.write_predictor(train(truth, id=f"{id}-rule", depth=3, family="zero"))
+    yield truth, rule
+    for name in (rule.id, truth.id):
+        store.remove(name)
+
+
+def test_growing_in_place_by_what_is_no_better_than_nothing_has_to_be_meant(store, nothing):
+    truth, rule = nothing
+    answering = field(store, truth.id, predictor=rule.id)
+    refused = [
+        lambda: rollout(store, truth.id, predictor=rule.id, stop=Stop(depth=4)),
+        lambda: rollout(store, truth.id, predictor=rule, stop=Stop(depth=4), below=["/0/1"], workers=2),
+        lambda: materialise(answering, "/0/1", 1, depth=5),
+    ]
+    for grow_it in refused:
+        with pytest.raises(InputError, match=r"in place needs .* no better than nothing: .*grow a copy .*\(--anyway\)"):
+            grow_it()
+    assert store.read_growth(truth.id) == []  # nothing was pinned
+    assert store.hierarchy(truth.id).state == "complete"
+    part = materialise(answering, "/0/1/0", 1, depth=4, anyway=True)
+    assert part.grown > 0
+    rest = rollout(store, truth.id, predictor=rule.id, stop=Stop(depth=4))  # whoever goes on with it need not say it again
+    assert rest.finished
+    assert rollout(store, truth.id, predictor=rule.id, stop=Stop(depth=4)).grown == 0  # nor who finds it done
+    with pytest.raises(InputError, match="--anyway"):
+        rollout(store, truth.id, predictor=rule.id, stop=Stop(depth=5))
+    assert any("no better than nothing" in warning for warning in rest.warnings)
+
+
+def test_a_copy_is_grown_by_what_is_no_better_than_nothing_with_a_warning(store, new_id, nothing):
+    truth, rule = nothing
+    copy = rollout(store, truth.id, predictor=rule.id, stop=Stop(depth=3), from_depth=2, copy_as=new_id("copy"))
+    assert copy.finished
+    assert any("no better than nothing" in warning for warning in copy.warnings)
+
+
+def test_a_predictor_of_which_nobody_knows_grows_in_place(store, new_id, nothing):
+    """Of one that was written without a table, which earlier versions may have done."""
+    truth = grown_hierarchy(new_id("truth"), arity=3, depth=2)
+    store.write(truth)
+    untold = train(truth, id=new_id("rule"), depth=2, family="zero").model_copy(update={"folds": {}, "validation": {}})
+    rule = store.write_predictor(untold.model_copy(update={"warnings": ()}))
+    assert rollout(store, truth.id, predictor=rule.id, stop=Stop(depth=3)).warnings == ()
+
+
+def test_leases_that_a_slow_machine_loses_are_told_once(store, new_id, small_blocks, monkeypatch, caplog):
+    """No renewal comes in time, as where a machine has no time for the thread that renews: many are lost, one line says so."""
+    truth = grown_hierarchy(new_id("truth"), arity=3, depth=3)
+    store.write(truth)
+    trained = store.write_predictor(train(truth, id=new_id("rule"), depth=3, family="recurrence"))
+    part = copy_of(store, (truth, trained), new_id("copy"), interrupted=lambda: True)
+    growth, rule = store.grown_by(part.id), trained.load().predict
+    monkeypatch.setattr(LeaseKeeper, "_keep", lambda keeper: None)
+    told, slow = [], [0.3] * 6
+
+    def slow_rule(frontier):
+        time.sleep(slow.pop() if slow else 0)
+        return rule(frontier)
+
+    def observe(event):
+        told.append(event)
+        log_event(event)
+
+    with caplog.at_level("WARNING", logger="cfgraph.rollout"):
+        assert Worker(store, store.hierarchy(part.id), slow_rule, growth, lease_seconds=0.1, observe=observe).run()
+    lost = [event for event in told if event.action == "lose_lease"]
+    assert len(lost) >= 2
+    assert [event.facts["lost"] for event in lost] == list(range(1, len(lost) + 1))
+    assert ["reason" in event.facts for event in lost] == [True] + [False] * (len(lost) - 1)
+    (line,) = (record.getMessage() for record in caplog.records if "lose_lease" in record.getMessage())
+    assert "it lasts 0.1 s and was not renewed for" in line
+    assert "too slow" in line
+    assert "--lease-seconds" in line
+    assert verify(store, part.id).clean
+
+
+def test_a_lease_that_was_taken_in_time_is_no_slowness():
+    assert "renewed in time" in lost_in_words("/0", late=1.0, lasted=20.0, next_seconds=40.0)
+    assert "--lease-seconds 61)" in lost_in_words("/0", late=30.2, lasted=20.0, next_seconds=40.0)

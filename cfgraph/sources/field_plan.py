@@ -1,4 +1,4 @@
-"""Field: a root, a scale factor and a rule, down to a depth: what a source knows before anything of it is grown.
+"""Field plan: a root, a scale factor and a rule, down to a depth: what a source knows before anything of it is grown.
 
 The same field can be grown in memory or piece by piece; both give the same cells, bit for bit, and the same numbers.
 """
@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.model.cells import Cells
+from cfgraph.model.encoder import Encoder
 from cfgraph.model.growth import CELLS_MAX, check_growth, count_cells, grow
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells
-from cfgraph.model.pieces import Piece, SubtreeRule, grow_pieces
+from cfgraph.model.pieces import FollowedRule, Piece, grow_pieces
 from cfgraph.sources.tuples import largest_norm, smallest_distance
 
 
@@ -40,18 +41,20 @@ class Spread:
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
+class FieldPlan:
     """A field before it is grown: the hierarchy without cells, and what makes them.
 
-    ``measured`` says that the bound and the separation of the residuals come from the cells, level by level.
+    ``measured`` says that the bound and the separation of the residuals come from the cells, level by level. ``encoder`` is
+    what was done to the data that made it.
     """
 
     hierarchy: FieldHierarchy
     root: Cells
-    make_rule: Callable[[], SubtreeRule]  # a rule may remember how far it has come: each growth gets its own
+    make_rule: Callable[[], FollowedRule]  # a rule may remember how far it has come: each growth gets its own
     depth: int
     measured: bool = False
     bytes_beside: int = 0  # what the rule holds in memory for each cell, besides the cell's columns
+    encoder: Encoder | None = None
 
     @property
     def cells(self) -> int:
@@ -64,11 +67,11 @@ class Field:
         check_growth(1, arity=arity, levels=self.depth, cells_max=room)
         grown = grow(self.root, rule=self.make_rule(), depth=self.depth, predicted=False, **self._how)
         if not self.measured:
-            return self.hierarchy.with_cells(grown)
+            return self.hierarchy.with_cells(grown, encoder=self.encoder)
         spread = Spread(arity)
         for level in range(1, grown.depth + 1):
             spread.add(level, grown.residual[grown.level_rows(level)])
-        return self.with_spread(spread).hierarchy.with_cells(grown)
+        return self.with_spread(spread).hierarchy.with_cells(grown, encoder=self.encoder)
 
     def pieces(self, *, first: int, spread: Spread) -> Iterator[Piece]:
         """The same cells in pieces, their nodes numbered from ``first`` on; ``spread`` is measured meanwhile."""

@@ -1,0 +1,73 @@
+"""Dask: shifts on a scheduler's workers, wherever they are, or on a cluster of this machine's own."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from cfgraph.errors import EngineError, InputError, MissingExtraError, one_line
+from cfgraph.growing.engines.engine import Engine, Handle
+
+CONNECT_SECONDS = 15.0
+PROTOCOLS = ("tcp", "tls", "ucx", "ws", "wss")
+# A shift whose worker was killed is not the cause of it; and one that has begun is not taken to another worker.
+SETTINGS = {"distributed.scheduler.allowed-failures": 1_000_000, "distributed.scheduler.work-stealing": False}
+
+
+class Dask(Engine):
+    """Shifts on Dask: ``dask`` starts ``workers`` processes here, ``dask:tcp://HOST:8786`` goes to a scheduler that runs."""
+
+    help = "see its dashboard, and the logs of its scheduler and workers"
+
+    def __init__(self, place: str, *, workers: int):
+        try:
+            import dask
+            import distributed
+        except ModuleNotFoundError as error:
+            raise MissingExtraError.of("distributed", extra="dask", purpose="growing on Dask (--engine dask)") from error
+        self._cluster: Any = None
+        if place:
+            self._client = _connect(distributed, address_of(place))
+        else:
+            with dask.config.set(SETTINGS):
+                self._cluster = distributed.LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    silence_logs=logging.CRITICAL,
+                )
+                self._client = distributed.Client(self._cluster, set_as_default=False)
+        super().__init__(self._client, name="dask")
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Handle:
+        """Hand a function over: each time anew, though its arguments are the same."""
+        handle: Handle = self._client.submit(function, *arguments, pure=False)
+        return handle
+
+    def close(self) -> None:
+        """Let go of the scheduler, and end the cluster where it is this engine's own."""
+        with suppress(Exception):  # it may be gone
+            self._client.close()
+        if self._cluster is not None:
+            with suppress(Exception):
+                self._cluster.close()
+
+
+def address_of(place: str) -> str:
+    """The scheduler's address that stands behind ``dask:``; an ``InputError`` for what is none."""
+    address = f"tcp:{place}" if place.startswith("//") else place  # dask://HOST:8786
+    protocol, mark, rest = address.partition("://")
+    if not mark or protocol not in PROTOCOLS or not rest:
+        raise InputError(f"expected a scheduler's address such as dask:tcp://HOST:8786, got {f'dask:{place}'!r}")
+    return address
+
+
+def _connect(distributed: Any, address: str) -> Any:
+    try:
+        return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise EngineError(
+            f"no Dask scheduler answers at {address}: {one_line(error)}; start one (`dask scheduler`, and `dask worker "
+            f"{address}` on each machine), or correct the address"
+        ) from error

@@ -1,0 +1,233 @@
+"""What is asked of fields in folders: compare and verify answer as they do of the same cells elsewhere."""
+
+import json
+import shutil
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import cfgraph
+from cfgraph import sources
+from cfgraph.cli import run
+from cfgraph.comparing.compare import compare_cells
+from cfgraph.errors import InputError
+from cfgraph.formats.folders.checking import verify_folder
+from cfgraph.formats.folders.plan import plan_of
+from cfgraph.formats.folders.reader import open_folder
+from cfgraph.growing.folder import FolderTask, grow_folder
+from cfgraph.model import sheets
+from cfgraph.predictors.trained import Grower, grown_field
+from cfgraph.sources.ifs import field
+from cfgraph.store.digest import digest_hierarchy
+from cfgraph.transfer.fields import write_field
+
+GROWTH = {"stop": '{"depth": 6}', "from_depth": 2, "to_depth": 6, "block_height": 2, "done": True}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A Koch curve, and what a predictor makes of its prefix; each in a folder and in memory."""
+    place = tmp_path_factory.mktemp("folders")
+    truth = sources.ifs("koch", depth=6)
+    trained = cfgraph.train(truth.with_cells(truth.cells.prefix(3)), family="affine", id="rule")
+    copy = grown_field(trained, truth, id="copy", cells=truth.cells.prefix(2), from_depth=2, stop={"depth": 6})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sheets, "SHEET_BYTES", 40_000)
+        write_field(field(id="ifs", maps="koch", depth=6), str(place / "truth"))
+        known = {"growers": (Grower(trained, [GROWTH]),), "predicts": "ifs"}
+        plan = plan_of(copy.without_cells(), copy.cells, depth=6, height=2, **known)
+        grow_folder(FolderTask(str(place / "copy"), plan, copy.cells, trained=trained))
+    reader = open_folder(f"{place / 'copy'}/")
+    return place, truth, copy.with_cells(reader.read(top="/", depth=6)), trained
+
+
+def test_comparing_folders_is_comparing_their_cells(folders):
+    place, truth, copy, trained = folders
+    report = cfgraph.compare(None, f"{place / 'truth'}/", f"{place / 'copy'}/", pairs=500)
+    wanted = compare_cells(truth, copy.cells, trained=trained, predicted_id="copy", pairs=500)
+    assert report.model_dump() == wanted.model_dump()
+    assert report.from_depth == 2
+    assert report.levels[-1].rolled_out.max_center_error > 0
+
+
+def test_ids_need_a_store(folders):
+    with pytest.raises(InputError, match="'koch' is the id of a hierarchy, which only a store knows"):
+        cfgraph.compare(None, "koch", f"{folders[0] / 'copy'}/")
+
+
+@pytest.mark.parametrize("name", ["truth", "copy"])
+def test_a_sound_folder_is_clean(folders, name):
+    reader = open_folder(f"{folders[0] / name}/")
+    report = verify_folder(reader)
+    assert (report.clean, report.cells, report.grown) == (True, 5461, name == "copy")
+
+
+def rewritten(place, column, change):
+    """One sheet of a folder with a column changed, checksums and all."""
+    file = sorted(place.glob("levels-5-6*"))[1] if list(place.glob("levels-5-6*")) else sorted(place.glob("levels-*"))[-1]
+    with pq.ParquetFile(file) as source:
+        groups = [source.read_row_group(group) for group in range(source.num_row_groups)]
+        metadata = source.schema_arrow.metadata
+    table = groups[-1]
+    values = table.column(column).to_pylist()
+    values[7] = change(values[7])
+    index = table.column_names.index(column)
+    groups[-1] = table.set_column(index, table.schema.field(column), pa.array(values, table.schema.field(column).type))
+    with pq.ParquetWriter(file, table.schema.with_metadata(metadata), compression="zstd") as writer:
+        for group in groups:
+            writer.write_table(group.replace_schema_metadata(metadata), row_group_size=len(group))
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "invariant"),
+    [
+        ("center", lambda center: [center[0] + 1e-3, center[1]], "center"),
+        ("residual", lambda residual: [9.0, 9.0], "bound"),
+        ("scale", lambda scale: 2 * scale, "scale"),
+        ("length", lambda length: length + 1, "length"),
+        ("root_distance", lambda distance: float("nan"), "property"),
+        ("root_distance", lambda distance: distance + 1, "root_distance"),
+        ("address", lambda address: address + "/0", "key"),
+        ("node", lambda node: node + 1, "key"),
+        ("parent", lambda parent: parent + 1, "parent"),
+        ("slot", lambda slot: 3 - slot, "slot"),
+        ("level", lambda level: level + 1, "level"),
+        ("state", lambda state: "Leaf", "expansion"),
+        ("predicted", lambda predicted: not predicted, "predicted"),
+    ],
+)
+def test_each_broken_invariant_is_named(tmp_path, folders, column, change, invariant):
+    shutil.copytree(folders[0] / "copy", tmp_path / "it")
+    rewritten(tmp_path / "it", column, change)
+    report = verify_folder(open_folder(f"{tmp_path / 'it'}/"))
+    assert invariant in report.counts
+    first = next(one for one in report.violations if one.invariant == invariant)
+    assert first.place.startswith("/")
+
+
+def test_bits_that_break_no_invariant_are_found_by_the_digest(tmp_path, folders):
+    shutil.copytree(folders[0] / "copy", tmp_path / "it")
+    rewritten(tmp_path / "it", "center", lambda center: [np.nextafter(center[0], 9), center[1]])
+    report = verify_folder(open_folder(f"{tmp_path / 'it'}/"))
+    assert report.counts == {"digest": 1}
+
+
+def test_a_damaged_sheet_is_a_violation_and_the_rest_is_checked(tmp_path, folders):
+    shutil.copytree(folders[0] / "copy", tmp_path / "it")
+    file = sorted((tmp_path / "it").glob("levels-*"))[-1]
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+    report = verify_folder(open_folder(f"{tmp_path / 'it'}/"))
+    assert [one.place for one in report.violations] == [file.name]
+    assert report.cells > 2000
+
+
+@pytest.mark.parametrize("suffix", ["graphml", "json", "dot", "csv", "nwk"])
+def test_an_export_of_a_folder_is_that_of_its_cells(tmp_path, folders, suffix):
+    place, _, copy, _ = folders
+    reader = open_folder(f"{place / 'copy'}/")
+    cfgraph.export(reader, tmp_path / f"one.{suffix}")
+    cfgraph.export(copy.replace(created=reader.hierarchy.created), tmp_path / f"other.{suffix}")
+    texts = [(tmp_path / f"{name}.{suffix}").read_text() for name in ("one", "other")]
+    one, other = (sorted(text.splitlines()) for text in texts)
+    if suffix == "json":
+        nodes = [json.loads(text)["nodes"] for text in texts]
+        one, other = (sorted(json.dumps(node, sort_keys=True) for node in found) for found in nodes)
+    assert one == other
+
+
+def test_an_export_as_parquet_comes_back_whole(tmp_path, folders):
+    place, _, _, trained = folders
+    reader = open_folder(f"{place / 'copy'}/")
+    cfgraph.export(reader, tmp_path / "copy.parquet")
+    backup = sources.parquet(tmp_path / "copy.parquet")
+    assert digest_hierarchy(backup.hierarchy) == reader.manifest.digest
+    assert [grower.trained.id for grower in backup.growers] == [trained.id]
+    assert backup.predicts == "ifs"
+    with pytest.raises(InputError, match="--depth is for the other formats"):
+        cfgraph.export(reader, tmp_path / "copy.parquet", depth=2)
+    cfgraph.export(reader, tmp_path / "part.graphml", depth=2)
+    assert (tmp_path / "part.graphml").read_text().count("<node") == 21
+
+
+def test_an_export_for_neo4j_admin_tells_the_command(tmp_path, folders):
+    cfgraph.export(open_folder(f"{folders[0] / 'copy'}/"), tmp_path / "new", format="neo4j-admin")
+    assert "neo4j-admin database import full" in (tmp_path / "new" / "README.md").read_text()
+    assert (tmp_path / "new" / "frontier.csv").read_text().count("\n") == 4096
+
+
+@pytest.mark.parametrize("name", ["truth", "copy"])
+def test_points_are_located_in_a_folder_as_in_memory(folders, name):
+    place, truth, copy, trained = folders
+    x = np.random.default_rng(1).normal(size=(20, 2)) * 0.2
+    held = cfgraph.field(truth if name == "truth" else copy, predictor=None if name == "truth" else trained)
+    found = cfgraph.field(open_folder(f"{place / name}/"))
+    for depth in (None, 3, 12):
+        one, other = found.locate(x, depth=depth), held.locate(x, depth=depth)
+        np.testing.assert_array_equal(one.slots, other.slots)
+        np.testing.assert_array_equal(one.stored, other.stored)
+    with pytest.raises(InputError, match="a predictor is named by its id in a store"):
+        cfgraph.field(open_folder(f"{place / name}/"), predictor="rule")
+
+
+def test_a_folder_is_a_source(folders):
+    place, _, copy, trained = folders
+    backup = sources.folder(place / "copy", id="again")
+    assert (backup.hierarchy.id, backup.growers[0].trained.id) == ("again", trained.id)
+    assert digest_hierarchy(backup.hierarchy) == backup.digest == digest_hierarchy(copy)
+
+
+def test_a_manifest_of_other_numbers_is_a_violation(folders):
+    reader = open_folder(f"{folders[0] / 'copy'}/")
+    reader.manifest = reader.manifest.model_copy(update={"cells": 7, "digest": "0" * 64})
+    assert verify_folder(reader).counts == {"hierarchy": 1, "digest": 1}
+    reader = open_folder(f"{folders[0] / 'copy'}/")
+    wrong = reader.manifest.plan.growers[0].predictor | {"family": "mean"}
+    plan = reader.manifest.plan
+    grower = plan.growers[0].model_copy(update={"predictor": wrong})
+    reader.manifest = reader.manifest.model_copy(update={"plan": plan.model_copy(update={"growers": (grower,)})})
+    assert "grower" in verify_folder(reader).counts
+
+
+def test_a_diff_of_folders_is_that_of_their_cells(folders):
+    place, truth, copy, _ = folders
+    found = cfgraph.diff(f"{place / 'truth'}/", place / "copy")
+    wanted = cfgraph.diff(truth, copy)
+    assert asdict(found) == asdict(wanted)
+    assert not found.equal
+    assert cfgraph.diff(open_folder(f"{place / 'copy'}/"), copy).equal
+
+
+def test_folders_have_no_names_to_be_matched_by(folders):
+    place = folders[0]
+    with pytest.raises(InputError, match="know no names of cells to match by"):
+        cfgraph.diff(f"{place / 'truth'}/", f"{place / 'copy'}/", by="name")
+
+
+def test_a_folder_is_described_by_its_manifest(folders):
+    place, _, copy, trained = folders
+    found = cfgraph.describe(None, f"{place / 'copy'}/")
+    assert (found["cells"], found["depth"], found["frontier"], found["leaves"]) == (5461, 6, 4**6, 0)
+    assert (found["predicted"], found["predicts"]) == (5461 - 21, "ifs")
+    assert [growth["predictor"] for growth in found["grown_by"]] == [trained.id]
+    assert found["cells_by_level"] == [4**level for level in range(7)]
+    assert found["digest"] == digest_hierarchy(copy)
+    truth = cfgraph.describe(None, open_folder(f"{place / 'truth'}/"), digest=True)
+    assert (truth["predicted"], truth["grown_by"], "predicts" in truth) == (0, [], False)
+    assert truth["digest"] == open_folder(f"{place / 'truth'}/").manifest.digest
+    with pytest.raises(InputError, match="'koch' is an id, which only a store knows"):
+        cfgraph.describe(None, "koch")
+
+
+def test_folders_are_shown_and_compared_by_the_commands(folders, capsys, monkeypatch):
+    place = folders[0]
+    monkeypatch.setenv("CFGRAPH_STORE", "bolt://127.0.0.1:1")  # which nobody asks
+    assert run(["show", f"{place / 'copy'}/"]) == 0
+    assert "grown by:\n  rule, levels 2 to 6, until level 6" in capsys.readouterr().out
+    assert run(["diff", f"{place / 'copy'}/", f"{place / 'copy'}/"]) == 0
+    assert "are equal: 5,461 cells" in capsys.readouterr().out
+    assert run(["diff", f"{place / 'truth'}/", f"{place / 'copy'}/"]) == 1
