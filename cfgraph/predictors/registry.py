@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.checks import check_integer, check_number, check_scale_factor
+from cfgraph.entries import PREDICTORS, load_of_others, names_of_others, told_of_others
 from cfgraph.errors import InputError
 from cfgraph.model.growth import Frontier
 from cfgraph.predictors import DEVICE, FAMILIES, SEED
@@ -31,12 +32,37 @@ _HOMES = {
 
 
 def find_family(family: str) -> type[Predictor]:
-    """The class of a family; an ``InputError`` that lists the families where there is none of that name."""
+    """The class of a family, of cfgraph's own or of another package (entry point ``cfgraph.predictors``).
+
+    An ``InputError`` that lists the families where there is none of that name, and for what is no family.
+    """
+    found = load_of_others(PREDICTORS, family, own=_HOMES)
+    if found is not None:
+        return _checked(found, family)
     if family not in _HOMES:
-        raise InputError(f"expected a family out of {', '.join(FAMILIES)}, got {family!r}")
+        names = ", ".join((*FAMILIES, *families_of_others()))
+        raise InputError(f"expected a family out of {names}, got {family!r}; one of another package needs that installed here")
     module, name = _HOMES[family]
     kind: type[Predictor] = getattr(importlib.import_module(f"cfgraph.predictors.{module}"), name)
     return kind
+
+
+def families_of_others() -> tuple[str, ...]:
+    """The names of the families that other packages bring; none of them is loaded."""
+    return names_of_others(PREDICTORS, own=_HOMES)
+
+
+def _checked(found: Any, family: str) -> type[Predictor]:
+    """What another package brings as a family, if it is one."""
+    where = told_of_others(PREDICTORS, family)
+    if not (isinstance(found, type) and issubclass(found, Predictor)):
+        raise InputError(f"expected a class of cfgraph.predictors.Predictor as the family {family!r} of {where}, got {found!r}")
+    if (named := getattr(found, "family", None)) != family:
+        raise InputError(
+            f"expected the class {found.__name__} of {where} to have family = {family!r}, got {named!r}: what was trained is "
+            "found again by that name"
+        )
+    return found
 
 
 def fit_predictor(

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from cfgraph.errors import InputError
+from cfgraph.errors import InputError, Note
+from cfgraph.model.as_html import facts_html
 from cfgraph.model.cells import Cells
 from cfgraph.model.encoder import Encoder
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Id, Identity, recipe_digest
 from cfgraph.predictors import DEVICE
 from cfgraph.predictors.predictor import Predictor
-from cfgraph.predictors.recurrence import SPAN_TOLERANCE
+from cfgraph.predictors.recurrence import SPAN_TOLERANCE, Recurrence
 from cfgraph.predictors.registry import load_predictor
 
 Validation = dict[str, float | None]
@@ -47,7 +48,7 @@ class TrainedPredictor(BaseModel):
     not_trained: tuple[str, ...] = ()
     outrun: tuple[str, ...] = ()
     flagged: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Annotated[str, AfterValidator(Note)], ...] = ()
     recipe: dict[str, Any]
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
     incarnation: str | None = Field(default=None, exclude=True, repr=False)  # of one that a store holds
@@ -56,6 +57,10 @@ class TrainedPredictor(BaseModel):
     def identity(self) -> Identity:
         """Which one it is of those that had its id one after the other."""
         return Identity(self.incarnation, self.created)
+
+    def _repr_html_(self) -> str:
+        known = {"family": self.family, "depth": self.depth, "flagged": self.flagged, "warnings": "; ".join(self.warnings)}
+        return facts_html(self.id, known)
 
     @property
     def judged_by(self) -> str:
@@ -71,6 +76,31 @@ class TrainedPredictor(BaseModel):
             verdict = "passed" if residual <= SPAN_TOLERANCE else "failed"
             return f"the span test, which it {verdict} with {residual:.1e} (at most {SPAN_TOLERANCE:g} passes)"
         return "nothing: no parents were left to hold out"
+
+    @property
+    def beats_zero(self) -> bool | None:
+        """Whether its nMSE on held-out parents is below that of ``zero`` on the same ones; None where that was not judged.
+
+        The folds tell, as they decide between families; else the level that was held out as a whole. Equal is not below:
+        ``zero`` itself beats nothing. Unknown are those that kept no such table, and a recurrence with no pair to test it on.
+        """
+        for judged in (self.folds, self.validation):
+            own, zero = judged.get(self.family), judged.get("zero")
+            if own is not None and zero is not None:
+                return own < zero
+            if zero is not None and self.family in judged and self.family != Recurrence.family:
+                return False  # it was tried, and its errors were no finite numbers
+        return None
+
+    @property
+    def no_better(self) -> str | None:
+        """That it is no better than nothing, with the numbers, in a phrase; None where it is better, or nobody knows."""
+        if self.beats_zero is not False:
+            return None
+        judged = self.folds if self.folds.get("zero") is not None else self.validation
+        own, zero = judged[self.family], judged["zero"]
+        error = "errors are no finite numbers" if own is None else f"nMSE of {own:.3g} is not below that of zero ({zero:.3g})"
+        return f"no better than nothing: on held-out parents its {error}, which puts every child at its parent"
 
     def load(self, device: str = DEVICE) -> Predictor:
         """The predictor itself, on a device.
@@ -89,7 +119,8 @@ class TrainedPredictor(BaseModel):
     def describe(self) -> dict[str, Any]:
         """All there is to show, ready for JSON; ``learned`` is what the family says of itself, where the weights are there."""
         record = self.model_dump(mode="json", exclude={"weights", "config"})
-        return {**record, "judged_by": self.judged_by, "learned": self.load().describe() if self.weights else {}}
+        told = {"judged_by": self.judged_by, "beats_zero": self.beats_zero}
+        return {**record, **told, "learned": self.load().describe() if self.weights else {}}
 
 
 class Grower(NamedTuple):
@@ -150,6 +181,7 @@ def grown_field(
             "predictor": trained.id,
             "predictor_recipe": recipe_digest(trained.recipe),
             "stop": dict(stop),
+            **({"columns": truth.recipe["columns"]} if "columns" in truth.recipe else {}),  # new data are as those of the truth
         },
         cells=cells,
         encoder=encoder,
