@@ -1,19 +1,24 @@
-"""Diffs: two hierarchies that differ in one cell: all cells read, with digests made on the way and without, and by digests."""
+"""Diffs: two hierarchies that differ in one cell: all cells read, with digests made on the way and without, and by digests.
+
+Then one of them is changed through cfgraph after its digests were made, which voids some: a block of its frontier is grown.
+"""
 
 import time
 from typing import TYPE_CHECKING
 
 from benchmarks.finding import Finding, Wanted, rate
 from benchmarks.rounds import Rival, Say, ratios, take_turns
-from benchmarks.subject import make_subject
+from benchmarks.subject import PREFIX_DEPTH, learn_rule, make_subject
+from cfgraph.comparing.changes import MOVED, ONLY_SECOND, STATE
 from cfgraph.comparing.diff import diff
 from cfgraph.comparing.diff_report import Diff
+from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.store import Store
 
 if TYPE_CHECKING:
     from benchmarks.graph import Bench
 
-FIRST, SECOND = "bench-first", "bench-second"
+FIRST, SECOND, RULE = "bench-first", "bench-second", "bench-diff-rule"
 FORGET = "MATCH (digest:SubtreeDigest) WHERE digest.hierarchy IN $ids DELETE digest"
 
 
@@ -21,6 +26,8 @@ def measure_diff(bench: "Bench", *, depth: int, rounds: int, say: Say) -> list[F
     """``diff``: two Koch curves of which one cell in the middle of the last level but one lies elsewhere."""
     write_pair(bench.store, depth=depth)
     found = measure_pair(bench.store, rounds=rounds, say=say)
+    found += measure_grown(bench.store, depth=depth, rounds=rounds, say=say)
+    bench.store.remove(RULE)
     for id in (FIRST, SECOND):
         bench.store.remove(id)
     return found
@@ -90,7 +97,46 @@ def measure_pair(store: Store, *, rounds: int, say: Say) -> list[Finding]:
     ]
 
 
-def check(report: Diff) -> None:
-    """Refuse to measure what does not find the cell."""
-    if {kind: one.count for kind, one in report.kinds.items()} != {"moved": 1}:
-        raise AssertionError(f"expected one cell that moved, got {report.kinds}")
+def measure_grown(store: Store, *, depth: int, rounds: int, say: Say) -> list[Finding]:
+    """What a diff costs after a block of one side was grown, each round another one, in another part of the hierarchy."""
+    store.write_predictor(learn_rule(RULE, make_subject(FIRST, depth=PREFIX_DEPTH), depth=PREFIX_DEPTH))
+    cells = 2 * store.counts(FIRST).cells
+    say("diff of the same two, in one of which a block of the frontier was grown since")
+    seconds, read = list[float](), list[float]()
+    for number in range(rounds + 1):
+        address = f"/{number % 4}/{number // 4 % 4}" + "/0" * (depth - 2)
+        rollout(store, SECOND, predictor=RULE, stop=Stop(depth=depth + 1), below=[address])
+        start = time.perf_counter()
+        report = diff(FIRST, SECOND, store=store)
+        seconds.append(time.perf_counter() - start)
+        read.append(report.cells_read / cells)
+        check(report, blocks=number + 1)
+    description = f"`diff` by address of two hierarchies of {cells // 2:,} cells after `rollout --below` one cell"
+    theirs = "a diff of all cells"
+    return [
+        Finding(
+            name="diff",
+            title="a block that was grown, found by digests",
+            values=tuple(seconds[1:]),
+            wanted=Wanted("at most", 2),
+            unit=" s",
+            ours=description,
+            theirs=theirs,
+        ),
+        Finding(
+            name="diff",
+            title="share of the cells that were read for that",
+            values=tuple(read[1:]),
+            wanted=Wanted("at most", 0.05),
+            ours=description,
+            theirs="all of them",
+        ),
+    ]
+
+
+def check(report: Diff, *, blocks: int = 0) -> None:
+    """Refuse to measure what does not find the cell that moved, and those that were grown: four below each of as many."""
+    found = {kind: one.count for kind, one in report.kinds.items()}
+    grown = found.get(STATE, 0)
+    if found != {MOVED: 1} | ({ONLY_SECOND: 4 * grown, STATE: grown} if blocks else {}) or (grown > 0) != (blocks > 0):
+        raise AssertionError(f"expected one cell that moved, and {blocks} blocks that were grown, got {found}")
