@@ -26,19 +26,22 @@ if TYPE_CHECKING:
     from cfgraph import predictors as predictors
     from cfgraph import sources as sources
     from cfgraph.comparing.certify import certify as certify
-    from cfgraph.comparing.compare import compare as compare
     from cfgraph.comparing.diff import diff as diff
     from cfgraph.comparing.drift import drift as drift
+    from cfgraph.comparing.verifying import verify as verify
     from cfgraph.errors import CfgraphError as CfgraphError
     from cfgraph.estimator import HCRL as HCRL
     from cfgraph.estimator import ClassificationField as ClassificationField
     from cfgraph.estimator import DasguptaClustering as DasguptaClustering
     from cfgraph.estimator import InfoHier as InfoHier
+    from cfgraph.exploring.explorer import explore as explore
     from cfgraph.formats import to_networkx as to_networkx
     from cfgraph.growing.describe import describe as describe
     from cfgraph.growing.materialise import materialise as materialise
     from cfgraph.growing.rollout import Stop as Stop
     from cfgraph.growing.rollout import rollout as rollout
+    from cfgraph.judging.comparing import compare as compare
+    from cfgraph.judging.cut import cut as cut
     from cfgraph.judging.evaluate import evaluate as evaluate
     from cfgraph.learning.train import train as train
     from cfgraph.metric import Certificate as Certificate
@@ -59,9 +62,9 @@ if TYPE_CHECKING:
     from cfgraph.predictors.trained import TrainedPredictor as TrainedPredictor
     from cfgraph.sources.any_depth import field as field
     from cfgraph.store import Store as Store
+    from cfgraph.store import Stores as Stores
     from cfgraph.store.history import history as history
     from cfgraph.store.upgrade import upgrade as upgrade
-    from cfgraph.store.verify import verify as verify
     from cfgraph.transfer.export import export as export
     from cfgraph.transfer.snapshot import snapshot as snapshot
 
@@ -80,15 +83,18 @@ _PUBLIC = {
     "InfoHier": "cfgraph.estimator",
     "Stop": "cfgraph.growing.rollout",
     "Store": "cfgraph.store",
+    "Stores": "cfgraph.store",
     "TrainedPredictor": "cfgraph.predictors.trained",
     "apply": "cfgraph.metric.apply",
     "certify": "cfgraph.comparing.certify",
-    "compare": "cfgraph.comparing.compare",
+    "compare": "cfgraph.judging.comparing",
+    "cut": "cfgraph.judging.cut",
     "describe": "cfgraph.growing.describe",
     "diff": "cfgraph.comparing.diff",
     "drift": "cfgraph.comparing.drift",
     "encode": "cfgraph.metric.apply",
     "evaluate": "cfgraph.judging.evaluate",
+    "explore": "cfgraph.exploring.explorer",
     "export": "cfgraph.transfer.export",
     "field": "cfgraph.sources.any_depth",
     "find_path": "cfgraph.metric.path",
@@ -104,7 +110,7 @@ _PUBLIC = {
     "to_networkx": "cfgraph.formats",
     "train": "cfgraph.learning.train",
     "upgrade": "cfgraph.store.upgrade",
-    "verify": "cfgraph.store.verify",
+    "verify": "cfgraph.comparing.verifying",
 }
 _MODULES = {
     "address": "cfgraph.model.address",

@@ -23,8 +23,16 @@ HEADER_RULES = ("auto", "yes", "no")  # whether the first line of a table is a h
 HEADER_RULE = "auto"
 DUPLICATES = ("refuse", "keep", "drop")
 DUPLICATE_RULE = "refuse"
+POINT_BATCH = 32_768  # rows of a mini-batch, of points that are read in pieces
+MEMORY = "512MB"
 
 # logits
+# tree
+BAD_LENGTHS = ("error", "zero", "unknown")
+BAD_LENGTH = "error"
+UNDERSCORES = ("keep", "blanks")
+UNDERSCORE = "keep"
+
 LOGITS_LINKAGES = ("l2h", "spectral", "average")  # the paper's own, and two by affinities
 LOGITS_LINKAGE = "l2h"
 

@@ -3,17 +3,17 @@
 Every chapter is a row of plain library calls, and names the shell commands that do the same.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfgraph.comparing.compare import compare
 from cfgraph.comparing.report import Report
-from cfgraph.errors import NotFoundError
+from cfgraph.errors import InputError, NotFoundError
 from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
-from cfgraph.model.hierarchy import FieldWithCells
+from cfgraph.model.hierarchy import FieldWithCells, same_recipe
 from cfgraph.plots import Panel, plot_cells
 from cfgraph.store.queries import load_query
 
@@ -136,6 +136,43 @@ QUESTIONS = (  # what is asked, by which of cypher/, about what
         {"id": "digits-grown", "most": 5},
     ),
 )
+
+
+def check_ids(store: "Store", chapters: Sequence[Chapter] = CHAPTERS) -> None:
+    """Raise an ``InputError`` where the store holds something else under ids of the demo; what a demo left there is its own."""
+    taken = [id for chapter in chapters for id in _taken_ids(store, chapter)]
+    if taken:
+        raise InputError(
+            f"the demo makes {', '.join(map(repr, taken))}, and the store holds something else of {_these(taken)}; give it a "
+            f"store of its own: `cfgraph --store local:demo demo`, or remove what is there: `cfgraph rm {' '.join(taken)}`"
+        )
+
+
+def _these(taken: list[str]) -> str:
+    return "that id" if len(taken) == 1 else "these ids"
+
+
+def _taken_ids(store: "Store", chapter: Chapter) -> list[str]:
+    """Those of a chapter's ids that something else has."""
+    truth, rule, grown = chapter.id, f"{chapter.id}-rule", f"{chapter.id}-grown"
+    there = {id: (_found(store.hierarchy, id), _found(store.predictor, id)) for id in (truth, rule, grown)}
+    hierarchy, trained, copy = there[truth][0], there[rule][1], there[grown][0]
+    learned = {"hierarchy": truth, "depth": chapter.learned_depth, "family": chapter.family}
+    copied = {"source": "rollout", "of": truth, "predictor": rule, "from_depth": chapter.learned_depth}
+    strange = {
+        truth: hierarchy is not None and not same_recipe(hierarchy.recipe, chapter.source(truth).recipe),
+        rule: trained is not None and not learned.items() <= trained.recipe.items(),
+        grown: copy is not None and not copied.items() <= copy.recipe.items(),
+    }
+    others = {truth: there[truth][1], rule: there[rule][0], grown: there[grown][1]}  # of the other kind
+    return [id for id in (truth, rule, grown) if strange[id] or others[id] is not None]
+
+
+def _found(find: Callable[[str], Any], id: str) -> Any:
+    try:
+        return find(id)
+    except NotFoundError:
+        return None
 
 
 def run_chapter(store: "Store", chapter: Chapter, *, output: Path, progress: Progress) -> Outcome:

@@ -14,6 +14,7 @@
     │   ├── FewHandlesError         3   too few files may be open at once
     │   ├── LocalServerError        3   the local server could not be fetched, started or stopped
     │   └── DamagedError            1   what the graph holds of a hierarchy or a predictor is not what cfgraph writes
+    ├── EngineError                 3   an engine that runs workers is not reachable, or nothing comes of it
     ├── OwnershipError              4   what was worked on vanished or is another's
     │   ├── VanishedError           4   a hierarchy, cell or predictor was removed meanwhile
     │   │   └── ChangedError        4   a hierarchy is written or grown while it is read
@@ -22,15 +23,39 @@
 
 A message says what was expected, what came, where, and what to do: one line. The docstring of a class is the message
 when none is given.
+
+Messages are written in the words of the command line: ``leave --key out``, ``say --header yes``. Only the command line shows
+them so (:func:`words_of_the_shell`); to everybody else an error speaks of arguments: ``leave key out``, ``say header="yes"``.
+So does a :class:`Note`. Commands, between backticks or behind ``cfgraph``, stay what they are.
 """
 
 import errno
+import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 USUAL_HANDLES = 4096  # files that may be open at once: enough for everything here, the server included
 DISTRIBUTION = "classification-fields"  # what pip calls us
 DETAIL_MAX = 200  # characters of what others say
+
+# How options are told of in Python: by their own names, but for words that Python keeps for itself.
+_ARGUMENTS = {"as": "id", "from": "clustering"}
+_FLAGS = "anyway attach bulk digest digests field full large live nearest points probe recall reverse similarity skip-broken"
+_FLAGS += " spreadsheet-safe standardise write yes"
+_VALUES = "address auto average cpu csv drop fixed free gaussian grow keep l2h name no points recurrence refuse relaxed search"
+_VALUES += " spectral split tree vae vectors yes"
+_OPTION = re.compile(
+    r"(?<![\w/'\"-])(?P<leave>leave )?--(?P<no>no-)?(?P<name>[a-z]+(?:-[a-z]+)*)"
+    rf"(?:[ =](?P<value>(?:{_VALUES.replace(' ', '|')})(?![\w-])|[A-Z][A-Z0-9_]*(?!\w)|[0-9][\w.]*(?<!\.)))?(?![\w-])"
+)
+_WITH_VALUE = re.compile(
+    r"(?<![\w/'\"-])--(?:(?P<list>columns) (?P<names>[^;`()]+)(?=; else )"
+    r"|(?P<name>form|predictor|color-by) (?!and |or |FILE)(?P<value>[^\s;,)]+))"
+)
+_COMMAND = re.compile(r"`[^`]*`|\bcfgraph [a-z]+(?: (?!and |or )[^\s;,)`]+)*")
+_shell = False  # whether errors are told in the words of the command line
 
 
 class CfgraphError(Exception):
@@ -40,6 +65,32 @@ class CfgraphError(Exception):
 
     def __init__(self, message: str | None = None):
         super().__init__(message or " ".join((type(self).__doc__ or "").split()))
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message if _shell else as_arguments(message)
+
+
+class Note(str):
+    """What is said besides, written in the words of the command line; shown in those of Python, as errors are.
+
+    What is kept and compared are the words as they are written.
+    """
+
+    def __str__(self) -> str:
+        written = str.__str__(self)
+        return written if _shell else as_arguments(written)
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+def notes_of(texts: Iterable[str]) -> tuple[Note, ...]:
+    """Some texts as notes."""
+    return tuple(map(Note, texts))
 
 
 class InputError(CfgraphError):
@@ -115,6 +166,12 @@ class DamagedError(StoreError):
         return cls(f"{id!r} is damaged in the graph ({detail}); `cfgraph verify {id}` names what is wrong", id=id)
 
 
+class EngineError(CfgraphError):
+    """The engine that runs workers is not reachable, or nothing comes of what it is given; the graph is valid."""
+
+    exit_code = 3
+
+
 class OwnershipError(CfgraphError):
     """What was worked on vanished or is another's."""
 
@@ -137,6 +194,51 @@ class WorkersLostError(CfgraphError):
     """Every worker process was lost; the graph is valid, and the same command goes on from here."""
 
     exit_code = 137  # as a shell tells SIGKILL
+
+
+def as_arguments(message: str) -> str:
+    """A message that speaks of arguments, of one that speaks of options; commands stay as they are."""
+    if "--" not in message:
+        return message
+    message = message.replace(" (from Python large=True)", "")
+    done, parts = 0, []
+    for command in _COMMAND.finditer(message):
+        parts += [_with_arguments(message[done : command.start()]), command[0]]
+        done = command.end()
+    return "".join([*parts, _with_arguments(message[done:])])
+
+
+def _with_arguments(text: str) -> str:
+    return _OPTION.sub(_as_argument, _WITH_VALUE.sub(_with_value, text))
+
+
+def _with_value(option: re.Match[str]) -> str:
+    """An option with a value that may be any word, or, of columns, a list of names."""
+    if option["list"]:
+        return f"{option['list']}=[{', '.join(json.dumps(name, ensure_ascii=False) for name in option['names'].split(','))}]"
+    return f'{option["name"].replace("-", "_")}="{option["value"]}"'
+
+
+def _as_argument(option: re.Match[str]) -> str:
+    name, value, leave = option["name"], option["value"], option["leave"] or ""
+    argument = _ARGUMENTS.get(name, name.replace("-", "_"))
+    if option["no"]:
+        return f"{leave}{argument}=False"
+    if value is None:
+        return leave + (f"{argument}=True" if name in _FLAGS.split() and not leave else argument)
+    plain = value.isupper() or re.fullmatch(r"[0-9.]+(e[0-9]+)?", value) is not None
+    return f"{leave}{argument}={value}" if plain else f'{leave}{argument}="{value}"'
+
+
+@contextmanager
+def words_of_the_shell() -> Iterator[None]:
+    """Within it errors are told in the words of the command line, as they are written."""
+    global _shell
+    before, _shell = _shell, True
+    try:
+        yield
+    finally:
+        _shell = before
 
 
 def how_to_install(extra: str) -> str:

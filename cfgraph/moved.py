@@ -1,20 +1,24 @@
-"""Old names: where each module of cfgraph 0.1 lies now. An import of an old path works, with a warning, for one release.
+"""Old names: where each module of cfgraph 0.1 lies now, and what its arguments are called now. Both work, with a warning,
+for one release.
 
 It is asked last, for names that nothing else knows, so it costs nothing to those who use the new ones.
 """
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from importlib.abc import Loader
 else:
     Loader = object  # its import would take as long as that of all else that ``cfgraph --help`` has of cfgraph
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 MOVED = {
     "address": "model.address",
@@ -69,6 +73,7 @@ MOVED = {
     "sources.defaults": "defaults",
     "sources.documents": "files.texts",
     "sources.embeddings": "files.embeddings",
+    "sources.field": "sources.field_plan",
     "sources.maps": "formats.maps",
     "sources.named": "files.named",
     "sources.newick": "formats.newick",
@@ -146,3 +151,30 @@ def find_old_names() -> None:
     """Have old paths found from here on."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())
+
+
+def renamed(**names: str) -> Callable[[Function], Function]:
+    """Of a function whose arguments had other names, old=new: the old ones work for one release, with a ``FutureWarning``.
+
+    ``@renamed(point_nodes="points")``. Both at once is a ``TypeError``, as one argument given twice is anywhere.
+    """
+
+    def rename(function: Function) -> Function:
+        @wraps(function)
+        def called(*arguments: Any, **named: Any) -> Any:
+            for old in names.keys() & named.keys():
+                new = names[old]
+                if new in named:
+                    raise TypeError(f"{function.__name__}() got {new!r} twice: {old!r} is what it was called before")
+                warnings.warn(
+                    f"{old!r} of {function.__name__}() is {new!r} now; the old name goes with the next release",
+                    FutureWarning,
+                    stacklevel=2,
+                )
+                named[new] = named.pop(old)
+            return function(*arguments, **named)
+
+        called.old_names = names  # type: ignore[attr-defined]  # for the reference, which names them
+        return called  # type: ignore[return-value]  # of the same signature, which wraps keeps
+
+    return rename

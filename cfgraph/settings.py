@@ -22,12 +22,30 @@ class Settings(BaseSettings):
     store: str = Field("local", validation_alias=AliasChoices("CFGRAPH_STORE", "NEO4J_URI"))
     username: str = Field("neo4j", validation_alias="NEO4J_USERNAME")
     password: SecretStr | None = Field(None, validation_alias="NEO4J_PASSWORD")
+    password_file: Path | None = Field(None, validation_alias="NEO4J_PASSWORD_FILE")
     database: str | None = Field(None, validation_alias="NEO4J_DATABASE")
 
     java: Path | None = Field(None, validation_alias="CFGRAPH_JAVA")
     neo4j_version: str = Field("2026.09.0", validation_alias="CFGRAPH_NEO4J_VERSION")
     heap: str = Field("2g", validation_alias="CFGRAPH_HEAP")
+    java_options: str = Field("", validation_alias="CFGRAPH_JAVA_OPTIONS")
     maven_url: str | None = Field(None, validation_alias="CFGRAPH_MAVEN_URL")
+
+    def secret(self) -> SecretStr | None:
+        """The password: as it was given, else what the file holds that it lies in (mounted into a container, say)."""
+        if self.password is not None or self.password_file is None:
+            return self.password
+        try:
+            found = self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise InputError(
+                f"NEO4J_PASSWORD_FILE is {str(self.password_file)!r}, which cannot be read: {why}; expected a file that "
+                "holds the password alone"
+            ) from None  # what the file holds is in no traceback
+        if not found:
+            raise InputError(f"NEO4J_PASSWORD_FILE is {str(self.password_file)!r}, which is empty; expected the password")
+        return SecretStr(found)
 
 
 def load_settings() -> Settings:

@@ -1,5 +1,5 @@
 // name: create_cells
-// purpose: one level of a block of an imported hierarchy: children with scales and properties of their own; of which incarnation
+// purpose: one level of a block: children with scales and properties of their own, predicted among these; of which incarnation
 // access: write
 // parameter: id string
 // parameter: level integer

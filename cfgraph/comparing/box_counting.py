@@ -2,6 +2,9 @@
 
     N(b) ~ b^-D        D = the slope of log N against log 1/b, by least squares over a stated range of sizes
 
+The slope comes out low where a set's outline shows at the sizes that are fitted, and its standard error, that of the fit, does
+not tell by how much: docs/mathematics.md has what was found of sets whose dimension is known.
+
 Points come in pages, in any order, and are forgotten: what is kept of each grid is which boxes hold a point, as numbers, and a
 grid that needs more than ``BOXES`` is given up. So the memory does not depend on how many points there are.
 """

@@ -18,13 +18,17 @@ from pydantic import BaseModel, ConfigDict
 from cfgraph.checks import check_integer, check_number
 from cfgraph.comparing.box_counting import BoxCounting
 from cfgraph.comparing.compare import question_of
+from cfgraph.comparing.held import Held
 from cfgraph.comparing.report import Certificates
 from cfgraph.comparing.survey import COLUMNS, TREE_DIMENSION, LevelSurvey, Page, Survey, most_cells, pages_of
 from cfgraph.errors import DamagedError, InputError
 from cfgraph.metric.distances import depth_for_precision, truncation_bound
 from cfgraph.model.address import KEY_BYTES_MAX
+from cfgraph.model.as_html import Shown
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
 from cfgraph.model.invariants import TOLERANCE
+from cfgraph.model.progress import Asked as Shows
+from cfgraph.model.progress import shown
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -57,7 +61,7 @@ class Line(BaseModel):
     spread: float | None = None
 
 
-class Certification(BaseModel):
+class Certification(Shown, BaseModel):
     """What can be said of a hierarchy at a ``depth``: lines, and what box counting found, size by size.
 
     ``depth`` is the one that was asked for, or what the ``precision`` needs, or else the deepest ``stored_depth``; None where a
@@ -97,7 +101,7 @@ def certify(
     *,
     precision: float | None = None,
     depth: int | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Shows = None,
 ) -> Certification:
     """What can be certified of a hierarchy in a store, for a precision or at a depth (neither: at the deepest stored level).
 
@@ -109,7 +113,8 @@ def certify(
         id: of the hierarchy.
         precision: how far the levels down to the depth may be from the whole field at most, in the unit of the centers.
         depth: the level that is asked about; it need not be stored.
-        progress: told how many cells were looked at, of how many.
+        progress: told how many cells were looked at, of how many; unless given, a live line shows it on terminals and
+            in notebooks.
 
     Raises:
         NotFoundError: for an unknown id.
@@ -118,16 +123,16 @@ def certify(
         ChangedError: where the hierarchy is written or grown meanwhile.
     """
     asked = Asked.checked(precision=precision, depth=depth)
-    with store.witness(id) as witness:
+    with store.witness(id) as witness, shown(progress, f"certify {id}") as show:
         hierarchy = witness.hierarchy
         reader, history = store.reader(id), store.read_growth(id)
         survey = survey_pages(
-            hierarchy, store.read_columns(id, COLUMNS), depth=reader.depth, total=reader.count(), progress=progress
+            hierarchy, store.read_columns(id, COLUMNS), depth=reader.depth, total=reader.count(), progress=show
         )
         bound = _bound_of(hierarchy, history, predicted=survey.predicted, store=store)
         known = Known(hierarchy, survey, asked, bound, observed=not survey.predicted and not history)
         rollout = _find_rollout(store, hierarchy, history)
-        return known.certification(rollout.measured(store, progress=progress))
+        return known.certification(rollout.measured(store, progress=show))
 
 
 def certify_cells(
@@ -235,7 +240,7 @@ class _Rollout:
             return self
         with store.witness(self.truth) as one, store.witness(self.copy) as other:
             truth, copy = (witness.hierarchy.require_field("a bound of a rollout") for witness in (one, other))
-            question = question_of(store, truth, copy)
+            question = question_of(Held.in_store(store, truth), Held.in_store(store, copy))
             if self.truth == self.copy:  # grown in place: of what it should have been, the rule alone is known
                 question = replace(question, predictor=None, trained=None, truth_observed=True)
                 if not question.rule_of_centers:
@@ -492,7 +497,8 @@ class Known:
             fitted = sum(size.fitted for size in found.sizes)
             why = (
                 f"measured on {found.points:,} centers without children, {fitted} sizes of boxes from {found.largest_size:.3g} "
-                f"to {found.smallest_size:.3g}; slopes between neighbours {found.lowest:.4g} to {found.highest:.4g}"
+                f"to {found.smallest_size:.3g}; slopes between neighbours {found.lowest:.4g} to {found.highest:.4g}; "
+                "of known sets it is up to .1 low, of those with a rough or large outline up to .5 (docs/mathematics.md)"
             )
             value, spread = found.dimension, found.standard_error
             yield Line(name="box_counting_dimension", value=value, holds="measurement", why=why, spread=spread)

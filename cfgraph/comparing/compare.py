@@ -9,6 +9,7 @@ same true cells.
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cfgraph.comparing.certificates import Certifier, longest
+from cfgraph.comparing.held import Held, Named
 from cfgraph.comparing.measures import PathDistortion, PointSet, Sample, chain_distances, hausdorff_distance, path_distortion
 from cfgraph.comparing.report import (
     DISTORTION_REMARK,
@@ -41,12 +43,12 @@ from cfgraph.model.hierarchy import FieldHierarchy, HierarchyWithCells
 from cfgraph.model.reader import CellsReader, Reader
 from cfgraph.model.rules import CenterRule, TupleRule
 from cfgraph.predictors import BASELINES, BESIDE
-from cfgraph.sources.snapshots import find_snapshot, read_either
 
 if TYPE_CHECKING:
     from cfgraph.predictors import Predictor
     from cfgraph.predictors.trained import TrainedPredictor
-    from cfgraph.store import Store
+    from cfgraph.sources.snapshots import WithGrowers
+    from cfgraph.store import Store, Stores
 
 PAIRS = 10_000  # pairs of cells whose path distance is compared
 CENTER_FLOATS = 4_000_000  # numbers kept of one side's deepest centers; above that the Hausdorff distance is on a sample ...
@@ -56,7 +58,7 @@ ROOT_TOLERANCE = 1e-9
 
 
 def compare(
-    store: "Store",
+    store: "Store | Stores | None",
     true: str,
     predicted: str,
     *,
@@ -66,36 +68,42 @@ def compare(
     device: str = "cpu",
     progress: Progress = lambda done, total: None,
 ) -> Report:
-    """Compare two hierarchies of a store by their ids; the prefix and the predictor are those that the graph records.
+    """Compare two hierarchies by their ids in a store; the prefix and the predictor are those that the graph records.
 
-    A snapshot (``"koch@before"``) may stand for either; then both are read whole.
+    Of several stores (:class:`cfgraph.store.Stores`) either may lie on another one. A field's folder (``"grown/"``,
+    ``"s3://bucket/grown"``) may stand for either, and is read sheet by sheet as a store is page by page; of two folders the
+    store may be None. A snapshot (``"koch@before"``) may stand for either; then both are read whole.
 
     ``seeds`` above 0 trains the predictor's family again with seeds 0 to ``seeds - 1`` and adds mean and spread.
-    Raises ``NotFoundError`` for an unknown id, ``InputError`` where the two are not comparable, ``ChangedError`` where one of
-    them is written or grown meanwhile.
+    Raises ``NotFoundError`` for an unknown id, ``InputError`` where the two are not comparable, for a folder that holds no
+    whole field, and for an id without a store; ``ChangedError`` where one of them is written or grown meanwhile.
     """
-    if any(find_snapshot(store, title) is not None for title in (true, predicted)):
-        return _compare_kept(store, true, predicted, pairs=pairs, seed=seed, seeds=seeds, device=device)
-    with store.witness(true) as one, store.witness(predicted) as other:
-        truth, copy = (witness.hierarchy.require_field("compare by address") for witness in (one, other))
-        question = question_of(store, truth, copy, pairs=pairs, seed=seed, seeds=seeds, device=device)
+    both = Named.of(true, store), Named.of(predicted, store)
+    if any(named.snapshot is not None for named in both):
+        whole = both[0].read(), both[1].read()
+        return _compare_kept(*whole, predicted_id=both[1].title, pairs=pairs, seed=seed, seeds=seeds, device=device)
+    with ExitStack() as stack:
+        truth, copy = (named.held(stack) for named in both)
+        question = question_of(truth, copy, pairs=pairs, seed=seed, seeds=seeds, device=device)
         trained, warnings = question.trained, []
         if trained is not None and not question.grown_by_one:
             warnings.append(
-                f"{predicted!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}"
+                f"{copy.hierarchy.id!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}"
             )
         return question.answer(warnings=warnings, progress=progress)
 
 
-def _compare_kept(store: "Store", true: str, predicted: str, *, pairs: int, seed: int, seeds: int, device: str) -> Report:
+def _compare_kept(
+    true: "WithGrowers", predicted: "WithGrowers", *, predicted_id: str, pairs: int, seed: int, seeds: int, device: str
+) -> Report:
     """Compare two of which one is a snapshot: both in memory."""
-    (truth, _), (copy, growers) = read_either(store, true), read_either(store, predicted)
+    (truth, _), (copy, growers) = true, predicted
     check_comparable(truth.require_field("compare by address"), copy.require_field("compare by address"))
     return compare_cells(
         truth,
         copy.cells,
         trained=growers[0].trained if growers else None,
-        predicted_id=predicted,
+        predicted_id=predicted_id,
         pairs=pairs,
         seed=seed,
         seeds=seeds,
@@ -103,27 +111,24 @@ def _compare_kept(store: "Store", true: str, predicted: str, *, pairs: int, seed
     )
 
 
-def question_of(
-    store: "Store", truth: FieldHierarchy, copy: FieldHierarchy, *, device: str = "cpu", **asked: int
-) -> "Question":
-    """What is asked of two hierarchies of a store, within a witness of each; ``asked`` are numbers of a :class:`Question`.
+def question_of(truth: Held, copy: Held, *, device: str = "cpu", **asked: int) -> "Question":
+    """What is asked of two hierarchies, wherever they are held; ``asked`` are numbers of a :class:`Question`.
 
     Raises an ``InputError`` where the two are not comparable.
     """
-    check_comparable(truth, copy)
-    history = store.read_growth(copy.id)
-    trained = store.predictor(history[0].predictor) if history else None
+    check_comparable(truth.hierarchy, copy.hierarchy)
+    trained = copy.latest()
     return Question(
-        true=truth,
-        predicted=copy.id,
-        encoder=lambda: store.encoder(truth),
-        true_cells=store.reader(truth.id),
-        predicted_cells=store.reader(copy.id),
-        from_depth=min((growth.from_depth for growth in history), default=0),
+        true=truth.hierarchy,
+        predicted=copy.hierarchy.id,
+        encoder=truth.encoder,
+        true_cells=truth.reader,
+        predicted_cells=copy.reader,
+        from_depth=copy.from_depth,
         predictor=trained.load(device=device) if trained else None,
         trained=trained,
-        grown_by_one=len({growth.predictor for growth in history}) <= 1,
-        truth_observed=not store.read_growth(truth.id),
+        grown_by_one=len(copy.grown_by) <= 1,
+        truth_observed=not truth.grown_by,
         device=device,
         **asked,
     )

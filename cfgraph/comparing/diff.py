@@ -14,15 +14,17 @@ from cfgraph.comparing.differences import Tell
 from cfgraph.comparing.digesting import Prepared, SideDigests, equal_subtrees, portions, prepare
 from cfgraph.comparing.joining import diff_joined, join_by_name, join_by_points
 from cfgraph.comparing.merging import diff_by_address
-from cfgraph.comparing.sides import Rows, Side, StoreSide, all_names, counted, open_side
+from cfgraph.comparing.sides import FolderSide, Rows, Side, StoreSide, all_names, counted, open_side
 from cfgraph.comparing.subtrees import Subtrees
 from cfgraph.errors import InputError
+from cfgraph.formats.folders.reader import FolderReader
 from cfgraph.model.hierarchy import FieldHierarchy, HierarchyWithCells
+from cfgraph.model.progress import Asked, shown
 from cfgraph.model.subtree_digests import SubtreeDigest
 from cfgraph.store.subtree_digests import WHOLE, Stretch
 
 if TYPE_CHECKING:
-    from cfgraph.store import Store
+    from cfgraph.store import Store, Stores
 
 ADDRESS, NAME, POINTS = BY = ("address", "name", "points")
 EXAMPLES = 10
@@ -31,17 +33,17 @@ Progress = Callable[[int, int], None]  # cells done, cells in all
 
 
 def diff(
-    a: str | Path | HierarchyWithCells,
-    b: str | Path | HierarchyWithCells,
+    a: str | Path | HierarchyWithCells | FolderReader,
+    b: str | Path | HierarchyWithCells | FolderReader,
     *,
-    store: "Store | None" = None,
+    store: "Store | Stores | None" = None,
     by: str = ADDRESS,
     tolerance: float = 0.0,
     examples: int = EXAMPLES,
     tell: Tell | None = None,
     large: bool = False,
     full: bool = False,
-    progress: Progress = lambda done, total: None,
+    progress: Asked = None,
 ) -> Diff:
     """What two hierarchies differ in: ``diff("koch", "koch-again", store=store).equal``.
 
@@ -57,22 +59,25 @@ def diff(
 
     Partners are, by ``address``, cells of the same address: two sorted streams are merged, and memory holds a page of each. By
     ``name`` and by ``points`` they are found by a join: memory holds of both sides some 60 bytes a cell, of ``a`` some 60 more
-    and 16 for each number of a center; ``b`` is read twice. By ``points`` partners have the same set of data points in
-    them and below them, or, of the rest, each has with the other its best Jaccard overlap, if that is at least 1/2 (one of
-    the points on both sides is row i of the same data). Which point lies where must be known: as nodes, or as ``row``.
+    and 16 for each number of a center; ``b`` is read twice. All of it is read every time, since digests belong to addresses.
+    By ``points`` partners have the same set of data points in them and below them, or, of the rest, each has with the other
+    its best Jaccard overlap, if that is at least 1/2 (one of the points on both sides is row i of the same data). Which point
+    lies where must be known: as nodes, or as ``row``.
 
     Args:
         a: the id of a hierarchy in the store, a snapshot of one (``"koch@before"``, read whole), the ``Path`` of a Parquet
-            file (read whole), or a hierarchy with its cells.
+            file (read whole), a hierarchy with its cells, or a field's folder (``"grown/"``, or an open one): read sheet by
+            sheet, all of it, whatever it is compared with.
         b: the same.
-        store: where ids are looked up.
+        store: where ids are looked up: a store, or several (:class:`cfgraph.store.Stores`), of which each side may lie in one.
         by: ``address``, ``name`` or ``points``.
         tolerance: T, from which on a center counts as moved, in scales of the cell in ``a``; an edge, in its own measure.
         examples: how many differences of each kind the report has at most.
         tell: is told of each difference, before it is known that neither hierarchy changed meanwhile.
         large: lifts the limits on files.
         full: reads all cells of both, whatever their digests say.
-        progress: is told how many cells are done, and how many there are.
+        progress: is told how many cells are done, and how many there are; unless given, a live line shows it on terminals and
+            in notebooks.
 
     Raises:
         InputError: for two that cannot be matched in this way, and numbers that make no sense.
@@ -90,7 +95,8 @@ def diff(
             side, witness = open_side(source, store=store, large=large)
             stack.enter_context(witness)
             sides.append(side)
-        asked = _Asked(sides[0], sides[1], by, tolerance, tally, full, _Meter(progress))
+        show = stack.enter_context(shown(progress, "diff"))
+        asked = _Asked(sides[0], sides[1], by, tolerance, tally, full, _Meter(show))
         asked.check()
         return asked.answer()
 
@@ -163,10 +169,14 @@ class _Asked:
             list(diff_joined(joined, pages[1](), terms=self.terms, tally=self.tally)), [*remarks, *joined.remarks], None
         )
 
+    @property
+    def _in_store(self) -> bool:
+        return any(isinstance(side, StoreSide) for side in self.sides)
+
     def _by_address(self) -> tuple[Subtrees, Digests | None, list[str]]:
         """Where cells lie that differ, when the digests were made that were used, and why none are kept."""
         subtrees = Subtrees("both")
-        if self.full or not any(isinstance(side, StoreSide) for side in self.sides):
+        if self.full or any(isinstance(side, FolderSide) for side in self.sides) or not self._in_store:
             self._compare(self._whole(), subtrees)
             return subtrees, None, []
         prepared = prepare(self.sides, self.terms.properties, tell=self.meter.count)

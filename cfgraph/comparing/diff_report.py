@@ -11,6 +11,7 @@ from jaxtyping import Int
 from cfgraph.comparing.changes import KINDS, STATE, Change
 from cfgraph.comparing.differences import Difference, Make, Tell
 from cfgraph.comparing.subtrees import Subtree
+from cfgraph.model.as_html import Shown
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Digests:
 
 
 @dataclass(frozen=True)
-class Diff:
+class Diff(Shown):
     """What two hierarchies differ in. ``described`` has what they say of themselves, by name: of the first, of the second."""
 
     first: str

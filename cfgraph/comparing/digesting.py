@@ -7,7 +7,7 @@ properties, second parents and data points are its content, the rest (expanded, 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt64
@@ -15,11 +15,11 @@ from jaxtyping import UInt64
 from cfgraph.comparing.merging import levels_of
 from cfgraph.comparing.sides import PREDICTED, CellsSide, Rows, Side, StoreSide, all_names, number_of
 from cfgraph.errors import StoreRefusedError
-from cfgraph.model.address import ROOT, stem_of
+from cfgraph.model.address import ROOT, level_of, stem_of
 from cfgraph.model.cells import FRONTIER
 from cfgraph.model.hashes import hash_of_texts, hashes_of, words_of_numbers
 from cfgraph.model.subtree_digests import Digester, SubtreeDigest, cut_step
-from cfgraph.store.subtree_digests import WHOLE, DigestState, KeptDigest, Stretch, all_digests
+from cfgraph.store.subtree_digests import WHOLE, DigestMark, DigestState, Stretch
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WRITTEN = 1_000  # digests a transaction
 FEW = 0.2  # of the cells whose digests are known: so many others are read beforehand, more while all go by
 STRETCHES = 5_000  # that are read at once
-Item = TypeVar("Item")
+TEN = 10  # children at most have slots of one digit
 Fetch = Callable[[str], Sequence[SubtreeDigest]]  # some digests in order, from an address on
 
 
@@ -214,8 +214,8 @@ class StoreDigests:
     def begin(self) -> None:
         """Find out what digests are made of from here on, and which of those that are there are true of it."""
         self.state = self._store.begin_digests(self.state)
-        for page in _pages(still_true(self._store, self.state)):
-            self._store.confirm_digests(self.state, page)
+        arity = getattr(self.side.hierarchy, "arity", None)
+        confirm_true(self._store, self.state, step=step_of(self.side), digits=arity is not None and arity <= TEN)
 
     def known(self) -> Iterator[SubtreeDigest]:
         """The largest subtrees whose digests are true, in order."""
@@ -226,8 +226,11 @@ class StoreDigests:
 
     def nearly_known(self) -> bool:
         """Whether few cells lie in no subtree whose digest is known."""
-        known = sum(one.size for one in self.known())
-        return known > 0 and self.side.count() - known <= FEW * known
+        known, rest = 0, 0
+        for portion in portions(self.known()):
+            known += sum(one.size for one in portion.left_out)
+            rest += self._store.count_stretches(self.side.id, portion.stretches)
+        return rest <= FEW * known
 
     def writing(self) -> "Writing":
         """What takes digests and keeps them."""
@@ -340,82 +343,48 @@ class Writing:
                 self.refused = error
 
 
-@dataclass(eq=False)
-class _Settling:
-    """A digest of which is found out whether it is still true."""
-
-    kept: KeptDigest
-    frontier: dict[int, int] = field(default_factory=dict)
-    broken: bool = False  # by a digest below
-    around: "_Settling | None" = None
-
-    @property
-    def asked(self) -> bool:
-        """Whether the frontier has to be counted."""
-        return not (self.kept.void or self.kept.current)
-
-    @property
-    def true(self) -> bool:
-        """Whether it is."""
-        digest = self.kept.digest
-        expected = {level: cells for level, cells in enumerate(digest.frontier, start=digest.level) if cells}
-        return self.kept.current or not (self.kept.void or self.broken or self.frontier != expected)
-
-
-def still_true(store: "Store", state: DigestState) -> Iterator[str]:
-    """The digests of a hierarchy that are not current, and below which nothing has grown since they were made.
+def confirm_true(store: "Store", state: DigestState, *, step: int, digits: bool) -> None:
+    """Confirm the digests of a hierarchy that are not current, and below which nothing has grown since they were made.
 
     What grows takes cells from the frontier, first of all on the highest level on which it does, and puts none there. So
-    nothing has grown where the frontier has as many cells on each level as it had. It is counted in stretches between those
-    of which digests are kept, each of them once.
+    nothing has grown where the frontier has as many cells on each level as it had. It is counted from cut to cut, going on
+    below those digests alone that do not hold, and with the root last: where another one does not hold, nor does it.
+    ``digits`` says whether all slots are below ten.
     """
-    line, low = list[_Settling](), ROOT
-    for page in _pages(all_digests(store, state)):
-        steps = list[tuple[_Settling, Stretch, bool]]()  # whose cells a stretch holds, and whether it ends there
-        for kept in page:
-            address = kept.digest.address
-            while line and end_of(line[-1].kept.digest.address) <= address:
-                low = _end(line, low, steps)
-            if line:
-                steps.append((line[-1], (low, address), False))
-            line.append(_Settling(kept))
-            low = address
-        yield from _settled(store, state, steps)
-    steps = []
-    while line:
-        low = _end(line, low, steps)
-    yield from _settled(store, state, steps)
+    deepest, rest, holds = store.deepest_digest(state), [WHOLE], True
+    for level in range(step, deepest + 1, step):
+        settled = list[str]()
+        for page in store.marks(state, level=level, stretches=rest):
+            true = _true_of(store, state, page, digits=digits)
+            store.confirm_digests(state, true)
+            here = [mark.address for mark in page if mark.grown == state.grown or mark in true]
+            settled += here
+            holds &= len(here) == len(page)
+        rest = list(_without(rest, settled))
+    if holds and deepest >= 0:
+        for page in store.marks(state, level=0, stretches=[WHOLE]):
+            store.confirm_digests(state, _true_of(store, state, page, digits=digits))
 
 
-def _end(line: list[_Settling], low: str, steps: list[tuple[_Settling, Stretch, bool]]) -> str:
-    """End the last one of a line; where what follows begins."""
-    ended = line.pop()
-    end = end_of(ended.kept.digest.address)
-    steps.append((ended, (low, end), True))
-    ended.around = line[-1] if line else None
-    return end
+def _true_of(store: "Store", state: DigestState, marks: list[DigestMark], *, digits: bool) -> list[DigestMark]:
+    """Those of some digests that are not current and still true."""
+    asked = [mark for mark in marks if mark.grown != state.grown]
+    counted = store.count_frontiers(state.id, [(mark.address, end_of(mark.address)) for mark in asked], digits=digits)
+    return [
+        mark
+        for mark, found in zip(asked, counted, strict=True)
+        if found == {level: cells for level, cells in enumerate(mark.frontier, start=level_of(mark.address)) if cells}
+    ]
 
 
-def _settled(store: "Store", state: DigestState, steps: list[tuple[_Settling, Stretch, bool]]) -> Iterator[str]:
-    counted = [(one, stretch) for one, stretch, _ in steps if one.asked and stretch[0] < stretch[1]]
-    found = store.count_frontiers(state.id, [stretch for _, stretch in counted])
-    for (one, _), frontier in zip(counted, found, strict=True):
-        for level, cells in frontier.items():
-            one.frontier[level] = one.frontier.get(level, 0) + cells
-    for one, _, ends in steps:
-        if ends:
-            if one.around is not None:
-                one.around.broken |= not one.true or one.kept.made > one.around.kept.made
-            if one.true and not one.kept.current:
-                yield one.kept.digest.address
-
-
-def _pages(items: Iterable[Item]) -> Iterator[list[Item]]:
-    page = list[Item]()
-    for one in items:
-        page.append(one)
-        if len(page) == WRITTEN:
-            yield page
-            page = []
-    if page:
-        yield page
+def _without(stretches: Iterable[Stretch], settled: Sequence[str]) -> Iterator[Stretch]:
+    """What remains of stretches of addresses without some subtrees; both are in order."""
+    rows = iter(settled)
+    row = next(rows, None)
+    for low, high in stretches:
+        while row is not None and row < high:
+            if low < row:
+                yield low, row
+            low, row = end_of(row), next(rows, None)
+        if low < high:
+            yield low, high

@@ -1,16 +1,18 @@
 """Drift: how a batch of new data differs from the data that a hierarchy was made of, or from another batch, cell by cell.
 
-For a cell with a of N points in the one and b of M in the other, sizes are compared by Pearson's chi-square of the table
-(a, N - a; b, M - b), one degree of freedom; where fewer than 20 points are expected in one of the four by the exact binomial
-test, b of a + b points with probability M / (N + M), both tails doubled. Compared with another batch, so are the points outside
-the cell's radius (of those in the cell), and the distances to the centers by the Mann-Whitney test. Tested are cells that have
-at least 20 points of both together, on every level below the root. All tests of a call are one family: Holm's correction holds
-the probability of any false alarm among them at 5 %, whatever their dependence (Holm, Scandinavian J. of Statistics 6, 1979).
+For a cell with a of N points in the one and b of M in the other, sizes are compared by Pearson's chi-square of the table (a,
+N - a; b, M - b), one degree of freedom; where fewer than 20 points are expected in one of the four by the exact binomial
+test, b of a + b points with probability M / (N + M), both tails doubled. Compared with another batch, so are the points
+outside the cell's radius (of those in the cell), and the distances to the centers by the Mann-Whitney test. Those of the
+first data are told where these are given again, and not tested: cells are made of them, so they lie nearer than others of
+their kind. Tested are cells that have at least 20 points of both together, on every level below the root. All tests of a call
+are one family: Holm's correction holds the probability of any false alarm among them at 5 %, whatever their dependence (Holm,
+Scandinavian J. of Statistics 6, 1979).
 """
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,12 +20,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from cfgraph.errors import InputError
+from cfgraph.errors import InputError, notes_of
+from cfgraph.metric.place import measured
 from cfgraph.model.address import ROOT, level_of, parent_address
+from cfgraph.model.as_html import Shown
 from cfgraph.model.batch import Batch
 from cfgraph.model.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from cfgraph.metric.apply import Data
     from cfgraph.store import Store
 
 CELL_POINTS = 20  # of a cell that is tested, and of an expected number that chi-square is good enough for
@@ -37,7 +44,7 @@ class CellDrift:
 
     ``ratio`` is how many times as large the batch's share is. ``outside`` and ``distance`` are the batch's: the share of its
     points in the cell that lie outside their radius, and the median distance to their centers; ``reference_...`` those of the
-    batch that it is compared with.
+    batch, or of the first data, that it is compared with.
     """
 
     address: str
@@ -59,7 +66,7 @@ class CellDrift:
 
 
 @dataclass(frozen=True)
-class Drift:
+class Drift(Shown):
     """A batch compared. ``against`` is the other batch's name, None for the data that the hierarchy was made of.
 
     ``cells`` has the tested ones, the most certain first; ``drifted`` says whether any of them differs.
@@ -89,31 +96,38 @@ class Drift:
         return any(cell.p < LEVEL for cell in self.cells)
 
 
-def drift(store: "Store", id: str, *, batch: str, against: str | None = None) -> Drift:
+def drift(store: "Store", id: str, *, batch: str, against: str | None = None, data: "Data | csr_array | None" = None) -> Drift:
     """How a batch differs from the first data, by cell: ``drift(store, "iris", batch="monday")``.
 
-    Of the first data the graph knows sizes. Distances and outsiders are compared with those of another batch, ``against``: the
-    first data placed once more, or better a part of their kind that the hierarchy was not made of. Memory holds some
-    13 bytes a row, and the sizes of the cells that have at least 20 points.
+    Of the first data the graph knows sizes. Their distances and outsiders are told where they are given again, as ``data``:
+    rows in the same order, which are known by their digest. These are not tested, since cells are made of them; those of
+    another batch, ``against``, are: best of data of their kind that the hierarchy was not made of. Memory holds some 13 bytes
+    a row, and the sizes of the cells that have at least 20 points.
 
     Raises:
         InputError: for a batch that is not placed as a whole; without ``against`` for a hierarchy that knows no sizes, or whose
-            sizes count equal points once; with it for batches between which the hierarchy was grown.
+            sizes count equal points once; with it for batches between which the hierarchy was grown; for other data than the
+            hierarchy was made of, and for ``data`` and ``against`` together.
         NotFoundError: where there is no such hierarchy or batch.
         VanishedError, ChangedError: where the hierarchy or a batch changes meanwhile.
     """
     with store.witness(id) as witness:
         hierarchy = witness.hierarchy
-        new = _read(store, _placed(store, id, batch))
+        placed = _placed(store, id, batch)
+        new = _read(store, placed)
         if against is None:
             sizes = _first_sizes(store, hierarchy, new.sizes)
-            return _report(hierarchy, new, None, sizes, remarks=tuple(_remarks(hierarchy, new)))
+            first = None if data is None else _first(store, hierarchy, data, beam=placed.beam)
+            remarks = tuple(_remarks(hierarchy, placed, known=first is not None))
+            return _report(placed, new, None, first, sizes, remarks=remarks)
+        if data is not None:
+            raise InputError("expected the first data, or a batch to compare with, got both; leave out data or against")
         if against == batch:
             raise InputError(f"batch {batch!r} does not differ from itself; name another one as --against")
         other = _placed(store, id, against)
-        _check_cells(new.batch, other)
+        _check_cells(placed, other)
         old = _read(store, other)
-        return _report(hierarchy, new, old, old.sizes, remarks=_beams(new, old))
+        return _report(placed, new, other, old, old.sizes, remarks=_beams(placed, other))
 
 
 def _placed(store: "Store", id: str, name: str) -> Batch:
@@ -138,26 +152,34 @@ def _check_cells(new: Batch, old: Batch) -> None:
     )
 
 
-def _remarks(hierarchy: Hierarchy, new: "_Points") -> Iterator[str]:
-    if hierarchy.origin not in VORONOI or new.batch.beam != 1:
+def _remarks(hierarchy: Hierarchy, new: Batch, *, known: bool) -> Iterator[str]:
+    if hierarchy.origin not in VORONOI or new.beam != 1:
         yield (
             "the first data are counted where they are, and the batch where descents find it, which is not always the same; "
             "compare with a batch of such data (--against)"
         )
-    yield "the graph knows no distances of the first data; name a batch of such data as --against to compare those, too"
+    if known:
+        yield (
+            "distances and outsiders are told, not tested: cells are made of the first data, which lie nearer to them than "
+            "others of their kind; --against a batch of such data tests those, too"
+        )
+    else:
+        yield (
+            "the graph knows no distances of the first data; give them again as --data to see them, or name a batch of such "
+            "data as --against to compare those, too"
+        )
 
 
-def _beams(new: "_Points", old: "_Points") -> tuple[str, ...]:
-    if new.batch.beam == old.batch.beam:
+def _beams(new: Batch, old: Batch) -> tuple[str, ...]:
+    if new.beam == old.beam:
         return ()
-    return (f"they were placed with beams of {new.batch.beam} and {old.batch.beam}, which find other cells",)
+    return (f"they were placed with beams of {new.beam} and {old.beam}, which find other cells",)
 
 
 @dataclass(frozen=True, eq=False)
 class _Points:
-    """A batch's points as columns, sorted by the address of their cell: those below a cell are one slice."""
+    """Points as columns, sorted by the address of their cell: those below a cell are one slice."""
 
-    batch: Batch
     addresses: list[str]  # different ones, sorted
     first: Int[np.ndarray, " addresses_and_end"]  # where the points of each begin
     distance: Float[np.ndarray, " points"]
@@ -183,19 +205,30 @@ class _Points:
 
 
 def _read(store: "Store", batch: Batch) -> _Points:
+    return _points((page["address"], page["distance"], page["outside"]) for page in store.batch_pages(batch))
+
+
+def _first(store: "Store", hierarchy: Hierarchy, data: "Data | csr_array", *, beam: int) -> _Points:
+    """The data that a hierarchy was made of, as they would be placed."""
+    pieces = measured(store, hierarchy, data, beam=beam)
+    return _points(([row[1] for row in piece], [row[3] for row in piece], [row[5] for row in piece]) for piece in pieces)
+
+
+def _points(pages: Iterable[tuple[Sequence[str], Sequence[float], Sequence[bool]]]) -> _Points:
+    """Points of which pages have the addresses, distances and whether they lie outside."""
     codes: dict[str, int] = {}
     code, distance, outside = list[np.ndarray](), list[np.ndarray](), list[np.ndarray]()
-    for page in store.batch_pages(batch):
-        code.append(np.array([codes.setdefault(address, len(codes)) for address in page["address"]], dtype=np.int32))
-        distance.append(np.array(page["distance"], dtype=np.float64))
-        outside.append(np.array(page["outside"], dtype=np.bool_))
+    for addresses, far, out in pages:
+        code.append(np.array([codes.setdefault(address, len(codes)) for address in addresses], dtype=np.int32))
+        distance.append(np.array(far, dtype=np.float64))
+        outside.append(np.array(out, dtype=np.bool_))
     names = sorted(codes)
     place = np.empty(len(names), dtype=np.int32)
     place[[codes[name] for name in names]] = np.arange(len(names), dtype=np.int32)
     rank = place[np.concatenate(code)]
     order = np.argsort(rank, kind="stable")
     first = np.searchsorted(rank[order], np.arange(len(names) + 1))
-    return _Points(batch, names, first, np.concatenate(distance)[order], np.concatenate(outside)[order])
+    return _Points(names, first, np.concatenate(distance)[order], np.concatenate(outside)[order])
 
 
 def _first_sizes(store: "Store", hierarchy: Hierarchy, new: Mapping[str, int]) -> Mapping[str, int]:
@@ -219,17 +252,24 @@ def _first_sizes(store: "Store", hierarchy: Hierarchy, new: Mapping[str, int]) -
 
 
 def _report(
-    hierarchy: Hierarchy, new: _Points, old: _Points | None, sizes: Mapping[str, int], *, remarks: tuple[str, ...]
+    batch: Batch,
+    new: _Points,
+    against: Batch | None,
+    old: _Points | None,
+    sizes: Mapping[str, int],
+    *,
+    remarks: tuple[str, ...],
 ) -> Drift:
+    """A batch and what it is compared with: another one, else the first data, of which ``sizes`` may be all that is known."""
     points, reference = len(new.distance), sizes[ROOT]
-    known = sizes.keys() if old is None else sizes.keys() | new.sizes.keys()
+    known = sizes.keys() if against is None else sizes.keys() | new.sizes.keys()
     there = sorted(known - {ROOT}, key=lambda address: (level_of(address), address))
     both = np.array([(sizes.get(address, 0), new.sizes.get(address, 0)) for address in there], dtype=np.int64).reshape(-1, 2)
     large = both.sum(axis=1) >= CELL_POINTS
     names = [address for address, is_large in zip(there, large.tolist(), strict=True) if is_large]
     a, b = both[large].T
     p = [different_shares(a, reference, b, points)]
-    if old is not None:
+    if old is not None and against is not None:
         p += [_outside_p(names, new, old), _distance_p(names, new, old)]
     corrected = holm(np.concatenate(p)).reshape(len(p), -1)
     cells = [
@@ -237,9 +277,9 @@ def _report(
         for address, one, other, *values in zip(names, a.tolist(), b.tolist(), *corrected.tolist(), strict=True)
     ]
     return Drift(
-        id=hierarchy.id,
-        batch=new.batch.name,
-        against=None if old is None else old.batch.name,
+        id=batch.hierarchy,
+        batch=batch.name,
+        against=None if against is None else against.name,
         points=points,
         reference=reference,
         outside=float(new.outside.mean()),
@@ -249,7 +289,7 @@ def _report(
         tested=len(names),
         untested=len(there) - len(names),
         cells=tuple(sorted(cells, key=lambda cell: (cell.p, -abs(np.log(max(cell.ratio, 1e-9)))))),
-        remarks=remarks,
+        remarks=notes_of(remarks),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from cfgraph.comparing.measures import PathDistortion, TupleMeasures
+from cfgraph.model.as_html import Shown
 
 SLOTS_REMARK = (
     "slots were canonicalised by matching to the parent, which biases slot accuracy to copying the parent; judge by nMSE"
@@ -195,7 +196,7 @@ def _level_spread(levels: Sequence[LevelReport]) -> LevelSpread:
     return LevelSpread(level=levels[0].level, teacher_forced=spread("teacher_forced", MEASURES), rolled_out=rolled_out)
 
 
-class Report(Comparison):
+class Report(Shown, Comparison):
     """A comparison with what stands beside it, what must be said loudly, and what a reader should bear in mind."""
 
     predictor: str | None = None

@@ -1,7 +1,8 @@
 """Sides: the two hierarchies of a diff, each a stream of its cells in the order of their addresses, a page at a time.
 
-A side is a hierarchy of a store (pages of the graph, under a witness), a hierarchy with its cells, or a Parquet file. The order
-is that of the keys, which is the order of addresses as text: a cell comes after its parent, and a subtree in one piece.
+A side is a hierarchy of a store (pages of the graph, under a witness), a hierarchy with its cells, a Parquet file, or a field
+in a folder (sheet after sheet). The order is that of the keys, which is the order of addresses as text: a cell comes after its
+parent, and a subtree in one piece.
 """
 
 from abc import abstractmethod
@@ -20,6 +21,9 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8, UInt64
 
 from cfgraph.errors import DamagedError, InputError
+from cfgraph.formats.folders.keyed import KeyOrder, KeyPage
+from cfgraph.formats.folders.place import is_folder
+from cfgraph.formats.folders.reader import FolderReader, open_folder
 from cfgraph.model.address import ROOT, is_address, key_of, level_of, parent_address
 from cfgraph.model.columns import known_values
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
@@ -28,7 +32,7 @@ from cfgraph.store.reading import PAGE_CELLS, number_column, vector_column
 from cfgraph.store.subtree_digests import WHOLE, Stretch
 
 if TYPE_CHECKING:
-    from cfgraph.store import Store
+    from cfgraph.store import Store, Stores
 
 NAME, ROW = "name", "row"  # properties of the source's own
 PREDICTED = 4  # is added to the state of a cell that a predictor put
@@ -247,20 +251,67 @@ class CellsSide(Side):
         return dict(inside)
 
 
+@dataclass(frozen=True, eq=False)
+class FolderSide(Side):
+    """A field in a folder: its cells have no names, no properties and no data points."""
+
+    reader: FolderReader
+
+    def count(self) -> int:
+        """How many cells there are."""
+        return self.reader.count()
+
+    @property
+    def named(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def placed(self) -> bool:
+        """Never."""
+        return False
+
+    def pages(self, properties: Sequence[str], stretches: Sequence[Stretch] = (WHOLE,)) -> Iterator[Rows]:
+        """All cells, in pages of sheets that stay in memory meanwhile."""
+        assert tuple(stretches) == (WHOLE,), "no digests of subtrees are known of a folder: it is read whole"
+        with KeyOrder(self.reader, page_cells=PAGE_CELLS) as order:
+            for page in order.pages():
+                yield self._rows(page, len(properties))
+
+    def _rows(self, page: KeyPage, properties: int) -> Rows:
+        count, columns = len(page), page.columns
+        contents = Contents(
+            **{name: columns[name] for name in ("center", "scale", "residual", "length")},
+            condition=_conditions(columns["state"], columns["predicted"]),
+            name=_objects([None] * count),
+            own=np.zeros((count, properties), dtype=np.uint64),
+            points=np.zeros(count, dtype=np.uint64),
+        )
+        return Rows(page.addresses, [()] * count, None, contents)
+
+
 def open_side(
-    source: "str | Path | HierarchyWithCells", *, store: "Store | None", large: bool
+    source: "str | Path | HierarchyWithCells | FolderReader", *, store: "Store | Stores | None", large: bool
 ) -> tuple[Side, AbstractContextManager[Any]]:
     """The side that a source is, and what proves at its end that it stayed as it was: for a ``with``.
 
-    A text is the id of a hierarchy in the store, or a snapshot of one (``koch@before``), a ``Path`` a Parquet file. What is in
-    a file is read whole: nothing in it is believed before its digest is known.
+    A text is the id of a hierarchy in the store, or a snapshot of one (``koch@before``), or a field's folder (``grown/``); a
+    ``Path`` a Parquet file, or such a folder. What is in a file is read whole: nothing in it is believed before its digest is
+    known. A folder is read sheet by sheet, each page of which has a checksum.
 
     Raises:
         InputError: for an id without a store, and anything else.
         NotFoundError, ChangedError, VanishedError: as :class:`cfgraph.store.witness.Witness`.
     """
-    if isinstance(source, str) and store is not None and (kept := find_snapshot(store, source)) is not None:
-        source = read_snapshot(kept, large=large).hierarchy
+    if (isinstance(source, Path) and source.is_dir()) or (isinstance(source, str) and is_folder(source)):
+        source = open_folder(str(source))
+    if isinstance(source, FolderReader):
+        return FolderSide(source.hierarchy, source), nullcontext()
+    home: Store | None = None
+    if isinstance(source, str) and store is not None:
+        home, source = store.resolve(source)
+        if (kept := find_snapshot(home, source)) is not None:
+            source = read_snapshot(kept, large=large).hierarchy
     if isinstance(source, Path):
         from cfgraph.formats.parquet import read_parquet
 
@@ -269,12 +320,13 @@ def open_side(
         return _in_memory(source.require_cells())
     if not isinstance(source, str):
         raise InputError(
-            f"expected the id of a hierarchy, a hierarchy with its cells, or the Path of a Parquet file, got {source!r}"
+            "expected the id of a hierarchy, a hierarchy with its cells, the Path of a Parquet file, or a field's folder, got "
+            f"{source!r}"
         )
-    if store is None:
+    if home is None:
         raise InputError(f'{source!r} is the id of a hierarchy, which only a store knows: diff("a", "b", store=store)')
-    witness = store.witness(source)
-    return StoreSide(witness.hierarchy, store), witness
+    witness = home.witness(source)
+    return StoreSide(witness.hierarchy, home), witness
 
 
 def _in_memory(whole: HierarchyWithCells) -> tuple[Side, AbstractContextManager[Any]]:

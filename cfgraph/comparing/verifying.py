@@ -1,4 +1,4 @@
-"""Verifying digests: those that the graph keeps of a hierarchy are held against its cells, and made where they lack."""
+"""Verifying: every invariant of a hierarchy in a store, the verb; digests that the graph keeps are held against its cells."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from cfgraph.comparing.digesting import WRITTEN, Making, StoreDigests, Writing, end_of
 from cfgraph.comparing.sides import StoreSide, all_names
+from cfgraph.model.progress import Asked, shown
 from cfgraph.model.subtree_digests import SubtreeDigest
 from cfgraph.store.subtree_digests import DigestState, KeptDigest
 from cfgraph.store.verify import VerifyReport
+from cfgraph.store.verify import verify as verify_cells
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -20,6 +22,37 @@ class DigestReport(VerifyReport):
 
     digests: int = 0
     made: int = 0
+
+
+def verify(store: "Store", id: str, *, digests: bool = False, progress: Asked = None) -> VerifyReport:
+    """Check every invariant of a hierarchy; memory is bounded by a page of cells.
+
+    One that is being written or grown is checked as it is: all but what only its end brings must hold all the same, and
+    what does not is looked at again, since a query may see a block of cells while it arrives.
+
+    Args:
+        store: where it is.
+        id: of the hierarchy.
+        digests: also holds the digests of subtrees that the store keeps against the cells, and makes those that are missing or
+            void (:func:`verify_digests`); the report is a ``DigestReport`` then, but of what is half removed.
+        progress: is told how many cells are done, and how many there are; unless given, a live line shows it on terminals and
+            in notebooks.
+
+    Raises:
+        NotFoundError: for an unknown id.
+        VanishedError: where the hierarchy is removed meanwhile.
+        ChangedError: where digests are asked for of what is written or grown.
+    """
+    with shown(progress, f"verify {id}") as show:
+        report = verify_cells(store, id, progress=show)
+        if not digests or report.state == "removing":
+            return report
+        found = verify_digests(store, id, progress=show)
+    found.cells, found.state, found.grown, found.notes = report.cells, report.state, report.grown, report.notes
+    of_digests, found.counts, found.violations = VerifyReport(id, counts=found.counts, violations=found.violations), {}, []
+    found.merge(report)
+    found.merge(of_digests)
+    return found
 
 
 def verify_digests(store: "Store", id: str, *, progress: Callable[[int, int], None] = lambda done, total: None) -> DigestReport:
@@ -91,7 +124,7 @@ class _Checking:
                 "digest",
                 found.address,
                 f"the cells at and below it are not those that its digest of {kept.made.isoformat()} was made of, and nothing "
-                "was grown or placed there since: plain Cypher changed them; it was made anew",
+                "was grown there since: plain Cypher changed them; it was made anew",
             )
 
     def _is_told_below(self, address: str) -> bool:

@@ -3,8 +3,9 @@
 ``cfgraph.ClassificationField`` loads it, and with it scikit-learn, when it is first used: its class has bases there.
 """
 
-from collections.abc import Sequence
-from typing import Any, Self
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Self, overload
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,11 +15,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from cfgraph import defaults
 from cfgraph.checks import check_integer
 from cfgraph.errors import EstimatorError, InputError
+from cfgraph.estimator.learned import addresses_of
 from cfgraph.estimator.random_state import seed_of
 from cfgraph.learning.train import train
 from cfgraph.metric.locate import locate
 from cfgraph.model.address import ROOT, check_id, key_of
-from cfgraph.model.cells import Cells
 from cfgraph.model.growth import grow
 from cfgraph.model.hierarchy import FieldWithCells, Hierarchy
 from cfgraph.predictors import AUTO
@@ -27,29 +28,58 @@ from cfgraph.sources.points import points
 
 DEPTH = 3
 LEVEL = 1
+LABELS, ADDRESS = "labels", "address"  # what ``predict`` may tell
 _ID = "field"  # of a fitted hierarchy until it gets a name of its own
+
+
+class _MethodAndParameter:
+    """A method under whose name a parameter is kept: ``predict="address"`` beside ``predict(X)``.
+
+    scikit-learn keeps parameters as attributes of their names, and an attribute would hide the method. What is set goes into
+    the object's own values, where ``get_params`` finds it; what is got is the method.
+    """
+
+    def __init__(self, method: Callable[..., np.ndarray]):
+        self._method = method
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Callable[..., np.ndarray]: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> Callable[[Any], np.ndarray]: ...
+    def __get__(self, instance: object | None, owner: type | None = None) -> Callable[..., np.ndarray]:
+        bound: Callable[..., np.ndarray] = self._method if instance is None else self._method.__get__(instance)
+        return bound
+
+    def __set__(self, instance: object, value: str) -> None:
+        vars(instance)[self._name] = value
 
 
 class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
     """Recursive k-means: every cell is split into ``arity`` children, down to ``depth``.
 
-    ``predict`` tells a point's whole way down: the address of the cell where the greedy descent of the Voronoi cells ends
-    (``/2/0/1``). ``labels_``, ``fit_predict`` and ``transform`` speak of one *cut* of the tree, the cells at ``level`` with
-    the leaves above it: ``labels_`` are the numbers of the columns of ``transform``. At level 1 they are what plain k-means
-    gives. Equal points are kept. A small sample makes a tree that is less deep than ``depth``.
+    ``apply`` tells a point's whole way down: the address of the cell where the greedy descent of the Voronoi cells ends
+    (``/2/0/1``). ``labels_``, ``predict``, ``fit_predict`` and ``transform`` speak of one *cut* of the tree, the cells at
+    ``level`` with the leaves above it: labels are the numbers of the columns of ``transform``. At level 1 they are what plain
+    k-means gives. Equal points are kept. A small sample makes a tree that is less deep than ``depth``.
 
     Parameters:
         arity: K, the number of children of every cell that is split.
         depth: the deepest level.
-        level: of the cut; None is the deepest. It may be set anew after ``fit``: ``transform`` follows, ``labels_`` stay.
+        level: of the cut; None is the deepest. It may be set anew after ``fit``: ``predict`` and ``transform`` follow,
+            ``labels_`` stay.
         minimum_size: the fewest points of a cell that is split.
         scale_depth: the deepest level that the scale factor is estimated from.
         random_state: a whole number gives the same cells as ``cfgraph.sources.points`` with that seed; None, others each time.
+        predict: ``labels``, or ``address``: then ``predict`` gives what ``apply`` does, as in cfgraph 0.1, with a warning, for
+            one release.
 
     Attributes:
         hierarchy_: the hierarchy with its cells.
         labels_: for each point of ``fit`` the number of its cell in the cut; not there after ``from_hierarchy``.
-        addresses_: for each point of ``fit`` what ``predict`` says of it; not there after ``from_hierarchy``.
+        addresses_: for each point of ``fit`` what ``apply`` says of it; not there after ``from_hierarchy``.
         predictor_: what ``grow`` learned; only there in what ``grow`` gave.
         n_features_in_, feature_names_in_: as everywhere in scikit-learn.
     """
@@ -65,6 +95,7 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
         minimum_size: int = defaults.MINIMUM_SIZE,
         scale_depth: int = defaults.SCALE_DEPTH,
         random_state: int | np.random.RandomState | None = None,
+        predict: str = LABELS,
     ):
         self.arity = arity
         self.depth = depth
@@ -72,6 +103,11 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
         self.minimum_size = minimum_size
         self.scale_depth = scale_depth
         self.random_state = random_state
+        self.predict = predict
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters and their values, as everywhere in scikit-learn; ``deep`` is for those that hold estimators."""
+        return {**super().get_params(deep), "predict": self._told()}
 
     def fit(self, X: Float[np.ndarray, "points dim"], y: None = None) -> Self:
         """Build the hierarchy of some points; ``y`` is not used.
@@ -102,7 +138,20 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
             "seed": seed_of(self.random_state),
         }
 
+    @_MethodAndParameter
     def predict(self, X: Float[np.ndarray, "points dim"]) -> np.ndarray:
+        """The number of each point's cell in the cut: for the points of ``fit`` their ``labels_``."""
+        X = self._query(X)
+        if _check_told(self._told()) == LABELS:
+            return self._number(X)
+        warnings.warn(
+            "ClassificationField(predict='address') goes with the next release; apply(X) gives addresses",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return self._address(X)
+
+    def apply(self, X: Float[np.ndarray, "points dim"]) -> np.ndarray:
         """The address of the deepest cell that each point's greedy descent reaches: an array of strings (dtype object)."""
         return self._address(self._query(X))
 
@@ -117,7 +166,7 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
         """The addresses of the cells of the cut, a column of ``transform`` each; ``input_features`` are checked, no more."""
         check_is_fitted(self)
         _check_names(input_features, known=getattr(self, "feature_names_in_", None), count=self.n_features_in_)
-        return _addresses(self.hierarchy_.cells, self._cut())
+        return addresses_of(self.hierarchy_.cells, self._cut())
 
     def to_hierarchy(self, id: str) -> FieldWithCells:
         """The hierarchy under an id, with its cells: ``store.write(field.to_hierarchy("digits"))``.
@@ -168,6 +217,11 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
             grown.feature_names_in_ = self.feature_names_in_
         return grown
 
+    def _told(self) -> str:
+        """What ``predict`` is asked to tell; fields that cfgraph 0.1 pickled have not been asked."""
+        told: str = vars(self).get("predict", LABELS)
+        return told
+
     def _query(self, X: Any) -> Float[np.ndarray, "points dim"]:
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, reset=False)
@@ -183,18 +237,12 @@ class ClassificationField(ClusterMixin, TransformerMixin, BaseEstimator):
 
     def _address(self, X: Float[np.ndarray, "points dim"]) -> np.ndarray:
         rows, inverse = np.unique(locate(self.hierarchy_.cells, X), return_inverse=True)
-        return _addresses(self.hierarchy_.cells, rows)[inverse]
-
-
-def _addresses(cells: Cells, rows: Int[np.ndarray, " rows"]) -> np.ndarray:
-    """Addresses as objects: of text of a fixed width, a deep tree's few long ones would fill the memory."""
-    found = np.empty(len(rows), dtype=object)
-    found[:] = [cells.addresses[row] for row in rows.tolist()]
-    return found
+        return addresses_of(self.hierarchy_.cells, rows)[inverse]
 
 
 def _check_parameters(field: ClassificationField, *, samples: int) -> None:
     """An ``InputError`` for parameters that are out of their range, or that ask for more points than there are."""
+    _check_told(field.get_params()["predict"])
     arity = check_integer(field.arity, name="arity", low=2)
     depth = check_integer(field.depth, name="depth", low=1)
     if (_check_level(field.level) or 1) > depth:
@@ -209,6 +257,13 @@ def _check_level(level: int | None) -> int | None:
         return None if level is None else check_integer(level, name="level", low=1)
     except InputError as error:
         raise EstimatorError(str(error)) from None
+
+
+def _check_told(told: str) -> str:
+    """What ``predict`` is to tell, or an ``EstimatorError``: it too may have been set after ``fit``."""
+    if told in (LABELS, ADDRESS):
+        return told
+    raise EstimatorError(f"expected {LABELS!r} or {ADDRESS!r} as predict, got {told!r}")
 
 
 def _check_names(given: Sequence[str] | None, *, known: Sequence[str] | None, count: int) -> None:

@@ -28,7 +28,8 @@ class HCRL(learned.LearnedTree):
 
     Parameters:
         level: of the cells that are clusters.
-        depth, branching, standardised, pca, encoder, latent, likelihood, levels, covariance, start, surgery, gamma, alpha,
+        standardised: ``standardise`` of ``cfgraph.sources.hcrl``.
+        depth, branching, pca, encoder, latent, likelihood, levels, covariance, start, surgery, gamma, alpha,
         floor, device: as ``cfgraph.sources.hcrl`` has them.
         random_state: a whole number gives the same tree as ``cfgraph.sources.hcrl`` with that seed; None, others each time.
 
@@ -87,6 +88,7 @@ class HCRL(learned.LearnedTree):
         """
         X = validate_data(self, X, dtype=np.float64)
         own = {name: value for name, value in self.get_params().items() if name not in ("level", "random_state")}
+        own["standardise"] = own.pop("standardised")
         try:
             check_integer(self.level, name="level", low=0)
             if len(X) < 2:
@@ -113,6 +115,12 @@ class HCRL(learned.LearnedTree):
         others = sorted({*self._clusters(list(self.hierarchy_.cells.addresses))} - known.keys())
         known |= {address: number for number, address in enumerate(others, start=len(known))}
         return np.array([known[address] for address in self._clusters(self._tree.apply(rows).address)], dtype=np.int64)
+
+    def apply(self, X: Float[np.ndarray, "points dim"]) -> np.ndarray:
+        """The address of the cell where each point's most probable way ends: an array of strings (dtype object)."""
+        check_is_fitted(self)
+        found = self._tree.apply(validate_data(self, X, dtype=np.float64, reset=False)).address
+        return np.array(found, dtype=object)
 
     def transform(self, X: Float[np.ndarray, "points dim"], levels: bool = False) -> Float[np.ndarray, "points features"]:
         """The points where the means are; with ``levels`` the probability of each level as columns more.

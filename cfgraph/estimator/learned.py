@@ -14,6 +14,7 @@ from cfgraph.formats.linkage import to_linkage
 from cfgraph.metric.apply import encode
 from cfgraph.metric.locate import locate
 from cfgraph.model.address import check_id, key_of
+from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import HierarchyWithCells
 from cfgraph.model.trees import cut_merges
 
@@ -79,10 +80,25 @@ class MergedTree(LearnedTree):
         return self
 
     def predict(self, X: Float[np.ndarray, "points dim"]) -> Int[np.ndarray, " points"]:
-        """The cluster of the leaf that each point is located at."""
-        rows = self.transform(X)
-        found: np.ndarray = self._label_of_cell[locate(self.hierarchy_.cells, rows, beam=self.beam)]
+        """The cluster of the leaf that each point is located at: that of ``labels_`` where a beam finds a point's own leaf."""
+        rows = self._locate(X)  # first, for it says whether there is a tree
+        found: np.ndarray = self._label_of_cell[rows]
         return found
+
+    def apply(self, X: Float[np.ndarray, "points dim"]) -> np.ndarray:
+        """The address of the leaf that each point is located at: an array of strings (dtype object)."""
+        return addresses_of(self.hierarchy_.cells, self._locate(X))
+
+    def _locate(self, X: Float[np.ndarray, "points dim"]) -> Int[np.ndarray, " points"]:
+        rows = self.transform(X)
+        return locate(self.hierarchy_.cells, rows, beam=self.beam)
+
+
+def addresses_of(cells: Cells, rows: Int[np.ndarray, " rows"]) -> np.ndarray:
+    """Addresses as objects: of text of a fixed width, a deep tree's few long ones would fill the memory."""
+    found = np.empty(len(rows), dtype=object)
+    found[:] = [cells.addresses[row] for row in rows.tolist()]
+    return found
 
 
 def number_by_first(code: Int[np.ndarray, " points"]) -> tuple[Int[np.ndarray, " points"], Int[np.ndarray, " codes"]]:

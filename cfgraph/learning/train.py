@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from cfgraph.errors import InputError, MissingExtraError, how_to_install
+from cfgraph.errors import InputError, MissingExtraError, Note, how_to_install
 from cfgraph.model.address import ROOT, check_id
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Frontier, observe
@@ -41,7 +41,7 @@ from cfgraph.predictors.network import Anchored, Mlp, check_device, has_torch
 from cfgraph.predictors.options import NetworkOptions
 from cfgraph.predictors.predictor import Predictor
 from cfgraph.predictors.recurrence import GROWTH_TOLERANCE, SPAN_TOLERANCE, Recurrence, span_residual
-from cfgraph.predictors.registry import check_weights, dump_predictor, fit_predictor
+from cfgraph.predictors.registry import check_weights, dump_predictor, families_of_others, find_family, fit_predictor
 from cfgraph.predictors.trained import TrainedPredictor, Validation
 
 # A smooth generator's recurrence came no lower than 0.8 of the best baseline in 720 tries, an exact one is at 0. The others, on
@@ -112,8 +112,8 @@ class _How:
 def train(
     hierarchy: HierarchyWithCells,
     *,
-    id: str,
-    depth: int,
+    id: str | None = None,
+    depth: int | None = None,
     family: str = AUTO,
     seed: int = SEED,
     device: str = DEVICE,
@@ -123,9 +123,10 @@ def train(
 
     Args:
         hierarchy: with its cells, at least the prefix of that depth.
-        id: the predictor's id.
-        depth: L; the parents of levels below L and their children are learned from.
-        family: one of ``FAMILIES``, or ``auto``.
+        id: the predictor's id; that of the hierarchy with ``-rule`` behind it unless given.
+        depth: L; the parents of levels below L and their children are learned from; all levels unless given.
+        family: one of ``FAMILIES``, ``auto`` (the best of these), or one of another package (entry point
+            ``cfgraph.predictors``).
         seed: of the networks.
         device: where networks are trained.
         options: the networks' size and training.
@@ -135,8 +136,9 @@ def train(
             arguments out of their range.
         MissingExtraError: for a network where torch is not installed (``auto`` leaves networks out and says so).
     """
-    check_id(id)
     field = hierarchy.require_field("train").require_cells()
+    id = check_id(f"{field.id}-rule" if id is None else id)
+    depth = field.cells.depth if depth is None else depth
     how = _check_arguments(family=family, seed=seed, device=device, options=options)
     examples = _Examples.of(_prefix(field, depth=depth), field)
     if len(examples.tuples) == 0:
@@ -148,7 +150,7 @@ def train(
     flagged, verdict = _judge(predictor, examples=examples, trial=trials.folds)
     _check_trained(predictor)
     weights, config = dump_predictor(predictor)
-    return TrainedPredictor(
+    trained = TrainedPredictor(
         id=id,
         family=chosen,
         hierarchy=field.id,
@@ -168,11 +170,17 @@ def train(
         warnings=(*_doubts(field, depth=depth), *missing, *remarks, *verdict),
         recipe=_recipe(field, depth=depth, family=family, how=how),
     )
+    if (told := trained.no_better) is None:
+        return trained
+    told = f"{chosen} is {told}; copies can be grown with it, and in place only what is asked for anyway (--anyway)"
+    return trained.model_copy(update={"warnings": (*trained.warnings, Note(told))})
 
 
 def _check_arguments(*, family: str, seed: int, device: str, options: NetworkOptions | None) -> _How:
-    if family != AUTO and family not in FAMILIES:
-        raise InputError(f"expected a family out of {AUTO}, {', '.join(FAMILIES)}, got {family!r}")
+    if family != AUTO:
+        if family not in (families := (*FAMILIES, *families_of_others())):
+            raise InputError(f"expected a family out of {AUTO}, {', '.join(families)}, got {family!r}")
+        find_family(family)  # whether it loads, before anything is fitted
     if family in NETWORKS and not has_torch():
         raise MissingExtraError.of("torch", extra="torch", purpose=f"training {family}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:

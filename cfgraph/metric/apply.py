@@ -8,15 +8,19 @@ is asked itself: the most probable way counts variances and masses, which the ne
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from jaxtyping import Float, Num
 
 from cfgraph.checks import check_integer
 from cfgraph.defaults import BEAM
-from cfgraph.errors import InputError
-from cfgraph.files.arrays import check_points
+from cfgraph.errors import InputError, notes_of
+from cfgraph.files.arrays import PointTable, check_points
+from cfgraph.files.column_order import in_order as in_column_order
+from cfgraph.files.column_order import names_in
+from cfgraph.files.columns import of_table
+from cfgraph.files.in_memory import as_table
 from cfgraph.files.sparse import check_sparse, is_sparse
 from cfgraph.learning.encoders import NestedTree, Pipeline, load_encoder
 from cfgraph.learning.nested.learned import LearnedTree
@@ -33,12 +37,16 @@ if TYPE_CHECKING:
 
 PREPARED = ("pca", "svd")  # what a recipe says of data that was prepared, and the first version kept no encoder of
 Rows = Num[np.ndarray, "points ..."]  # of images, perhaps with the axes that images have
-Data = Rows | Path | str | NewImages  # all but the first are images, of hierarchies that were made of such
+Data = Rows | PointTable | Path | str | NewImages  # all but the first are images, of hierarchies that were made of such
 
 
-def encode(
-    source: "Store | HierarchyWithCells", id: str | None = None, *, data: "Data | csr_array"
-) -> Float[np.ndarray, "points dim"]:
+@overload
+def encode(source: "Store", id: str, data: "Data | csr_array") -> Float[np.ndarray, "points dim"]: ...
+@overload
+def encode(source: HierarchyWithCells, data: "Data | csr_array", /) -> Float[np.ndarray, "points dim"]: ...
+@overload
+def encode(source: HierarchyWithCells, *, data: "Data | csr_array") -> Float[np.ndarray, "points dim"]: ...
+def encode(source: "Store | HierarchyWithCells", id: Any = None, data: Any = None) -> Float[np.ndarray, "points dim"]:
     """Rows of raw data where a hierarchy's centers are: standardised, projected, ... as the data were that it was made of.
 
     Args:
@@ -53,19 +61,33 @@ def encode(
             whose encoder could not be kept.
         NotFoundError, DamagedError: where the store has no such hierarchy, or another encoder than it should have.
     """
-    pipeline = pipeline_of(source, _hierarchy(source, id))
-    return rows_of(pipeline, data, id=id).encoded()
+    id, data = in_order(source, id, data, verb="encode", what="data")
+    hierarchy = _hierarchy(source, id)
+    return rows_of(pipeline_of(source, hierarchy), data, hierarchy=hierarchy).encoded()
 
 
+def in_order(source: "Store | HierarchyWithCells", id: Any, second: Any, *, verb: str, what: str) -> tuple[str | None, Any]:
+    """The id, and what comes behind it: of a hierarchy in memory, which needs no id, that comes first."""
+    if second is None and isinstance(source, HierarchyWithCells):
+        id, second = None, id
+    if second is None:
+        usual = f"{verb}(hierarchy, {what})" if isinstance(source, HierarchyWithCells) else f'{verb}(store, "iris", {what})'
+        raise InputError(f"expected {what}: {usual}")
+    return id, second
+
+
+@overload
+def apply(source: "Store", id: str, data: "Data | csr_array", *, beam: int = BEAM, depth: int | None = None) -> list[str]: ...
+@overload
 def apply(
-    source: "Store | HierarchyWithCells",
-    id: str | None = None,
-    *,
-    data: "Data | csr_array",
-    beam: int = BEAM,
-    depth: int | None = None,
+    source: HierarchyWithCells, data: "Data | csr_array", /, *, beam: int = BEAM, depth: int | None = None
+) -> list[str]: ...
+@overload
+def apply(source: HierarchyWithCells, *, data: "Data | csr_array", beam: int = BEAM, depth: int | None = None) -> list[str]: ...
+def apply(
+    source: "Store | HierarchyWithCells", id: Any = None, data: Any = None, *, beam: int = BEAM, depth: int | None = None
 ) -> list[str]:
-    """The address of the cell that each row of new data belongs to: ``apply(store, "iris", data=rows)``.
+    """The address of the cell that each row of new data belongs to: ``apply(store, "iris", rows)``, ``apply(tree, rows)``.
 
     The rows are encoded (:func:`encode`), then descend by the nearest centers, a beam of cells a level, to a cell without
     children, or to level ``depth`` (:func:`cfgraph.metric.locate.locate`). In a nested-CRP tree (``sources.hcrl``) that nothing
@@ -75,6 +97,7 @@ def apply(
         InputError: as :func:`encode`, and for a beam below 1 or a depth below 0.
         VanishedError, ChangedError: where the hierarchy is removed meanwhile, or grown above ``depth``.
     """
+    id, data = in_order(source, id, data, verb="apply", what="data")
     return apply_named(source, id, data=data, beam=beam, depth=depth).addresses
 
 
@@ -97,7 +120,7 @@ def apply_named(
 ) -> Applied:
     """The same with the names of images, which may be fewer than were given, and notes; raises as :func:`apply`."""
     with _reading(source, id, depth=depth) as hierarchy:
-        given = rows_of(pipeline_of(source, hierarchy), data, id=id)
+        given = rows_of(pipeline_of(source, hierarchy), data, hierarchy=hierarchy)
         encoded = given.encoded()
         if given.pipeline is not None and isinstance(given.pipeline.last, NestedTree) and not is_grown(source, hierarchy):
             tree = LearnedTree(given.pipeline, given.pipeline.last)
@@ -107,7 +130,7 @@ def apply_named(
             addresses = [source.cells.addresses[row] for row in found.tolist()]
         else:
             addresses = locate_addresses(source.reader(hierarchy.id), encoded, beam=beam, depth=depth)
-    return Applied(addresses, given.names, encoded, given.notes)
+    return Applied(addresses, given.names, encoded, notes_of(given.notes))
 
 
 class Given(NamedTuple):
@@ -132,21 +155,46 @@ def is_of_images(source: "Store | HierarchyWithCells", id: str | None = None) ->
     return pipeline is not None and of_images(pipeline.steps)
 
 
-def rows_of(pipeline: Pipeline | None, data: "Data | csr_array", *, id: str | None) -> Given:
-    """New data as rows, images embedded; an ``InputError`` for image files where a hierarchy was made of others."""
+def rows_of(pipeline: Pipeline | None, data: "Data | csr_array", *, hierarchy: Hierarchy) -> Given:
+    """New data as rows, images embedded, columns with names in the order of those that the hierarchy was made of.
+
+    Raises:
+        InputError: for image files where it was made of others, and where some of its columns are missing.
+    """
     steps = () if pipeline is None else pipeline.steps
     if isinstance(data, Path | str) or (of_images(steps) and isinstance(data, np.ndarray) and data.ndim > 2):
         data = NewImages(data=data)
     if isinstance(data, NewImages):
         if not of_images(steps):
-            raise InputError(f"{id or 'this hierarchy'} was not made of image files; give rows of numbers, as it was made of")
+            raise InputError(f"{hierarchy.id} was not made of image files; give rows of numbers, as it was made of")
         read = data.rows(steps[0])
         return Given(read.values, Pipeline(steps[1:]), read.names, read.notes)
-    return Given(_as_rows(data, encoded=pipeline is not None), pipeline)
+    table = _named(data)
+    if table is None:
+        return Given(_as_rows(data, encoded=pipeline is not None), pipeline)
+    values, notes = in_column_order(table.values, table.columns, wanted=names_in(hierarchy.recipe), id=hierarchy.id)
+    return Given(values, pipeline, notes=(*table.notes, *notes))
 
 
+def _named(data: Any) -> PointTable | None:
+    """A table that was read, or a data frame: columns that have names; None for other data."""
+    if isinstance(data, PointTable):
+        return data
+    table = as_table(data, where="the rows")
+    if table is None:
+        return None
+    raw = of_table(table, where="the rows", what="points", columns=None)
+    return PointTable(np.asarray(raw.values, dtype=np.float64), raw.notes, columns=raw.names)
+
+
+@overload
+def reconstruct(source: "Store", id: str, addresses: Sequence[str]) -> Float[np.ndarray, "cells columns"]: ...
+@overload
+def reconstruct(source: HierarchyWithCells, addresses: Sequence[str], /) -> Float[np.ndarray, "cells columns"]: ...
+@overload
+def reconstruct(source: HierarchyWithCells, *, addresses: Sequence[str]) -> Float[np.ndarray, "cells columns"]: ...
 def reconstruct(
-    source: "Store | HierarchyWithCells", id: str | None = None, *, addresses: Sequence[str]
+    source: "Store | HierarchyWithCells", id: Any = None, addresses: Any = None
 ) -> Float[np.ndarray, "cells columns"]:
     """What cells look like among the data, a row each: their centers through all steps of the encoder backwards.
 
@@ -158,6 +206,8 @@ def reconstruct(
         NotFoundError, DamagedError: as :func:`encode`.
         VanishedError: where the hierarchy is removed meanwhile.
     """
+    id, addresses = in_order(source, id, addresses, verb="reconstruct", what="addresses")
+    addresses = [addresses] if isinstance(addresses, str) else list(addresses)
     for address in addresses:
         parse_address(address)
     with _reading(source, id, live=True) as hierarchy:  # a cell stays as it is, whatever grows below it

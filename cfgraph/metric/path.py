@@ -6,25 +6,26 @@ undirected graph (common descendants make shortcuts). No way uses a virtual root
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.errors import AddressError
+from cfgraph.errors import AddressError, InputError
 from cfgraph.metric.distances import common_ancestors, path_distances
 from cfgraph.metric.shortest import Edges, pair_distances, shortest_ways
 from cfgraph.model.address import ROOT, ancestor_address, is_address, level_of, lowest_common_ancestor
+from cfgraph.model.as_html import Shown
 from cfgraph.model.field import Field
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
-from cfgraph.model.reader import Reader
+from cfgraph.model.reader import CellsReader, Reader
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
 
 
 @dataclass(frozen=True)
-class Path:
+class Path(Shown):
     """The way between two cells: in a tree up from ``first`` to their lowest common ``ancestor``, and down to ``second``.
 
     ``lengths[i]`` is the length of the edge between ``way[i]`` and ``way[i + 1]``. Where cells have several parents there is no
@@ -39,12 +40,48 @@ class Path:
     lengths: tuple[float, ...]
 
 
-def find_path(store: "Store", id: str, *, first: str, second: str) -> Path:
+@overload
+def find_path(store: "Store", id: str, first: str, second: str) -> Path: ...
+@overload
+def find_path(store: HierarchyWithCells, first: str, second: str, /) -> Path: ...
+@overload
+def find_path(store: HierarchyWithCells, *, first: str, second: str) -> Path: ...
+def find_path(store: "Store | HierarchyWithCells", id: Any = None, first: Any = None, second: Any = None) -> Path:
     """The path between two cells, by address or, what is none, by name (a name such as ``/0`` is taken for the address).
 
-    Raises ``AddressError`` for an address that is not in the graph, and for a name that no cell has, or several.
+    ``find_path(store, "koch", "/0", "/3/1")``; of a hierarchy with its cells in memory ``find_path(koch, "/0", "/3/1")``.
+
+    Raises ``AddressError`` for an address that is not there, and for a name that no cell has, or several.
     """
+    if isinstance(store, Hierarchy):
+        ends = [end for end in (id, first, second) if end is not None]
+        if len(ends) != 2:
+            raise InputError(f"expected two cells: find_path(hierarchy, '/0', '/3/1'), got {len(ends)}")
+        return _path_in_memory(store.require_cells(), *ends)
+    if id is None or first is None or second is None:
+        raise InputError('expected an id and two cells: find_path(store, "koch", "/0", "/3/1")')
     return find_paths(store, id, pairs=[(first, second)])[0]
+
+
+def _path_in_memory(hierarchy: HierarchyWithCells, first: str, second: str) -> Path:
+    """The path between two cells of a hierarchy in memory."""
+    ends = [end if is_address(end) else _address_named(hierarchy, end) for end in (first, second)]
+    if hierarchy.cells.links is not None:
+        return _shortest(hierarchy, [(ends[0], ends[1])])[0]
+    return paths_in_tree(CellsReader(hierarchy.cells), hierarchy, [(ends[0], ends[1])])[0]
+
+
+def _address_named(hierarchy: HierarchyWithCells, name: str) -> str:
+    names = hierarchy.cells.names or ()
+    rows = [row for row, known in enumerate(names) if known == name]
+    if len(rows) == 1:
+        return hierarchy.cells.addresses[rows[0]]
+    if rows:
+        places = ", ".join(hierarchy.cells.addresses[row] for row in rows[:3])
+        raise AddressError(f"{len(rows)} cells of {hierarchy.id!r} are called {name!r}, at {places}; say which by address")
+    raise AddressError(
+        f"expected an address such as '/' or '/2/0', or the name of a cell; none of {hierarchy.id!r} is called {name!r}"
+    )
 
 
 def find_paths(store: "Store", id: str, *, pairs: list[tuple[str, str]]) -> list[Path]:
@@ -105,7 +142,10 @@ def _path_between(first: str, second: str, lengths: dict[str, float], *, virtual
 
 
 def _paths_in_graph(store: "Store", hierarchy: Hierarchy, pairs: list[tuple[str, str]]) -> list[Path]:
-    whole = store.read_whole(hierarchy.id)
+    return _shortest(store.read_whole(hierarchy.id), pairs)
+
+
+def _shortest(whole: HierarchyWithCells, pairs: list[tuple[str, str]]) -> list[Path]:
     addresses = whole.cells.addresses
     first, second = (whole.cells.rows([pair[end] for pair in pairs]) for end in (0, 1))
     ways = shortest_ways(hierarchy_edges(whole), first, second)

@@ -14,7 +14,7 @@ never negative; the descent of a wider one may end in another cell than the near
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +26,7 @@ from jaxtyping import Float, Int
 import cfgraph
 from cfgraph.checks import check_integer
 from cfgraph.defaults import BEAM
-from cfgraph.errors import DamagedError, InputError
+from cfgraph.errors import DamagedError, InputError, notes_of
 from cfgraph.files.arrays import PointTable, check_points
 from cfgraph.files.sparse import digest_of_sparse, is_sparse
 from cfgraph.learning.encoders import NestedTree
@@ -34,10 +34,12 @@ from cfgraph.learning.nested.learned import LearnedTree
 from cfgraph.metric.apply import Given, is_grown, most_probable, pipeline_of, rows_of
 from cfgraph.metric.distances import field_radius
 from cfgraph.metric.locate import locate, locate_addresses
+from cfgraph.metric.search import check_data
 from cfgraph.model.address import ROOT, level_of, parent_address
 from cfgraph.model.batch import Batch, check_batch_name
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
+from cfgraph.model.progress import Asked, shown
 from cfgraph.store.placing import PLACE_ROWS, NewBatch, Row
 
 if TYPE_CHECKING:
@@ -64,14 +66,14 @@ class Placed(NamedTuple):
 def place(
     store: "Store",
     id: str,
-    *,
     data: "Data | csr_array",
+    *,
     names: Sequence[str] | None = None,
     batch: str | None = None,
     beam: int | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Asked = None,
 ) -> Placed:
-    """Place new data in a hierarchy: ``place(store, "iris", data=rows, batch="monday")``.
+    """Place new data in a hierarchy: ``place(store, "iris", rows, batch="monday")``.
 
     The rows go the way that the hierarchy's data went (:func:`cfgraph.metric.apply.apply`). They are written some thousand a
     transaction; interrupted, the same call goes on, and each row is written once. Rows that are placed already are found by
@@ -85,7 +87,8 @@ def place(
         batch: what the batch is called; ``batch-1``, ``batch-2``, ..., by the first free number, unless given.
         beam: the cells that a descent keeps at a level. Unless given 1 for nested k-means (``points``, ``images``), where that
             leads the data itself to the cells that it is in, else as of :func:`~cfgraph.metric.apply.apply`.
-        progress: is told how many rows are placed, and how many there are.
+        progress: is told how many rows are placed, and how many there are; unless given, a live line shows it on terminals and
+            in notebooks (``True``: everywhere, ``False``: nowhere).
 
     Raises:
         InputError: for what ``apply`` refuses, no rows, another number of names, a name that no batch can have, and a batch of
@@ -97,7 +100,7 @@ def place(
         check_batch_name(batch)
     with store.witness(id) as witness:
         hierarchy = witness.hierarchy
-        given = rows_of(pipeline_of(store, hierarchy), data, id=id)
+        given = rows_of(pipeline_of(store, hierarchy), data, hierarchy=hierarchy)
         rows = _Rows.of(given, names=names)
         width = check_integer(_beam_of(hierarchy) if beam is None else beam, name="beam", low=1)
         locator = _Locator.of(store, hierarchy, given, beam=width)
@@ -115,14 +118,30 @@ def place(
             ),
         )
         begun = found.done
-        with _Ahead(rows, locator) as ahead:
+        with _Ahead(rows, locator) as ahead, shown(progress, f"place {id}") as show:
             while found.done < found.rows:
                 piece = ahead.piece(found.done)
                 witness.check()
                 found = store.place_rows(held, found, piece)
-                progress(found.done, found.rows)
+                show(found.done, found.rows)
     remarks = _remarks(found, begun, cells=locator.count, first=hierarchy.recipe.get("data_sha256"))
-    return Placed(found, found.done - begun, (*given.notes, *_radius_note(hierarchy), *remarks))
+    return Placed(found, found.done - begun, notes_of((*given.notes, *_radius_note(hierarchy), *remarks)))
+
+
+def measured(store: "Store", hierarchy: Hierarchy, data: "Data | csr_array", *, beam: int | None = None) -> Iterator[list[Row]]:
+    """What :func:`place` would write of the data that a hierarchy was made of, some thousand rows at a time.
+
+    Raises an ``InputError`` for other data, told by the digest in the recipe, and for rows that ``place`` refuses.
+    """
+    given = rows_of(pipeline_of(store, hierarchy), data, hierarchy=hierarchy)
+    rows = _Rows.of(given, names=None)
+    check_data(hierarchy, given._replace(values=rows.values))
+    locator = _Locator.of(store, hierarchy, given, beam=_beam_of(hierarchy) if beam is None else beam)
+    start = 0
+    while start < rows.count:
+        piece = locator.rows(rows, start)
+        yield piece
+        start += len(piece)
 
 
 def _radius_note(hierarchy: Hierarchy) -> tuple[str, ...]:

@@ -7,17 +7,17 @@ standardised, projected, encoded.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from cfgraph.defaults import NEIGHBOURS, SEARCH_BEAM
-from cfgraph.errors import InputError
+from cfgraph.errors import InputError, notes_of
 from cfgraph.files.arrays import PointTable, check_points
 from cfgraph.files.sparse import check_sparse, dense_rows, digest_of_sparse, is_sparse
 from cfgraph.learning.encoders import Embedding, Pipeline
-from cfgraph.metric.apply import Data, Given, pipeline_of, rows_of
+from cfgraph.metric.apply import Data, Given, in_order, pipeline_of, rows_of
 from cfgraph.metric.retrieval import Neighbours, PointIndex
 from cfgraph.model.dag import show_names
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
@@ -70,19 +70,50 @@ class Judged(NamedTuple):
     compared: float  # the same of points and centers of cells together
 
 
+@overload
 def search(
-    source: "Store | HierarchyWithCells",
-    id: str | None = None,
+    source: "Store",
+    id: str,
+    queries: "Data | csr_array",
     *,
     data: "Data | csr_array",
+    k: int = NEIGHBOURS,
+    beam: int = SEARCH_BEAM,
+) -> Found: ...
+@overload
+def search(
+    source: HierarchyWithCells,
     queries: "Data | csr_array",
+    /,
+    *,
+    data: "Data | csr_array",
+    k: int = NEIGHBOURS,
+    beam: int = SEARCH_BEAM,
+) -> Found: ...
+@overload
+def search(
+    source: HierarchyWithCells,
+    *,
+    queries: "Data | csr_array",
+    data: "Data | csr_array",
+    k: int = NEIGHBOURS,
+    beam: int = SEARCH_BEAM,
+) -> Found: ...
+def search(
+    source: "Store | HierarchyWithCells",
+    id: Any = None,
+    queries: Any = None,
+    *,
+    data: "Data | csr_array",
     k: int = NEIGHBOURS,
     beam: int = SEARCH_BEAM,
 ) -> Found:
     """The k data points nearest to each query, among those below the cells that a descent with a beam reaches.
 
-    ``search(store, "photos", data=rows, queries=more)``. A wider beam finds more of the nearest and looks at more points; one
-    as wide as the hierarchy finds all (:class:`~cfgraph.metric.retrieval.PointIndex`). Ties go to the lowest row.
+    ``search(store, "photos", more, data=rows)``, of a hierarchy in memory ``search(tree, more, data=rows)``. A wider beam finds
+    more of the nearest and looks at more points; one as wide as the hierarchy finds all
+    (:class:`~cfgraph.metric.retrieval.PointIndex`). Ties go to the lowest row. The cells are read whole, and lie in memory
+    beside the data.
 
     Args:
         source: a store, or a hierarchy with its cells.
@@ -97,6 +128,7 @@ def search(
             :func:`~cfgraph.metric.apply.encode` refuses, and numbers out of their range.
         NotFoundError, DamagedError, ChangedError, VanishedError: as :meth:`cfgraph.store.Store.read_whole`.
     """
+    id, queries = in_order(source, id, queries, verb="search", what="queries")
     index = SearchIndex.of(source, id, data=data)
     return index.search(queries, k=k, beam=beam)
 
@@ -115,8 +147,8 @@ class SearchIndex:
         """The index of a hierarchy's points; arguments and errors as of :func:`search`."""
         whole = _whole(source, id)
         placed, pipeline = _cell_of_point(whole), pipeline_of(whole, whole)
-        given = _checked(rows_of(pipeline, data, id=whole.id), what="the data")
-        _check_data(whole, given)
+        given = _checked(rows_of(pipeline, data, hierarchy=whole), what="the data")
+        check_data(whole, given)
         index = PointIndex.of(whole.cells, values=given.encoded(), cell_of_point=placed)
         left = len(placed) - index.points
         if index.points == 0:
@@ -138,7 +170,7 @@ class SearchIndex:
             addresses=tuple(tuple(addresses[placed[row]] for row in found) for found in rows),
             names=None if called is None else tuple(tuple(called[row] for row in found) for found in rows),
             query_names=names,
-            notes=(*self.notes, *notes),
+            notes=notes_of((*self.notes, *notes)),
         )
 
     def judge(self, queries: "Data | csr_array", *, k: int = NEIGHBOURS, beams: Sequence[int]) -> tuple[Judged, ...]:
@@ -152,7 +184,7 @@ class SearchIndex:
         return Judged(beam, found.recall(truth), float(looked_at / self.index.points), float(both / self.index.points))
 
     def _encoded(self, queries: "Data | csr_array") -> "_Queries":
-        given = _checked(rows_of(self.pipeline, queries, id=self.hierarchy.id), what="the queries")
+        given = _checked(rows_of(self.pipeline, queries, hierarchy=self.hierarchy), what="the queries")
         return _Queries(given.encoded(), given.names, given.notes)
 
     def _point_names(self) -> Sequence[str] | None:
@@ -212,8 +244,8 @@ def _cell_of_point(hierarchy: HierarchyWithCells) -> Int[np.ndarray, " points"]:
     return cell
 
 
-def _check_data(hierarchy: HierarchyWithCells, given: Given) -> None:
-    """Raise where the data is not that of the hierarchy's recipe."""
+def check_data(hierarchy: Hierarchy, given: Given) -> None:
+    """An ``InputError`` where rows are not the data of the hierarchy's recipe. Images go by names, where these are read."""
     wanted = {hierarchy.recipe[name] for name in _DIGESTS if name in hierarchy.recipe}
     if not wanted:
         raise InputError(
@@ -222,7 +254,7 @@ def _check_data(hierarchy: HierarchyWithCells, given: Given) -> None:
         )
     if not wanted.isdisjoint(_digests(given)):
         return
-    if given.names is not None and hierarchy.point_names is not None:
+    if given.names is not None and isinstance(hierarchy, HierarchyWithCells) and hierarchy.point_names is not None:
         _check_names(hierarchy, given.names)
         if hierarchy.encoder is not None and hierarchy.encoder.steps[0]["kind"] == Embedding.kind:
             return  # a network's numbers differ in their last digits from machine to machine: the names have to do

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
+from cfgraph.errors import Note
+
 
 def to_json(found: Any, *, indent: int | None = 1) -> str:
     """A report, a path, a description or plain values as JSON text.
@@ -26,9 +28,11 @@ def fields_of(found: Any) -> Any:
 
 
 def json_value(value: Any) -> Any:
-    """A value as JSON holds it: not-a-number and infinities are null."""
+    """A value as JSON holds it: not-a-number and infinities are null, notes in the words of whom they are told."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, Note):
+        return str(value)
     if isinstance(value, list | tuple):
         return [json_value(inner) for inner in value]
     return {name: json_value(inner) for name, inner in value.items()} if isinstance(value, Mapping) else value

@@ -46,8 +46,8 @@ def block_boundaries(*, from_level: int, depth: int, height: int) -> list[tuple[
 class BlockLevel:
     """New cells of one level as columns, the children of ``parents`` (addresses) in order, ``counts`` children each.
 
-    ``own`` is None for a field's cells; those of an imported hierarchy have columns of their own there, if only empty ones,
-    and each its own scale.
+    ``own`` is None for a field's cells that have no properties of their own, such as a kept cut, and these share one scale;
+    those of an imported hierarchy have columns of their own there, if only empty ones, and each its own scale.
     """
 
     level: int
@@ -96,7 +96,7 @@ def block_of_cells(cells: Cells, row: int, *, last_level: int, last_state: UInt8
             break
         rows = _rows_below(cells, parents)
         state = (last_state if level == last_level else cells.state)[rows]
-        levels.append(_level_below(cells, parents, {"state": state}))
+        levels.append(_level_below(cells, parents, {"state": state, "own": cells.take_own(rows) if cells.own else None}))
         parents = np.arange(rows.start, rows.stop)
     return Block(root=root, seeds=[root], levels=levels)
 

@@ -7,7 +7,7 @@ hierarchy: it finds the roots, levels, primary parents and slots, and the center
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -29,6 +29,7 @@ class Dag:
     -1, text and booleans with None for "none", vectors as columns of two dimensions with rows of NaN. Known names: ``height``
     (of a merge; 0 at points), ``affinity`` (of a merge by logits), ``size`` (points at and below a node).
     ``node_of_point[i]`` is the node that data point i lies in, -1 for none; ``None`` where no data is known.
+    ``point_columns`` holds what a point has besides, a value a point; ``recipe`` what the hierarchy's recipe is to keep of it.
     """
 
     count: int
@@ -39,6 +40,8 @@ class Dag:
     names: list[str | None] | None = None
     columns: dict[str, np.ndarray] = field(default_factory=dict)
     node_of_point: Int[np.ndarray, " points"] | None = None
+    point_columns: dict[str, np.ndarray] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -49,7 +52,8 @@ class Dag:
         """SHA-256 of everything but the notes: the same dag from whatever file."""
         whole = hashlib.sha256(repr((self.count, self.lengths, self.names)).encode())
         arrays = {"parent": self.parent, "child": self.child, "length": self.length, "node_of_point": self.node_of_point}
-        for name, column in {**arrays, **dict(sorted(self.columns.items()))}.items():
+        of_points = {f"point {name}": column for name, column in sorted(self.point_columns.items())}
+        for name, column in {**arrays, **dict(sorted(self.columns.items())), **of_points}.items():
             if column is not None:
                 plain = (
                     column.tolist() if column.dtype.kind in "OU" else np.ascontiguousarray(column + 0, dtype="<f8").tobytes()
@@ -111,20 +115,19 @@ def check_cycles(dag: Dag) -> None:
     )
 
 
-def check_names(dag: Dag) -> None:
-    """An InputError where several leaves have one name: names are what embeddings, labels and comparison go by.
+def doubled_names(dag: Dag) -> tuple[str, ...]:
+    """A note where several leaves have one name: what goes by names then needs others, and addresses tell them apart.
 
-    Those of inner nodes may repeat, as support values in Newick do.
+    Those of inner nodes may repeat without a word, as support values in Newick do.
     """
     if dag.names is None:
-        return
+        return ()
     inner = np.bincount(dag.parent, minlength=dag.count) > 0
-    leaves = (name for name, inside in zip(dag.names, inner.tolist(), strict=True) if name is not None and not inside)
-    if doubled := _repeated(leaves):
-        shown = show_names(doubled)
-        raise InputError(
-            f"expected names that are of one leaf each, got {len(doubled)} that several have: {shown}; rename them"
-        )
+    leaves = [name for name, inside in zip(dag.names, inner.tolist(), strict=True) if name is not None and not inside]
+    if len(doubled := _repeated(leaves)) == 0:
+        return ()
+    what = "1 name is of several leaves" if len(doubled) == 1 else f"{len(doubled):,} names are of several leaves each"
+    return (f"{what}: {show_names(doubled)}; addresses tell them apart",)
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

@@ -176,7 +176,7 @@ class MapsDescent:
     ) -> tuple[Float[np.ndarray, "children dim"], Memory]:
         """``u_j B_w`` and ``B_wj``."""
         above, moved = places.memory[parent], self.displacement[slot]
-        return _products(moved[:, None], above)[:, 0], self._turned(above, slot)
+        return _products(moved[:, None], above)[:, 0], self.turned(above, slot)
 
     def remember(
         self,
@@ -187,9 +187,10 @@ class MapsDescent:
         tuples: Float[np.ndarray, "places arity dim"],
     ) -> Memory:
         """``B_wj``, which the slots alone decide."""
-        return self._turned(places.memory[parent], slot)
+        return self.turned(places.memory[parent], slot)
 
-    def _turned(self, above: Memory, slot: Int[np.ndarray, " children"]) -> Memory:
+    def turned(self, above: Memory, slot: Int[np.ndarray, " children"]) -> Memory:
+        """``B_wj`` of each ``B_w`` and slot j."""
         return _products(self.turn[slot], above)
 
     def spread(self, places: Places) -> Float[np.ndarray, " places"]:

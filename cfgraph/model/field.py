@@ -233,7 +233,7 @@ class Field:
         """
         x, level = self._query(x), self._asked_level(depth, precision)
         beam, error = check_integer(beam, name="beam", low=1), check_number(rule_error, name="rule_error", low=0)
-        return locate(self._ground, x, depth=level, beam=beam, rule_error=error)
+        return locate(self.ground, x, depth=level, beam=beam, rule_error=error)
 
     def nearest(
         self,
@@ -258,7 +258,7 @@ class Field:
                 that they cannot be told apart in bounded memory.
         """
         x, level = self._query(x), self._asked_level(depth, precision)
-        return nearest(self._ground, x, depth=level, k=check_integer(k, name="k", low=1))
+        return nearest(self.ground, x, depth=level, k=check_integer(k, name="k", low=1))
 
     def within(
         self,
@@ -282,13 +282,19 @@ class Field:
         radii = np.asarray(radius, dtype=np.float64)
         if radii.shape not in ((), (len(x),)) or not (radii >= 0).all():
             raise InputError(f"expected a radius of at least 0, or one a point ({len(x)}), got {radius!r}")
-        return within(self._ground, x, depth=level, radius=np.broadcast_to(radii, len(x)))
+        return within(self.ground, x, depth=level, radius=np.broadcast_to(radii, len(x)))
+
+    @cached_property
+    def ground(self) -> Ground:
+        """What it stands on: one level down, stored or by the rule."""
+        names = ("name", "arity", "scale_factor", "residual_bound", "root", "descent", "reader", "rule_from", "no_rule")
+        return Ground(**{name: getattr(self, name) for name in names})
 
     # how it is done
 
     def _query(self, x: Points) -> Float[np.ndarray, "points dim"]:
         """Points, checked."""
-        dimension = self._ground.top.center.shape[1]
+        dimension = self.ground.top.center.shape[1]
         try:
             found = np.asarray(x, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -355,16 +361,11 @@ class Field:
     def _check_level(self, level: int) -> None:
         """An ``InputError`` for a level whose scale is no number any more."""
         if self.scale_factor is not None and self.descent is not None:
-            deepest = deepest_of(float(self._ground.top.scale[0]), self.scale_factor)
+            deepest = deepest_of(float(self.ground.top.scale[0]), self.scale_factor)
             if level > deepest:
                 raise InputError(
                     f"level {level} is too deep: from level {deepest + 1} on double precision does not hold the scales"
                 )
-
-    @cached_property
-    def _ground(self) -> Ground:
-        names = ("name", "arity", "scale_factor", "residual_bound", "root", "descent", "reader", "rule_from", "no_rule")
-        return Ground(**{name: getattr(self, name) for name in names})
 
     def _slots(self, addresses: Addresses) -> Slots:
         """Addresses as slots, checked."""
@@ -382,7 +383,7 @@ class Field:
 
     def _batches(self, rows: int) -> Iterator[slice]:
         """Parts whose tuples take bounded memory; at least one, maybe empty."""
-        width = max(1, (self.arity or 1) * self._ground.top.center.shape[1])
+        width = max(1, (self.arity or 1) * self.ground.top.center.shape[1])
         step = max(1, _BATCH_VALUES // width)
         for low in range(0, max(rows, 1), step):
             yield slice(low, low + step)
@@ -417,7 +418,7 @@ class Field:
                 rows = np.flatnonzero(levels == places.level)
                 if len(rows):
                     needed, back = np.unique(place_of[rows], return_inverse=True)
-                    reach[rows], radius[rows] = (bound[back] for bound in self._ground.bounds_of(places.take(needed)))
+                    reach[rows], radius[rows] = (bound[back] for bound in self.ground.bounds_of(places.take(needed)))
             yield reach, radius
 
     def _children_of(self, slots: Slots) -> FieldCells:
@@ -428,9 +429,9 @@ class Field:
             if len(rows) == 0:
                 continue
             asked = places.take(place_of[rows])
-            family = self._ground.family(asked)
-            parent, slot = self._ground.all_slots(asked, family)
-            below = self._ground.descend(asked, family, parent=parent, slot=slot)
+            family = self.ground.family(asked)
+            parent, slot = self.ground.all_slots(asked, family)
+            below = self.ground.descend(asked, family, parent=parent, slot=slot)
             path = np.concatenate([slots[rows[parent], : places.level], slot[:, None]], axis=1)
             columns = {name: getattr(below, name) for name in COLUMNS}
             found.append(FieldCells(slots=path.astype(np.int32), level=np.full(len(slot), below.level), **columns))
@@ -439,7 +440,7 @@ class Field:
         return _taken(joined, np.argsort(np.concatenate(above), kind="stable")) if len(found) > 1 else joined
 
     def _none(self) -> FieldCells:
-        top = self._ground.top.take(np.zeros(0, dtype=np.int64))
+        top = self.ground.top.take(np.zeros(0, dtype=np.int64))
         columns = {name: getattr(top, name) for name in COLUMNS}
         return FieldCells(slots=np.zeros((0, 0), dtype=np.int32), level=np.zeros(0, dtype=np.int64), **columns)
 
@@ -450,7 +451,7 @@ class Field:
         common = np.tile(common_levels(first, second), 2)
         levels = (slots >= 0).sum(axis=1)
         unit, ends = np.zeros(2 * count), np.zeros(2 * count)
-        offset = np.zeros((2 * count, self._ground.top.center.shape[1]))
+        offset = np.zeros((2 * count, self.ground.top.center.shape[1]))
         length, scale_above = np.zeros(2 * count), np.zeros(2 * count)
         for places, place_of in self._walk(slots):
             level = places.level
@@ -490,7 +491,7 @@ class Field:
 
         With residuals of at most R and matrices of norm at most 1 a side's terms add up to ``R / (1 - s)`` at most.
         """
-        dimension = self._ground.top.center.shape[1]
+        dimension = self.ground.top.center.shape[1]
         if self.residual_bound is not None and self.scale_factor is not None:
             size = np.full(len(deepest), 2 * self.residual_bound / (1 - self.scale_factor))
         found: np.ndarray = _EPSILON * (dimension + 3) * (deepest + 1) * size
@@ -499,7 +500,7 @@ class Field:
     def _walk(self, slots: Slots) -> Iterator[tuple[Places, Int[np.ndarray, " rows"]]]:
         """Level by level the places that some way leads through, and which of them each way is at: -1 where it has ended."""
         levels = (slots >= 0).sum(axis=1)
-        places, place_of, shared = self._ground.top, np.zeros(len(slots), dtype=np.int64), True
+        places, place_of, shared = self.ground.top, np.zeros(len(slots), dtype=np.int64), True
         yield places, place_of
         for level in range(int(levels.max(initial=0))):
             under_way = np.flatnonzero(levels > level)
@@ -508,7 +509,7 @@ class Field:
                 width = int(slot.max()) + 1
                 keys, back = np.unique(parent * width + slot, return_inverse=True)
                 parent, slot, shared = keys // width, keys % width, len(keys) < len(under_way)
-            places = self._ground.descend(places, self._ground.family(places, only=parent), parent=parent, slot=slot)
+            places = self.ground.descend(places, self.ground.family(places, only=parent), parent=parent, slot=slot)
             place_of = np.full(len(slots), -1)
             place_of[under_way] = back
             yield places, place_of

@@ -7,6 +7,7 @@ A point is ``place = (x - center(w)) / unit`` in the frame of a cell w, unit the
 All arrays of coordinates have a row an axis, so that sums over axes run over long rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, Self, runtime_checkable
@@ -14,7 +15,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from cfgraph.model.descent import Descent, FrontierDescent, MapsDescent, Places, SpannedDescent
+from cfgraph.model.descent import COLUMNS, Descent, FrontierDescent, MapsDescent, Places, SpannedDescent
 
 EPSILON = float(np.finfo(np.float64).eps)
 _AS_MAPS = 1e-12  # what a recurrence may be off the maps that it stands for, in units of its longest displacement
@@ -196,6 +197,23 @@ def ruled_places(places: Places, *, descent: Descent, scale_factor: float, resid
         if unclipped and rule.norms.max() <= 1 + 1e-9 and rule.off <= _AS_MAPS * rule.longest:
             return _maps_places(rule, matrix)
     return RulePlaces(descent, scale_factor, farthest, places)
+
+
+def joined(parts: Sequence[Ruled]) -> list[Ruled]:
+    """Places of one level, one after the other: as one where one rule answers below all of them, else as they are."""
+    if len(parts) < 2:
+        return list(parts)
+    maps = [part for part in parts if isinstance(part, MapsPlaces)]
+    if len(maps) == len(parts) and all(part.rule.maps is maps[0].rule.maps for part in maps):
+        rule = max((part.rule for part in maps), key=lambda rule: rule.off)
+        matrix, norm = np.concatenate([part.matrix for part in maps], axis=2), np.concatenate([part.norm for part in maps])
+        return [MapsPlaces(rule, matrix, norm, max(part.levels for part in maps))]
+    ruled = [part for part in parts if isinstance(part, RulePlaces)]
+    if len(ruled) == len(parts) and all(part.descent is ruled[0].descent for part in ruled):
+        first, places = ruled[0], [part.places for part in ruled]
+        columns = {name: np.concatenate([getattr(one, name) for one in places]) for name in (*COLUMNS, "memory")}
+        return [RulePlaces(first.descent, first.scale_factor, first.farthest, Places(level=places[0].level, **columns))]
+    return list(parts)
 
 
 def _maps_places(rule: MapsRule, matrix: Float[np.ndarray, "places dim dim"]) -> MapsPlaces:

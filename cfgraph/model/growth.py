@@ -244,10 +244,10 @@ def _grow_level(
     return Frontier(**grown, tuples=columns["residual"][start:stop].reshape(-1, arity, dimension))
 
 
-def check_depth(depth: int, *, id: str, arity: int) -> int:
+def check_depth(depth: int | None, *, id: str, arity: int, cells_max: int = CELLS_MAX) -> int:
     """A depth whose full tree is no absurd number of cells, and whose deepest cell's key fits in the database's index."""
     depth = check_integer(depth, name="depth", low=0)
-    check_growth(1, arity=arity, levels=depth)
+    check_growth(1, arity=arity, levels=depth, cells_max=cells_max)
     longest = len(id.encode()) + depth * (1 + len(str(arity - 1)))
     if longest > KEY_BYTES_MAX:
         raise InputError(

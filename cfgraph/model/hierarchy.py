@@ -21,18 +21,20 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from cfgraph.errors import InputError
+from cfgraph.errors import InputError, Note
 from cfgraph.model.address import check_id
 from cfgraph.model.cells import Cells
 from cfgraph.model.columns import check_kind, width_of
 from cfgraph.model.dag import Lengths
 from cfgraph.model.encoder import Encoder
+from cfgraph.model.methods import Methods
 
 COUNT_MAX = 2**31 - 1  # coordinates and children: what columns of lists, and slots, can hold
 
 State = Literal["writing", "growing", "complete", "removing"]
 Id = Annotated[str, AfterValidator(check_id)]
 Kind = Annotated[str, AfterValidator(check_kind)]
+Told = Annotated[str, AfterValidator(Note)]
 
 
 class Identity(NamedTuple):
@@ -67,9 +69,13 @@ def recipe_digest(recipe: Mapping[str, Any]) -> str:
 def same_recipe(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two recipes make the same hierarchy.
 
-    The first version's estimator wrote the recipe of a predictor out where a rollout wrote its digest.
+    The first version's estimator wrote the recipe of a predictor out where a rollout wrote its digest. What the columns of
+    data are called changes no cell, and earlier versions did not keep it.
     """
-    return recipe_digest(_with_digest(one)) == recipe_digest(_with_digest(other))
+    recipes = [_with_digest(recipe) for recipe in (one, other)]
+    if not all("columns" in recipe for recipe in recipes):
+        recipes = [{name: value for name, value in recipe.items() if name != "columns"} for recipe in recipes]
+    return recipe_digest(recipes[0]) == recipe_digest(recipes[1])
 
 
 def _with_digest(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -79,7 +85,7 @@ def _with_digest(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**recipe, "predictor_recipe": recipe_digest(of_predictor)}
 
 
-class Hierarchy(BaseModel):
+class Hierarchy(Methods, BaseModel):
     """What is known of one hierarchy: where it comes from and what bounds it; a field or an imported one.
 
     ``recipe`` makes the same hierarchy again: source, parameters, seed, digest of the input. ``residual_bound`` is R,
@@ -103,10 +109,12 @@ class Hierarchy(BaseModel):
     links: int = Field(default=0, ge=0)  # edges from second parents
     own: tuple[str, ...] = ()  # the properties that the source gave cells besides: name, height, ...
     own_kinds: dict[str, Kind] = {}  # the kinds of those (model/columns.py); nothing in what 0.1 wrote
+    cuts: dict[str, dict[str, Any]] | None = None  # which of those are flat clusters that were kept, and how each was made
     points: int | None = Field(default=None, ge=0)  # how many data points are known to lie in cells
     point_nodes: bool = False  # whether they are nodes of the graph
+    point_kinds: dict[str, Kind] | None = None  # of what these nodes have besides (cfgraph/sources/stability.py)
     encoder_sha256: str | None = None  # of what was done to its data first, which the graph keeps beside it
-    notes: tuple[str, ...] = ()  # what a reader should know: how x0 was chosen, what was left out
+    notes: tuple[Told, ...] = ()  # what a reader should know: how x0 was chosen, what was left out
     recipe: dict[str, Any]
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
     # Of one that a store holds. It says nothing of the cells, and goes into no file and no other store.
@@ -132,6 +140,8 @@ class Hierarchy(BaseModel):
             raise InputError(
                 f"hierarchy {self.id!r} has kinds of properties that its cells have not: {', '.join(sorted(unknown))}"
             )
+        if unknown := (self.cuts or {}).keys() - set(self.own):
+            raise InputError(f"hierarchy {self.id!r} has cuts that its cells have not: {', '.join(sorted(unknown))}")
         return self
 
     @property
@@ -223,13 +233,15 @@ class HierarchyWithCells(Hierarchy):
     """A hierarchy with its cells in memory: all of them, a prefix, or a subtree.
 
     ``cell_of_point`` is the row of the cell that each data point lies in, -1 for none; None where no data is known.
-    ``point_names`` are what the data points are called, None where they have no names.
+    ``point_names`` are what the data points are called, None where they have no names. ``point_columns`` is what a source
+    knows of each besides (:mod:`cfgraph.sources.stability`), NaN and -1 for nothing.
     ``encoder`` is what was done to its data first; None where nothing was, or where it was not read from the store.
     """
 
     cells: Cells = Field(exclude=True, repr=False)
     cell_of_point: np.ndarray | None = Field(default=None, exclude=True, repr=False)
     point_names: tuple[str, ...] | None = Field(default=None, exclude=True, repr=False)
+    point_columns: dict[str, np.ndarray] = Field(default={}, exclude=True, repr=False)
     encoder: Encoder | None = Field(default=None, exclude=True, repr=False)
 
     @model_validator(mode="before")
@@ -251,8 +263,15 @@ class HierarchyWithCells(Hierarchy):
             raise InputError(
                 f"hierarchy {self.id!r} has {self.points or 0} data points and {len(self.point_names)} names of them"
             )
+        for name, column in self.point_columns.items():
+            if len(column) != (self.points or 0):
+                raise InputError(
+                    f"hierarchy {self.id!r} has {self.points or 0} data points and {len(column)} values of {name!r}"
+                )
         if self.encoder is not None and self.encoder.digest != self.encoder_sha256:
             raise InputError(f"hierarchy {self.id!r} has another encoder than it says: expected {self.encoder_sha256}")
+        if unnamed := self.cells.own.keys() - set(self.own):
+            raise InputError(f"hierarchy {self.id!r} does not name the properties {', '.join(sorted(unnamed))} of its cells")
         for name, column in self.cells.own.items():
             width, found = width_of(self.own_kinds.get(name)), column.shape[1] if column.ndim > 1 else None
             if width != found:

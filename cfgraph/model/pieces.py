@@ -5,8 +5,8 @@ cell's; parents come in an earlier piece or in the same one, so a piece can be w
 made by column: a list of five million Python strings would be half a gigabyte.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -35,6 +35,15 @@ class SubtreeRule(Protocol):
         ...
 
 
+@runtime_checkable
+class FollowedRule(SubtreeRule, Protocol):
+    """A rule that can be asked about cells anywhere, told by the slots that lead to them."""
+
+    def at(self, slots: Int[np.ndarray, "cells levels"]) -> SubtreeRule:
+        """The rule for what lies below cells of one level."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Piece:
     """Cells as columns. ``parent`` is the node of each cell's parent, -1 for the root."""
@@ -53,6 +62,7 @@ class Piece:
     predicted: Bool[np.ndarray, " cells"]
     radius: Float[np.ndarray, " cells"] | None = None
     size: Int[np.ndarray, " cells"] | None = None
+    own: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.node)
@@ -72,6 +82,7 @@ def pieces_of_cells(cells: Cells, *, first: int) -> Iterator[Piece]:
             node=np.arange(rows.start, rows.stop) + first,
             parent=np.where(parent < 0, -1, parent + first),
             address=address,
+            own=cells.take_own(rows),
             **columns,
         )
 

@@ -5,13 +5,14 @@ Who asks (compare, locate, path, export) asks a reader, so that each works where
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int
 
 from cfgraph.errors import AddressError
 from cfgraph.model.cells import Cells
+from cfgraph.model.columns import known_values
 
 Columns = dict[str, np.ndarray]  # ``address`` and what every cell has: a row a cell
 
@@ -35,6 +36,14 @@ class Reader(Protocol):
 
     def children(self, addresses: Sequence[str]) -> Columns:
         """The children of the cells at some addresses, siblings in the order of their slots."""
+
+
+@runtime_checkable
+class OwnReader(Protocol):
+    """A reader of cells that have properties besides."""
+
+    def own(self, addresses: Sequence[str], name: str) -> list[Any]:
+        """A property of the cells at some addresses, in the order asked; None where one has none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +76,11 @@ class CellsReader:
         counts = self.held.child_count[rows]
         within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
         return self._columns(np.repeat(self.held.first_child[rows], counts) + within)
+
+    def own(self, addresses: Sequence[str], name: str) -> list[Any]:
+        """A property of the cells at some addresses, in the order asked; None where one has none."""
+        values = known_values(self.held.own[name])
+        return [values[self.held.row(address)] for address in addresses]
 
     def _rows(self, addresses: Sequence[str]) -> Int[np.ndarray, " there"]:
         rows = []

@@ -10,7 +10,7 @@ every 63 cells. Memory holds the line of cells that leads to the last one, and a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,7 +29,7 @@ class SubtreeDigest:
 
     address: str
     cells: tuple[int, ...]  # how many there are, by level from its own on
-    frontier: tuple[int, ...]  # of these the frontier ones that lie in no subtree below of which a digest is kept
+    frontier: tuple[int, ...]  # of these the frontier ones
     content: bytes  # what the cells hold, and where they are
     state: bytes  # whether they are expanded, frontier or leaf, and predicted
     part_content: bytes  # the same of those above the next cut alone
@@ -82,7 +82,6 @@ class _Frame:
     cells: Counts  # from its level on
     frontier: Counts
     spared: int = 0  # cells in kept subtrees below it, less one for each of these
-    kept_frontier: Counts = field(default_factory=_no_counts)  # in kept subtrees below it, from its level on
 
 
 class Digester:
@@ -114,11 +113,16 @@ class Digester:
     def skip(self, known: SubtreeDigest) -> None:
         """Take a whole subtree of which a digest is kept that is known to be true; nothing is told of it."""
         self._end(level=known.level)
-        counts = np.concatenate([np.zeros(known.level, dtype=np.int64), np.array(known.cells, dtype=np.int64)])
+        above = np.zeros(known.level, dtype=np.int64)
+        cells, frontier = (np.concatenate([above, np.array(one, dtype=np.int64)]) for one in (known.cells, known.frontier))
         sums = np.frombuffer(known.content + known.state, dtype="<u8").astype(np.uint64)
         before = self._before
         self._before = replace(
-            before, count=before.count + known.size, sums=before.sums + sums, cells=_added(before.cells, counts)
+            before,
+            count=before.count + known.size,
+            sums=before.sums + sums,
+            cells=_added(before.cells, cells),
+            frontier=_added(before.frontier, frontier),
         )
         if self._frames:
             self._frames[-1].spared += known.size - 1
@@ -141,7 +145,6 @@ class Digester:
     def _tell_of(self, frame: _Frame, page: "_Page", row: int) -> None:
         """End a subtree: its digest is told if it is kept; the one around it learns what lies in kept ones."""
         size = page.before.count + row - frame.start
-        frontier = _taken(page.frontier_before(row)[frame.level :], frame.frontier)
         kept = frame.level == 0 or size - frame.spared >= KEPT
         if kept:
             sums = page.sums_before(row) - frame.sums
@@ -150,7 +153,7 @@ class Digester:
                 SubtreeDigest(
                     frame.address,
                     cells=_trimmed(_taken(page.cells_before(row)[frame.level :], frame.cells)),
-                    frontier=_trimmed(_taken(frontier, frame.kept_frontier)),
+                    frontier=_trimmed(_taken(page.frontier_before(row)[frame.level :], frame.frontier)),
                     content=bytes_of(sums[:LANES]),
                     state=bytes_of(sums[LANES:]),
                     part_content=bytes_of(layer[:LANES]),
@@ -158,11 +161,7 @@ class Digester:
                 )
             )
         if self._frames:
-            around = self._frames[-1]
-            inside = np.zeros(frame.level - around.level, dtype=np.int64)
-            around.spared += size - 1 if kept else frame.spared
-            below = frontier if kept else frame.kept_frontier
-            around.kept_frontier = _added(around.kept_frontier, np.concatenate([inside, below]))
+            self._frames[-1].spared += size - 1 if kept else frame.spared
 
 
 @dataclass(frozen=True, eq=False)

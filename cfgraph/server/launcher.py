@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Launcher:
     pinned: JarList
     jars: tuple[Path, ...]
     heap: str
+    java_options: str = ""
 
     def set_initial_password(self, password: SecretStr) -> None:
         """Have the data that a first start makes know the password. It goes through a pipe.
@@ -124,8 +126,27 @@ class Launcher:
         if any(os.pathsep in str(jar) for jar in self.jars):
             raise InputError(f"Java cannot read jars below a folder with {os.pathsep!r} in its name: {self.jars[0].parent}")
         classpath = os.pathsep.join(map(str, self.jars)).replace("\\", "\\\\").replace('"', '\\"')
-        lines = [f"-Xms{self.heap}", f"-Xmx{self.heap}", *JVM_OPTIONS, "-cp", f'"{classpath}"']
+        own = [f'"{option}"' for option in split_java_options(self.java_options)]
+        lines = [f"-Xms{self.heap}", f"-Xmx{self.heap}", *JVM_OPTIONS, *own, "-cp", f'"{classpath}"']
         write_private_file(self.home.conf / "java.args", "\n".join(lines) + "\n")
+
+
+def split_java_options(text: str) -> list[str]:
+    """``CFGRAPH_JAVA_OPTIONS`` as Java's file of arguments takes them.
+
+    Raises:
+        InputError: where a word is no option: Java would take it for the class to start.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise InputError(f"CFGRAPH_JAVA_OPTIONS is {text!r}: {error}; expected options as a shell takes them") from None
+    if stray := [word for word in words if not word.startswith("-") or "\n" in word]:
+        raise InputError(
+            f"CFGRAPH_JAVA_OPTIONS is {text!r}; expected options of Java that begin with a dash, "
+            f"such as -XX:AOTCache=FILE, got {stray[0]!r}"
+        )
+    return [word.replace("\\", "\\\\").replace('"', '\\"') for word in words]
 
 
 def doubt_heap(console: str, *, heap: str) -> str:

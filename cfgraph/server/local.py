@@ -309,7 +309,9 @@ class LocalServer:
             self.say(f"Neo4j {pinned.version} may not start or run well: {doubt}")
         cache = self.cache or find_cache_folder()
         jars = provide_jars(pinned, cache=cache, maven_url=self.settings.maven_url, say=self.say)
-        return Launcher(self.home, java=java, pinned=pinned, jars=jars, heap=self.settings.heap)
+        return Launcher(
+            self.home, java=java, pinned=pinned, jars=jars, heap=self.settings.heap, java_options=self.settings.java_options
+        )
 
     def _launch(self, launcher: "Launcher", *, port: int, data_of: str | None) -> Start:
         """Start a server's process and wait until it answers."""

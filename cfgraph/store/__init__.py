@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from cfgraph.store.growth import GrownBy as GrownBy
     from cfgraph.store.hierarchies import Counts as Counts
     from cfgraph.store.store import Store as Store
+    from cfgraph.store.stores import Stores as Stores
 
 _PLACES = {
     "Counts": "cfgraph.store.hierarchies",
     "GrownBy": "cfgraph.store.growth",
     "Store": "cfgraph.store.store",
+    "Stores": "cfgraph.store.stores",
 }
 __all__ = list(_PLACES)
 

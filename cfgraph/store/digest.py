@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,29 +12,58 @@ from cfgraph.model.columns import DIGESTED, names_of
 from cfgraph.model.hierarchy import HierarchyWithCells
 from cfgraph.store.reading import PAGE_CELLS, Columns
 
+ADDRESSES = "addresses"
+COLUMNS = (ADDRESSES, *names_of(DIGESTED))
+KINDS = {column.name: column.digest for column in DIGESTED}
 
-def digest_pages(pages: Iterable[Columns]) -> str:
+
+def digest_pages(pages: Iterable[Mapping[str, Any]]) -> str:
     """SHA-256 over the cells in key order: addresses, labels, slots exactly, floats bit for bit.
 
     The last slot is part of the address. Ids are left out, so that a copy of another name has the same digest; so are the
     columns ``radius`` and ``size``, which follow from the rest and from the data. Each column has a hash of its own, so
-    the sizes of the pages do not matter.
+    the sizes of the pages do not matter. A page has its ``addresses``, or ``text``: these, a line each.
     """
-    names = ("addresses", *names_of(DIGESTED))
-    hashes = {name: hashlib.sha256() for name in names}
+    hashes = ColumnHashes()
     for page in pages:
-        hashes["addresses"].update("\n".join([*page["addresses"], ""]).encode())
-        for column in DIGESTED:
-            values = page[column.name]
-            plain = bytes(values) if column.digest == "bytes" else np.array(values, dtype="<f8").tobytes()
-            hashes[column.name].update(plain)
-    return hashlib.sha256("".join(hashes[name].hexdigest() for name in names).encode()).hexdigest()
+        hashes.add(page)
+    return join_digests(hashes.digests())
+
+
+class ColumnHashes:
+    """A hash for each of some columns; whoever has several machines has each column hashed by another one of them."""
+
+    def __init__(self, names: Sequence[str] = COLUMNS):
+        self._hashes = {name: hashlib.sha256() for name in names}
+
+    def add(self, page: Mapping[str, Any]) -> None:
+        """The next cells in key order."""
+        for name, hash in self._hashes.items():
+            hash.update(_address_bytes(page) if name == ADDRESSES else _column_bytes(name, page[name]))
+
+    def digests(self) -> dict[str, str]:
+        """The digest of each column."""
+        return {name: hash.hexdigest() for name, hash in self._hashes.items()}
+
+
+def join_digests(found: Mapping[str, str]) -> str:
+    """The digest of cells from those of all their columns."""
+    return hashlib.sha256("".join(found[name] for name in COLUMNS).encode()).hexdigest()
+
+
+def _address_bytes(page: Mapping[str, Any]) -> bytes:
+    text: str = page["text"] if "text" in page else "\n".join([*page["addresses"], ""])
+    return text.encode()
+
+
+def _column_bytes(name: str, values: Any) -> bytes:
+    return bytes(values) if KINDS[name] == "bytes" else np.asarray(values, dtype="<f8").tobytes()
 
 
 def digest_hierarchy(hierarchy: HierarchyWithCells) -> str:
     """The digest that a hierarchy in memory has in the graph."""
     digest = digest_pages(_pages(hierarchy.cells))
-    return digest_imported(digest, hierarchy) if hierarchy.imported else digest
+    return digest_imported(digest, hierarchy) if hierarchy.imported or hierarchy.own else digest
 
 
 def _pages(cells: Cells) -> Iterator[Columns]:

@@ -13,9 +13,10 @@ import neo4j
 from neo4j import exceptions
 from pydantic import SecretStr
 
-from cfgraph.errors import InputError, StoreRefusedError, one_line
+from cfgraph.errors import CfgraphError, InputError, StoreRefusedError, one_line
+from cfgraph.store.notifications import Notification, notifications_of
 from cfgraph.store.queries import load_query
-from cfgraph.store.refusals import SERVER_VERSION_MIN, SERVER_WANTED, explained, is_passing
+from cfgraph.store.refusals import SERVER_VERSION_MIN, SERVER_WANTED, causes_of, explained, is_passing
 
 log = logging.getLogger("cfgraph.store")
 logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what it warns of comes back as an error, once
@@ -29,6 +30,7 @@ TRANSACTION_SECONDS = 10.0  # what a transaction that writes gets at first; shor
 # The second where it was waiting for a lock when its time was over, the third where what it waited for is gone: looked for
 # again, it is not found.
 TOO_LATE = ("TransactionTimedOut", "LockClientStopped", "EntityNotFound")
+TIMED_OUT = "TransactionTimedOut"  # begins the end of the code of whatever took longer than it was given
 TRANSACTION_LIMIT = "db.memory.transaction.max"
 
 
@@ -109,6 +111,16 @@ class Graph:
         """The rows of a reading operation; the server is asked to refuse writes."""
         return self._managed(operation, parameters, write=False)
 
+    def read_within(self, operation: str, seconds: float, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of a reading operation that the server ends after some seconds; an ``InputError`` where it did."""
+
+        @neo4j.unit_of_work(timeout=seconds)
+        def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
+            return run_operation(transaction, operation, **parameters)
+
+        with ended_after(seconds), self.session(write=False) as session:
+            return transact(session, work, write=False)
+
     def write(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
         """The rows of a writing operation, run as a transaction of its own."""
         return self._managed(operation, parameters, write=True)
@@ -136,24 +148,40 @@ class Graph:
         with explained(self.place), self._session(write=write) as session:
             yield session
 
-    def _session(self, *, write: bool) -> neo4j.Session:
+    def _session(self, *, write: bool, warn: bool = False) -> neo4j.Session:
         mode = neo4j.WRITE_ACCESS if write else neo4j.READ_ACCESS
-        return self._driver.session(database=self._database, default_access_mode=mode)
+        least = neo4j.NotificationMinimumSeverity.WARNING if warn else neo4j.NotificationMinimumSeverity.OFF
+        return self._driver.session(database=self._database, default_access_mode=mode, notifications_min_severity=least)
 
     @contextmanager
     def query(
-        self, cypher: str, parameters: dict[str, Any], *, write: bool, asked: str = "the Cypher"
+        self,
+        cypher: str,
+        parameters: dict[str, Any],
+        *,
+        write: bool,
+        asked: str = "the Cypher",
+        notify: Callable[[Notification], None] | None = None,
+        seconds: float | None = None,
+        token: str | None = None,
     ) -> Iterator[tuple[list[str], Iterator[list[Any]]]]:
         """A ``with`` for column names and rows of a user's own Cypher; without ``write`` the server is asked to refuse writes.
 
-        ``asked`` is what an error calls that which the server did not accept.
+        ``asked`` is what an error calls that which the server did not accept. ``notify`` is told, at the end of the ``with``,
+        what the server warns of. After some ``seconds`` the server ends it, which is an ``InputError``; the operation
+        ``end_query`` ends what was sent with a ``token``.
         """
-        with explained(self.place, asked=asked), self._session(write=write) as session:
+        statement = neo4j.Query(cypher, timeout=seconds, metadata=None if token is None else {"cfgraph": token})
+        opened = self._session(write=write, warn=notify is not None)
+        with ended_after(seconds), explained(self.place, asked=asked), opened as session:
             try:
-                result = session.run(cypher, parameters)
+                result = session.run(statement, parameters)
             except (OverflowError, RecursionError, UnicodeEncodeError) as error:
                 raise InputError(f"the Cypher and its parameters cannot be sent: {one_line(error)}") from error
             yield list(result.keys()), ([plain(value) for value in row.values()] for row in result)
+            if notify is not None:
+                for notification in notifications_of(result.consume()):
+                    notify(notification)
 
     def create_schema(self, operation: str) -> None:
         """Run a schema operation, which shares no transaction with data; again where two who open a new store deadlock.
@@ -167,6 +195,18 @@ class Graph:
             except exceptions.ClientError as error:
                 if not (error.code or "").endswith("EquivalentSchemaRuleAlreadyExists"):
                     raise
+
+
+@contextmanager
+def ended_after(seconds: float | None) -> Iterator[None]:
+    """A ``with`` around what the server was asked to end after some seconds: an ``InputError`` says so where it did."""
+    try:
+        yield
+    except (CfgraphError, exceptions.Neo4jError) as error:
+        causes = [cause for cause in causes_of(error) if isinstance(cause, exceptions.Neo4jError)]
+        if seconds is None or not any(TIMED_OUT in (cause.code or "") for cause in causes):
+            raise
+        raise InputError(f"this took longer than {seconds:g} s, and the server ended it; ask for less") from error
 
 
 def run_operation(transaction: neo4j.ManagedTransaction, operation: str, **parameters: Any) -> list[dict[str, Any]]:

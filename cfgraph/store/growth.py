@@ -73,6 +73,12 @@ class GrownBy:
         growth.check()
         return growth
 
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> Self:
+        """The record that ``dataclasses.asdict`` took apart, also where JSON made lists of its tuples."""
+        below, pending = values.get("below"), values.get("pending") or ()
+        return cls(**{**values, "below": None if below is None else tuple(below), "pending": tuple(pending)})
+
     def check(self) -> None:
         """Raise a ``DamagedError`` for values that no growth has."""
         numbers = (self.from_depth, self.to_depth, self.block_height, self.taken_over, self.changes)
@@ -173,6 +179,15 @@ class AtWork:
     owner: str
     leases: int
     rate: float
+
+
+@dataclass(frozen=True)
+class Held:
+    """A block that is leased: its root, the worker that holds it, and for how many seconds still; below 0 it is over."""
+
+    root: str
+    owner: str | None
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,6 +356,11 @@ class Growth(Part):
         rows = self._graph.read("read_frontier", start=start, high=high, depth=depth, page=page)
         return [(row["key"][len(id) :], row["level"]) for row in rows]
 
+    def read_open_blocks(self, id: str, blocks: Collection[Pending]) -> dict[str, str | None]:
+        """By its root each of some blocks that is still to grow: who holds it just now, None where nobody does."""
+        keys = sorted([key_of(id, block.root), key_of(id, block.seed)] for block in blocks)
+        return {row["key"][len(id) :]: row["owner"] for row in self._graph.read("read_open_blocks", blocks=keys)}
+
     def claim_frontier(
         self,
         id: str,
@@ -398,9 +418,18 @@ class Growth(Part):
         if leases:
             self._graph.write("release_leases", leases=_keyed(leases, id))
 
+    def read_time(self) -> float:
+        """What the server's clock says, in seconds."""
+        return float(self._graph.read("read_time")[0]["now"]) / 1000
+
     def read_workers(self, id: str) -> list[AtWork]:
         """The workers that hold leases on a hierarchy just now, by the server's clock."""
         return [AtWork(**row) for row in self._graph.read("read_workers", id=id)]
+
+    def leases(self, id: str) -> list[Held]:
+        """The blocks of a hierarchy that are leased, by address, those whose lease is over and that nobody took among them."""
+        rows = self._graph.read("read_leases", id=id)
+        return [Held(row["key"][len(id) :], row["owner"], (row["milliseconds"] or 0) / 1000) for row in rows]
 
     def read_block(self, id: str, root: str, *, depth: int, arity: int) -> list[Seeds]:
         """The frontier cells of a block above level ``depth``, one ``Seeds`` a level, with their parents' tuples."""

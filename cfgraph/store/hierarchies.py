@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from jaxtyping import Float, Int
 from cfgraph.errors import AddressError, DamagedError, InputError, NotFoundError
 from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_address, subtree_range
 from cfgraph.model.cells import Cells
-from cfgraph.model.columns import CARRIED, EDGE, OPTIONAL, fits_kind, one_kind, width_of
+from cfgraph.model.columns import CARRIED, EDGE, FLOAT, OPTIONAL, fits_kind, one_kind, width_of
 from cfgraph.model.encoder import Encoder
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 from cfgraph.model.invariants import room_for_points
@@ -37,6 +38,14 @@ class Counts:
     frontier: int
     leaves: int
     predicted: int
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many cells a hierarchy has just now, and how many data points it was made of; None where it was made of none."""
+
+    cells: int
+    points: int | None
 
 
 class Hierarchies(Encoders):
@@ -72,6 +81,16 @@ class Hierarchies(Encoders):
         low, high = subtree_range(check_id(id))
         return Counts(**self._graph.read("count_cells", low=low, high=high)[0])
 
+    def sizes(self, hierarchies: Sequence[Hierarchy]) -> list[Size]:
+        """How large hierarchies are: cells counted in the index of their keys alone, so that none is read."""
+        rows = self._graph.read("count_sizes", ids=[hierarchy.id for hierarchy in hierarchies])
+        found = {row["id"]: row for row in rows}
+        return [
+            Size(row["cells"], row["points"] if hierarchy.points is None else hierarchy.points)
+            for hierarchy in hierarchies
+            for row in [found[hierarchy.id]]
+        ]
+
     def witness(self, of: str | Hierarchy, *, depth: int | None = None, live: bool = False) -> Witness:
         """A ``with`` around what is read in several queries: at its end the hierarchy is as it was, or it raises.
 
@@ -100,7 +119,7 @@ class Hierarchies(Encoders):
         if depth is not None and depth < level_of(top):
             raise InputError(f"expected a depth of at least {level_of(top)}, the level of {top}, got {depth}")
         cells = reading.read_cells(self._graph, id, depth=depth, top=top, extras=hierarchy.data_built)
-        return reading.with_own(self._graph, cells, hierarchy) if hierarchy.imported else cells
+        return reading.with_own(self._graph, cells, hierarchy) if hierarchy.imported or hierarchy.own else cells
 
     def read_whole(self, id: str, *, depth: int | None = None) -> HierarchyWithCells:
         """A hierarchy with its cells, with the cells of its data points where these are nodes of the graph, and its encoder.
@@ -114,7 +133,9 @@ class Hierarchies(Encoders):
             placed = self._read_points(hierarchy, cells) if hierarchy.point_nodes and depth is None else None
             encoder = self._encoder_of(hierarchy) if depth is None else None
             names = None if placed is None else self.point_names(hierarchy)
-            return hierarchy.with_cells(cells, cell_of_point=placed, encoder=encoder).replace(point_names=names)
+            besides = {} if placed is None else self.point_columns(hierarchy)
+            whole = hierarchy.with_cells(cells, cell_of_point=placed, encoder=encoder)
+            return whole.replace(point_names=names, point_columns=besides)
 
     def point_names(self, hierarchy: Hierarchy) -> tuple[str, ...] | None:
         """What the data points that are nodes are called, by their rows; None where one of them has no name."""
@@ -125,6 +146,21 @@ class Hierarchies(Encoders):
             for row, name in zip(page["row"], page["name"], strict=True):
                 names[row] = name
         return tuple(names) if all(names) else None
+
+    def point_columns(self, hierarchy: Hierarchy) -> dict[str, np.ndarray]:
+        """What a source knows of the data points that are nodes besides, by their rows: NaN and -1 for nothing."""
+        kinds = (hierarchy.point_kinds or {}) if hierarchy.point_nodes else {}
+        points = hierarchy.points or 0
+        columns = {
+            name: np.full(points, np.nan) if kind == FLOAT else np.full(points, -1, dtype=np.int64)
+            for name, kind in kinds.items()
+        }
+        for page in reading.point_pages(self._graph, hierarchy.id, list(kinds)) if kinds else ():
+            for row, values in zip(page["row"], page["own"], strict=True):
+                for name, value in zip(kinds, values, strict=True):
+                    if type(value) is (float if kinds[name] == FLOAT else int):
+                        columns[name][row] = value
+        return columns
 
     def _read_points(self, hierarchy: Hierarchy, cells: Cells) -> Int[np.ndarray, " points"]:
         """The row of the cell that each data point lies in; -1 for none."""
@@ -154,16 +190,28 @@ class Hierarchies(Encoders):
         self._readable(id)
         return StoreReader(self, id)
 
-    def read_at(self, id: str, addresses: Sequence[str]) -> Columns:
-        """The cells at some addresses: those that are there, in any order; ``address`` says which."""
+    def read_at(self, id: str | Hierarchy, addresses: Sequence[str]) -> Columns:
+        """The cells at some addresses: those that are there, in any order; ``address`` says which.
+
+        A hierarchy in place of its id, as it was read before, means just that one: a ``VanishedError`` where it is gone.
+        """
         return self._read_keyed("read_cells", id, addresses)
 
-    def read_children(self, id: str, addresses: Sequence[str]) -> Columns:
-        """The children of the cells at some addresses, in any order."""
+    def read_children(self, id: str | Hierarchy, addresses: Sequence[str]) -> Columns:
+        """The children of the cells at some addresses, in any order; a hierarchy in place of its id as in :meth:`read_at`."""
         return self._read_keyed("read_children", id, addresses)
 
-    def _read_keyed(self, operation: str, id: str, addresses: Sequence[str]) -> Columns:
+    def read_own(self, id: str | Hierarchy, addresses: Sequence[str], name: str) -> list[Any]:
+        """A property that the source, or a cut, gave the cells at some addresses, in the order asked; None where one has none.
+
+        Raises a ``DamagedError`` for a value that the property's description rules out, and where a cell is not there.
+        """
         with self.witness(id, live=True) as witness:
+            return list(chain.from_iterable(reading.own_at(self._graph, witness.hierarchy, addresses, name)))
+
+    def _read_keyed(self, operation: str, of: str | Hierarchy, addresses: Sequence[str]) -> Columns:
+        with self.witness(of, live=True) as witness:
+            id = witness.hierarchy.id
             asked = {"id_size": len(id), "extras": witness.hierarchy.data_built}
             keys = sorted({key_of(id, address) for address in addresses})
             pages = (self._graph.read(operation, keys=page, **asked)[0] for page in key_pages(keys, size=KEYS))
@@ -203,7 +251,7 @@ class Hierarchies(Encoders):
         """
         with self.witness(id, live=live) as witness:
             hierarchy = witness.hierarchy
-            if not hierarchy.imported:
+            if not (hierarchy.imported or hierarchy.own):
                 pages = reading.read_pages(self._graph, id)
                 return digest_pages(reading.typed(page, id) for page in pages)
             cells = self._read(hierarchy, depth=None)  # links and points speak of rows, so it is read whole

@@ -15,6 +15,7 @@ import neo4j
 import cfgraph
 from cfgraph.errors import DamagedError, NotFoundError, VanishedError
 from cfgraph.model.address import check_id
+from cfgraph.model.as_html import Shown
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.store.graph import run_operation
 from cfgraph.store.incarnation import hold_hierarchy
@@ -28,7 +29,8 @@ MADE, TRAINED, COPIED, PLACED, GROWTH, GROWN = "made", "trained", "copied", "pla
 # What entries tell, by their kinds.
 BEGUN, WRITTEN, RESTORED, ASKED = "begun", "written", "restored", "asked"
 SNAPSHOT, SNAPSHOT_REMOVED, UPGRADED, BATCH_REMOVED = "snapshot", "snapshot_removed", "upgraded", "batch_removed"
-KINDS = (BEGUN, WRITTEN, RESTORED, GROWTH, ASKED, GROWN, SNAPSHOT, SNAPSHOT_REMOVED, UPGRADED, BATCH_REMOVED)
+CUT, CUT_REMOVED = "cut", "cut_removed"
+KINDS = (BEGUN, WRITTEN, RESTORED, GROWTH, ASKED, GROWN, SNAPSHOT, SNAPSHOT_REMOVED, UPGRADED, BATCH_REMOVED, CUT, CUT_REMOVED)
 _NOT_TOLD = ("created", "version", "key", "hierarchy", "token", "locked")  # of nodes
 
 
@@ -43,7 +45,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class History:
+class History(Shown):
     """What was done to a hierarchy, in the order of time, that of unknown time last; ``remarks`` say what is not known."""
 
     id: str

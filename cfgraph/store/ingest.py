@@ -14,6 +14,7 @@ from cfgraph.model.blocks import Block, block_height, block_of_cells, block_of_r
 from cfgraph.model.cells import EXPANDED, FRONTIER, Cells
 from cfgraph.model.columns import known_values
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells, Identity, same_recipe
+from cfgraph.model.progress import Asked, shown
 from cfgraph.predictors.trained import Grower, TrainedPredictor
 from cfgraph.store.encoders import Encoders
 from cfgraph.store.graph import run_operation, write_bounded
@@ -35,7 +36,7 @@ class Ingest(Predictors, Encoders, Histories):
         self,
         hierarchy: HierarchyWithCells,
         *,
-        progress: Progress = lambda done, total: None,
+        progress: Asked = None,
         sessions: int = SESSIONS,
         then: Literal["complete", "growing"] = "complete",
         growers: Sequence[Grower] = (),
@@ -45,7 +46,8 @@ class Ingest(Predictors, Encoders, Histories):
 
         The cells go in as canonical blocks, top-down, over several sessions side by side; between any two transactions
         the graph holds a valid, shallower hierarchy of state ``writing``. ``growers`` are what grew it in another store;
-        ``restored`` is what its history tells of the file that it is from, noted by whoever ends the writing.
+        ``restored`` is what its history tells of the file that it is from, noted by whoever ends the writing. ``progress`` is
+        told how many cells are done, and how many there are; unless given, a live line shows it on terminals and in notebooks.
         Raises ``InputError`` where the id is taken by another recipe or a predictor, ``VanishedError`` where the hierarchy is
         removed meanwhile, even if another is made under its id.
         """
@@ -56,7 +58,8 @@ class Ingest(Predictors, Encoders, Histories):
         if claimed.state == "writing":
             self._write_encoder(claimed, hierarchy)
             self._write_growers(claimed, growers)
-            self._write_cells(claimed, cells, progress=progress, sessions=sessions)
+            with shown(progress, f"write {hierarchy.id}") as show:
+                self._write_cells(claimed, cells, progress=show, sessions=sessions)
             self._write_links(claimed, cells)
             self._write_points(claimed, hierarchy)
             claimed = claimed.replace(state=self._end_writing(claimed, then=then, restored=restored))
@@ -139,7 +142,8 @@ class Ingest(Predictors, Encoders, Histories):
         addresses = hierarchy.cells.addresses
         names = hierarchy.point_names or [None] * len(hierarchy.cell_of_point)
         cells = enumerate(hierarchy.cell_of_point.tolist())
-        placed = [[row, addresses[cell], names[row]] for row, cell in cells if cell >= 0]
+        besides = _besides(hierarchy)
+        placed = [[row, addresses[cell], names[row], besides[row] if besides else {}] for row, cell in cells if cell >= 0]
         for page in key_pages(placed, size=LINK_ROWS):
             self._write_rows("create_points", "placed", page, hierarchy=claimed, id=claimed.id)
 
@@ -175,6 +179,21 @@ class Ingest(Predictors, Encoders, Histories):
             return held
 
         return self._graph.transact(work)
+
+
+def _besides(hierarchy: HierarchyWithCells) -> list[dict[str, Any]]:
+    """What a source knows of each data point besides; nothing where no property is to be kept."""
+    names = list(hierarchy.point_kinds or ())
+    if not set(names) <= hierarchy.point_columns.keys():
+        raise InputError(
+            f"the data points of {hierarchy.id!r} have properties that it does not hold; read the whole of it first: "
+            f"store.read_whole({hierarchy.id!r})"
+        )
+    columns = [known_values(hierarchy.point_columns[name]) for name in names]
+    return [
+        {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        for values in zip(*columns, strict=True)
+    ]
 
 
 _Layer = list[tuple[int, Callable[[], Block]]]  # of each block: the row of a seed of its, and how it is made

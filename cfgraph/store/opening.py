@@ -45,11 +45,13 @@ def connect(url: str, *, settings: Settings, say: Callable[[str], None]) -> Grap
                 raise
             return connect_to(server.ensure())  # the first was on its way out: killed, and not gone yet
     _check_url(url)
-    if settings.password is None:
-        raise StoreRefusedError(f"{url} wants a password; set NEO4J_PASSWORD (and NEO4J_USERNAME, if it is not 'neo4j')")
-    return Graph.connect(
-        url, username=settings.username, password=settings.password.get_secret_value(), database=settings.database
-    )
+    secret = settings.secret()
+    if secret is None:
+        raise StoreRefusedError(
+            f"{url} wants a password; set NEO4J_PASSWORD, or NEO4J_PASSWORD_FILE to a file that holds it (and NEO4J_USERNAME, "
+            "if it is not 'neo4j')"
+        )
+    return Graph.connect(url, username=settings.username, password=secret.get_secret_value(), database=settings.database)
 
 
 def local_folder(url: str, *, settings: Settings) -> Path | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,20 +47,28 @@ class StoreReader:
 
     def cells(self, addresses: Sequence[str]) -> Columns:
         """The cells at some addresses: those that are there, in the order asked."""
-        found = self.store.read_at(self.id, addresses)
-        row_of = {address: row for row, address in enumerate(found["address"].tolist())}
-        order = [row_of[address] for address in addresses if address in row_of]
-        return {name: column[order] for name, column in found.items()}
+        return _as_asked(self.store.read_at(self.id, addresses), addresses)
 
     def children(self, addresses: Sequence[str]) -> Columns:
         """The children of the cells at some addresses, siblings in the order of their slots."""
-        found = self.store.read_children(self.id, addresses)
-        place = {address: row for row, address in enumerate(addresses)}
-        slots = [parse_address(address)[-1] for address in found["address"].tolist()]
-        above = [place[address.rpartition("/")[0] or "/"] for address in found["address"].tolist()]
-        order = np.lexsort((slots, above)) if above else np.empty(0, dtype=np.int64)
-        columns = {name: column[order] for name, column in found.items()}
-        return {**columns, "slot": np.array(slots, dtype=np.int32)[order]}
+        return _by_parent(self.store.read_children(self.id, addresses), addresses)
+
+
+def _as_asked(found: Columns, addresses: Sequence[str]) -> Columns:
+    """Cells in the order in which they were asked for."""
+    row_of = {address: row for row, address in enumerate(found["address"].tolist())}
+    order = [row_of[address] for address in addresses if address in row_of]
+    return {name: column[order] for name, column in found.items()}
+
+
+def _by_parent(found: Columns, addresses: Sequence[str]) -> Columns:
+    """Children in the order in which their parents were asked for, siblings in the order of their slots."""
+    place = {address: row for row, address in enumerate(addresses)}
+    slots = [parse_address(address)[-1] for address in found["address"].tolist()]
+    above = [place[address.rpartition("/")[0] or "/"] for address in found["address"].tolist()]
+    order = np.lexsort((slots, above)) if above else np.empty(0, dtype=np.int64)
+    columns = {name: column[order] for name, column in found.items()}
+    return {**columns, "slot": np.array(slots, dtype=np.int32)[order]}
 
 
 @dataclass(frozen=True)
@@ -88,13 +96,15 @@ class KnownReader:
 
     def cells(self, addresses: Sequence[str]) -> Columns:
         """The cells at some addresses: those that are there, in the order asked."""
-        with self._read() as reader:
-            return reader.cells(addresses)
+        return _as_asked(self.store.read_at(self.hierarchy, addresses), addresses)
 
     def children(self, addresses: Sequence[str]) -> Columns:
         """The children of the cells at some addresses, siblings in the order of their slots."""
-        with self._read() as reader:
-            return reader.children(addresses)
+        return _by_parent(self.store.read_children(self.hierarchy, addresses), addresses)
+
+    def own(self, addresses: Sequence[str], name: str) -> list[Any]:
+        """A property that cells have besides, of those at some addresses, in the order asked; None where one has none."""
+        return self.store.read_own(self.hierarchy, addresses, name)
 
     @contextmanager
     def _read(self) -> Iterator[StoreReader]:

@@ -293,13 +293,26 @@ def _values(page: np.ndarray | Sequence[Any]) -> Sequence[Any]:
 
 
 def _own(name: str, values: Sequence[Any], hierarchy: Hierarchy) -> np.ndarray:
-    kind = hierarchy.own_kinds.get(name)
     try:
-        if strange := [value for value in values if not is_of_kind(value, kind or JSON)][:1]:
-            raise ValueError(f"{str(strange[0])[:40]!r} is not {kind or 'plain'}")
-        return own_column(values, kind=kind)
+        return own_column(_checked_own(name, values, hierarchy), kind=hierarchy.own_kinds.get(name))
     except ValueError as error:
         raise DamagedError.of(hierarchy.id, f"{name} of some cells: {error}") from error
+
+
+def _checked_own(name: str, values: Sequence[Any], hierarchy: Hierarchy) -> Sequence[Any]:
+    kind = hierarchy.own_kinds.get(name)
+    if strange := [value for value in values if not is_of_kind(value, kind or JSON)][:1]:
+        raise DamagedError.of(hierarchy.id, f"{name} of some cells: {str(strange[0])[:40]!r} is not {kind or 'plain'}")
+    return values
+
+
+def own_at(graph: Graph, hierarchy: Hierarchy, addresses: Sequence[str], name: str) -> Iterator[Sequence[Any]]:
+    """A property of the source's own of the cells at some addresses, a page at a time, in the order asked."""
+    for page in key_pages([key_of(hierarchy.id, address) for address in addresses], size=PAGE_CELLS):
+        rows = graph.read("read_own", keys=page, names=[name])[0]["values"]
+        if len(rows) < len(page):
+            raise DamagedError.of(hierarchy.id, "some of its cells are not there any more")
+        yield _checked_own(name, [row[0] for row in rows], hierarchy)
 
 
 def _read_links(graph: Graph, cells: Cells, hierarchy: Hierarchy) -> Links | None:
@@ -327,11 +340,14 @@ def _link_page(page: Columns, row_of: Mapping[str, int], *, hierarchy: Hierarchy
     return Links(parent, child, slot, residual, length)
 
 
-def point_pages(graph: Graph, id: str) -> Iterator[Columns]:
-    """The first data points of a hierarchy, with the address of the cell that each lies in, a page at a time."""
+def point_pages(graph: Graph, id: str, names: Sequence[str] = ()) -> Iterator[Columns]:
+    """The first data points of a hierarchy, with the address of the cell that each lies in, a page at a time.
+
+    ``own`` has, for each, its properties of these ``names``.
+    """
     start, high = first_points_range(id)
     while True:
-        page = graph.read("read_points", start=start, high=high, page=PAGE_CELLS, id_size=len(id))[0]
+        page = graph.read("read_points", start=start, high=high, page=PAGE_CELLS, id_size=len(id), names=list(names))[0]
         last = page.pop("last")
         if last is None:
             return

@@ -12,10 +12,26 @@ from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, ImportedHierarchy
 from cfgraph.predictors.trained import TrainedPredictor
 
 # Left out where they say this.
-IMPORTED_FIELDS = {"lengths": "metric", "virtual_root": False, "links": 0, "own_kinds": "{}", "point_nodes": False}
+IMPORTED_FIELDS = {
+    "lengths": "metric",
+    "virtual_root": False,
+    "links": 0,
+    "own_kinds": "{}",
+    "point_nodes": False,
+    "point_kinds": "null",
+    "cuts": "null",
+}
 STATED = {"state": None, "created": None}  # what a new hierarchy has by itself, and a node has to say
 FIELD_NUMBERS = {"arity", "scale_factor"}
-JSON_FIELDS = ("recipe", "config", "validation", "folds", "own_kinds")  # Neo4j has no nested properties: these are JSON text
+JSON_FIELDS = (
+    "recipe",
+    "config",
+    "validation",
+    "folds",
+    "own_kinds",
+    "point_kinds",
+    "cuts",
+)  # Neo4j has no nested properties: these are JSON text
 KINDS: dict[type[BaseModel], str] = {TrainedPredictor: "Predictor"}
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -60,7 +76,10 @@ def sound_ones(
 def hierarchy_of(properties: dict[str, Any]) -> Hierarchy:
     """The hierarchy that a node's properties describe; properties that others added are passed over."""
     kind: type[Hierarchy] = FieldHierarchy if FIELD_NUMBERS & properties.keys() else ImportedHierarchy
-    return _made(kind, {**STATED, **_fields(properties, kind)})
+    fields = _fields(properties, kind)
+    if isinstance(cuts := fields.get("cuts"), dict):  # one that is unfinished is no property of the cells (store/cuts.py)
+        fields["cuts"] = {name: about for name, about in cuts.items() if name in fields.get("own", ())} or None
+    return _made(kind, {**STATED, **fields})
 
 
 def predictor_of(properties: dict[str, Any]) -> TrainedPredictor:

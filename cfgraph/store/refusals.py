@@ -63,7 +63,19 @@ def explained(place: str, *others: type[Exception], asked: str | None = None) ->
     try:
         yield
     except theirs as error:
+        if (signal := _interrupted(error)) is not None:
+            raise signal from None
         raise translate(error, place=place, asked=asked) from error
+
+
+def _interrupted(error: BaseException) -> BaseException | None:
+    """The signal behind an error that closing a session met: of half a message the server makes no sense."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if not isinstance(seen, Exception | GeneratorExit):
+            return seen
+        seen = seen.__context__
+    return None
 
 
 def translate(error: Exception, *, place: str, asked: str | None = None) -> CfgraphError:

@@ -1,6 +1,6 @@
 """Removal: a hierarchy or a predictor out of the graph, in batches, so that an interrupted one can be finished."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,28 @@ class Removal(Hierarchies, Ingest, Snapshots):
     def damaged(self) -> list[DamagedNode]:
         """The nodes of hierarchies and predictors that cannot be read; ``remove`` removes them by their ids."""
         return [*self._listed()[1], *self._listed_predictors()[1]]
+
+    def holds(self, id: str) -> bool:
+        """Whether there is a hierarchy or a predictor of an id, of whatever state."""
+        return any(node is not None for node in self._graph.read("read_incarnation", id=check_id(id))[0].values())
+
+    def check_there(self, ids: Sequence[str]) -> list[str]:
+        """A ``NotFoundError`` that names those of some ids that are no hierarchy's and no predictor's, and the others.
+
+        Where one of the others is half removed, a removal of them all was interrupted: then those that are gone are given back.
+        """
+        rows = {id: self._graph.read("read_incarnation", id=check_id(id))[0] for id in ids}
+        known = {id: any(node is not None for node in row.values()) for id, row in rows.items()}
+        missing = [id for id, there in known.items() if not there]
+        if any((row["hierarchy"] or {}).get("state") == "removing" for row in rows.values()):
+            return missing
+        if missing:
+            others = " ".join(id for id, there in known.items() if there)
+            raise NotFoundError(
+                f"there is no {' and no '.join(map(repr, missing))} in this store, so nothing was removed; "
+                f"{f'the others are there: cfgraph rm {others}' if others else '`cfgraph ls` lists what it holds'}"
+            )
+        return missing
 
     def remove(
         self, id: str, *, progress: Callable[[int], None] = lambda removed: None, say: Callable[[str], None] = lambda _: None

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cfgraph.errors import AddressError, DamagedError, InputError, NotFoundError
+from cfgraph.errors import AddressError, DamagedError, InputError, NotFoundError, notes_of
 from cfgraph.model.address import ROOT, level_of, parse_address, stem_of, subtree_range
+from cfgraph.model.as_html import Shown
 from cfgraph.model.batch import Batch, batches_range
 from cfgraph.model.columns import is_of_kind
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
@@ -28,6 +29,7 @@ from cfgraph.model.invariants import (
     room_for_points,
 )
 from cfgraph.model.order import in_cycle
+from cfgraph.store.cuts import UNFINISHED
 from cfgraph.store.placing import batch_of
 from cfgraph.store.reading import next_key
 
@@ -75,7 +77,7 @@ class Violation:
 
 
 @dataclass
-class VerifyReport:
+class VerifyReport(Shown):
     """What a verification found."""
 
     id: str
@@ -84,6 +86,7 @@ class VerifyReport:
     grown: bool = False  # whether any predictor grew it
     counts: dict[str, int] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what is no violation, and of use to know
 
     @property
     def clean(self) -> bool:
@@ -93,7 +96,8 @@ class VerifyReport:
     def to_dict(self) -> dict[str, Any]:
         """What is told of it, as plain values."""
         found = [asdict(violation) for violation in self.violations]
-        return {"id": self.id, "state": self.state, "cells": self.cells, "counts": self.counts, "violations": found}
+        told = {"notes": self.notes} if self.notes else {}
+        return {"id": self.id, "state": self.state, "cells": self.cells, "counts": self.counts, "violations": found, **told}
 
     def merge(self, other: "VerifyReport") -> None:
         """Take over what another report found."""
@@ -131,6 +135,12 @@ def verify(store: "Store", id: str, *, progress: Callable[[int, int], None] = la
             progress(report.cells, total)
         checker.check_links()
         report.state = store.hierarchy(id).state
+        report.notes += notes_of(
+            f"the cut {name!r} of it is being kept or removed, or that was interrupted: keep it again (`cfgraph cut {id} ... "
+            f"--as-property {name}`), or remove what there is of it (`cfgraph cut {id} --remove-property {name}`)"
+            for name, about in store.cuts(id).items()
+            if UNFINISHED in about
+        )
     return report
 
 

@@ -80,7 +80,7 @@ def encode_level(level: BlockLevel, *, id: str) -> list[Statement]:
     if level.own is None:
         kinds = np.vstack([kinds, level.scale])
     else:
-        children = [(*child, *own) for child, own in zip(children, _own_rows(level.own, level.scale), strict=True)]
+        children = [(*child, *own) for child, own in zip(children, _own_rows(level.own, level), strict=True)]
     if (kinds == kinds[:, :1]).all():
         return [_statement(level, kinds[:, 0], _group_rows(level, children), id=id)]
     family = np.repeat(np.arange(len(level.parents)), level.counts)
@@ -111,10 +111,11 @@ def _group_rows(level: BlockLevel, children: list[Row]) -> list[tuple[str, list[
     return [(parent, children[low:high]) for parent, low, high in zip(level.parents, [0, *stops[:-1]], stops, strict=True)]
 
 
-def _own_rows(own: Mapping[str, np.ndarray], scales: np.ndarray) -> Iterator[tuple[float, dict[str, Any]]]:
-    """Each cell's scale, and its own properties."""
+def _own_rows(own: Mapping[str, np.ndarray], level: BlockLevel) -> Iterator[tuple[float, dict[str, Any]]]:
+    """Each cell's scale, and its own properties, with whether it is predicted: a field's cells may be."""
     columns = {name: known_values(column) for name, column in own.items()}
-    for row, scale in enumerate(scales.tolist()):
+    columns["predicted"] = [True if one else None for one in level.predicted.tolist()]
+    for row, scale in enumerate(level.scale.tolist()):
         yield scale, {name: column[row] for name, column in columns.items() if column[row] is not None}
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cfgraph.errors import InputError
 from cfgraph.model.growth import Frontier
@@ -55,6 +55,10 @@ class InducedRule:
 
     def below(self, rows: slice, *, level: int) -> Self:
         """The rule below some cells: itself, since it needs nothing but their centers."""
+        return self
+
+    def at(self, slots: Int[np.ndarray, "cells levels"]) -> Self:
+        """The rule below cells that slots lead to: itself."""
         return self
 
     def tuples_at(self, center: Float[np.ndarray, "cells dim"]) -> Float[np.ndarray, "cells arity dim"]:
