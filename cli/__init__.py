@@ -11,11 +11,13 @@ from types import FrameType
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from cfgraph.errors import CfgraphError, few_handles
+from cfgraph.errors import CfgraphError, few_handles, words_of_the_shell
 from cfgraph.loading import leave_frames_out
 from cfgraph.visible import show_controls
 
+from .completing import make_complete
 from .context import Context
 from .group import Group
 from .log import start_log, talk
@@ -27,9 +29,9 @@ COMMANDS = {
     "status": "Say where the local server is and what it runs.",
     "ingest": "Bring a hierarchy into the store, from one of the sources below.",
     "ls": "List hierarchies and predictors.",
-    "show": "Show all that is known of a hierarchy or a predictor.",
+    "show": "Show all that is known of a hierarchy, a predictor, or a field in a folder (FOLDER/, s3://BUCKET/...).",
     "history": "Tell what was done to a hierarchy, in the order of time: by what, when, and by which version of cfgraph.",
-    "rm": "Remove a hierarchy with its cells, or a predictor.",
+    "rm": "Remove hierarchies with their cells, and predictors.",
     "train": "Learn a predictor from the first levels of a hierarchy, judge it, and keep it in the graph.",
     "rollout": "Grow a hierarchy's frontier with a predictor: in place, or as a copy of its first levels.",
     "compare": "Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.",
@@ -37,6 +39,7 @@ COMMANDS = {
     "diff": "Say what two hierarchies differ in; exit code 1 where they do, 0 where they are equal.",
     "snapshot": "Keep the state of a hierarchy under a name, to compare with later; list such states, and forget them.",
     "evaluate": "Judge a hierarchy by the classes of its points, and by embeddings of them.",
+    "cut": "Flat clusters from the hierarchy ID: a number for each point, -1 for noise.",
     "path": "Path metric between two cells, with the way it takes.",
     "locate": "The cell of a level of the hierarchy ID that each point lies in, at any depth: a row a point.",
     "apply": "The cell of the hierarchy ID that each new point in FILE belongs to, an address a line.",
@@ -46,6 +49,7 @@ COMMANDS = {
     "reconstruct": "What cells of the hierarchy ID look like among the data it was made of: an address and its numbers a line.",
     "query": "Run Cypher, or one of cfgraph's own operations, and print its rows.",
     "export": "Write the hierarchy or the predictor ID to a file.",
+    "explore": "Open a page on this machine on which hierarchies are looked at, zoomed without end.",
     "plot": "Draw the cells of the hierarchy ID, each a mark at its center, colored by its level and sized by its scale.",
     "verify": "Check every invariant of a hierarchy; exit code 1 where one is broken, each violation named.",
     "upgrade": "Bring hierarchies that earlier versions made up to date, where that takes a pass over their cells.",
@@ -105,7 +109,7 @@ class LazyGroup(Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first word names; an error that lists the commands where it names none."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(f"there is no command {args[0]!r}; there are: {', '.join(COMMANDS)}")
         return super().resolve_command(ctx, args)
 
@@ -119,8 +123,17 @@ def _show_variables(command: click.Command) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.name != "help":
             parameter.show_envvar = True
+    make_complete(command)
     for inner in getattr(command, "commands", {}).values():
         _show_variables(inner)
+
+
+class StoreUrl(click.types.StringParamType):
+    """A store's URL; a variable holds one, whatever is in it: folders may have spaces in their names."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """The whole."""
+        return [rv]
 
 
 @click.group(
@@ -130,10 +143,14 @@ def _show_variables(command: click.Command) -> None:
 )
 @click.option(
     "--store",
+    "stores",
+    type=StoreUrl(),
+    multiple=True,
     envvar="CFGRAPH_STORE",
     show_envvar=True,
     metavar="URL",
-    help="local, local:DIR, or a server's bolt:// or neo4j:// URL.  [default: NEO4J_URI, else local]",
+    help="local, local:DIR, or a server's bolt:// or neo4j:// URL; of several, given again, or a stores.toml, ls, show, "
+    "compare, diff and export read.  [default: NEO4J_URI, else local]",
 )
 @click.option("-v", "--verbose", is_flag=True, show_envvar=True, help="Log what happens, on stderr: a line a block.")
 @click.option(
@@ -146,10 +163,11 @@ def _show_variables(command: click.Command) -> None:
 )
 @click.version_option(package_name="cfgraph", prog_name="cfgraph")
 @click.pass_context
-def cfgraph(ctx: click.Context, store: str | None, verbose: bool, log_format: str) -> None:
+def cfgraph(ctx: click.Context, stores: tuple[str, ...], verbose: bool, log_format: str) -> None:
     """Hierarchies as living metric DAGs in Neo4j: learn their rule, grow them, compare, query."""
     start_log(verbose=verbose, format=log_format)
-    ctx.obj = Context(asked_store=store, verbose=verbose)
+    typed = ctx.get_parameter_source("stores") is ParameterSource.COMMANDLINE
+    ctx.obj = Context(asked_stores=tuple(filter(None, stores)), verbose=verbose, store_typed=typed)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -158,7 +176,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _open_streams()
     show_controls("stdout", "stderr")
     leave_frames_out()
-    sys.exit(run(arguments))
+    code = run(arguments)
+    if "cfgraph.exploring.server" in sys.modules:  # nothing but `explore` loads it
+        from .explore import leave
+
+        leave(code)
+    sys.exit(code)
 
 
 def _open_streams() -> None:
@@ -174,6 +197,11 @@ def _open_streams() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    with words_of_the_shell():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         outcome = cfgraph.main(args=arguments, prog_name="cfgraph", standalone_mode=False)
         sys.stdout.flush()

@@ -1,14 +1,16 @@
 """``cfgraph compare``"""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
 from .context import Context, pass_context
-from .header import EMBEDDINGS_HEADER, read_embeddings
 from .large import LARGE
 from .output import print_json, print_line, print_table, progress_bar
+from .reading import embeddings_reading as embeddings_options
+from .reading import read_embeddings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from cfgraph.comparing.report import Comparison, Measured, Report, SeedsReport, Spread
     from cfgraph.files.embeddings import Embeddings
     from cfgraph.judging.compare_names import NameComparison, TreeAgreement
-    from cfgraph.store import Store
+    from cfgraph.store import Store, Stores
 
     from .console import Console
 
@@ -47,7 +49,7 @@ class _Options(TypedDict):
 )
 @click.option("--bootstrap", "samples", type=click.IntRange(min=0), default=0, metavar="N", help="By name: intervals, N draws.")
 @click.option("--embeddings", metavar="FILE", type=click.Path(path_type=Path), help="By name: adds tree sampling divergence.")
-@EMBEDDINGS_HEADER
+@embeddings_options
 @LARGE
 @click.option("--device", default="cpu", show_default=True, help="Where a network is evaluated: cpu, cuda, mps.")
 @pass_context
@@ -59,30 +61,43 @@ def command(
     by: str | None,
     samples: int,
     embeddings: Path | None,
-    embeddings_header: str,
+    embeddings_reading: dict[str, Any],
     large: bool,
     **options: Unpack[_Options],
 ) -> None:
     """Compare a true with a predicted hierarchy, level by level, over the levels that nobody had seen.
 
     Teacher-forced (one step from every true parent) and rolled out (what PREDICTED holds), with the baselines and a proven
-    bound on the error beside them. Cells match by address. Either may be a snapshot: koch@before (then both are read whole).
+    bound on the error beside them. Cells match by address. Either may be a snapshot: koch@before (then both are read whole);
+    or a folder that a field was grown into: FOLDER/ (sheet by sheet); or NAME:PLACE, read by another package.
 
     By name, for hierarchies that have no addresses in common, such as imported ones: the names and the edges between names that
     they share, and how the path metrics differ; of trees, over the leaves (or data points) that both have, Robinson-Foulds,
     triplet distance, Fowlkes-Mallows by level and cophenetic correlation.
     """
     from cfgraph.comparing.compare import compare
+    from cfgraph.errors import InputError
+    from cfgraph.formats.folders.place import is_folder
+    from cfgraph.formats.readers import is_elsewhere
 
-    vectors = read_embeddings(embeddings, header=embeddings_header, large=large)
-    with context.open_store() as store, progress_bar(f"compare {predicted}") as progress:
-        by = by or _fit(store, true, predicted)
+    folders = [is_folder(title) or is_elsewhere(title) for title in (true, predicted)]
+    vectors = read_embeddings(embeddings, reading=embeddings_reading, large=large)
+    with ExitStack() as stack:
+        store = None if all(folders) else stack.enter_context(context.open_stores())
+        progress = stack.enter_context(progress_bar(f"compare {predicted}"))
+        by = by or ("address" if store is None or any(folders) else _fit(store, true, predicted))
         _check_options(by, bootstrap=samples, embeddings=embeddings, seeds=options["seeds"])
         if by == "name":
+            if store is None or any(folders):
+                raise InputError("fields in folders have no names to compare by; leave --by name out")
             asked = {"pairs": options["pairs"], "seed": options["seed"], "samples": samples}
             found = _compare_names(context, store, true, predicted, embeddings=vectors, **asked)
             return _print_names(found, format=format)
         report = compare(store, true, predicted, progress=progress, **options)
+    _print(context, report, format=format)
+
+
+def _print(context: Context, report: "Report", *, format: str) -> None:
     for warning in report.warnings:
         context.say(f"WARNING: {warning}", loud=True)
     if format == "json":
@@ -101,16 +116,18 @@ def _check_options(by: str, **options: Any) -> None:
         raise InputError(f"these are compared by {by}, and {', '.join(asked)} is of a comparison by {other}; leave it out")
 
 
-def _fit(store: "Store", true: str, predicted: str) -> str:
+def _fit(store: "Store | Stores", true: str, predicted: str) -> str:
     from cfgraph.sources.snapshots import find_snapshot
 
-    kept = [find_snapshot(store, title) for title in (true, predicted)]
-    ids = [title if one is None else one.id for title, one in zip((true, predicted), kept, strict=True)]
-    return "name" if any(store.hierarchy(id).imported for id in ids) else "address"
+    for home, title in (store.resolve(true), store.resolve(predicted)):
+        kept = find_snapshot(home, title)
+        if home.hierarchy(title if kept is None else kept.id).imported:
+            return "name"
+    return "address"
 
 
 def _compare_names(
-    context: Context, store: "Store", true: str, predicted: str, *, embeddings: "Embeddings | None", **options: int
+    context: Context, store: "Store | Stores", true: str, predicted: str, *, embeddings: "Embeddings | None", **options: int
 ) -> "NameComparison":
     from cfgraph.judging.compare_names import compare_names
     from cfgraph.sources.snapshots import read_either

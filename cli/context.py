@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cfgraph.errors import StoreUnavailableError
+from cfgraph.errors import InputError, StoreUnavailableError
 
 from .log import talk
 
 if TYPE_CHECKING:
     from cfgraph.settings import Settings
-    from cfgraph.store import Store
+    from cfgraph.store import Store, Stores
 
 
 @dataclass(frozen=True)
 class Context:
     """The words before the command, as a value; nothing heavy is imported until a command asks for it."""
 
-    asked_store: str | None = None
+    asked_stores: tuple[str, ...] = ()
     verbose: bool = False
+    store_typed: bool = False  # as --store, rather than found in the environment
 
     @cached_property
     def settings(self) -> "Settings":
@@ -33,8 +34,32 @@ class Context:
 
     @property
     def store_url(self) -> str:
-        """``--store``, else CFGRAPH_STORE, else NEO4J_URI, else ``local``."""
-        return self.asked_store or self.settings.store
+        """``--store``, else CFGRAPH_STORE, else NEO4J_URI, else ``local``.
+
+        Raises:
+            InputError: where several stores are named.
+        """
+        if self._several:
+            raise InputError(
+                f"this works in one store, and --store names {'a file of several' if self._file else 'several'}; name one "
+                "(ls, show, compare, diff and export read several)"
+            )
+        return self._urls[0]
+
+    @property
+    def _urls(self) -> tuple[str, ...]:
+        return self.asked_stores or (self.settings.store,)
+
+    @property
+    def _file(self) -> str | None:
+        """The file of stores that is named."""
+        from cfgraph.store.stores import is_file_of_stores
+
+        return next(filter(is_file_of_stores, self._urls), None)
+
+    @property
+    def _several(self) -> bool:
+        return len(self._urls) > 1 or self._file is not None
 
     def say(self, text: str, *, loud: bool = False) -> None:
         """One line of talk, on stderr."""
@@ -52,6 +77,20 @@ class Context:
             if reason := self._find_end():
                 raise StoreUnavailableError(f"{error}; {reason}") from error
             raise
+
+    @contextmanager
+    def open_stores(self) -> Iterator["Store | Stores"]:
+        """The store, or all that are named, of which some may be away: for commands that read."""
+        if not self._several:
+            with self.open_store() as store:
+                yield store
+            return
+        from cfgraph.store import Stores
+
+        if self._file is not None and len(self._urls) > 1:
+            raise InputError(f"a file of stores names them all; give {self._file} alone, or write the others into it")
+        with Stores.open(self._file or self._urls, settings=self.settings, say=self.say) as stores:
+            yield stores
 
     def _find_end(self) -> str | None:
         """Why the local server ran no more, where that is what happened and it said why."""

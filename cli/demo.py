@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cfgraph.errors import InputError
+
 from .context import Context, pass_context
 from .output import print_line, print_table, progress_bar
 
@@ -32,11 +34,16 @@ def command(context: Context, output: Path) -> None:
     learned from two levels and grown six more, a smooth generator learned by the ReLU network, hand-written digits
     clustered and learned, two Cypher queries, and a picture of each.
     """
+    from cfgraph.plots.page import check_library
+
+    check_library()  # before anything is started or written
+    _check_store(context)
     begin = time.monotonic()
     context.say("starting: a private Neo4j, if none runs yet (the first time its jars are fetched)")
     with context.open_store() as store:
-        from cfgraph.demo import CHAPTERS, ask_questions, run_chapter
+        from cfgraph.demo import CHAPTERS, ask_questions, check_ids, run_chapter
 
+        check_ids(store)
         output.mkdir(parents=True, exist_ok=True)
         for number, chapter in enumerate(CHAPTERS, start=1):
             context.say(f"[{time.monotonic() - begin:5.1f} s] {number} of {len(CHAPTERS)}: {chapter.title}")
@@ -46,8 +53,18 @@ def command(context: Context, output: Path) -> None:
         for question in ask_questions(store):
             _print_question(question)
     context.say(
-        f"[{time.monotonic() - begin:5.1f} s] done; the graph is still there: try `cfgraph --store {context.store_url} ls`"
+        f"[{time.monotonic() - begin:5.1f} s] done; the graph is still there. Look at it on a page of this machine: "
+        f"`cfgraph --store {context.store_url} explore fern --beside fern-grown`"
     )
+
+
+def _check_store(context: Context) -> None:
+    """Refuse a store that the environment names: it is there for other work, unless it is typed for this too."""
+    if not context.store_typed and context.store_url != "local":
+        raise InputError(
+            "the demo makes hierarchies of its own, and the environment (CFGRAPH_STORE, NEO4J_URI or a .env file) "
+            "names a store for other work; say where the demo goes: `cfgraph --store local:demo demo`"
+        )
 
 
 def _bars(open_bars: ExitStack) -> Callable[[str], Callable[[int, int], None]]:

@@ -43,22 +43,25 @@ SHOWN_LEVELS = 20  # of these all are shown; of more the first that differ
 def command(context: Context, a: str, b: str, by: str, tolerance: float, full: bool, format: str, large: bool) -> int:
     """Say what two hierarchies differ in; exit code 1 where they do, 0 where they are equal.
 
-    A and B are ids of hierarchies, snapshots (koch@before), or Parquet files of `cfgraph export`: what ends in .parquet or has
-    a / in it is a file. By address, subtrees whose digests are the same on both sides are not read. The first diff of a
-    hierarchy reads all of its cells and makes their digests, which the store keeps; so does `cfgraph verify --digests`. What
-    grows voids those of the subtrees that it lies in, a batch that is placed or removed voids all; they are made again. What
-    plain Cypher changed since they were made is not seen by them: --full reads all cells, page by page. Snapshots and files
-    are read whole.
+    A and B are ids of hierarchies, snapshots (koch@before), Parquet files of `cfgraph export` (what ends in .parquet or has
+    a / in it), or folders that fields were grown into (FOLDER/, s3://BUCKET/...).
+
+    By address, subtrees whose digests are the same on both sides are not read. The first diff of a hierarchy reads all of its
+    cells and makes their digests, which the store keeps; so does `cfgraph verify --digests`. What grows voids those of the
+    subtrees that it lies in; they are made again. What plain Cypher changed since they were made is not seen by them: --full
+    reads all cells, page by page. Snapshots and files are read whole, folders sheet by sheet, and what stands beside a folder
+    page by page. Batches (`cfgraph place`) are left out: `cfgraph drift` compares those.
 
     Told are cells that only one has, cells that moved (in units of their scale), whose scale, edge, name, parent, properties,
     data points or state is another, and edges to cells of both that only one has; the first level where they part,
     and the subtrees in which most of the cells lie that differ. --format csv has a row for each difference.
 
-    By address memory does not grow with the number of cells. By name and by points it holds some 200 bytes a cell. By
-    points, cells are matched that have the same data points in them and below them; of the others those of which each is the
-    other's best by Jaccard overlap, and that is at least 1/2.
+    By address memory does not grow with the number of cells. By name and by points all cells are read every time, no digests
+    are made or used, and memory holds some 200 bytes a cell. By points, cells are matched that have the same data points in
+    them and below them; of the others those of which each is the other's best by Jaccard overlap, and that is at least 1/2.
     """
     from cfgraph.comparing.diff import diff
+    from cfgraph.formats.folders.place import is_folder
 
     with ExitStack() as stack:
         rows = stack.enter_context(Spool())
@@ -67,8 +70,8 @@ def command(context: Context, a: str, b: str, by: str, tolerance: float, full: b
             asked["tell"] = lambda found: rows.add(_row(found))
         sources = [_source(text) for text in (a, b)]
         with ExitStack() as reading:
-            if not all(isinstance(source, Path) for source in sources):
-                asked["store"] = reading.enter_context(context.open_store())
+            if not all(isinstance(source, Path) or is_folder(source) for source in sources):
+                asked["store"] = reading.enter_context(context.open_stores())
             progress = reading.enter_context(progress_bar(f"diff {a} {b}"))
             found = diff(*sources, progress=progress, **asked)
         _print(context, found, rows, format=format)
@@ -76,7 +79,11 @@ def command(context: Context, a: str, b: str, by: str, tolerance: float, full: b
 
 
 def _source(text: str) -> str | Path:
-    """An id, or the file that is meant: no id has a slash."""
+    """An id or a folder, or the file that is meant: no id has a slash."""
+    from cfgraph.formats.folders.place import is_folder
+
+    if is_folder(text):
+        return text
     return Path(text) if "/" in text or text.lower().endswith(".parquet") else text
 
 

@@ -1,11 +1,15 @@
 """``cfgraph drift``"""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .context import Context, pass_context
+from .large import LARGE
 from .output import FORMAT, print_json, print_line, print_rows, print_table
+from .reading import reading
 
 if TYPE_CHECKING:
     from cfgraph.comparing.drift import CellDrift, Drift
@@ -13,27 +17,41 @@ if TYPE_CHECKING:
 SHOWN = 20  # cells of a table
 COLUMNS = ("cell", "reference", "points", "ratio", "p size", "outside", "distance")
 MORE = ("reference outside", "p outside", "reference distance", "p distance")
+OF_FIRST = ("reference outside", "reference distance")
 
 
 @click.command("drift", epilog="Example: cfgraph drift iris --batch monday")
 @click.argument("id")
 @click.option("--batch", metavar="NAME", required=True, help="The batch, as `cfgraph place` called it.")
 @click.option("--against", metavar="NAME", help="Another batch to compare it with.  [default: the data that ID was made of]")
+@click.option(
+    "--data", metavar="FILE", type=click.Path(path_type=Path), help="What ID was made of, again: its distances are told, too."
+)
+@reading
+@LARGE
 @FORMAT
 @pass_context
-def command(context: Context, id: str, batch: str, against: str | None, format: str) -> int:
+def command(
+    context: Context, /, id: str, batch: str, against: str | None, data: Path | None, format: str, **of_data: Any
+) -> int:
     """Say how a batch differs from the data that ID was made of, by cell; exit code 1 where one differs, 0 where none.
 
     Told are cells that have another share of the points than they should, on every level: how many times as large it is, with a
     p-value by chi-square (exact where numbers are small). Cells of fewer than 20 points are not tested. All tests are
     corrected together (Holm): where nothing differs, something is said to in at most 5 % of all cases.
 
-    Compared with another batch, points outside their cell's radius and distances to centers are tested, too.
+    Compared with another batch, points outside their cell's radius and distances to centers are tested, too. The graph keeps
+    no distances of the data that ID was made of: with --data, the file that it was made of, they stand beside the batch's.
+    They are not tested, since cells are made of them.
     """
     from cfgraph.comparing.drift import drift
+    from cfgraph.sources.preparation import read_new_rows
 
+    if data is None:
+        _check_unasked(of_data)
+    first = None if data is None else read_new_rows(data, say=context.say, **of_data)
     with context.open_store() as store:
-        found = drift(store, id, batch=batch, against=against)
+        found = drift(store, id, batch=batch, against=against, data=first)
     if format == "json":
         print_json(found)
     elif format == "csv":
@@ -45,14 +63,28 @@ def command(context: Context, id: str, batch: str, against: str | None, format: 
     return int(found.drifted)
 
 
+def _check_unasked(names: Iterable[str]) -> None:
+    """An error for an option about --data, where it was not given; those of the environment are there for other calls, too."""
+    from cfgraph.errors import InputError
+
+    source = click.get_current_context().get_parameter_source
+    for name in names:
+        if source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise InputError(f"--{name} is about the file of --data, and none is given; name it, or leave --{name} out")
+
+
 def _columns(found: "Drift") -> list[str]:
-    return [*COLUMNS, *(MORE if found.against is not None else ())]
+    if found.against is not None:
+        return [*COLUMNS, *MORE]
+    return [*COLUMNS, *OF_FIRST] if found.reference_distance is not None else [*COLUMNS]
 
 
 def _row(found: "Drift", cell: "CellDrift") -> list[object]:
     row: list[object] = [cell.address, cell.reference, cell.points, cell.ratio, cell.p_size, cell.outside, cell.distance]
     if found.against is not None:
         row += [cell.reference_outside, cell.p_outside, cell.reference_distance, cell.p_distance]
+    elif found.reference_distance is not None:
+        row += [cell.reference_outside, cell.reference_distance]
     return row
 
 

@@ -10,9 +10,10 @@ import click
 from cfgraph import defaults
 
 from .context import Context, pass_context
-from .header import EMBEDDINGS_HEADER, HEADER, read_embeddings
 from .large import LARGE
-from .source import ingest_source
+from .reading import embeddings_reading as embeddings_options
+from .reading import read_embeddings, reading
+from .source import ingest_source, python_names
 
 FILE = click.Path(path_type=Path)
 
@@ -21,14 +22,14 @@ def _shared(function: Callable) -> Callable:
     """The options that every imported source has; it gets embeddings that are read already."""
 
     @wraps(function)
-    def with_embeddings(*, embeddings: Path | None, embeddings_header: str, large: bool, **arguments: Any) -> None:
-        vectors = read_embeddings(embeddings, header=embeddings_header, large=large)
-        function(embeddings=vectors, large=large, **arguments)
+    def with_embeddings(*, embeddings: Path | None, embeddings_reading: dict[str, Any], large: bool, **arguments: Any) -> None:
+        vectors = read_embeddings(embeddings, reading=embeddings_reading, large=large)
+        function(embeddings=vectors, large=large, **python_names(arguments))
 
     options = (
         click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id."),
         click.option("--embeddings", metavar="FILE", type=FILE, help="Vectors of the leaves: they give centers and lengths."),
-        EMBEDDINGS_HEADER,
+        embeddings_options,
         LARGE,
         click.option("--points", "point_nodes", is_flag=True, help="Make each data point a node of the graph, IN its cell."),
     )
@@ -49,13 +50,10 @@ def _shrinking(function: Callable) -> Callable:
     return function
 
 
-KEY = click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-
-
 @click.command("logits", epilog="Example: cfgraph ingest logits logits.npy --names classes.txt --points --as classes")
 @click.argument("data", metavar="FILE", type=FILE)
 @_shared
-@KEY
+@reading
 @click.option("--names", metavar="FILE", type=FILE, help="Names of the classes, one a line.")
 @click.option(
     "--linkage",
@@ -87,12 +85,11 @@ def logits(context: Context, /, **arguments: Any) -> None:
 @click.argument("data", metavar="FILE", type=FILE)
 @_shared
 @_shrinking
-@KEY
-@HEADER
+@reading
 @click.option("--names", metavar="FILE", type=FILE, help="Names of the points, one a line.")
 @pass_context
 def linkage(context: Context, /, **arguments: Any) -> None:
-    """SciPy's linkage matrix in FILE: .npy, .npz, .csv or .parquet, a row a merge.
+    """SciPy's linkage matrix in FILE, a table: a row a merge.
 
     Cells have the properties height and merge (their number in the matrix); lengths are differences of heights.
     """
@@ -105,12 +102,29 @@ def linkage(context: Context, /, **arguments: Any) -> None:
 @click.argument("data", metavar="FILE", type=FILE)
 @_shared
 @_shrinking
-@click.option("--tree", "index", type=int, metavar="N", help="Of several trees in FILE, take this one; the first is 0.")
+@click.option("--tree", "index", metavar="N|NAME", help="Of several trees in FILE, take this one; the first is 0.")
+@click.option(
+    "--bad-lengths",
+    type=click.Choice(defaults.BAD_LENGTHS),
+    default=defaults.BAD_LENGTH,
+    show_default=True,
+    help="What becomes of lengths that are negative, infinite or no numbers; what stood there stays as given_length.",
+)
+@click.option(
+    "--underscores",
+    type=click.Choice(defaults.UNDERSCORES),
+    default=defaults.UNDERSCORE,
+    show_default=True,
+    help="Of names without quotes in Newick and NEXUS: as they stand, or blanks.",
+)
 @pass_context
 def tree(context: Context, /, **arguments: Any) -> None:
-    """A Newick tree in FILE, with its names and branch lengths.
+    """A tree in FILE, with its names and branch lengths: Newick, NEXUS, PhyloXML, or nested JSON (d3's name and children).
 
-    From Python, cfgraph.sources.tree also takes scikit-learn's AgglomerativeClustering and BisectingKMeans, and HDBSCAN.
+    The file's beginning tells which. Annotations in brackets (BEAST's [&rate=0.2], NHX's [&&NHX:S=human]), further keys of JSON
+    and what PhyloXML says of clades become properties of cells. A .npy, .csv or .parquet file with the columns parent, child,
+    lambda_val and child_size is hdbscan's condensed tree. From Python, cfgraph.sources.tree also takes scikit-learn's
+    AgglomerativeClustering and BisectingKMeans, HDBSCAN, and trees of ete, dendropy, scikit-bio, Bio.Phylo, igraph and SciPy.
     """
     from cfgraph.sources.tree import tree as make
 
@@ -124,11 +138,26 @@ def tree(context: Context, /, **arguments: Any) -> None:
 @click.option("--child", metavar="COLUMN", help="The column of the children.  [default: child]")
 @click.option("--parent", metavar="COLUMN", help="The column of the parents.  [default: parent]")
 @click.option("--length", metavar="COLUMN", help="The column of the lengths.  [default: length or weight, if there is one]")
+@click.option("--name", metavar="COLUMN", help="The column of the children's names.  [default: name, if there is one]")
+@click.option(
+    "--separator", metavar="SIGN", help="Between columns: a sign, comma, semicolon, tab, bar, blanks.  [default: found]"
+)
+@click.option("--decimal", type=click.Choice([".", ","]), help="The decimal sign of lengths.  [default: found]")
+@click.option("--reverse", is_flag=True, help="The parent stands first, the child second.")
+@click.option("--no-parent", metavar="TEXT", multiple=True, help="What stands for no parent.  [default: NaN, NULL, -1, ...]")
+@click.option("--lineage", metavar="COLUMN", help="The column of whole lineages, as B;X;Y, one a leaf.")
+@click.option("--lineage-separator", metavar="SIGN", help="What stands between the ranks of a lineage.  [default: found]")
+@click.option("--ranks", metavar="COLUMN,...", help="The columns that hold a rank each, from the root on.")
+@click.option(
+    "--relation", metavar="NAME", multiple=True, help="Of an ontology: a relation that leads to parents.  [default: is_a]"
+)
 @pass_context
 def edges(context: Context, /, **arguments: Any) -> None:
-    """Child-parent pairs in FILE, .tsv or .csv: an ontology, with several parents a node and several roots.
+    """Who stands under whom in FILE: pairs of child and parent, lineages, an ontology or a taxonomy.
 
-    Cycles are refused, and shown. Several roots hang under a virtual one, which no path uses.
+    Pairs and lineages are tables: .tsv, .csv, .parquet, .feather. Ontologies are OBO or obographs JSON, NCBI's taxonomy is
+    nodes.dmp with names.dmp beside it. A node may have several parents; several roots hang under a virtual one, which no path
+    uses. Cycles are refused, and shown. Columns without a header go by number, from 1. Further columns become properties.
     """
     from cfgraph.sources.edges import edges as make
 
@@ -139,9 +168,10 @@ def edges(context: Context, /, **arguments: Any) -> None:
 @click.argument("data", metavar="FILE", type=FILE)
 @_shared
 @_shrinking
+@click.option("--root", metavar="NAME", help="Of an undirected tree: the node that its edges lead away from.")
 @pass_context
 def graph(context: Context, /, **arguments: Any) -> None:
-    """A directed graph in FILE: GraphML or node-link JSON, edges from parents to children.
+    """A directed graph in FILE: GraphML, GEXF, GML or node-link JSON, edges from parents to children.
 
     Attributes of nodes that are numbers, texts or truth values become properties of cells (one that is called like what every
     cell has, such as level, gets an underscore); `length` or `weight` of edges their lengths. From Python,

@@ -8,22 +8,26 @@ import click
 
 from cfgraph import defaults
 
+from .brought import Sources
 from .context import Context, pass_context
-from .group import Group
-from .header import HEADER
 from .imported import SOURCES as IMPORTED
 from .large import LARGE
 from .learned import SOURCES as LEARNED
 from .output import print_line, progress_bar
-from .source import ingest_source
+from .reading import reading
+from .source import cells_max, ingest_field, ingest_source, into_folder, python_names
 
 
-@click.group("ingest", cls=Group, epilog="Example: cfgraph ingest ifs --map koch --depth 5 --as koch")
+@click.group("ingest", cls=Sources, epilog="Example: cfgraph ingest ifs --map koch --depth 5 --as koch")
 def command() -> None:
     """Bring a hierarchy into the store, from one of the sources below.
 
     Nothing is written before all input has been checked. The same command again goes on where it was interrupted. With
     --bulk an empty local store is filled by neo4j-admin, in one step: stopped meanwhile, and empty or whole whatever happens.
+    With -o a field grows into a folder of Parquet files, without a store; the same command elsewhere joins in.
+
+    Sources of other packages, found by their entry points in the group cfgraph.sources, stand behind ours:
+    cfgraph ingest NAME [DATA] --as ID --set ARGUMENT=VALUE.
     """
 
 
@@ -57,15 +61,19 @@ def _shared(function: Callable) -> Callable:
 @click.option(
     "--frequency", type=float, default=defaults.FREQUENCY, show_default=True, help="Radians from the field's middle to its rim."
 )
+@into_folder
 @pass_context
-def cfg(context: Context, /, id: str, depth: int, bulk: bool, **design: Any) -> None:
+def cfg(
+    context: Context, /, id: str, depth: int, bulk: bool, output: str | None, workers: int, engine: str | None, **design: Any
+) -> int:
     """A seeded synthetic generator of any arity, dimension and scale factor.
 
     Its bound R, separation delta = d0 - 2a and Lipschitz constant Lambda are known and recorded.
     """
     from cfgraph.sources.cfg import Design, field
 
-    ingest_source(context, field(id=id, depth=depth, design=Design(**design)), bulk=bulk)
+    made = field(id=id, depth=depth, design=Design(**design), cells_max=cells_max(output))
+    return ingest_field(context, made, output=output, workers=workers, engine=engine, bulk=bulk)
 
 
 @command.command("ifs", epilog="Example: cfgraph ingest ifs maps.json --map barnsley_fern --depth 6 --as fern")
@@ -75,15 +83,26 @@ def cfg(context: Context, /, id: str, depth: int, bulk: bool, **design: Any) -> 
 @click.option("--root-center", metavar="X,Y,...", help="The root's center.  [default: mean of the maps' fixed points]")
 @LARGE
 @click.option("--scale-factor", type=float, help="At least the largest norm of a map.  [default: that norm]")
+@into_folder
 @pass_context
 def ifs(
-    context: Context, /, maps: str | None, map_name: str | None, root_center: str | None, bulk: bool, **arguments: Any
-) -> None:
+    context: Context,
+    /,
+    maps: str | None,
+    map_name: str | None,
+    root_center: str | None,
+    bulk: bool,
+    output: str | None,
+    workers: int,
+    engine: str | None,
+    **arguments: Any,
+) -> int:
     """An affine iterated function system.
 
     MAPS is a JSON file, {"NAME": {"maps": [[a, b, c, d, e, f, p], ...]}} for x' = a x + b y + e, y' = c x + d y + f, or
-    {"NAME": {"maps": [{"matrix": [[...]], "offset": [...]}, ...]}} in any dimension; or it is one of the built-in systems
-    dragon, fern, koch, levy, sierpinski. Probabilities are ignored.
+    {"NAME": {"maps": [{"matrix": [[...]], "offset": [...]}, ...]}} in any dimension; Fractint's .ifs; the affine parts of a
+    .flame; or it is one of the built-in systems dragon, fern, koch, levy, sierpinski. Probabilities are ignored. Maps that
+    contract in another norm alone are taken in coordinates in which they do, which a note tells.
     """
     from cfgraph.errors import InputError
     from cfgraph.sources.ifs import field
@@ -92,15 +111,14 @@ def ifs(
     if system is None:
         raise InputError(f"expected a file of maps or a built-in system out of {', '.join(defaults.BUILT_IN)}; say which")
     center = None if root_center is None else root_center.split(",")
-    ingest_source(context, field(maps=system, map_name=map_name, root_center=center, **arguments), bulk=bulk)
+    made = field(maps=system, map_name=map_name, root_center=center, cells_max=cells_max(output), **arguments)
+    return ingest_field(context, made, output=output, workers=workers, engine=engine, bulk=bulk)
 
 
 @command.command("points", epilog="Example: cfgraph ingest points data.npz --key x --arity 3 --pca 8 --depth 5 --as digits")
-@click.argument("data", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("data", metavar="FILE|FOLDER/", type=click.Path(path_type=Path))
 @_shared
-@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
-@HEADER
+@reading
 @LARGE
 @click.option(
     "--arity", type=int, default=defaults.POINTS_ARITY, show_default=True, help="Children of every cell that is split."
@@ -120,15 +138,30 @@ def ifs(
     show_default=True,
     help="What equal points get.",
 )
+@click.option("--memory", metavar="SIZE", help="Read .parquet in pieces, several times, holding at most so much: 512MB, 2GB.")
+@click.option(
+    "--batch",
+    type=int,
+    default=defaults.POINT_BATCH,
+    show_default=True,
+    help="Rows of a mini-batch, of what is read in pieces.",
+)
+@click.option(
+    "--placements", metavar="FILE", type=click.Path(path_type=Path), help="Write the address of each row's cell, as .parquet."
+)
 @pass_context
-def points(context: Context, /, columns: str | None, bulk: bool, **arguments: Any) -> None:
-    """Recursive k-means on the points in FILE: .npy, .npz, .csv or .parquet, a row a point.
+def points(context: Context, /, bulk: bool, **arguments: Any) -> None:
+    """Recursive k-means on the points in FILE (.npy, .npz, .parquet, .feather, .csv, .tsv, .txt), a row a point.
 
     Cells have the properties size (how many points lie below) and radius (how far away the farthest cell below is).
+
+    With --memory a .parquet file, and always a FOLDER of such files (in the order of their names), is read in pieces: the
+    centers are learned by mini-batch k-means, in two passes a level, and sizes, means and radii are exact. Equal points are
+    not looked for then: say --duplicates keep.
     """
     from cfgraph.sources.points import points as make
 
-    ingest_source(context, make(columns=None if columns is None else columns.split(","), **arguments), bulk=bulk)
+    ingest_source(context, make(**python_names(arguments)), bulk=bulk)
 
 
 @command.command("parquet", epilog="Example: cfgraph ingest parquet koch.parquet --as koch")
@@ -153,6 +186,32 @@ def parquet(context: Context, data: Path, id: str | None, large: bool) -> None:
     grown = "".join(f", grown by {grower.trained.id}" for grower in backup.growers)
     cells = backup.hierarchy.cells
     print_line(f"{hierarchy.id}: {len(cells)} cells, depth {cells.depth}, dimension {hierarchy.dimension}{grown}")
+
+
+@command.command("folder", epilog="Example: cfgraph ingest folder grown/ --bulk")
+@click.argument("folder", metavar="FOLDER/")
+@click.option("--as", "id", metavar="ID", help="The hierarchy's id.  [default: the one that it has]")
+@click.option("--bulk", is_flag=True, help="Fill an empty local store while its server is down: for millions of cells.")
+@pass_context
+def folder(context: Context, folder: str, id: str | None, bulk: bool) -> None:
+    """What `-o FOLDER/` of ingest and rollout grew, or s3://BUCKET/...: with what grew it and what was done to its data first.
+
+    `cfgraph show --digest` tells the digest of its manifest. With --bulk sheet after sheet goes through neo4j-admin; without,
+    all cells are held in memory. For a server of one's own: `cfgraph export FOLDER/ --format neo4j-admin -o NEW/`, and the
+    command in its README.md.
+    """
+    from cfgraph.formats.folders.reader import open_folder
+    from cfgraph.sources.folder import backup_of
+    from cfgraph.transfer.backup import ingest_parquet
+
+    reader = open_folder(folder)
+    if bulk:
+        ingest_source(context, reader if id is None else reader.renamed(id), bulk=True)
+        return
+    with context.open_store() as store, progress_bar(f"ingest {folder}") as progress:
+        hierarchy = ingest_parquet(store, backup_of(reader, id=id), progress=progress)
+    grown = "".join(f", grown by {grower.trained.id}" for grower in reader.growers)
+    print_line(f"{hierarchy.id}: {reader.count()} cells, depth {reader.depth}, dimension {hierarchy.dimension}{grown}")
 
 
 for source in (*IMPORTED, *LEARNED):

@@ -8,9 +8,9 @@ import click
 from cfgraph import defaults
 
 from .context import Context, pass_context
-from .header import EMBEDDINGS_HEADER, HEADER, read_embeddings
 from .large import LARGE
-from .source import ingest_source
+from .reading import NAMES, embeddings_reading, read_embeddings, reading
+from .source import cells_max, ingest_field, ingest_source, into_folder, python_names
 
 FILE = click.Path(path_type=Path)
 SHARPNESS = click.option(
@@ -46,9 +46,7 @@ SVD = click.option(
 @click.argument("data", metavar="FILE", type=FILE)
 @click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id.")
 @click.option("--similarity", is_flag=True, help="FILE is a symmetric matrix of similarities, rather than features.")
-@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
-@HEADER
+@reading
 @LARGE
 @SVD
 @click.option("--names", metavar="FILE", type=FILE, help="Names of the points, one a line.")
@@ -66,7 +64,7 @@ SVD = click.option(
 @LEAF_SIZE
 @click.option("--seed", type=int, default=defaults.SEED, show_default=True, help="Of all that is drawn at random.")
 @click.option("--embeddings", metavar="FILE", type=FILE, help="Vectors of the points, with --similarity: they give centers.")
-@EMBEDDINGS_HEADER
+@embeddings_reading
 @click.option("--condense", "minimum", type=int, metavar="M", help="Keep the splits into clusters of M points or more.")
 @click.option("--levels", type=int, metavar="L", help="Cut the tree at L heights.")
 @click.option("--points", "point_nodes", is_flag=True, help="Make each point a node of the graph, IN its cell.")
@@ -76,12 +74,11 @@ def dasgupta(
     /,
     data: Path,
     similarity: bool,
-    columns: str | None,
     embeddings: Path | None,
-    embeddings_header: str,
+    embeddings_reading: dict[str, Any],
     **arguments: Any,
 ) -> None:
-    """A binary tree of low Dasgupta cost, of the points in FILE: .npy, .npz, .csv or .parquet, a row a point.
+    """A binary tree of low Dasgupta cost, of the points in FILE: a table, a row a point.
 
     The cost (arXiv 1510.05043): what is alike shall be merged low. Similar are points whose features, standardised, point the
     same way. Cells have the properties height, merge, dasgupta (their share of the cost), and the layout of the tree in the
@@ -89,19 +86,16 @@ def dasgupta(
     """
     from cfgraph.sources.dasgupta import dasgupta as make
 
-    arguments["columns"] = None if columns is None else columns.split(",")
-    arguments["embeddings"] = read_embeddings(embeddings, header=embeddings_header, large=arguments["large"])
+    arguments["embeddings"] = read_embeddings(embeddings, reading=embeddings_reading, large=arguments["large"])
     arguments["similarity" if similarity else "data"] = data
-    ingest_source(context, make(say=context.say, **arguments))
+    ingest_source(context, make(say=context.say, **python_names(arguments)))
 
 
 @click.command("induced", epilog="Example: cfgraph ingest induced digits.npy --pca 8 --depth 6 --as digits")
 @click.argument("data", metavar="FILE", type=FILE)
 @click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id.")
 @click.option("--depth", type=int, required=True, help="The deepest level; the root's is 0.")
-@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
-@HEADER
+@reading
 @LARGE
 @click.option(
     "--arity", type=int, default=defaults.INDUCED_ARITY, show_default=True, help="Children of every cell, at least 2."
@@ -116,16 +110,33 @@ def dasgupta(
 @click.option("--pca", type=int, metavar="D", help="Keep D principal components.  [default: all coordinates as they are]")
 @click.option("--sample", type=int, metavar="N", help="Take N points, drawn at random.  [default: all]")
 @click.option("--seed", type=int, default=defaults.SEED, show_default=True, help="Of all that is drawn at random.")
+@into_folder
 @pass_context
-def induced(context: Context, /, columns: str | None, **arguments: Any) -> None:
-    """A field whose rule the points in FILE define: .npy, .npz, .csv or .parquet, a row a point.
+def induced(
+    context: Context,
+    /,
+    data: Path,
+    id: str,
+    depth: int,
+    output: str | None,
+    workers: int,
+    engine: str | None,
+    large: bool,
+    **arguments: Any,
+) -> int:
+    """A field whose rule the points in FILE define: a table, a row a point.
 
     The children of a cell lie towards the soft prototypes of what lies around it, so the hierarchy has no end and a predictor
     can learn its rule, unlike a tree of clusters, whose data run out. Data and rule are kept beside it, up to 256 MB.
     """
-    from cfgraph.sources.induced import induced as make
+    from cfgraph.sources.induced import Design, field, read_data
 
-    ingest_source(context, make(columns=None if columns is None else columns.split(","), **arguments))
+    reading = {name: arguments.pop(name) for name in NAMES}
+    design = Design(**python_names(arguments))
+    design.recipe()
+    table = read_data(data, large=large, **reading)
+    made = field(table, id=id, depth=depth, design=design, cells_max=cells_max(output))
+    return ingest_field(context, made, output=output, workers=workers, engine=engine)
 
 
 @click.command("hcrl", epilog="Example: cfgraph ingest hcrl digits.npy --pca 20 --depth 3 --branching 3 --points --as digits")
@@ -141,9 +152,7 @@ def induced(context: Context, /, columns: str | None, **arguments: Any) -> None:
     show_default=True,
     help="The most children of a node; one number for each level above the leaves; or any, which gives a star.",
 )
-@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
-@HEADER
+@reading
 @LARGE
 @SIZE
 @SKIP_BROKEN
@@ -200,8 +209,8 @@ def induced(context: Context, /, columns: str | None, **arguments: Any) -> None:
 @CHECKPOINT
 @click.option("--points", "point_nodes", is_flag=True, help="Make each point a node of the graph, IN its cell.")
 @pass_context
-def hcrl(context: Context, /, branching: str, columns: str | None, **arguments: Any) -> None:
-    """A nested-CRP tree of Gaussians (HCRL, arXiv 1901.09906), of the points in FILE: .npy, .npz, .csv or .parquet.
+def hcrl(context: Context, /, branching: str, **arguments: Any) -> None:
+    """A nested-CRP tree of Gaussians (HCRL, arXiv 1901.09906), of the points in FILE: a table.
 
     Instead of FILE a folder of images can be named. Every node has a Gaussian, which explains the points on all ways through
     it; its mean is the cell's center. Cells have the properties sigma (the Gaussian's mean deviation), mass (how many points'
@@ -210,8 +219,7 @@ def hcrl(context: Context, /, branching: str, columns: str | None, **arguments: 
     """
     from cfgraph.sources.hcrl import hcrl as make
 
-    arguments["columns"] = None if columns is None else columns.split(",")
-    ingest_source(context, make(branching=_branching(branching), say=context.say, **arguments))
+    ingest_source(context, make(branching=_branching(branching), say=context.say, **python_names(arguments)))
 
 
 def _branching(text: str) -> int | list[int] | None:
@@ -230,9 +238,7 @@ def _branching(text: str) -> int | list[int] | None:
 @click.command("infohier", epilog="Example: cfgraph ingest infohier digits.npy --latents latents.npy --points --as digits")
 @click.argument("data", metavar="FILE|DIR", type=FILE)
 @click.option("--as", "id", required=True, metavar="ID", help="The new hierarchy's id.")
-@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
-@HEADER
+@reading
 @LARGE
 @SIZE
 @SKIP_BROKEN
@@ -272,8 +278,8 @@ def _branching(text: str) -> int | list[int] | None:
 @click.option("--levels", type=int, metavar="L", help="Cut the tree at L heights.")
 @click.option("--points", "point_nodes", is_flag=True, help="Make each point a node of the graph, IN its cell.")
 @pass_context
-def infohier(context: Context, /, data: Path, columns: str | None, **arguments: Any) -> None:
-    """A binary tree of low Dasgupta cost on latents that an encoder learns from FILE: .npy, .npz, .csv or .parquet.
+def infohier(context: Context, /, data: Path, **arguments: Any) -> None:
+    """A binary tree of low Dasgupta cost on latents that an encoder learns from FILE: a table.
 
     A row a point; .npy and .npz may hold images, points x height x width, perhaps with channels, and a folder of image files
     can be named instead. The encoder (torch) learns
@@ -282,8 +288,7 @@ def infohier(context: Context, /, data: Path, columns: str | None, **arguments: 
     """
     from cfgraph.sources.infohier import infohier as make
 
-    arguments["columns"] = None if columns is None else columns.split(",")
-    ingest_source(context, make(data=data, say=context.say, **arguments))
+    ingest_source(context, make(data=data, say=context.say, **python_names(arguments)))
 
 
 @click.command("images", epilog="Example: cfgraph ingest images pets --encoder timm:resnet50 --depth 4 --points --as pets")
@@ -340,7 +345,7 @@ def images(context: Context, /, **arguments: Any) -> None:
     """
     from cfgraph.sources.images import images as make
 
-    ingest_source(context, make(say=context.say, **arguments))
+    ingest_source(context, make(say=context.say, **python_names(arguments)))
 
 
 SOURCES = (dasgupta, infohier, hcrl, induced, images)

@@ -1,17 +1,19 @@
 """``cfgraph locate``"""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cfgraph import defaults
 from cfgraph.errors import InputError
 
 from .context import Context, pass_context
-from .header import HEADER
 from .large import LARGE
 from .output import FORMAT, print_rows
+from .reading import NAMES, reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,9 +44,7 @@ PAGE = 10_000
 @click.option(
     "--maps", metavar="FILE", type=click.Path(path_type=Path), help="Of an `ifs` hierarchy that was made from a file."
 )
-@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
-@HEADER
+@reading
 @LARGE
 @FORMAT
 @pass_context
@@ -66,19 +66,33 @@ def command(
 ) -> None:
     """The cell of a level of the hierarchy ID that each point lies in, at any depth: a row a point.
 
-    A point is X1,X2,... or a row of FILE (.npy, .npz, .csv, .parquet), and lies where the centers do (`cfgraph apply` takes
+    A point is X1,X2,... or a row of FILE (a table), and lies where the centers do (`cfgraph apply` takes
     data as they were before a hierarchy was made of them). It goes down by the nearest centers, through stored cells and,
     below them, those that the rule gives: the maps, the generator or the predictor.
 
     sure: every slot of the address holds against rounding, and with --rule-error against a rule that is off. nearest: proven
     that no other cell of that level is nearer. Where no rule is known only stored cells answer, and that is said.
+
+    ID may be a folder that a field was grown into: FOLDER/; or NAME:PLACE, read by another package.
     """
+    from cfgraph.formats.folders.place import is_folder
+    from cfgraph.formats.folders.reader import open_folder
+    from cfgraph.formats.readers import is_elsewhere, open_elsewhere
     from cfgraph.sources.any_depth import field
 
     asked = _Asked(depth=depth, precision=precision, beam=beam, nearest=nearest, within=within, rule_error=rule_error)
     x = _points(context, where, reading)
-    with context.open_store() as store:
-        answering = field(store, id, predictor=predictor, maps=maps)
+    with ExitStack() as stack:
+        if is_folder(id):
+            if predictor is not None:
+                raise InputError("--predictor names one in a store; a folder has what grew it with it, leave it out")
+            answering = field(open_folder(id), maps=maps)
+        elif is_elsewhere(id):
+            if predictor is not None:
+                raise InputError("--predictor names one in a store, and this is read by another package; leave it out")
+            answering = field(open_elsewhere(id), maps=maps)
+        else:
+            answering = field(stack.enter_context(context.open_store()), id, predictor=predictor, maps=maps)
         if answering.descent is None:
             context.say(f"only stored cells answer: {answering.no_rule}")
         found = asked.answer(answering, x)
@@ -129,15 +143,16 @@ def _points(context: Context, where: str, reading: dict[str, Any]) -> "np.ndarra
         point = np.array([[float(text) for text in where.split(",")]])
     except ValueError:
         return _read(context, Path(where), **reading)
-    if reading["key"] is not None or reading["columns"] is not None:
-        raise InputError(f"--key and --columns are about a file of points, and {where} is one point; leave them out")
+    for name in NAMES:
+        if reading[name] not in (None, defaults.HEADER_RULE):
+            raise InputError(f"--{name} is about a file of points, and {where} is one point; leave it out")
     return point
 
 
-def _read(context: Context, path: Path, *, columns: str | None, **reading: Any) -> "np.ndarray":
+def _read(context: Context, path: Path, **reading: Any) -> "np.ndarray":
     from cfgraph.files.arrays import read_points
 
-    table = read_points(path, columns=None if columns is None else columns.split(","), **reading)
+    table = read_points(path, **reading)
     for note in table.notes:
         context.say(note)
     return table.values

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -39,11 +40,17 @@ def start_log(*, verbose: bool, format: str) -> None:
     logger.propagate = False
 
 
-def talk(text: str, *, level: int = logging.INFO, loud: bool = False) -> None:
-    """A line of talk on stderr, its control characters written out and red where it is ``loud``; or a log's line of JSON."""
+def talk(text: str, *, level: int = logging.INFO, loud: bool = False, facts: dict[str, Any] | None = None) -> None:
+    """A line of talk on stderr, its control characters written out and red where it is ``loud``; or a log's line of JSON.
+
+    That line has the ``facts`` in place of the text where there are any.
+    """
     log = logging.getLogger("cfgraph")
     if log.handlers and isinstance(log.handlers[0].formatter, JsonLines):
-        line = log.handlers[0].format(logging.LogRecord("cfgraph.cli", level, "", 0, text, None, None))
+        record = logging.LogRecord("cfgraph.cli", level, "", 0, text, None, None)
+        if facts is not None:
+            record.event = facts
+        line = log.handlers[0].format(record)
     else:
         line = click.style(visible(text), fg="red", bold=True) if loud else visible(text)
     click.echo(line, file=own_stream(sys.stderr))

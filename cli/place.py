@@ -8,12 +8,24 @@ import click
 from cfgraph import defaults
 
 from .context import Context, pass_context
-from .header import HEADER
 from .large import LARGE
 from .output import print_line, print_table, progress_bar
+from .reading import reading
 
 FILE = click.Path(path_type=Path)
-OF_ROWS = ("key", "columns", "header", "large", "beam", "encoder", "device", "cache", "skip_broken")  # about rows to place
+OF_ROWS = (
+    "key",
+    "columns",
+    "header",
+    "separator",
+    "decimal",
+    "large",
+    "beam",
+    "encoder",
+    "device",
+    "cache",
+    "skip_broken",
+)  # about rows to place
 
 
 @click.command("place", epilog="Example: cfgraph place iris more.csv --batch monday")
@@ -24,9 +36,7 @@ OF_ROWS = ("key", "columns", "header", "large", "beam", "encoder", "device", "ca
 )
 @click.option("--names", metavar="FILE", type=FILE, help="Names of the rows, one a line.")
 @click.option("--remove", metavar="NAME", help="Take this batch back.")
-@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
-@click.option("--columns", metavar="A,B,...", help="Columns of a .csv or .parquet file.  [default: all but an index]")
-@HEADER
+@reading
 @LARGE
 @click.option(
     "--beam",
@@ -48,12 +58,13 @@ def command(
     batch: str | None,
     names: Path | None,
     remove: str | None,
-    key: str | None,
-    columns: str | None,
-    header: str,
     large: bool,
     beam: int | None,
-    **of_images: Any,
+    encoder: str | None,
+    device: str,
+    cache: Path | None,
+    skip_broken: bool,
+    **reading: Any,
 ) -> None:
     """Place the new points in FILE in the hierarchy ID, as a batch: each a node, IN the cell that it belongs to.
 
@@ -61,6 +72,9 @@ def command(
     the distance to its cell's center, the margin by which the next sibling is farther, and whether it lies outside the cell's
     radius. Rows go in some thousand at a time. Interrupted and run again, it goes on; rows that are placed already are found by
     their digest, and nothing is written. Without FILE the batches are listed; --remove takes one back.
+
+    Columns that have names, in FILE and in the data that the hierarchy was made of, are found by these, in any order; others
+    go by their order, and so do those of --columns.
 
     The data that the hierarchy was made of stay what they are: its sizes and its digest, and whatever reads its data, leave
     batches out.
@@ -76,8 +90,9 @@ def command(
         _refuse(batch=batch, names=names)
         _list(context, id)
     else:
-        asked = {"key": key, "header": header, "large": large}
-        _place(context, id, data, columns=columns, names=names, asked=asked, of_images=of_images, batch=batch, beam=beam)
+        of_images = {"encoder": encoder, "device": device, "cache": cache, "skip_broken": skip_broken}
+        asked = {**reading, "large": large}
+        _place(context, id, data, names=names, asked=asked, of_images=of_images, batch=batch, beam=beam)
 
 
 def _asked_of_rows() -> dict[str, bool]:
@@ -116,27 +131,25 @@ def _place(
     id: str,
     data: Path,
     *,
-    columns: str | None,
     names: Path | None,
     asked: dict,
     of_images: dict,
     **options: Any,
 ) -> None:
-    from cfgraph.files.texts import read_names
+    from cfgraph.files.texts import given_names
     from cfgraph.learning.new_images import NewImages
     from cfgraph.metric.apply import is_of_images
     from cfgraph.metric.place import place
     from cfgraph.sources.preparation import read_new_rows
 
     images = NewImages(data=data, key=asked["key"], large=asked["large"], say=context.say, **of_images)
-    chosen = None if columns is None else columns.split(",")
-    rows = images if data.is_dir() else read_new_rows(data, columns=chosen, **asked)
-    called = None if names is None else read_names(names, large=asked["large"])
+    rows = images if data.is_dir() else read_new_rows(data, say=context.say, **asked)
+    called, told = given_names(names, large=asked["large"])
     with context.open_store() as store:
         with store.witness(id, live=True) as witness:
             pixels = data.suffix.lower() in (".npy", ".npz") and is_of_images(store, id)
         with progress_bar(f"place {data.name}") as progress:
             found = place(store, witness.id, data=images if pixels else rows, names=called, progress=progress, **options)
-    for note in found.notes:
+    for note in (*told, *found.notes):
         context.say(note)
     print_line(f"placed {found.batch.done:,} points in {id} as batch {found.batch.name}")

@@ -9,16 +9,20 @@ import click
 from cfgraph import defaults
 
 from .context import Context, pass_context
-from .header import HEADER
 from .large import LARGE
 from .output import FORMAT, print_rows
+from .reading import reading
 
 if TYPE_CHECKING:
     from cfgraph.metric.search import Found
 
 FILE = click.Path(path_type=Path)
 FACTORS = (0.25, 0.5, 1, 2, 4)  # of the beam that --recall judges
-ABOUT = {"key": (".npz",), "columns": (".csv", ".parquet"), "header": (".csv",)}  # the files that options are about
+_BINARY = (".npy", ".npz", ".parquet", ".pq", ".feather", ".arrow", ".ipc")
+NOT_ABOUT = {"key": (".csv", ".tsv", ".txt", *(name for name in _BINARY if name != ".npz")), "columns": (".npy", ".npz")}
+NOT_ABOUT |= {"header": _BINARY, "separator": _BINARY, "decimal": _BINARY}  # the files that options are not about
+
+UNASKED = {"header": defaults.HEADER_RULE}
 
 
 @click.command("search", epilog="Example: cfgraph search digits more.npy --data digits.npy -k 10")
@@ -36,10 +40,8 @@ ABOUT = {"key": (".npz",), "columns": (".csv", ".parquet"), "header": (".csv",)}
 @click.option(
     "--recall", is_flag=True, help="Print how much is found and looked at, for this beam and others, not what is found."
 )
-@click.option("--key", help="The array of an .npz file; not needed where it holds one.")
 @click.option("--data-key", help="The same of --data.  [default: as --key]")
-@click.option("--columns", metavar="A,B,...", help="Columns of .csv and .parquet files.  [default: all but an index]")
-@HEADER
+@reading
 @LARGE
 @click.option("--encoder", metavar="NAME|FILE", help="Of images: where the model that embedded them is by now.")
 @click.option(
@@ -58,26 +60,30 @@ def command(
     k: int,
     beam: int,
     recall: bool,
-    key: str | None,
     data_key: str | None,
-    columns: str | None,
-    header: str,
     large: bool,
+    encoder: str | None,
+    device: str,
+    cache: Path | None,
+    skip_broken: bool,
     format: str,
-    **of_images: Any,
+    **asked_of: Any,
 ) -> None:
     """The points of the hierarchy ID nearest to each row of FILE, found through its cells: a line a point.
 
-    FILE (.npy, .npz, .csv or .parquet) has the columns of the data that the hierarchy was made of, which is given again
+    FILE, a table, has the columns of the data that the hierarchy was made of, which is given again
     as --data and checked. Rows go the same way as those (standardised, projected, ...), and then down, a beam of cells a
     level; the points below the cells at its end are looked at. Where the hierarchy was made of images, both are folders of
     such, or arrays of them. How many points were looked at is said on stderr.
+
+    The hierarchy is the index, and is read whole: its cells and the rows of --data have to fit into memory.
     """
     from cfgraph.metric.apply import is_of_images
     from cfgraph.metric.search import SearchIndex
 
-    files = {"key": key, "columns": columns, "header": header, "large": large}
-    of_data = {**files, "key": key if data_key is None else data_key}
+    of_images: dict[str, Any] = {"encoder": encoder, "device": device, "cache": cache, "skip_broken": skip_broken}
+    files = {**asked_of, "large": large, "say": context.say}
+    of_data = {**files, "key": files["key"] if data_key is None else data_key}
     with context.open_store() as store, store.witness(id):  # all of it is of the same hierarchy
         images = {**of_images, "large": large, "say": context.say} if is_of_images(store, id) else None
         index = SearchIndex.of(store, id, data=_read(data, of_data, beside=queries, images=images))
@@ -103,18 +109,17 @@ def _read(path: Path, options: dict[str, Any], *, beside: Path, images: dict[str
     from cfgraph.learning.new_images import NewImages
     from cfgraph.sources.preparation import read_new_rows
 
-    fits = {name: _suffix(path) in about or _suffix(beside) not in about for name, about in ABOUT.items()}
-    key = options["key"] if fits["key"] else None
+    fits = {name: _suffix(path) not in others or _suffix(beside) in others for name, others in NOT_ABOUT.items()}
+    given = {name: options[name] if fits[name] else UNASKED.get(name) for name in NOT_ABOUT}
     if path.is_dir() or (images is not None and _suffix(path) in (".npy", ".npz")):
-        return NewImages(data=path, key=key, **(images or {}))
-    columns = options["columns"] if fits["columns"] else None
-    header = options["header"] if fits["header"] else defaults.HEADER_RULE
-    asked = None if columns is None else columns.split(",")
-    return read_new_rows(path, key=key, columns=asked, header=header, large=options["large"])
+        return NewImages(data=path, key=given["key"], **(images or {}))
+    return read_new_rows(path, say=options["say"], large=options["large"], **given)
 
 
 def _suffix(path: Path) -> str:
-    return path.suffix.lower()
+    from cfgraph.files.opened import suffix_of
+
+    return suffix_of(path)
 
 
 class Rows:

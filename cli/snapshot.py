@@ -53,7 +53,7 @@ def command(
         from cfgraph.transfer.snapshot import snapshot
 
         with progress_bar(f"snapshot {id}") as progress:
-            kept = snapshot(store, id, name=name or "", path=output, progress=progress)
+            kept = snapshot(store, id, name=name or "", output=output, progress=progress)
         print_line(f"{kept.title}: {kept.cells:,} cells, in {kept.file}")
 
 

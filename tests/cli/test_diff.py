@@ -103,7 +103,7 @@ def test_digests_and_what_plain_cypher_did_since(here, store, new_id):
 def test_files_need_no_store(here, tmp_path, monkeypatch):
     monkeypatch.setenv("CFGRAPH_STORE", f"local:{tmp_path}/none")
     for depth in (2, 3):
-        export(ifs(id="koch", maps="koch", depth=depth), path=tmp_path / f"{depth}.parquet")
+        export(ifs(id="koch", maps="koch", depth=depth), output=tmp_path / f"{depth}.parquet")
     here("diff", tmp_path / "2.parquet", tmp_path / "2.parquet")
     here("diff", tmp_path / "2.parquet", tmp_path / "3.parquet", code=1)
     assert not (tmp_path / "none").exists()

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import signal
+import webbrowser
 from pathlib import Path
 
 import click
@@ -35,8 +37,9 @@ RARE = {
     },
     "count_connections": {},
     "count_nodes": {},
-    "confirm_digests": {"keys": [], "grown": ""},
-    "count_frontiers": {"stretches": []},
+    "confirm_digests": {"stretches": [], "version": 0, "incarnation": "", "marked": "", "grown": "", "batch": 1},
+    "count_frontiers": {"stretches": [], "id_size": None},
+    "count_points_below": {"low": "", "high": "", "most": 1},
     "create_cell_constraint": {},
     "create_digest_constraint": {},
     "create_frontier_index": {},
@@ -45,11 +48,43 @@ RARE = {
     "create_batch_constraint": {},
     "create_schema_constraint": {},
     "await_indexes": {},
+    "end_query": {"token": ""},
+    "list_truths": {},
+    "look_at_cell": {"key": "", "above": [], "most": 1},
+    "measure_below": {"low": "", "high": "", "most": 1},
+    "read_box": {
+        "key": "",
+        "level": 1,
+        "id_size": 0,
+        "axes": [0],
+        "low": [0.0],
+        "high": [1.0],
+        "spread": None,
+        "radii": False,
+        "extras": False,
+    },
+    "read_digest_marks": {"stretches": [], "level": 1, "page": 1, "version": 0, "incarnation": "", "marked": ""},
     "read_frontier_keys": {"keys": []},
     "read_leases": {"id": ""},
+    "read_open_blocks": {"blocks": []},
+    "read_names": {"keys": []},
+    "read_point_name": {"key": ""},
+    "read_points_below": {"low": "", "high": "", "start": 0, "most": 1, "id_size": 0},
+    "read_time": {},
     "read_workers": {"id": ""},
     "release_leases": {"leases": []},
     "renew_leases": {"leases": [], "milliseconds": 1, "rate": 0},
+    "search_names": {"low": "", "high": "", "text": "x", "most": 1, "id_size": 0},
+    "search_property": {
+        "low": "",
+        "high": "",
+        "property": "",
+        "text": "x",
+        "least": None,
+        "largest": None,
+        "most": 1,
+        "id_size": 0,
+    },
     "restore_empty_lists": {"id": ""},
     "write_growth": {"id": "", "predictor": "", "growth": {}},
     "write_schema_version": {"version": 0},
@@ -64,7 +99,7 @@ def operations(monkeypatch):
     for kind in (neo4j.Session, neo4j.ManagedTransaction):
 
         def run(self, query, *arguments, pass_on=kind.run, **parameters):
-            seen.add(name_of.get(query))
+            seen.add(name_of.get(getattr(query, "text", query)))  # a statement, or one with a time limit
             return pass_on(self, query, *arguments, **parameters)
 
         monkeypatch.setattr(kind, "run", run)
@@ -160,6 +195,25 @@ def learn_and_grow(told, truth, rule, grown):
     told("export", rule, "-o", "maps.json")
     for suffix in ("graphml", "gexf", "json", "dot", "nwk", "csv", "parquet"):
         told("export", grown, "-o", f"grown.{suffix}")
+    told("rollout", truth, "--predictor", rule, "--from-depth", 2, "--as", "folder", "--to-depth", 4, "-o", "folder/")
+
+
+def use_a_folder(told, truth, id):
+    """Look at a field that was grown into a folder, and bring it into the store."""
+    for source, words in {"cfg": [], "ifs": ["koch"], "induced": ["points.npy", "--arity", 3]}.items():
+        told("ingest", source, *words, "--depth", 3, "--as", source, "-o", f"{source}/")
+    told("ingest", "cfg", "--depth", 3, "--as", "cfg", "--workers", 2, code=2)
+    told("ingest", "cfg", "--depth", 3, "--as", "cfg", "-o", "cfg/", "--bulk", code=2)
+    told("compare", truth, "folder/")
+    told("compare", "folder/", "folder/", "--by", "name", code=2)
+    told("verify", "folder/")
+    told("verify", "folder/", "--digests", code=2)
+    told("verify", "folder/", "--format", "json")
+    told("plot", "folder/", "--beside", truth, "-o", "folder.png")
+    told("locate", "folder/", "0.1,0.2", "--depth", 9)
+    told("locate", "folder/", "0.1,0.2", "--predictor", "it", code=2)
+    told("export", "folder/", "-o", "folder.parquet")
+    told("ingest", "folder", "folder/", "--as", id)
 
 
 def test_every_command_and_every_operation_runs(operations, told, new_id, store, store_url, tmp_path, monkeypatch):
@@ -170,9 +224,18 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     ids = ingest_everything(told, new_id)
     rule = new_id("rule")
     learn_and_grow(told, ids["ifs"], rule, new_id("grown"))
+    use_a_folder(told, ids["ifs"], new_id("folder"))
     more = ["--embeddings", "points.npy", "--bootstrap", 2]
     told("evaluate", ids["linkage"], "--labels", "labels.npy", *more, "--clusters", 3)
     told("evaluate", ids["linkage"], "--labels", "labels.npy", *more, "--height", 5, "--format", "json")
+    assert len(json.loads(told("cut", ids["linkage"], "--clusters", 3, "--as-property", "group", "--format", "json"))) == 3
+    told("cut", ids["linkage"], "--persistence", "-o", "flat.csv")
+    for color in ("cut", "cut:2", "group", "height", "labels"):
+        of_labels = ["--labels", "labels.npy"] if color == "labels" else []
+        told("plot", ids["linkage"], "--color-by", color, *of_labels, "-o", "colored.png")
+    told("plot", ids["points"], "--color-by", "cut:3", "-o", "colored.png")
+    told("plot", ids["linkage"], "--color-by", "nothing", "-o", "colored.png", code=2)
+    told("cut", ids["linkage"], "--remove-property", "group")
     told("compare", ids["linkage"], ids["linkage"], "--embeddings", "points.npy")
     told("compare", ids["edges"], ids["parquet"])
     told("diff", ids["edges"], ids["parquet"])
@@ -202,6 +265,9 @@ def test_every_command_and_every_operation_runs(operations, told, new_id, store,
     told("plot", ids["hcrl"], "--form", "reconstructions", "--shape", "1x2", "-o", "images.png")
     told("path", ids["edges"], "b", "d")
     told("path", ids["ifs"], "/0/1", "/2")
+    monkeypatch.setenv("BROWSER", "as good as opened")
+    monkeypatch.setattr(webbrowser, "open", lambda address: signal.raise_signal(signal.SIGINT))
+    told("explore", ids["ifs"], code=130)
     told("export", ids["linkage"], "--format", "neo4j-admin", "-o", "admin")
     told("ls")
     told("query", "RETURN 1")

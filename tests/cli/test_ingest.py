@@ -3,7 +3,9 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from cfgraph.sources.cfg import cfg
 from cfgraph.sources.ifs import ifs
@@ -53,6 +55,25 @@ def test_ingest_ifs_from_a_file_and_by_name(run, store, new_id, maps_file):
     run("ingest", "ifs", "--map", "koch", "--as", by_option, "--depth", 3)
     for name in (by_name, by_option):
         check_stored(store, name, ifs(id=name, maps="koch", depth=3))
+
+
+@pytest.mark.slow("several commands, each a process of its own")
+def test_ingest_points_in_pieces(run, store, new_id, tmp_path):
+    name, rows, folder = new_id(), np.random.default_rng(0).normal(size=(200, 2)), tmp_path / "rows"
+    folder.mkdir()
+    for number in range(3):
+        part = rows[number::3]
+        parquet.write_table(pa.table({"a": part[:, 0], "b": part[:, 1]}), folder / f"{number}.parquet")
+    parquet.write_table(pa.table({"b": rows[:9, 1], "a": rows[:9, 0]}), tmp_path / "new.parquet")
+    cells = tmp_path / "cells.parquet"
+    asked = ("--memory", "64MB", "--duplicates", "keep", "--batch", 50, "--placements", cells)
+    told = run("ingest", "points", folder, "--as", name, "--depth", 2, *asked)
+    assert "6 passes over 200 rows in 3 files" in told.stderr
+    expected = points(folder, id=name, depth=2, memory="64MB", duplicates="keep", batch=50, progress=False)
+    check_stored(store, name, expected)
+    assert parquet.read_table(cells)["address"].to_pylist() == [expected.cells.addresses[row] for row in expected.cell_of_point]
+    run("verify", name)
+    assert "the columns were brought into the order" in run("place", name, tmp_path / "new.parquet").stderr
 
 
 @pytest.mark.slow("several commands, each a process of its own")

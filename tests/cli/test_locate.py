@@ -80,7 +80,7 @@ def test_only_stored_cells_answer_where_no_rule_is_known(told, store, new_id, ca
         (["0.1,0.2", "--within", -1], "a radius of at least 0"),
         (["0.1,0.2", "--columns", "a"], "about a file"),
         (["nowhere.npy"], "nowhere.npy"),
-        (["0.1;0.2"], "expected points in a file"),
+        (["0.1;0.2"], "there is no file 0.1;0.2; expected points"),
         (["0.1,0.2", "--depth", 5000], "too deep"),
     ],
 )
