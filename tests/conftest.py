@@ -11,11 +11,13 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from cfgraph.errors import words_of_the_shell
 
 hypothesis.settings.register_profile("cfgraph", deadline=None)  # machines are shared: no test is timed
 hypothesis.settings.load_profile("cfgraph")
@@ -28,7 +30,12 @@ if os.environ.get("CFGRAPH_TYPECHECK", "1") == "1":
     CHECKED = ("comparing.measures", "judging", "metric", "model", "predictors")
     install_import_hook([f"cfgraph.{name}" for name in CHECKED], "tests.shapes.check")  # shapes are checked
 
-SERVERS = ("CFGRAPH_HEAP", "CFGRAPH_JAVA", "CFGRAPH_MAVEN_URL", "CFGRAPH_NEO4J_VERSION")  # which local server is tested
+# Messages as they are written, for the command line: tests/unit/test_errors.py looks at what Python is told of them.
+WORDS = ExitStack()
+WORDS.enter_context(words_of_the_shell())
+
+# Which local server is tested.
+SERVERS = ("CFGRAPH_HEAP", "CFGRAPH_JAVA", "CFGRAPH_JAVA_OPTIONS", "CFGRAPH_MAVEN_URL", "CFGRAPH_NEO4J_VERSION")
 SLOW_SECONDS = 1800  # the time limit of a slow test; pyproject.toml has that of the others
 PLACE = "CFGRAPH_TEST_PLACE"  # where the local server of this test run lives; worker processes inherit it
 
@@ -87,12 +94,26 @@ def store(store_url):
 @pytest.fixture
 def new_id(store, request):
     """Makes ids that are this test's own; what has them is removed at the end."""
+    with own_ids(store, request.node.name) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared_id(store, request):
+    """Makes ids that are this file's own, for what its tests only read; what has them is removed at its end."""
+    with own_ids(store, Path(request.node.name).stem) as make:
+        yield make
+
+
+@contextmanager
+def own_ids(store, prefix):
+    """Makes ids that nothing else has, and removes in the end what was given them."""
     from cfgraph.errors import NotFoundError
 
     made = []
 
     def make(name: str = "it") -> str:
-        made.append(f"{request.node.name[:60].strip()}-{uuid.uuid4().hex[:8]}-{name}".replace("/", "|"))
+        made.append(f"{prefix[:60].strip()}-{uuid.uuid4().hex[:8]}-{name}".replace("/", "|"))
         return made[-1]
 
     yield make

@@ -1,7 +1,6 @@
 """What the README shows to be run: its commands and its Python, and the files that they ask for."""
 
 import re
-import shlex
 from pathlib import Path
 
 import networkx as nx
@@ -15,11 +14,6 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 def block_with(words: str) -> str:
     """The block of commands in which ``words`` stand."""
     return next(block for block in re.findall(r"^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL) if words in block)
-
-
-def commands_of(block: str) -> list[list[str]]:
-    """The words after ``cfgraph`` of each of a block's commands."""
-    return [shlex.split(line, comments=True)[1:] for line in block.splitlines() if line.startswith("cfgraph ")]
 
 
 def python_blocks() -> list[str]:

@@ -108,14 +108,14 @@ def make_dag(id):
     }
     parent, child = np.array([0, 0, 1, 2, 2, 1, 3, 4]), np.array([1, 2, 3, 3, 4, 5, 6, 7])
     dag = Dag(8, parent, child, names=list("rstuvwxy"), columns=columns, node_of_point=np.array([6, 5, 7, 6]))
-    return imported(dag, id=id, origin="edges", recipe={"source": "test"}, point_nodes=True)
+    return imported(dag, id=id, origin="edges", recipe={"source": "test"}, points=True)
 
 
 def write_grown(store, id, *, rule):
     """A field that a predictor grew by one level."""
     true = ifs(id=id, maps="koch", depth=2)
     store.write(true)
-    store.write_predictor(train(true, id=rule, depth=2, family="mean"))
+    store.write_predictor(train(true, id=rule, depth=2, family="recurrence"))
     rollout(store, id, predictor=rule, stop=Stop(depth=3))
 
 

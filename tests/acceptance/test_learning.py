@@ -15,7 +15,7 @@ import cfgraph
 
 pytestmark = pytest.mark.slow("some thirty commands, several of which train an encoder")
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "learning.md").read_text()
-POINTS = 300
+POINTS = 160
 NAMED, OWN = "--encoder timm:resnet50.a1_in1k", "--encoder own.pt --size 16x16"  # weights of names are not to be had here
 
 
@@ -42,7 +42,7 @@ def make_inputs(folder):
         np.save(folder / f"{name}.npy", array)
     np.savez(folder / "labels.npz", superclass=label // 5, **{"class": label})
     (folder / "classes.txt").write_text("".join(f"class {number}\n" for number in range(10)))
-    for name, count in {"pets": 100, "new-pets": 5}.items():
+    for name, count in {"pets": 40, "new-pets": 5}.items():
         (folder / name).mkdir()
         for number, digit in enumerate(digits.images[:count]):
             Image.fromarray((16 * digit.clip(0, 15)).astype(np.uint8)).resize((40, 30)).save(folder / name / f"{number}.png")

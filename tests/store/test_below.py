@@ -24,18 +24,20 @@ from tests.grown import grown_hierarchy, ragged_hierarchy
 DEPTH = 7
 
 
-@pytest.fixture(autouse=True)
-def _small_blocks(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def _small_blocks():
     """Blocks of two levels, so that a small hierarchy has many."""
-    monkeypatch.setattr(rollout_module, "block_height", lambda **_: 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rollout_module, "block_height", lambda **_: 2)
+        yield
 
 
-@pytest.fixture
-def grown(store, new_id):
+@pytest.fixture(scope="module")
+def grown(store, shared_id):
     """A true hierarchy in the store, and a predictor of it."""
-    truth = grown_hierarchy(new_id("truth"), arity=3, dimension=2, depth=3)
+    truth = grown_hierarchy(shared_id("truth"), arity=3, dimension=2, depth=3)
     store.write(truth)
-    trained = train(truth, id=new_id("rule"), depth=3, family="recurrence")
+    trained = train(truth, id=shared_id("rule"), depth=3, family="recurrence")
     store.write_predictor(trained)
     return truth, trained
 
@@ -57,10 +59,10 @@ def grow_copy(store, grown, id, **options):
     return rollout(store, truth.id, predictor=trained.id, copy_as=id, **options)
 
 
-@pytest.fixture
-def whole(store, new_id, grown):
+@pytest.fixture(scope="module")
+def whole(store, shared_id, grown):
     """The digest of an undisturbed whole rollout, and its cells."""
-    report = grow_copy(store, grown, new_id("whole"))
+    report = grow_copy(store, grown, shared_id("whole"))
     return store.digest(report.id), store.read(report.id)
 
 
@@ -222,13 +224,13 @@ def test_a_network_ends_in_the_same_bits(store, new_id):
     truth = grown_hierarchy(new_id("truth"), arity=3, dimension=2, depth=4)
     store.write(truth)
     trained = store.write_predictor(train(truth, id=new_id("rule"), depth=3, family="mlp"))
-    one = rollout(store, truth.id, predictor=trained.id, stop=Stop(depth=8), from_depth=4, copy_as=new_id("one"))
-    copy = {"predictor": trained.id, "stop": Stop(depth=8), "from_depth": 4, "copy_as": new_id("two")}
+    one = rollout(store, truth.id, predictor=trained.id, stop=Stop(depth=7), from_depth=4, copy_as=new_id("one"))
+    copy = {"predictor": trained.id, "stop": Stop(depth=7), "from_depth": 4, "copy_as": new_id("two")}
     rollout(store, truth.id, below=["/0/1/2/0/1/2", "/1/1/1"], **copy)
     rollout(store, truth.id, below=["/2"], **copy)
     two = rollout(store, truth.id, **copy)
     assert store.digest(two.id) == store.digest(one.id)
-    memory = grow(truth.cells, rule=trained.load().predict, arity=3, scale_factor=truth.scale_factor, depth=8)
+    memory = grow(truth.cells, rule=trained.load().predict, arity=3, scale_factor=truth.scale_factor, depth=7)
     np.testing.assert_allclose(store.read(two.id).center, memory.center, atol=1e-9)
 
 
@@ -249,7 +251,7 @@ def test_another_depth_is_refused_until_the_rest_is_there(store, grown, new_id):
         rollout(store, copy, stop=Stop(cells=5_000), **own)
     other = store.write_predictor(train(truth, id=new_id("other"), depth=2, family="mean"))
     with pytest.raises(InputError, match=rf"--predictor {trained.id} and --to-depth {DEPTH}".replace("|", r"\|")):
-        rollout(store, copy, predictor=other.id, stop=Stop(depth=DEPTH), below=["/1"])
+        rollout(store, copy, predictor=other.id, stop=Stop(depth=DEPTH), below=["/1"], anyway=True)
     assert (store.digest(copy), store.hierarchy(copy).state) == (before, "complete")
     rollout(store, copy, stop=Stop(depth=DEPTH), below=["/1", "/2"], **own)
     rollout(store, copy, stop=Stop(depth=DEPTH), below=["/0"], **own)  # parts that together are the whole
@@ -299,10 +301,10 @@ def test_a_line_that_ends_in_a_leaf_leads_nowhere(store, new_id):
     leaf = next(truth.cells.addresses[row] for row in np.flatnonzero(truth.cells.state == LEAF))
     grow_it = {"predictor": trained.id, "stop": Stop(depth=9)}
     with pytest.raises(InputError, match=f"its line ends in {leaf}, which"):
-        rollout(store, truth.id, below=[leaf + "/0/1"], **grow_it)
+        rollout(store, truth.id, below=[leaf + "/0/1"], anyway=True, **grow_it)
     with pytest.raises(InputError, match=f"its line ends in {leaf}, which"):
         rollout(store, truth.id, below=[leaf + "/0/1"], from_depth=5, copy_as=new_id("copy"), **grow_it)
-    nothing = rollout(store, truth.id, below=[leaf], **grow_it)
+    nothing = rollout(store, truth.id, below=[leaf], anyway=True, **grow_it)
     assert (nothing.grown, nothing.finished, store.read_growth(truth.id)) == (0, True, [])
 
 

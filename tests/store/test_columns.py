@@ -134,7 +134,7 @@ def test_a_damaged_vector_is_not_read(store, written):
 
 
 def test_parquet_and_back(store, written, tmp_path):
-    for number, write in enumerate([lambda p: export(store, written.id, path=p), lambda p: export(written, path=p)]):
+    for number, write in enumerate([lambda p: export(store, written.id, output=p), lambda p: export(written, output=p)]):
         write(tmp_path / f"{number}.parquet")
         found = parquet(tmp_path / f"{number}.parquet", id="back").hierarchy
         assert same(found.cells, written.cells)
@@ -143,7 +143,7 @@ def test_parquet_and_back(store, written, tmp_path):
 
 @pytest.mark.parametrize("suffix", ["graphml", "gexf", "json"])
 def test_graph_formats_and_back(store, written, tmp_path, suffix):
-    for number, write in enumerate([lambda p: export(store, written.id, path=p), lambda p: export(written, path=p)]):
+    for number, write in enumerate([lambda p: export(store, written.id, output=p), lambda p: export(written, output=p)]):
         write(tmp_path / f"{number}.{suffix}")
         found = graph(data=tmp_path / f"{number}.{suffix}", id="back")
         assert same(found.cells, written.cells)
@@ -151,7 +151,7 @@ def test_graph_formats_and_back(store, written, tmp_path, suffix):
 
 
 def test_csv_spreads_the_vector(store, written, tmp_path):
-    export(store, written.id, path=tmp_path / "cells.csv")
+    export(store, written.id, output=tmp_path / "cells.csv")
     table = arrow_csv.read_csv(tmp_path / "cells.csv").sort_by("address")
     assert table.column("weight").to_pylist() == [WEIGHT[node] for node in BY_KEY]
     columns = [table.column(f"latent_{axis}").to_pylist() for axis in range(3)]
@@ -168,7 +168,7 @@ def test_tables_and_graphs_in_memory():
 
 
 def test_neo4j_admin_has_a_column_of_lists(store, written, tmp_path):
-    export(store, written.id, path=tmp_path / "bulk", format="neo4j-admin")
+    export(store, written.id, output=tmp_path / "bulk", format="neo4j-admin")
     assert "latent:double[],weight:double" in (tmp_path / "bulk" / "cells-header.csv").read_text()
     rows = "".join(path.read_text() for path in (tmp_path / "bulk").glob("*.csv"))
     assert "0.1;2.0;-3.0" in rows or "0.1;2;-3" in rows
@@ -237,7 +237,7 @@ def test_properties_called_like_a_vectors_numbers_keep_both(tmp_path):
         origin="edges",
         embeddings=Embeddings.of(np.linspace(0, 1, 12).reshape(6, 2), names=list("abcdef")),
     )
-    export(hierarchy, path=tmp_path / "cells.csv")
+    export(hierarchy, output=tmp_path / "cells.csv")
     table = arrow_csv.read_csv(tmp_path / "cells.csv")
     assert table.column("own.center_0").to_pylist() == list(range(6))
     assert table.column("center_0").to_pylist() == hierarchy.cells.center[:, 0].tolist()
@@ -252,7 +252,7 @@ def test_whole_numbers_below_none_keep_minus_one(store, new_id, tmp_path, number
     store.write(hierarchy)
     rows = store.query("MATCH (c:Cell {hierarchy: $id}) RETURN c.n ORDER BY c.key", {"id": hierarchy.id})[1]
     assert [row[0] for row in rows] == [numbers[node] for node in BY_KEY]
-    export(store, hierarchy.id, path=tmp_path / "h.parquet")
+    export(store, hierarchy.id, output=tmp_path / "h.parquet")
     assert digest_hierarchy(parquet(tmp_path / "h.parquet", id="back").hierarchy) == store.digest(hierarchy.id)
 
 
@@ -283,7 +283,7 @@ def test_an_export_of_other_kinds_than_stated_is_refused(store, written, tmp_pat
     store.query("MATCH (c:Cell {key: $key}) SET c.weight = 'q'", {"key": f"{written.id}/1"}, write=True)
     for name in ("h.parquet", "h.csv", "h.graphml"):
         with pytest.raises(DamagedError, match=r"\(weight of some is JSON, and should be FLOAT\); `cfgraph verify"):
-            export(store, written.id, path=tmp_path / name)
+            export(store, written.id, output=tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -293,6 +293,6 @@ def test_kinds_are_those_of_own_properties():
 
 
 def test_what_a_file_holds_is_no_hierarchy(store, tmp_path):
-    export(make(), path=tmp_path / "h.parquet")
+    export(make(), output=tmp_path / "h.parquet")
     with pytest.raises(InputError, match=r"expected a hierarchy with its cells, got a Backup; .*ingest parquet"):
         store.write(parquet(tmp_path / "h.parquet"))

@@ -3,9 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.cluster.hierarchy import linkage
 
-from tests.grown import ragged_hierarchy
+from cfgraph import sources
+from cfgraph.store.notifications import LABELS, TYPES
+from tests.grown import grown_hierarchy, ragged_hierarchy
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cypher.md"
 QUERIES = re.findall(r"^## (\d+\..*?)$.*?^```cypher\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
@@ -15,6 +19,14 @@ QUERIES = re.findall(r"^## (\d+\..*?)$.*?^```cypher\n(.*?)^```", DOCUMENT.read_t
 def example(store):
     hierarchy = ragged_hierarchy("cypher-document", arity=2, depth=4, leaf_share=0.15, seed=0)
     store.write(hierarchy)
+    yield hierarchy
+    store.remove(hierarchy.id)
+
+
+@pytest.fixture(scope="module")
+def condensed(store):
+    X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0, 0], [9, 9]], 30, axis=0)
+    hierarchy = store.write(sources.linkage(id="cypher-document-condensed", data=linkage(X, "single"), condense=5))
     yield hierarchy
     store.remove(hierarchy.id)
 
@@ -32,8 +44,57 @@ def test_it_lists_every_label_and_type():
 
 
 @pytest.mark.parametrize(("title", "cypher"), QUERIES, ids=[title[:30] for title, _ in QUERIES])
-def test_query_of_the_document_runs(store, example, title, cypher):
-    columns, rows = store.query(cypher, {"id": example.id})
+def test_query_of_the_document_runs(store, example, condensed, title, cypher):
+    asked = condensed if "condensed" in title else example
+    columns, rows = store.query(cypher, {"id": asked.id})
     assert columns
     if int(title.split(".")[0]) not in (10, 11, 12):  # those want a rollout; tests/acceptance has one
         assert rows, f"query {title} found nothing"
+
+
+def test_the_labels_and_types_that_a_misspelt_one_may_mean_are_those_of_the_document():
+    (told,) = re.findall(r"These are all labels and all types .*?: (.*?)\. In a database", DOCUMENT.read_text(), re.DOTALL)
+    assert {*LABELS, *TYPES} == set(re.findall(r"`(\w+)`", told))
+
+
+@pytest.fixture(scope="module")
+def crowd(store):
+    """Many cells of another hierarchy in the same store: what reads all cells is found out by them."""
+    hierarchy = grown_hierarchy("cypher-document-crowd", arity=8, depth=4)
+    store.write(hierarchy)
+    yield len(hierarchy.cells)
+    store.remove(hierarchy.id)
+
+
+def shown_elsewhere():
+    """The queries of the README and the documents that stand in a line of their own, or inside a sentence."""
+    for file in (DOCUMENT.parents[1] / "README.md", *sorted(DOCUMENT.parent.glob("*.md"))):
+        text = file.read_text()
+        yield from re.findall(r"`(MATCH [^`]* RETURN [^`]*)`", text)
+        yield from re.findall(r"^cfgraph query '(MATCH [^']*)'", text, re.MULTILINE)
+
+
+def hits(plan):
+    """The hits of the database of a whole plan."""
+    return plan.get("dbHits", 0) + sum(map(hits, plan.get("children", ())))
+
+
+ALL = [*(cypher for _, cypher in QUERIES), *shown_elsewhere()]
+
+
+def test_queries_are_shown_elsewhere_too():
+    assert len(ALL) >= len(QUERIES) + 3
+
+
+@pytest.mark.parametrize("cypher", ALL, ids=[cypher[:40] for cypher in ALL])
+def test_query_of_the_documents_reads_its_own_cells_alone(store, example, crowd, cypher):
+    """By the profile: no more than some hits for each cell of the hierarchy that is asked about, whatever else is there."""
+    named = re.sub(r"'(?:clusters|seen)([/0])'", rf"'{example.id}\1'", cypher)
+    assert named.count(example.id) in (0, 2)
+    with store._graph.session(write=False) as session:
+        result = session.run("PROFILE " + named, {"id": example.id})
+        rows = len(list(result))
+        found = hits(result.consume().profile)
+    bound = 40 * (len(example.cells) + rows)
+    assert bound < crowd, "the crowd is too small to tell"
+    assert found <= bound

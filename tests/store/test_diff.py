@@ -64,7 +64,7 @@ def with_everything(id):
         columns=columns,
         node_of_point=np.array([3, 1, 3, 0]),
     )
-    return imported(dag, id=id, origin="edges", point_nodes=True)
+    return imported(dag, id=id, origin="edges", points=True)
 
 
 def change(store, id, statement, **parameters):
@@ -169,8 +169,8 @@ def test_a_refit_by_points(store, new_id):
     """Three far clusters are found again under other slots; what lies in them is matched by what it has in common."""
     random = np.random.default_rng(0)
     data = random.normal(size=(60, 2)) + 40 * np.repeat([[0, 0], [1, 0], [0, 1]], 20, axis=0)
-    one = points(data=data, id=new_id("one"), arity=3, depth=2, seed=0, point_nodes=True)
-    other = points(data=data[::-1].copy(), id=new_id("other"), arity=3, depth=2, seed=1, point_nodes=True)
+    one = points(data=data, id=new_id("one"), arity=3, depth=2, seed=0, points=True)
+    other = points(data=data[::-1].copy(), id=new_id("other"), arity=3, depth=2, seed=1, points=True)
     turned = other.replace(id=new_id("turned")).with_cells(other.cells, cell_of_point=other.cell_of_point[::-1].copy())
     for hierarchy in (one, turned):
         store.write(hierarchy)

@@ -10,11 +10,16 @@ from cfgraph.errors import ChangedError, StoreRefusedError, VanishedError
 from cfgraph.growing import rollout as rollout_module
 from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
+from cfgraph.metric.place import place
 from cfgraph.model import subtree_digests
+from cfgraph.sources import points
 from cfgraph.sources.ifs import ifs
 from cfgraph.store import reading
 from cfgraph.store import subtree_digests as kept_digests
+from cfgraph.store.queries import load_query
+from cfgraph.store.subtree_digests import DigestMark
 from cfgraph.store.verify import verify
+from cfgraph.transfer.export import export
 from tests.grown import grown_hierarchy, ragged_hierarchy
 from tests.unit.test_diff import random_dag, with_column
 
@@ -39,8 +44,9 @@ def told(found):
 
 def digests_of(store, id):
     """The digests that are kept of a hierarchy, by address."""
-    state = store.digest_state(id)
-    return {one.digest.address: one for one in kept_digests.all_digests(store, state)}
+    query = "MATCH (d:SubtreeDigest) WHERE d.key >= $id + '/' AND d.key < $id + '0' RETURN substring(d.key, size($id))"
+    addresses = [row[0] for row in store.query(query, {"id": id})[1]]
+    return store.kept_digests_at(store.digest_state(id), addresses)
 
 
 def changed(hierarchy, random, *, id):
@@ -175,6 +181,7 @@ def test_what_grew_below_voids_what_is_above_it_and_nothing_else(store, grown, m
     assert told(found) == told(diff(one.id, other.id, store=store, full=True))
     after = digests_of(store, one.id)
     assert all(kept.current for kept in after.values())
+    assert verify_digests(store, one.id).clean  # those that were made around others are as if all had been read
     made = {address for address, kept in after.items() if address not in before or kept.made != before[address].made}
     way = {address for address in after if "/1/2/0".startswith(address) or address.startswith("/1/2/0")} | {"/"}
     assert made <= way
@@ -207,6 +214,47 @@ def test_what_a_predictor_grew_counts_though_it_was_removed(store, grown):
         store.write_predictor(rule)
 
 
+def test_digests_are_confirmed_batch_behind_batch(store, grown, monkeypatch):
+    """No batch looks at what another one has confirmed: else the work would grow with the square of their number."""
+    one, _, _ = grown
+    count = len(digests_of(store, one.id))
+    change(store, one.id, "MATCH (d:SubtreeDigest) WHERE d.key STARTS WITH $id + '/' SET d.grown = 'before'")
+    asked, run = [], kept_digests.run_operation
+
+    def noted(tx, name, **parameters):
+        rows = run(tx, name, **parameters)
+        if name == "confirm_digests":
+            asked.append((parameters["stretches"][0][0], rows[0]["confirmed"]))
+        return rows
+
+    monkeypatch.setattr(kept_digests, "run_operation", noted)
+    monkeypatch.setattr(kept_digests, "REMOVE_BATCH", 4)
+    root = digests_of(store, one.id)["/"].digest
+    store.confirm_digests(store.digest_state(one.id), [DigestMark("/", "before", root.frontier)])
+    lows, confirmed = zip(*asked, strict=True)
+    assert sum(confirmed) == count > 4
+    assert len(set(lows)) == len(lows) == count // 4 + 1
+    assert all(kept.current for kept in digests_of(store, one.id).values())
+
+
+def test_a_page_of_marks_reads_no_more_than_itself(store, grown):
+    one, _, _ = grown
+    state = store.digest_state(one.id)
+    known = {"incarnation": state.identity.incarnation, "marked": state.marked, "version": kept_digests.VERSION}
+    low, high = one.id + "/", one.id + "0"
+    with store._graph.session(write=False) as session:
+        statement = "PROFILE " + load_query("read_digest_marks").statement
+
+        def hits(page):
+            return _hits(session.run(statement, stretches=[[low, high]], level=2, page=page, **known).consume().profile)
+
+        assert hits(1) < hits(1_000) / 2
+
+
+def _hits(plan):
+    return plan.get("dbHits", 0) + sum(_hits(child) for child in plan.get("children", []))
+
+
 def test_a_growth_that_grew_nothing_leaves_all_true(store, grown):
     one, other, rule = grown
     before = digests_of(store, one.id)
@@ -222,21 +270,31 @@ def test_a_growth_that_grew_nothing_leaves_all_true(store, grown):
     assert all(kept.current for kept in after.values())
 
 
-def test_a_batch_of_points_voids_all(store, grown):
-    one, other, _ = grown
+def test_a_batch_of_points_voids_nothing_and_is_no_difference(store, new_id, tmp_path):
+    rng = np.random.default_rng(7)
+    one = points(data=rng.normal(size=(300, 2)), id=new_id("one"), arity=3, depth=4, points=True)
+    other = one.replace(id=new_id("other"))
+    for hierarchy in (one, other):
+        store.write(hierarchy)
+    assert diff(one.id, other.id, store=store).equal
     before = digests_of(store, one.id)
-    change(store, one.id, "CREATE (:Batch {key: $id + '/@new', hierarchy: $id, name: 'new', rows: 3, state: 'complete'})")
-    try:
-        assert not any(kept.current for kept in digests_of(store, one.id).values())
-        found = diff(one.id, other.id, store=store)
-        assert found.equal
-        assert found.digests is None
-        assert digests_of(store, one.id)["/"].made > before["/"].made
-        assert diff(one.id, other.id, store=store).cells_read == 0
-        change(store, one.id, "MATCH (b:Batch {key: $id + '/@new'}) SET b.rows = 4")
-        assert not any(kept.current for kept in digests_of(store, one.id).values())
-    finally:
-        change(store, one.id, "MATCH (b:Batch {key: $id + '/@new'}) DELETE b")
+    place(store, one.id, data=rng.normal(size=(40, 2)), batch="new")
+    assert digests_of(store, one.id) == before
+    assert all(kept.current for kept in before.values())
+    kept = tmp_path / "one.parquet"
+    export(store, one.id, output=kept)
+    sides = (one.id, kept, one, store.read_whole(one.id))
+    for first in sides:  # whoever has the batch, and whoever has not
+        for full in (False, True):
+            found = diff(first, other.id, store=store, full=full)
+            assert found.equal, (first, found.kinds)
+    assert diff(one.id, other.id, store=store).cells_read == 0
+    assert verify(store, one.id).clean
+    assert verify_digests(store, one.id).made == 0
+    store.remove_batch(one.id, "new")
+    after = digests_of(store, one.id)
+    assert {address: one.digest for address, one in after.items()} == {address: one.digest for address, one in before.items()}
+    assert all(one.current for one in after.values())
 
 
 def test_what_is_removed_and_made_again_has_none(store, grown):

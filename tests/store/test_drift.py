@@ -67,6 +67,43 @@ def test_a_new_kind_shows_outside(store, made):
     assert {cell.p_distance is None for cell in same.cells} == {False, True}  # some have 20 points of both together alone
 
 
+def test_distances_of_the_first_data_are_told_and_not_tested(store, made):
+    rows = rows_of(11, 1200)[:600]
+    plain, found = drift(store, made.id, batch="new kind"), drift(store, made.id, batch="new kind", data=rows)
+    assert [(cell.address, cell.p_size, cell.ratio) for cell in found.cells] == [
+        (cell.address, cell.p_size, cell.ratio) for cell in plain.cells
+    ]
+    assert not any(cell.p_distance is not None or cell.p_outside is not None for cell in found.cells)
+    assert "told, not tested" in found.remarks[0]
+    place(store, made.id, data=rows, batch="first once more")
+    again = drift(store, made.id, batch="new kind", against="first once more")
+    assert (found.reference_distance, found.reference_outside) == (again.reference_distance, again.reference_outside)
+    known = {cell.address: cell for cell in again.cells}
+    for cell in found.cells:
+        assert cell.reference_distance == known[cell.address].reference_distance
+        assert cell.reference_outside == known[cell.address].reference_outside
+    store.remove_batch(made.id, "first once more")
+
+
+def test_first_data_that_are_none(store, made):
+    rows = rows_of(11, 1200)[:600]
+    with pytest.raises(InputError, match="expected the data that 'drifting' was made of"):
+        drift(store, made.id, batch="same", data=rows[::-1])
+    with pytest.raises(InputError, match="got both; leave out"):
+        drift(store, made.id, batch="same", against="more", data=rows)
+
+
+def test_first_data_of_the_command_line(store, made, store_url, tmp_path, capsys):
+    np.save(tmp_path / "first.npy", rows_of(11, 1200)[:600])
+    words = ["--store", store_url, "drift", made.id, "--batch", "same", "--format", "csv"]
+    assert run_here([*words, "--data", str(tmp_path / "first.npy")]) == 0
+    header, *rows = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert header[-2:] == ["reference outside", "reference distance"]
+    assert all(float(row[-1]) > 0 for row in rows)
+    assert run_here([*words, "--key", "x"]) == 2
+    assert "--key is about the file of --data" in capsys.readouterr().err
+
+
 def test_counts_are_those_of_plain_cypher(store, made):
     count = "MATCH (p:Point {batch: 'part', hierarchy: $id})-[:IN]->(c:Cell) RETURN c.address, p.distance, p.outside"
     rows = store.query(count, {"id": made.id})[1]

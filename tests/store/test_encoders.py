@@ -209,7 +209,7 @@ def test_a_copy_that_grows_keeps_it(store, new_id):
 
 def test_apply_in_memory_is_apply_in_the_store(store, new_id, run, tmp_path):
     data, _ = load_iris(return_X_y=True)
-    made = dasgupta(id=new_id(), data=data, starts=1, point_nodes=True)
+    made = dasgupta(id=new_id(), data=data, starts=1, points=True)
     store.write(made)
     found = apply(made, data=data)
     assert apply(store, made.id, data=data) == found

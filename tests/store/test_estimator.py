@@ -15,7 +15,7 @@ def test_what_comes_back_predicts_the_same(store, new_id):
     store.write(field.to_hierarchy(digits))
     back = ClassificationField.from_hierarchy(store.hierarchy(digits).with_cells(store.read(digits)))
     new = DIGITS + np.random.default_rng(0).normal(scale=0.1, size=DIGITS.shape)
-    np.testing.assert_array_equal(back.predict(new), field.predict(new))
+    np.testing.assert_array_equal(back.apply(new), field.apply(new))
     np.testing.assert_array_equal(back.set_params(level=2).transform(new), field.transform(new))
     assert back.get_params() == field.get_params()
     assert verify(store, digits).clean
@@ -28,7 +28,7 @@ def test_cells_that_a_rollout_added_predict_too(store, new_id):
     store.write_predictor(train(hierarchy.with_cells(store.read(digits)), id=rule, depth=2, family="mean"))
     rollout(store, digits, predictor=rule, from_depth=2, copy_as=grown, stop=Stop(depth=4))
     deeper = ClassificationField.from_hierarchy(store.hierarchy(grown).with_cells(store.read(grown)))
-    found = deeper.predict(DIGITS[:, 20:24])
+    found = deeper.apply(DIGITS[:, 20:24])
     assert {address.count("/") for address in found} == {4}
     assert all(after.startswith(f"{before}/") for before, after in zip(field.addresses_, found, strict=True))
 
@@ -39,4 +39,4 @@ def test_what_grew_in_memory_goes_to_the_graph_and_is_whole(store, new_id):
     store.write(field.to_hierarchy(id))
     assert verify(store, id).clean
     back = ClassificationField.from_hierarchy(store.hierarchy(id).with_cells(store.read(id)))
-    np.testing.assert_array_equal(back.predict(DIGITS[:, 20:24]), field.predict(DIGITS[:, 20:24]))
+    np.testing.assert_array_equal(back.apply(DIGITS[:, 20:24]), field.apply(DIGITS[:, 20:24]))

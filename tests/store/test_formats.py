@@ -44,7 +44,7 @@ def make_dag(id, *, embeddings=None, **columns):
     """Several roots (0, 5, 7), several parents (3, 9), names and properties of every kind, and data points."""
     known = {"count": 10, **EDGES, "names": NAMES, "columns": COLUMNS, "node_of_point": np.array([3, 9, -1, 3, 6])}
     dag = Dag(**{**known, "notes": ("one", "two"), **columns})
-    return imported(dag, id=id, origin="edges", recipe={"file": [1, None]}, embeddings=embeddings, point_nodes=True)
+    return imported(dag, id=id, origin="edges", recipe={"file": [1, None]}, embeddings=embeddings, points=True)
 
 
 def make_tree(id):
@@ -296,7 +296,7 @@ def test_graph_formats_hold_what_networkx_does(store, stored, tmp_path, monkeypa
     whole = store.read_whole(stored.id)
     export_hierarchy(whole, tmp_path / name)
     monkeypatch.setattr("cfgraph.store.reading.PAGE_CELLS", 7)
-    export(store, stored.id, path=tmp_path / f"paged-{name}")
+    export(store, stored.id, output=tmp_path / f"paged-{name}")
     paged, again = read(tmp_path / f"paged-{name}"), read(tmp_path / name)
     assert list(paged) == sorted(again, key=lambda address: address.encode())
     assert paged.graph == again.graph
@@ -322,7 +322,7 @@ def test_a_file_of_a_hierarchy_that_changes_meanwhile_is_not_written(store, new_
         store.set_state(hierarchy.id, state="growing", expected=("complete", "growing"))
 
     with pytest.raises(ChangedError, match="changed while it was read"):
-        export(store, hierarchy.id, path=tmp_path / name, progress=remove)
+        export(store, hierarchy.id, output=tmp_path / name, progress=remove)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -332,10 +332,10 @@ def test_a_cell_without_its_parent_is_told(store, new_id, tmp_path, name):
     store.write(hierarchy)
     store.query("MATCH (:Cell)-[e:CHILD]->(c:Cell {key: $key}) DELETE e", {"key": f"{hierarchy.id}/3/3"}, write=True)
     with pytest.raises(DamagedError, match=r"cell /3/3 has 0 primary parents.*verify"):
-        export(store, hierarchy.id, path=tmp_path / name)
+        export(store, hierarchy.id, output=tmp_path / name)
     store.query("MATCH (c:Cell) WHERE c.key STARTS WITH $key DETACH DELETE c", {"key": f"{hierarchy.id}/"}, write=True)
     with pytest.raises(DamagedError, match="has no cells, not even a root"):
-        export(store, hierarchy.id, path=tmp_path / name)
+        export(store, hierarchy.id, output=tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -344,8 +344,8 @@ def test_a_cell_without_its_parent_is_told(store, new_id, tmp_path, name):
 def test_a_graph_comes_back_by_ingest_graph(store, new_id, tmp_path, name, kind):
     stored = {**SOURCES, "linkage": make_linkage}[kind](new_id(kind))
     store.write(stored)
-    export(store, stored.id, path=tmp_path / name)
-    again = graph(id=new_id("again"), data=tmp_path / name, point_nodes=stored.point_nodes)
+    export(store, stored.id, output=tmp_path / name)
+    again = graph(id=new_id("again"), data=tmp_path / name, points=stored.point_nodes)
     store.write(again)
     assert store.digest(again.id) == store.digest(stored.id)
     same = {"dimension", "lengths", "virtual_root", "links", "own", "points", "point_nodes", "notes"}
@@ -432,6 +432,7 @@ def test_edges_come_back(store, new_id, tmp_path):
     stored = make_dag(new_id())
     store.write(stored)
     export_csv(store, stored.id, tmp_path / "h")
+    (tmp_path / "h" / "cells.csv").unlink()  # which has the names
     dag = read_edges(tmp_path / "h" / "edges.csv")
     found = {(dag.names[parent], dag.names[child]) for parent, child in zip(dag.parent, dag.child, strict=True)}
     _, edges = to_arrow(stored)
@@ -513,7 +514,7 @@ def test_what_is_held_in_memory_is_told_first(store, new_id, tmp_path, monkeypat
 
     def told(name, **options):
         said.clear()
-        export(store, hierarchy.id, path=tmp_path / name, say=said.append, **options)
+        export(store, hierarchy.id, output=tmp_path / name, say=said.append, **options)
         return list(said)
 
     assert told("few.nwk") == told("few.dot", depth=3) == []

@@ -51,7 +51,7 @@ def test_a_life_is_told_in_order(store, new_id, tmp_path):
     last = history(store, koch.id).entries[-1]
     assert (last.kind, last.about["name"], last.about["rows"]) == ("batch_removed", "new", 7)
     path = tmp_path / "copy.parquet"
-    export(store, copy.id, path=path)
+    export(store, copy.id, output=path)
     store.remove(copy.id)
     assert store.query("MATCH (entry:Entry {hierarchy: $id}) RETURN entry", {"id": copy.id})[1] == []
     backup = sources.parquet(path=path)
@@ -69,7 +69,7 @@ def test_restored_is_only_what_was_written_from_a_file(store, new_id, tmp_path):
     place(store, koch.id, data=np.zeros((7, 2)), batch="one")
     place(store, koch.id, data=np.ones((5, 2)), batch="two")
     path, before = tmp_path / "own.parquet", history(store, koch.id)
-    export(store, koch.id, path=path)
+    export(store, koch.id, output=path)
     backup = sources.parquet(path=path)
     ingest_parquet(store, backup)
     assert history(store, koch.id) == before  # all of it is there already

@@ -27,7 +27,7 @@ def folder(tmp_path):
 
 
 def make(id, folder):
-    return images(id=id, data=folder, arity=2, depth=2, pca=2, minimum_size=4, point_nodes=True)
+    return images(id=id, data=folder, arity=2, depth=2, pca=2, minimum_size=4, points=True)
 
 
 def test_names_are_kept_and_come_back(store, new_id, folder, tmp_path):

@@ -42,7 +42,7 @@ def assert_same(wanted, found):
 def make(id, *, embeddings=None, point_nodes=False, **columns):
     """A hierarchy from the columns of a dag."""
     dag = Dag(**{**DIAMOND, **columns})
-    return imported(dag, id=id, origin="edges", recipe={}, embeddings=embeddings, point_nodes=point_nodes)
+    return imported(dag, id=id, origin="edges", recipe={}, embeddings=embeddings, points=point_nodes)
 
 
 def test_several_parents(store, new_id):

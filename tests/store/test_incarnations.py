@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cfgraph.errors import DamagedError, StoreRefusedError, VanishedError
-from cfgraph.growing.crew import _read_task
+from cfgraph.growing.crew import read_task
 from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
 from cfgraph.store import Store, removal
@@ -102,7 +102,7 @@ def test_tokens_differ_and_the_same_recipe_takes_on_the_graph_s(store, other, ne
 def test_what_an_earlier_version_made_gets_its_token_when_it_is_written_to(store, new_id):
     truth = grown_hierarchy(new_id("truth"), depth=4)
     store.write(truth)
-    trained = train(truth, id=new_id("rule"), depth=3, family="mean")
+    trained = train(truth, id=new_id("rule"), depth=3, family="recurrence")
     store.write_predictor(trained)
     for id in (truth.id, trained.id):
         store.query(FORGET, {"id": id}, write=True)
@@ -155,7 +155,7 @@ def test_a_growth_proves_both_ends(store, other, new_id):
     other.remove(trained.id)
     other.write_predictor(trained)
     with pytest.raises(VanishedError, match="and made again"):
-        _read_task(store, truth.id, pinned)
+        read_task(store, truth.id, pinned)
     with pytest.raises(VanishedError):
         store.finish_growth(truth.id, pinned)
     other.remove(truth.id)
@@ -171,7 +171,7 @@ def test_a_growth_that_came_and_ended_meanwhile_is_not_begun_again(store, other,
     """Between looking at the frontier and pinning the growth of it, another worker pins the same one and reaches its stop."""
     truth = grown_hierarchy(new_id("truth"), depth=3)
     store.write(truth)
-    trained = store.write_predictor(train(truth, id=new_id("rule"), depth=2, family="mean"))
+    trained = store.write_predictor(train(truth, id=new_id("rule"), depth=2, family="recurrence"))
     grow, counted = {"predictor": trained.id, "stop": Stop(depth=5)}, []
 
     def count_frontier(id, ask=store.count_frontier):
@@ -212,7 +212,7 @@ def test_nothing_left_to_grow_is_said_of_the_one_that_was_meant(store, other, ne
     """Removed while a growth is planned, and perhaps made again as another: there is no frontier then, and no success."""
     truth = grown_hierarchy(new_id("truth"), depth=3)
     store.write(truth)
-    trained = store.write_predictor(train(truth, id=new_id("rule"), depth=2, family="mean"))
+    trained = store.write_predictor(train(truth, id=new_id("rule"), depth=2, family="recurrence"))
     ask, done = getattr(store, asked), []
 
     def remove_first(id):
@@ -262,7 +262,7 @@ def test_a_copy_is_linked_to_the_truth_that_was_read(store, other, new_id):
 def test_no_file_holds_a_token(store, run, new_id, tmp_path, name):
     hierarchy = store.write(grown_hierarchy(new_id(), depth=3))
     token = store.hierarchy(hierarchy.id).incarnation
-    export(store, hierarchy.id, path=tmp_path / name, format="neo4j-admin" if name == "folder" else None)
+    export(store, hierarchy.id, output=tmp_path / name, format="neo4j-admin" if name == "folder" else None)
     files = [path for path in (tmp_path, *tmp_path.rglob("*")) if path.is_file()]
     assert files
     assert not [path for path in files if token.encode() in path.read_bytes() or b"incarnation" in path.read_bytes()]

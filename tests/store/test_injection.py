@@ -147,7 +147,7 @@ def test_names_in_files_are_kept_as_text_in_the_recipe(store, named, neighbours,
     for number, text in enumerate(EVIL):
         file = tmp_path / f"{text.replace('/', '∕')}.json"
         file.write_text(json.dumps({text: {"maps": square}, "other": {"maps": square}}))
-        made = ifs(id=named(str(number), kind="maps"), maps=file, map_name=text, depth=1)
+        made = ifs(id=named(str(number), kind="maps"), maps=file, map=text, depth=1)
         store.write(made)
         assert store.hierarchy(made.id).recipe == made.recipe
         assert text in made.recipe["maps"]

@@ -179,7 +179,7 @@ class TestRunning:
             run(running.ensure(), f"LOAD CSV FROM '{address}' AS row RETURN row")
 
     def test_commands_print_data_on_stdout(self, running: LocalServer) -> None:
-        context = Context(asked_store=f"local:{running.home.directory}")
+        context = Context(asked_stores=(f"local:{running.home.directory}",))
         shown = CliRunner().invoke(status, obj=context)
         assert f"uri: {running.status().uri}\n" in shown.stdout
         assert f"directory: {running.home.directory}\n" in shown.stdout
@@ -198,7 +198,7 @@ class TestWithoutServer:
         assert not folder.exists()
 
     def test_commands_for_nothing(self, folder: Path) -> None:
-        context = Context(asked_store=f"local:{folder}")
+        context = Context(asked_stores=(f"local:{folder}",))
         assert json.loads(CliRunner().invoke(status, ["--format", "json"], obj=context).stdout)["running"] is False
         ended = CliRunner().invoke(down, obj=context)
         assert (ended.stdout, ended.stderr) == (
@@ -208,7 +208,7 @@ class TestWithoutServer:
 
     @pytest.mark.parametrize("command", [up, down, status])
     def test_commands_are_for_the_local_store(self, command: object) -> None:
-        outcome = CliRunner().invoke(command, obj=Context(asked_store="bolt://user:secret@host:1"))
+        outcome = CliRunner().invoke(command, obj=Context(asked_stores=("bolt://user:secret@host:1",)))
         assert isinstance(outcome.exception, InputError)
         assert "secret" not in str(outcome.exception)
 
@@ -282,6 +282,11 @@ class TestWithoutServer:
     def test_heap_that_is_no_size(self, folder: Path) -> None:
         with pytest.raises(InputError, match=r"CFGRAPH_HEAP is '1 gig'; expected a size"):
             LocalServer(folder, settings=SETTINGS.model_copy(update={"heap": "1 gig"})).ensure()
+
+    @pytest.mark.parametrize(("options", "told"), [("-Xss1m fast", "got 'fast'"), ("-Dx='y", "No closing quotation")])
+    def test_words_that_are_no_options_of_java(self, folder: Path, options: str, told: str) -> None:
+        with pytest.raises(InputError, match=rf"CFGRAPH_JAVA_OPTIONS is .*{told}"):
+            LocalServer(folder, settings=SETTINGS.model_copy(update={"java_options": options})).ensure()
 
     def test_version_that_is_not_pinned(self, folder: Path) -> None:
         with pytest.raises(InputError, match=r"no jars are pinned for Neo4j '3\.5'"):

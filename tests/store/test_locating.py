@@ -74,7 +74,7 @@ def test_another_of_the_same_id_is_not_the_one_that_was_meant(store, new_id):
     id = new_id()
     store.write(sources.cfg(id=id, depth=3, arity=3))
     answering = field(store, id)
-    x = np.zeros((2, answering._ground.top.center.shape[1]))
+    x = np.zeros((2, answering.ground.top.center.shape[1]))
     answering.locate(x, depth=5)
     store.remove(id)
     with pytest.raises(VanishedError):

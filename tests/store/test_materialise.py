@@ -82,7 +82,7 @@ def test_another_depth_and_another_predictor_are_refused(store, new_id, grown):
         materialise(field(store, truth.id), "/1", 2, depth=DEPTH + 1)
     other = store.write_predictor(train(truth, id=new_id("other"), depth=2, family="mean"))
     with pytest.raises(InputError, match=rf"--predictor {trained.id} and --to-depth {DEPTH}".replace("|", r"\|")):
-        materialise(field(store, truth.id, predictor=other), "/2", 2, depth=DEPTH)
+        materialise(field(store, truth.id, predictor=other), "/2", 2, depth=DEPTH, anyway=True)
     assert store.read(truth.id).depth == 3
 
 

@@ -48,7 +48,7 @@ def placed_points(store, id):
 @pytest.fixture(scope="module")
 def made(store):
     """A hierarchy whose data are nodes, in principal components."""
-    made = points(id="placing", data=DATA, depth=3, pca=3, point_nodes=True)
+    made = points(id="placing", data=DATA, depth=3, pca=3, points=True)
     store.write(made)
     yield made
     store.remove(made.id)
@@ -329,7 +329,7 @@ def test_an_export_with_half_a_batch_is_refused(store, made, batch, tmp_path, mo
     with pytest.raises(InputError, match="has 25 of 60 points, and is in state 'placing'; finish that by the same command"):
         export_parquet(store, made.id, tmp_path / "all.parquet", progress=lambda done, total: pytest.fail("cells were read"))
     said = []
-    export(store, made.id, path=tmp_path / "all.graphml", say=said.append)
+    export(store, made.id, output=tmp_path / "all.graphml", say=said.append)
     assert said == [f"graphml leaves out data that was placed: batch {batch} of 'placing'; parquet holds it"]
 
 

@@ -44,7 +44,7 @@ def truth(store, new_id):
     hierarchy = grown_hierarchy(new_id("truth"), depth=DEPTH)
     store.write(hierarchy)
     rule = new_id("rule")
-    store.write_predictor(train(hierarchy, id=rule, depth=3, family="mean"))
+    store.write_predictor(train(hierarchy, id=rule, depth=3, family="recurrence"))
     return hierarchy, rule
 
 
@@ -90,11 +90,11 @@ READS = {
     "plot": lambda store, id, path: _read_panel(store, id, depth=None),
     "plot reconstructions": lambda store, id, path: _plot_reconstructions(store, id, path / "it.svg", depth=None, shape="1x2"),
     **{
-        name: lambda store, id, path, name=name: export(store, id, path=path / f"it.{name}")
+        name: lambda store, id, path, name=name: export(store, id, output=path / f"it.{name}")
         for name in ("graphml", "gexf", "json", "dot", "csv", "parquet", "nwk")
     },
-    "neo4j-admin": lambda store, id, path: export(store, id, path=path / "it", format="neo4j-admin"),
-    "csv folder": lambda store, id, path: export(store, id, path=path / "it", format="csv"),
+    "neo4j-admin": lambda store, id, path: export(store, id, output=path / "it", format="neo4j-admin"),
+    "csv folder": lambda store, id, path: export(store, id, output=path / "it", format="csv"),
 }
 
 
@@ -172,7 +172,7 @@ def test_what_is_being_grown(store, truth, new_id, tmp_path, small_pages, name):
         with pytest.raises(ChangedError, match=f"is being grown from level {DEPTH} on"):
             READS[name](store, hierarchy.id, tmp_path)
     assert list(tmp_path.iterdir()) == []
-    export(store, hierarchy.id, path=tmp_path / "prefix.graphml", depth=DEPTH)
+    export(store, hierarchy.id, output=tmp_path / "prefix.graphml", depth=DEPTH)
     assert describe(store, hierarchy.id)["cells"] == 121
     assert find_path(store, hierarchy.id, first="/0/1", second="/2").distance > 0
     assert len(store.read(hierarchy.id, live=True)) == 121
@@ -241,7 +241,7 @@ def test_what_lost_its_predictor_half_way(store, truth):
     with pytest.raises(ChangedError, match="grown in part, and the predictor that grew it was removed"):
         store.read(hierarchy.id)
     other = f"{rule}-2"
-    store.write_predictor(train(hierarchy, id=other, depth=3, family="mean"))
+    store.write_predictor(train(hierarchy, id=other, depth=3, family="recurrence"))
     rollout(store, hierarchy.id, predictor=other, stop=Stop(depth=DEPTH))
     assert len(store.read(hierarchy.id)) == 121
     store.remove(other)

@@ -131,7 +131,7 @@ def test_worker_may_do_what_a_rollout_does(store, new_id, used):
     truth = grown_hierarchy(new_id("truth"), depth=3)
     store.write(truth)
     rule = new_id("rule")
-    store.write_predictor(train(truth, id=rule, depth=2, family="mean"))
+    store.write_predictor(train(truth, id=rule, depth=2, family="recurrence"))
     used.clear()
     rollout(store, truth.id, predictor=rule, stop=Stop(depth=4))
     rollout(store, truth.id, predictor=rule, stop=Stop(cells=200))

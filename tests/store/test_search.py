@@ -36,7 +36,7 @@ def told(store_url, capfd, tmp_path, monkeypatch):
 @pytest.fixture
 def made(store, new_id):
     """A hierarchy in the store, its points nodes."""
-    hierarchy = points(id=new_id(), data=DATA, depth=3, pca=2, point_nodes=True)
+    hierarchy = points(id=new_id(), data=DATA, depth=3, pca=2, points=True)
     store.write(hierarchy)
     return hierarchy
 
@@ -66,7 +66,7 @@ def test_of_images_their_names(store, new_id, told):
     """Pixels are their own digest; the embeddings of a network are known by the names of the images."""
     for number in range(6):
         Image.new("RGB", (2, 2), (40 * number, 10, 250 - 40 * number)).save(f"{number}.png")
-    made = images(id=new_id(), data=".", depth=1, arity=2, point_nodes=True)
+    made = images(id=new_id(), data=".", depth=1, arity=2, points=True)
     store.write(made)
     out, _ = told(made.id, ".", "--data", ".", "-k", 1, "--format", "csv")
     lines = [line.split(",") for line in out.splitlines()]
@@ -98,7 +98,7 @@ def test_one_that_is_made_again_meanwhile(store, made, told, monkeypatch):
     def made_again(self, id, ask=Store.read_whole):
         monkeypatch.undo()
         store.remove(id)
-        store.write(points(id=id, data=DATA, depth=2, point_nodes=True))
+        store.write(points(id=id, data=DATA, depth=2, points=True))
         return ask(self, id)
 
     monkeypatch.setattr(Store, "read_whole", made_again)

@@ -94,7 +94,7 @@ def test_commands_without_file_handles_say_what_to_raise(run, new_id, tmp_path):
     try:
         assert run("verify", id, **limiting(20)).stdout.endswith("every invariant holds\n")
         drawing = ("plot", id, "-o", tmp_path / "h.svg")
-        growing = ("rollout", id, "--predictor", f"{id}-rule", "--to-depth", 4, "--workers", 16)
+        growing = ("rollout", id, "--predictor", f"{id}-rule", "--to-depth", 4, "--anyway", "--workers", 16)
         for words, handles in ((drawing, 6), (growing, 20)):
             done = run(*words, code=3, **limiting(handles))
             assert done.stderr.count("\n") == 1, done.stderr

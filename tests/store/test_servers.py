@@ -226,7 +226,7 @@ class TestDatabases:
                     lambda: store.write_predictor(
                         train(grown_hierarchy("kept", arity=3, depth=3), id="never", depth=2, family="mean")
                     ),
-                    lambda: rollout(store, "kept", predictor="rule", stop=Stop(depth=4)),
+                    lambda: rollout(store, "kept", predictor="rule", stop=Stop(depth=4), anyway=True),
                     lambda: rollout(store, "kept", predictor="rule", from_depth=2, copy_as="never", stop=Stop(depth=4)),
                     lambda: store.remove("kept"),
                     lambda: store.query("CREATE (:Spoiled)", write=True),

@@ -76,7 +76,7 @@ def test_a_state_is_kept_and_compared_with_later(local, koch, new_id, tmp_path, 
 def test_bad_names_and_places_are_refused(store, koch, tmp_path):
     for name in ("", "a b", "-a", "a/b", "a.parquet", "a@b", "x" * 65, "é", 7):
         with pytest.raises(InputError, match="as the name of a snapshot"):
-            snapshot(store, koch.id, name=name, path=tmp_path / "x.parquet")
+            snapshot(store, koch.id, name=name, output=tmp_path / "x.parquet")
     folder, store.folder = store.folder, None
     try:
         with pytest.raises(InputError, match=r"without a folder here .* --output"):
@@ -84,16 +84,16 @@ def test_bad_names_and_places_are_refused(store, koch, tmp_path):
     finally:
         store.folder = folder
     path = tmp_path / "one.parquet"
-    kept = snapshot(store, koch.id, name="one", path=path)
+    kept = snapshot(store, koch.id, name="one", output=path)
     assert (kept.file, kept.owned) == (path, False)
     with pytest.raises(InputError, match=r"has a snapshot 'one' already.*--remove one"):
-        snapshot(store, koch.id, name="one", path=tmp_path / "two.parquet")
+        snapshot(store, koch.id, name="one", output=tmp_path / "two.parquet")
     with pytest.raises(InputError, match="a new file for a snapshot"):
-        snapshot(store, koch.id, name="two", path=path)
+        snapshot(store, koch.id, name="two", output=path)
     with pytest.raises(InputError, match="there is no folder"):
-        snapshot(store, koch.id, name="two", path=tmp_path / "none" / "x.parquet")
+        snapshot(store, koch.id, name="two", output=tmp_path / "none" / "x.parquet")
     with pytest.raises(NotFoundError):
-        snapshot(store, koch.id + "-none", name="two", path=tmp_path / "x.parquet")
+        snapshot(store, koch.id + "-none", name="two", output=tmp_path / "x.parquet")
     assert list(tmp_path.iterdir()) == [path]
     said = []
     store.remove(koch.id, say=said.append)
@@ -104,14 +104,14 @@ def test_what_grows_or_changes_meanwhile_is_not_kept(store, koch, new_id, tmp_pa
     rule = store.write_predictor(train(store.read_whole(koch.id), id=new_id("rule"), depth=2, family="recurrence"))
     rollout(store, koch.id, predictor=rule.id, stop=Stop(depth=3), interrupted=lambda: True)
     with pytest.raises(InputError, match="is in state 'growing'"):
-        snapshot(store, koch.id, name="now", path=tmp_path / "x.parquet")
+        snapshot(store, koch.id, name="now", output=tmp_path / "x.parquet")
     rollout(store, koch.id, predictor=rule.id, stop=Stop(depth=3))
 
     def grow(done, total):
         rollout(store, koch.id, predictor=rule.id, stop=Stop(depth=4))
 
     with pytest.raises(ChangedError):
-        snapshot(store, koch.id, name="now", path=tmp_path / "x.parquet", progress=grow)
+        snapshot(store, koch.id, name="now", output=tmp_path / "x.parquet", progress=grow)
     tell = snapshot_module._tell
 
     def anew(file):
@@ -121,25 +121,25 @@ def test_what_grows_or_changes_meanwhile_is_not_kept(store, koch, new_id, tmp_pa
 
     monkeypatch.setattr(snapshot_module, "_tell", anew)
     with pytest.raises(VanishedError):
-        snapshot(store, koch.id, name="now", path=tmp_path / "x.parquet")
+        snapshot(store, koch.id, name="now", output=tmp_path / "x.parquet")
     other = tmp_path / "other.parquet"
 
     def taken(file):
         monkeypatch.setattr(snapshot_module, "_tell", tell)
-        snapshot(store, koch.id, name="now", path=other)
+        snapshot(store, koch.id, name="now", output=other)
         return tell(file)
 
     monkeypatch.setattr(snapshot_module, "_tell", taken)
     with pytest.raises(InputError, match="already"):  # somebody else was faster, and keeps it
-        snapshot(store, koch.id, name="now", path=tmp_path / "x.parquet")
+        snapshot(store, koch.id, name="now", output=tmp_path / "x.parquet")
     assert [kept.file for kept in store.snapshots(koch.id)] == list(tmp_path.iterdir()) == [other]
 
 
 def test_only_the_file_that_was_kept_is_taken(store, koch, new_id, tmp_path):
     path = tmp_path / "kept.parquet"
-    kept = snapshot(store, koch.id, name="kept", path=path)
+    kept = snapshot(store, koch.id, name="kept", output=path)
     other = store.write(sources.ifs(id=new_id("other"), maps="koch", depth=1))
-    snapshot(store, other.id, name="kept", path=tmp_path / "other.parquet")
+    snapshot(store, other.id, name="kept", output=tmp_path / "other.parquet")
     path.write_bytes((tmp_path / "other.parquet").read_bytes())
     with pytest.raises(InputError, match="its digest is another"):
         diff(kept.title, koch.id, store=store)
@@ -151,7 +151,7 @@ def test_only_the_file_that_was_kept_is_taken(store, koch, new_id, tmp_path):
 
 
 def test_a_damaged_note_is_told_and_goes_with_its_hierarchy(store, koch, tmp_path):
-    snapshot(store, koch.id, name="kept", path=tmp_path / "kept.parquet")
+    snapshot(store, koch.id, name="kept", output=tmp_path / "kept.parquet")
     damage = "MATCH (entry:Entry {hierarchy: $id, kind: 'snapshot'}) SET entry.about = '{\"name\": \"kept\"}'"
     store.query(damage, {"id": koch.id}, write=True)
     with pytest.raises(DamagedError, match="a snapshot in its history"):
@@ -162,7 +162,7 @@ def test_a_damaged_note_is_told_and_goes_with_its_hierarchy(store, koch, tmp_pat
 
 
 def test_a_hierarchy_of_that_name_comes_first(store, koch, new_id, tmp_path):
-    snapshot(store, koch.id, name="x", path=tmp_path / "x.parquet")
+    snapshot(store, koch.id, name="x", output=tmp_path / "x.parquet")
     own = store.write(sources.ifs(id=f"{koch.id}@x", maps="koch", depth=1))
     try:
         assert diff(own.id, koch.id, store=store).kinds["only second"].count == 16
@@ -226,7 +226,7 @@ def test_a_file_that_cannot_be_looked_at_is_an_error_that_says_why(local, koch, 
     with pytest.raises(InputError, match="cannot be read: File name too long"):
         diff(kept.title, koch.id, store=local)
     with pytest.raises(InputError, match=r"cannot write .*: File name too long"):
-        snapshot(local, koch.id, name="other", path=tmp_path / ("x" * 300))
+        snapshot(local, koch.id, name="other", output=tmp_path / ("x" * 300))
     with pytest.raises(InputError, match=r"cannot make the folder .*: File name too long; say where"):
         snapshot(local, koch.id, name="other")
 
@@ -240,7 +240,7 @@ def test_what_is_noted_keeps_its_file(store, koch, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(store, "snapshot", lost)
         with pytest.raises(StoreUnavailableError):
-            snapshot(store, koch.id, name="kept", path=path)
+            snapshot(store, koch.id, name="kept", output=path)
     assert diff(f"{koch.id}@kept", koch.id, store=store).equal
     add = store.add_snapshot
 
@@ -251,24 +251,24 @@ def test_what_is_noted_keeps_its_file(store, koch, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(store, "add_snapshot", doubtful)
         with pytest.raises(StoreUnavailableError):
-            snapshot(store, koch.id, name="more", path=tmp_path / "more.parquet")
+            snapshot(store, koch.id, name="more", output=tmp_path / "more.parquet")
     assert diff(f"{koch.id}@more", koch.id, store=store).equal
     tell, same = snapshot_module._tell, tmp_path / "same.parquet"
 
     def faster(file):  # somebody else at the very same place, under the same name
         monkeypatch.setattr(snapshot_module, "_tell", tell)
         same.unlink()
-        snapshot(store, koch.id, name="same", path=same)
+        snapshot(store, koch.id, name="same", output=same)
         return tell(file)
 
     monkeypatch.setattr(snapshot_module, "_tell", faster)
     with pytest.raises(InputError, match="already"):
-        snapshot(store, koch.id, name="same", path=same)
+        snapshot(store, koch.id, name="same", output=same)
     assert diff(f"{koch.id}@same", koch.id, store=store).equal
 
 
 def test_two_names_of_one_file_are_two_and_one_that_is_noted_twice_is_one(store, koch, tmp_path):
-    kept = snapshot(store, koch.id, name="one", path=tmp_path / "one.parquet")
+    kept = snapshot(store, koch.id, name="one", output=tmp_path / "one.parquet")
     store.add_snapshot(koch, kept)  # as after a connection that was lost in the moment of the commit
     assert store.snapshots(koch.id) == [kept]
     store.add_snapshot(koch, snapshots_module.Snapshot(koch.id, "two", kept.file, kept.cells, kept.digest, owned=False))
@@ -293,13 +293,13 @@ def test_a_removal_is_of_one_snapshot_whatever_the_clock_says(local, koch, tmp_p
     store.remove_snapshot(koch.id, "a")
     assert store.snapshots(koch.id) == new
     assert new[0].file.exists()
-    own = snapshot(store, koch.id, name="b", path=tmp_path / "b.parquet")
+    own = snapshot(store, koch.id, name="b", output=tmp_path / "b.parquet")
     store.remove_snapshot(koch.id, "b")
     early = "MATCH (entry:Entry {hierarchy: $id, kind: 'snapshot_removed'}) SET entry.at = 1"
     store.query(early, {"id": koch.id}, write=True)
     assert store.snapshots(koch.id) == new
     own.file.unlink()
-    new.append(snapshot(store, koch.id, name="b", path=own.file))  # at the place of one that was removed
+    new.append(snapshot(store, koch.id, name="b", output=own.file))  # at the place of one that was removed
     assert store.snapshots(koch.id) == new
 
 
@@ -331,8 +331,8 @@ def test_only_what_can_be_read_is_kept(store, new_id, tmp_path):
     long = store.write(sources.ifs(id=id + "x" * (ID_BYTES_MAX - len(id.encode()) - 4), maps="koch", depth=1))
     try:
         with pytest.raises(InputError, match="choose a shorter name"):
-            snapshot(store, long.id, name="four", path=tmp_path / "x.parquet")
-        kept = snapshot(store, long.id, name="one", path=tmp_path / "x.parquet")
+            snapshot(store, long.id, name="four", output=tmp_path / "x.parquet")
+        kept = snapshot(store, long.id, name="one", output=tmp_path / "x.parquet")
         assert diff(kept.title, long.id, store=store).equal
     finally:
         store.remove(long.id)
@@ -350,7 +350,7 @@ def test_the_schema_is_there_before_anything_is_noted(store, koch, tmp_path, mon
     monkeypatch.setattr(part, "create_schema", refuse)
     monkeypatch.setattr(store, "_has_schema", False)
     with pytest.raises(StoreRefusedError, match="no right"):
-        snapshot(store, koch.id, name="kept", path=tmp_path / "x.parquet")
+        snapshot(store, koch.id, name="kept", output=tmp_path / "x.parquet")
     with pytest.raises(StoreRefusedError, match="no right"):
         store.add_entry(koch, "asked")
     assert list(tmp_path.iterdir()) == []

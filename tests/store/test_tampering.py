@@ -98,8 +98,8 @@ class Victim:
 
     def exports(self, folder):
         """Every export, by name."""
-        files = {name: lambda name=name: export(self.store, self.id, path=folder / name) for name in FILES}
-        folders = {name: lambda name=name: export(self.store, self.id, path=folder / name, format=name) for name in FOLDERS}
+        files = {name: lambda name=name: export(self.store, self.id, output=folder / name) for name in FILES}
+        folders = {name: lambda name=name: export(self.store, self.id, output=folder / name, format=name) for name in FOLDERS}
         return files | folders
 
 

@@ -98,7 +98,7 @@ def test_interrupted_it_goes_on(store, old, monkeypatch):
 
 
 def test_what_is_in_the_way_is_told_and_the_rest_done(store, old, monkeypatch):
-    half, whole = old("a"), old("b")
+    half, whole = sorted([old("a"), old("b")], key=lambda hierarchy: hierarchy.id)  # as they are told of
     store.query("MATCH (h:Hierarchy {id: $id}) SET h.state = 'writing'", {"id": half.id}, write=True)
     found = steps_of(upgrade(store, [half.id, whole.id]))
     assert [obstacle for _, _, _, obstacle in found] == ["it is in state 'writing'; finish that first", None]

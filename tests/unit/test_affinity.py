@@ -108,13 +108,13 @@ def test_affinities_of_any_size_are_cut_where_they_are_least(faint):
 @pytest.mark.parametrize("clustering", ["kmeans:20", "gmm:20"])
 def test_flat_clusterings_become_trees(linkage, clustering):
     data, classes = load_digits(return_X_y=True)
-    made = logits(id="it", data=data, clustering=clustering, linkage=linkage, point_nodes=True)
+    made = logits(id="it", data=data, clustering=clustering, linkage=linkage, points=True)
     assert made.dimension == 64
     assert made.recipe["clustering"] == clustering
     assert is_valid_linkage(to_linkage(made))
     np.testing.assert_allclose(made.cells.center[0], data.mean(axis=0), atol=1e-9)
     assert evaluate(made, labels=Labels(classes)).dendrogram_purity > 0.45  # of a random tree .1
-    again = logits(id="it", data=data, clustering=clustering, linkage=linkage, point_nodes=True)
+    again = logits(id="it", data=data, clustering=clustering, linkage=linkage, points=True)
     assert (again.cells.center == made.cells.center).all()
 
 

@@ -83,7 +83,7 @@ def test_the_steps_telescope_below_an_observed_parent():
 
 
 @given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 3), st.sampled_from([0.3, 0.6]), st.integers(1, 3))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_the_certificate_holds_and_does_not_depend_on_windows(seed, arity, dimension, scale_factor, depth):
     """Of data, so that no generator is known; in windows so small that observed parents lie above them, or in them."""
     truth = cfg(id="truth", depth=5, arity=arity, dimension=dimension, scale_factor=scale_factor, seed=seed)

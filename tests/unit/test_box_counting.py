@@ -42,6 +42,18 @@ def test_known_dimensions(maps, depth, dimension, tolerance):
     assert 0 < line.spread < 0.05
 
 
+@pytest.mark.parametrize(
+    ("maps", "depth", "dimension", "low"),
+    [("koch", 6, math.log(4) / math.log(3), 0.1), ("sierpinski", 8, math.log(3) / math.log(2), 0.1), ("dragon", 12, 2, 0.5)],
+)
+def test_it_comes_out_as_low_as_is_said(maps, depth, dimension, low):
+    """The standard error, that of the fit, is no measure of this; so the line itself tells how low it may be."""
+    line = certify_cells(ifs(id="it", maps=maps, depth=depth)).line("box_counting_dimension")
+    assert 3 * line.spread < dimension - line.value + 0.01
+    assert 0 < dimension - line.value < low
+    assert "up to .1 low, of those" in line.why
+
+
 def test_the_fern_is_between_a_curve_and_the_plane():
     found = certify_cells(ifs(id="fern", maps="fern", depth=8)).box_counting
     assert 1.2 < found.dimension < 2

@@ -14,12 +14,13 @@ NAME = {file: file.relative_to(HOUSE).as_posix() for file in FILES}
 # Every statement that reaches the driver: the files of cypher/, the user's own, and a constant.
 RUN = {
     "cfgraph/store/graph.py": [
-        "session.run(cypher, parameters)",
+        "session.run(statement, parameters)",
         "transaction.run(query.statement, parameters)",
         "tx.run(statement)",
     ],
     "cfgraph/server/local.py": ["session.run('RETURN 1')"],
-    # no session of a driver: onnxruntime's
+    # no session of a driver: uvicorn's server, and onnxruntime's
+    "cfgraph/exploring/server.py": ["server.run(sockets=[listener])"],
     "cfgraph/learning/embedders/model_files.py": ["session.run(None, {input: part.astype(kind, copy=False)})"],
 }
 PROCEDURES = {"dbms.components", "dbms.listConnections", "db.awaitIndexes"}

@@ -35,6 +35,7 @@ def test_it_is_the_tree_that_the_source_makes():
     assert adjusted_rand_score(found.labels_, BLOB) > 0.9
     assert found.labels_[0] == 0
     assert adjusted_rand_score(found.predict(X), found.labels_) > 0.95
+    assert found.apply(X).tolist() == cfgraph.apply(same, data=X)
     new = make_blobs(100, centers=6, n_features=8, random_state=3)[0]
     assert set(found.predict(new)) <= set(range(6))
 

@@ -266,7 +266,7 @@ def clustering(id, sets, *, points):
     """A tree given by the sets of points of its cells, the whole first, each after those around it."""
     parent = [max((p for p in range(n) if sets[n] <= sets[p]), default=0) for n in range(1, len(sets))]
     dag = Dag(len(sets), np.array(parent), np.arange(1, len(sets)), node_of_point=lowest(sets, points))
-    return imported(dag, id=id, origin="edges", point_nodes=True)
+    return imported(dag, id=id, origin="edges", points=True)
 
 
 def lowest(sets, points):
@@ -326,7 +326,7 @@ def test_by_points_against_sets(seed, monkeypatch):
 
 def test_by_points_of_chains_and_of_cells_without_any():
     chain = Dag(4, np.array([0, 1, 0]), np.array([1, 2, 3]), node_of_point=np.array([2, 2]))
-    one = imported(chain, id="one", origin="edges", point_nodes=True)
+    one = imported(chain, id="one", origin="edges", points=True)
     found = diff(one, one, by="points")
     assert found.equal
     assert found.both == 3
@@ -402,7 +402,7 @@ def exhaustive(top, addresses, differs, total):
 
 def test_files_and_what_is_no_source(tmp_path):
     one = grown_hierarchy("one", depth=3)
-    export(one, path=tmp_path / "one.parquet")
+    export(one, output=tmp_path / "one.parquet")
     assert diff(one, tmp_path / "one.parquet").equal
     assert counts(diff(tmp_path / "one.parquet", with_column(one, "scale", 3, 9.0))) == {"scaled": 1}
     with pytest.raises(InputError, match="only a store knows"):

@@ -31,39 +31,16 @@ from cfgraph.model.hierarchy import recipe_digest
 from cfgraph.sources import ifs, linkage, points
 
 X, BLOB = make_blobs(200, centers=9, n_features=3, random_state=3)
-TEXT = "it compares predictions by numpy's allclose, which is not there for text, and predictions here are addresses"
-COMPARE_NUMBERS = (
-    "check_methods_subset_invariance",
-    "check_methods_sample_order_invariance",
-    "check_estimators_pickle",
-    "check_fit_idempotent",
-)
-
-
-class Numbered(ClassificationField):
-    """The same with numbers for addresses: what the checks that compare by allclose are passed with."""
-
-    def predict(self, X):
-        """The row of each point's deepest cell."""
-        found = super().predict(X)
-        return self.hierarchy_.cells.rows(found.tolist())
-
-
-def expected_failures(estimator) -> dict[str, str]:
-    """Nothing but what cannot compare text."""
-    return {} if isinstance(estimator, Numbered) else dict.fromkeys(COMPARE_NUMBERS, TEXT)
-
 
 FIELDS = [
     ClassificationField(),
     ClassificationField(3, 1),
     ClassificationField(2, 5, level=2),
-    Numbered(),
-    Numbered(4, 2, minimum_size=8),
+    ClassificationField(4, 2, minimum_size=8),
 ]
 
 
-@parametrize_with_checks(FIELDS, expected_failed_checks=expected_failures, xfail_strict=True)
+@parametrize_with_checks(FIELDS)
 def test_scikit_learn_takes_it_for_one_of_its_own(estimator, check):
     check(estimator)
 
@@ -73,19 +50,50 @@ def test_it_is_the_hierarchy_that_its_points_are():
     same = points(id="blobs", data=X, arity=3, depth=3, seed=5).cells
     assert field.hierarchy_.cells.addresses == same.addresses
     np.testing.assert_array_equal(field.hierarchy_.cells.center, same.center)
-    assert field.predict(X).tolist() == [same.addresses[row] for row in locate(same, X)]
+    assert field.apply(X).tolist() == [same.addresses[row] for row in locate(same, X)]
 
 
 def test_predict_is_a_greedy_descent():
     field = ClassificationField(3, 4, random_state=0).fit(X)
     cells = field.hierarchy_.cells
-    for x, found in zip(X[::9] + 0.1, field.predict(X[::9] + 0.1), strict=True):
+    for x, found in zip(X[::9] + 0.1, field.apply(X[::9] + 0.1), strict=True):
         row = 0
         while cells.child_count[row]:
             children = np.flatnonzero(cells.parent == row)
             row = children[np.linalg.norm(cells.center[children] - x, axis=1).argmin()]
         assert found == cells.addresses[row]
     assert isinstance(found, str)
+
+
+@pytest.mark.parametrize("level", [1, 2, None])
+def test_predict_gives_the_labels_of_the_cut(level):
+    field = ClassificationField(3, 4, level=level, minimum_size=9, random_state=0)
+    labels = field.fit_predict(X)
+    assert np.issubdtype(labels.dtype, np.integer)
+    np.testing.assert_array_equal(field.predict(X), labels)
+    np.testing.assert_array_equal(field.labels_, labels)
+    cut = field.get_feature_names_out()
+    for label, address in zip(field.predict(X + 0.3), field.apply(X + 0.3), strict=True):
+        assert f"{address}/".startswith(f"{cut[label]}/")
+    field.set_params(level=1)
+    np.testing.assert_array_equal(field.predict(X), [int(address.split("/")[1]) for address in field.addresses_])
+
+
+def test_addresses_as_in_the_first_version():
+    field = ClassificationField(3, 3, random_state=0, predict="address").fit(X)
+    with pytest.warns(FutureWarning, match=r"apply\(X\) gives addresses"):
+        found = field.predict(X)
+    np.testing.assert_array_equal(found, field.addresses_)
+    assert field.get_params()["predict"] == clone(field).get_params()["predict"] == "address"
+    assert "predict='address'" in repr(field)
+    again = pickle.loads(pickle.dumps(field))
+    assert again.get_params() == field.get_params()
+    np.testing.assert_array_equal(field.set_params(predict="labels").predict(X), field.labels_)
+    del vars(again)["predict"]  # as the first version pickled it
+    np.testing.assert_array_equal(again.predict(X), field.labels_)
+    assert ClassificationField.predict.__doc__ == field.predict.__doc__
+    with pytest.raises(EstimatorError, match="expected 'labels' or 'address' as predict, got 'magic'"):
+        field.set_params(predict="magic").predict(X)
 
 
 def test_level_1_is_k_means():
@@ -100,7 +108,7 @@ def test_a_cut_holds_every_point_once(level):
     depth = 9 if level == 9 else 4
     field = ClassificationField(3, depth, level=level, minimum_size=12, random_state=0).fit(X)
     cut = field.get_feature_names_out().tolist()
-    for label, address in zip(field.labels_, field.predict(X), strict=True):
+    for label, address in zip(field.labels_, field.apply(X), strict=True):
         assert f"{address}/".startswith(f"{cut[label]}/")
         assert sum(f"{address}/".startswith(f"{other}/") for other in cut) == 1
     np.testing.assert_array_equal(field.fit_predict(X), field.labels_)
@@ -125,13 +133,13 @@ def test_equal_points_are_kept():
 def test_few_points_make_a_shallow_tree():
     field = ClassificationField(3, 30, random_state=0).fit(X[:7])
     assert 1 <= field.hierarchy_.cells.depth <= 3
-    assert set(field.predict(X[:7])) == set(np.array(field.hierarchy_.cells.addresses)[field.hierarchy_.cells.state == LEAF])
+    assert set(field.apply(X[:7])) == set(np.array(field.hierarchy_.cells.addresses)[field.hierarchy_.cells.state == LEAF])
 
 
 def test_one_feature_and_float32():
     field = ClassificationField(2, 3, random_state=0).fit(X[:, :1].astype(np.float32))
     assert field.n_features_in_ == 1
-    np.testing.assert_array_equal(field.predict(X[:, :1].astype(np.float32)), field.addresses_)
+    np.testing.assert_array_equal(field.apply(X[:, :1].astype(np.float32)), field.addresses_)
 
 
 def test_random_states():
@@ -146,7 +154,7 @@ def test_random_states():
 
 def test_pipelines_and_searches():
     pipeline = make_pipeline(StandardScaler(), ClassificationField(3, 1, random_state=0))
-    assert pipeline.fit(X).predict(X)[0].startswith("/")
+    np.testing.assert_array_equal(pipeline.fit(X).predict(X), pipeline[-1].labels_)
     search = GridSearchCV(
         pipeline,
         {"classificationfield__arity": [2, 9]},
@@ -171,6 +179,7 @@ def test_copies_predict_the_same():
     field = ClassificationField(3, 3, random_state=0).fit(X)
     for other in (pickle.loads(pickle.dumps(field)), copy.deepcopy(field)):
         np.testing.assert_array_equal(other.predict(X), field.predict(X))
+        np.testing.assert_array_equal(other.apply(X), field.apply(X))
     assert not hasattr(clone(field), "hierarchy_")
     assert clone(field).get_params() == field.get_params()
 
@@ -186,6 +195,7 @@ def test_copies_predict_the_same():
         ({"minimum_size": 0}, "as minimum size, got 0"),
         ({"minimum_size": 999}, "at least 999 points"),
         ({"arity": 201}, "at least arity = 201 points, got n_samples = 200; ask for a smaller arity"),
+        ({"predict": "magic"}, "'labels' or 'address' as predict, got 'magic'"),
         ({"random_state": "x"}, "'x' cannot be used to seed"),
     ],
 )
@@ -228,7 +238,7 @@ def test_what_is_no_table_of_numbers_is_refused(data, error, told):
 
 def test_what_is_not_fitted_or_of_another_width_is_refused():
     field = ClassificationField(3)
-    for act in (field.predict, field.transform, field.get_feature_names_out):
+    for act in (field.predict, field.apply, field.transform, field.get_feature_names_out):
         with pytest.raises(NotFittedError):
             act(X)
     with pytest.raises(NotFittedError):
@@ -244,7 +254,7 @@ def test_to_a_hierarchy_and_back():
     back = ClassificationField.from_hierarchy(hierarchy)
     assert hierarchy.id == "blobs"
     assert back.get_params() == {**field.get_params(), "random_state": 4}
-    np.testing.assert_array_equal(back.predict(X), field.predict(X))
+    np.testing.assert_array_equal(back.apply(X), field.apply(X))
     np.testing.assert_array_equal(back.transform(X), field.transform(X))
     np.testing.assert_array_equal(clone(back).fit(X).addresses_, field.addresses_)
 
@@ -254,11 +264,11 @@ def test_any_hierarchy_with_centers_predicts():
     field = ClassificationField.from_hierarchy(koch)
     cells = koch.cells
     np.testing.assert_array_equal(
-        field.predict(cells.center[-200:]), np.array(cells.addresses)[locate(cells, cells.center[-200:])]
+        field.apply(cells.center[-200:]), np.array(cells.addresses)[locate(cells, cells.center[-200:])]
     )
     assert field.transform(cells.center).shape == (len(cells), 4)
     root = ClassificationField.from_hierarchy(koch.with_cells(cells.prefix(0)))
-    assert set(root.predict(cells.center)) == {"/"}
+    assert set(root.apply(cells.center)) == {"/"}
     assert root.transform(cells.center).shape == (len(cells), 1)
 
 
@@ -302,7 +312,7 @@ def test_grow_extends_below_what_was_seen():
     assert (seen.hierarchy_.cells.depth, grown.hierarchy_.cells.depth, grown.depth) == (3, 5, 5)
     np.testing.assert_allclose(grown.hierarchy_.cells.center, truth.cells.center, atol=1e-12)
     deepest = truth.cells.level_rows(5)
-    same = grown.predict(truth.cells.center) == ClassificationField.from_hierarchy(truth).predict(truth.cells.center)
+    same = grown.apply(truth.cells.center) == ClassificationField.from_hierarchy(truth).apply(truth.cells.center)
     assert same.mean() > 0.95  # not all: Koch's cells touch, and there the last bit decides
     assert grown.hierarchy_.cells.predicted[deepest].all()
     assert grown.predictor_.family == "recurrence"
@@ -314,7 +324,7 @@ def test_grow_of_data_keeps_what_was_observed():
     grown = field.grow(4, family="scaled-parent")
     assert grown.hierarchy_.cells.depth == 4
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
-    for before, after in zip(field.predict(frame), grown.predict(frame), strict=True):
+    for before, after in zip(field.apply(frame), grown.apply(frame), strict=True):
         assert after.startswith(f"{before}/")
     assert not hasattr(grown, "labels_")
     assert not hasattr(grown.fit(frame), "predictor_")

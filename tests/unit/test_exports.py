@@ -189,13 +189,13 @@ def test_a_failure_in_the_midst_leaves_nothing(write, tmp_path):
 
 def test_export_takes_a_hierarchy_with_its_cells(tmp_path):
     hierarchy = hierarchy_of(smooth_cells(3))
-    export(hierarchy, path=tmp_path / "h.graphml", depth=1)
+    export(hierarchy, output=tmp_path / "h.graphml", depth=1)
     assert list(read_graphml(tmp_path / "h.graphml")) == hierarchy.cells.prefix(1).addresses
     for words, told in [
-        ({"path": tmp_path / "h", "format": "neo4j-admin"}, "written from a store"),
-        ({"path": tmp_path / "h.parquet", "depth": 1}, "writes the whole hierarchy"),
-        ({"path": tmp_path / "h", "format": "maps"}, "is a hierarchy"),
-        ({"path": tmp_path / "h.graphml", "depth": -1}, "depth"),
+        ({"output": tmp_path / "h", "format": "neo4j-admin"}, "written from a store"),
+        ({"output": tmp_path / "h.parquet", "depth": 1}, "writes the whole hierarchy"),
+        ({"output": tmp_path / "h", "format": "maps"}, "is a hierarchy"),
+        ({"output": tmp_path / "h.graphml", "depth": -1}, "depth"),
     ]:
         with pytest.raises(InputError, match=told):
             export(hierarchy, **words)

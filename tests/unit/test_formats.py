@@ -40,7 +40,7 @@ SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixtur
 def make_dag(id="dag", **columns):
     known = {"count": 6, "parent": np.array([0, 0, 1, 2, 4]), "child": np.array([1, 2, 3, 3, 5])}
     dag = Dag(**{**known, "names": list("abcdef"), "node_of_point": np.array([3, 5, 3]), **columns})
-    return imported(dag, id=id, origin="edges", recipe={}, point_nodes=True)
+    return imported(dag, id=id, origin="edges", recipe={}, points=True)
 
 
 def make_named_dag(id):

@@ -45,12 +45,12 @@ def test_an_attribute_of_some_nodes_and_a_renamed_one_and_names():
 
 def test_what_cannot_be_kept_is_told():
     made = to_networkx(linkage(id="z", data=Z))
-    nx.set_edge_attributes(made, "seen", "evidence")
+    nx.set_edge_attributes(made, [1], "evidence")
     made.nodes["/"]["members"] = [1, 2]
     notes = " ".join(graph(id="z", data=made).notes)
-    assert "attributes of edges other than length, weight and slot were left out: evidence" in notes
+    assert "attributes of edges that are of no one kind, or differ between edges to one node, were left out: evidence" in notes
     assert "left out: members" in notes
-    plain = nx.DiGraph([("a", "b", {"kind": "is_a", "weight": 2.0})])
+    plain = nx.DiGraph([("a", "b", {"kind": "is_a", "weight": 2.0}), ("a", "c"), ("c", "b", {"kind": "part_of"})])
     assert "left out: kind" in " ".join(graph(id="p", data=plain).notes)
 
 

@@ -50,7 +50,7 @@ def learned(data=DATA, *, field=False, **changes):
 
 
 def test_cells_are_nodes_with_their_own_centers():
-    hierarchy = hcrl(id="it", data=DATA, branching=2, point_nodes=True)
+    hierarchy = hcrl(id="it", data=DATA, branching=2, points=True)
     cells, own = hierarchy.cells, hierarchy.cells.own
     assert len(cells) == 15
     assert set(own) == {"sigma", "mass", "share", "emission"}
@@ -165,7 +165,7 @@ def test_cells_are_reconstructed_among_the_data():
 
 
 def test_the_hierarchy_itself_is_asked_of_new_data_and_of_what_its_cells_look_like():
-    tree = hcrl(id="it", data=DATA, depth=2, branching=2, standardised=True)
+    tree = hcrl(id="it", data=DATA, depth=2, branching=2, standardise=True)
     assert apply(tree, data=DATA) == [tree.cells.addresses[cell] for cell in tree.cell_of_point.tolist()]
     assert apply(tree, data=DATA[:3], depth=1) == [address[:2] for address in apply(tree, data=DATA[:3])]
     assert apply(tree, data=DATA[:3], depth=9) == apply(tree, data=DATA[:3])

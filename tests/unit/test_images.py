@@ -245,7 +245,7 @@ def groups(made):
 
 
 def test_a_folder_becomes_a_field(colored):
-    made = sources.images(id="it", data=colored, arity=2, depth=2, minimum_size=3, point_nodes=True)
+    made = sources.images(id="it", data=colored, arity=2, depth=2, minimum_size=3, points=True)
     assert made.origin == "images"
     assert made.points == 12
     assert made.point_names == tuple(sorted(f"{name}{number}.png" for name in COLORED for number in range(3)))
@@ -256,7 +256,7 @@ def test_a_folder_becomes_a_field(colored):
 
 
 def test_new_images_find_their_cells(colored, tmp_path):
-    made = sources.images(id="it", data=colored, arity=2, depth=2, minimum_size=3, pca=3, standardised=True)
+    made = sources.images(id="it", data=colored, arity=2, depth=2, minimum_size=3, pca=3, standardise=True)
     own = [made.cells.addresses[cell] for cell in made.cell_of_point.tolist()]
     assert apply(made, data=colored) == own
     assert apply(made, data=str(colored)) == own
@@ -366,7 +366,7 @@ def test_the_document_runs(tmp_path, monkeypatch):
 
 
 def test_hcrl_takes_a_folder(colored, tmp_path):
-    made = sources.hcrl(id="it", data=colored, size="4x4", pca=3, depth=1, branching=2, point_nodes=True)
+    made = sources.hcrl(id="it", data=colored, size="4x4", pca=3, depth=1, branching=2, points=True)
     assert made.point_names == tuple(sorted(f"{name}{number}.png" for name in COLORED for number in range(3)))
     assert groups(made) == {frozenset({"warm"}), frozenset({"cold"})}
     assert apply(made, data=colored) == [made.cells.addresses[cell] for cell in made.cell_of_point.tolist()]

@@ -91,7 +91,7 @@ def test_who_knows_of_the_header_of_embeddings_says_so(place, tmp_path):
     np.savez(tmp_path / "p.npz", VALUES)
     np.save(tmp_path / "p.npy", VALUES)
     for suffix in ("npz", "npy"):
-        with pytest.raises(InputError, match=r"first line of a \.csv file.*leave --embeddings-header out"):
+        with pytest.raises(InputError, match=r"first line of a table of text.*leave --embeddings-header out"):
             Embeddings.read(tmp_path / f"p.{suffix}", header="yes")
 
 

@@ -118,7 +118,7 @@ def test_images_are_cut_out_mirrored_and_lit():
 
 def test_a_tree_on_latents_and_its_encoder(tmp_path):
     lines = []
-    tree = infohier(data=DATA, latents=tmp_path / "latents.npy", point_nodes=True, say=lines.append, **QUICK)
+    tree = infohier(data=DATA, latents=tmp_path / "latents.npy", points=True, say=lines.append, **QUICK)
     latents = np.load(tmp_path / "latents.npy")
     np.testing.assert_allclose(np.linalg.norm(latents, axis=1), 1)
     np.testing.assert_allclose(latents, leaf_centers(tree), atol=1e-12)

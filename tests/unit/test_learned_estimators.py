@@ -39,6 +39,7 @@ def test_infohier_is_the_tree_that_the_source_makes():
     np.testing.assert_allclose(np.linalg.norm(found.transform(X), axis=1), 1)
     assert adjusted_rand_score(found.labels_, BLOB) > 0.8
     assert adjusted_rand_score(found.predict(X), found.labels_) > 0.9
+    assert found.apply(X).tolist() == cfgraph.apply(found.hierarchy_, data=X)
     again = pickle.loads(pickle.dumps(found))
     np.testing.assert_array_equal(again.predict(X), found.predict(X))
     made = found.to_hierarchy("blobs")
@@ -47,7 +48,7 @@ def test_infohier_is_the_tree_that_the_source_makes():
 
 def test_hcrl_is_the_tree_that_the_source_makes():
     found = HCRL(branching=6, depth=1, standardised=True, random_state=5).fit(X)
-    same = hcrl(id="tree", data=X, branching=6, depth=1, standardised=True, seed=5)
+    same = hcrl(id="tree", data=X, branching=6, depth=1, standardise=True, seed=5)
     assert found.hierarchy_.cells.addresses == same.cells.addresses
     assert found.clusters_[found.labels_[0]] == same.cells.addresses[same.cell_of_point[0]]
     assert adjusted_rand_score(found.labels_, BLOB) > 0.9
@@ -58,7 +59,8 @@ def test_hcrl_is_the_tree_that_the_source_makes():
     assert found.get_feature_names_out().tolist() == [f"hcrl{number}" for number in range(8)]
     again = pickle.loads(pickle.dumps(found))
     np.testing.assert_array_equal(again.predict(X), found.predict(X))
-    assert cfgraph.apply(found.to_hierarchy("blobs"), data=X[:3]) == [found.clusters_[label] for label in found.labels_[:3]]
+    assert cfgraph.apply(found.to_hierarchy("blobs"), data=X[:3]) == found.apply(X[:3]).tolist()
+    assert found.apply(X[:3]).tolist() == [found.clusters_[label] for label in found.labels_[:3]]
 
 
 def test_levels_of_a_nested_tree_are_clusterings_one_in_the_other():

@@ -120,7 +120,7 @@ class Way:
         exact = np.vectorize(Fraction, otypes=[object])
         descent = answering.descent
         self.turn, self.moved, self.factor = exact(descent.turn), exact(descent.displacement), Fraction(answering.scale_factor)
-        self.center = exact(answering._ground.top.center[0])
+        self.center = exact(answering.ground.top.center[0])
 
     def slots(self, x, levels):
         place = np.array([Fraction(value) for value in x]) - self.center

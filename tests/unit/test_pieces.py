@@ -9,7 +9,7 @@ from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.model.pieces import grow_pieces, pieces_of_cells
 from cfgraph.sources.cfg import Design
 from cfgraph.sources.cfg import field as cfg_field
-from cfgraph.sources.field import Spread
+from cfgraph.sources.field_plan import Spread
 from cfgraph.sources.ifs import field as ifs_field
 from tests.grown import ragged_hierarchy
 

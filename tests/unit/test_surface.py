@@ -14,6 +14,7 @@ LATE = {
     "cfgraph.formats": ("_LATE",),
     "cfgraph.predictors": ("_HOMES",),
     "cfgraph.store": ("_PLACES",),
+    "cfgraph.testing": ("_HOMES",),
 }
 VERBS = ("compare", "evaluate", "find_path", "grow", "rollout", "to_networkx", "train", "verify")
 

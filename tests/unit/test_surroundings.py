@@ -16,10 +16,10 @@ folder = Path(sys.argv[1])
 made = [
     sources.ifs(id="koch", maps="koch", depth=4),
     sources.cfg(id="smooth", depth=3, seed=5),
-    sources.points(id="points", data=folder / "points.csv", arity=3, depth=3, minimum_size=4, point_nodes=True),
+    sources.points(id="points", data=folder / "points.csv", arity=3, depth=3, minimum_size=4, points=True),
     sources.edges(id="edges", data=folder / "edges.tsv"),
     sources.tree(id="tree", data=folder / "tree.nwk"),
-    sources.linkage(id="linkage", data=folder / "linkage.csv", names=folder / "names.txt", point_nodes=True),
+    sources.linkage(id="linkage", data=folder / "linkage.csv", names=folder / "names.txt", points=True),
 ]
 for hierarchy in made:
     print(hierarchy.id, recipe_digest(hierarchy.recipe), digest_hierarchy(hierarchy))

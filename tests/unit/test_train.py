@@ -95,7 +95,7 @@ def test_auto_takes_the_recurrence_at_depth_3_where_the_span_says_nothing(name):
     st.sampled_from([0.3, 0.5, 0.7]),
     st.sampled_from([0.5, 3.0, 8.0]),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_auto_never_takes_the_recurrence_for_a_smooth_generator(seed, shape, scale_factor, frequency):
     numbers = {"arity": shape[0], "dimension": shape[1], "scale_factor": scale_factor, "frequency": frequency}
     truth = cfg(id="smooth", depth=4, seed=seed, **numbers)
@@ -458,3 +458,41 @@ def test_errors_beyond_floats_are_flagged_and_no_lack_of_parents(family, error):
     flagged, told = train_module._judge(SimpleNamespace(family=family), examples=None, trial=trial)
     assert flagged
     assert told == (f"FLAGGED: the errors of {family} on held-out parents are no finite numbers; do not trust it",)
+
+
+def judged(family, *, folds=None, validation=None):
+    """A predictor that was judged so; what it learned is not looked at."""
+    rule = train(ifs(id="koch", maps="koch", depth=2), id="rule", depth=2, family="mean")
+    return rule.model_copy(update={"family": family, "folds": folds or {}, "validation": validation or {}, "weights": b""})
+
+
+@pytest.mark.parametrize(
+    ("family", "folds", "validation", "beats"),
+    [
+        ("mean", {"zero": 1.0, "mean": 0.5}, {"zero": 1.0, "mean": 1.5}, True),  # the folds decide, as between families
+        ("mean", {"zero": 1.0, "mean": 1.5}, {"zero": 1.0, "mean": 0.5}, False),
+        ("zero", {"zero": 1.0}, {"zero": 1.0}, False),  # equal is not below
+        ("parent", {"zero": 1.0, "parent": 1.0}, {}, False),
+        ("mlp", {"zero": 1.0, "mlp": None}, {"zero": 1.0, "mlp": 0.5}, False),  # beyond floats
+        ("mean", {}, {"zero": 1.0, "mean": 2.0}, False),  # of 0.1, which had no folds
+        ("mean", {}, {"zero": 1.0, "mean": 0.9}, True),
+        ("recurrence", {"zero": 1.0, "recurrence": None}, {"zero": 1.0, "recurrence": None}, None),  # no pair to test it on
+        ("recurrence", {"zero": 1.0, "recurrence": None}, {"zero": 1.0, "recurrence": 0.1}, True),
+        ("mean", {"zero": None, "mean": None}, {"zero": None, "mean": None}, None),  # no parents to hold out
+        ("mean", {}, {}, None),  # no table was kept
+        ("of-tomorrow", {"zero": 1.0}, {"zero": 1.0}, None),
+    ],
+)
+def test_a_rule_is_better_than_nothing_or_not_or_nobody_knows(family, folds, validation, beats):
+    rule = judged(family, folds=folds, validation=validation)
+    assert rule.beats_zero is beats
+    assert (rule.no_better is not None) is (beats is False)
+    assert rule.describe()["beats_zero"] is beats
+
+
+def test_a_rule_that_is_no_better_than_nothing_is_told_when_it_is_trained():
+    koch = ifs(id="koch", maps="koch", depth=4)
+    (told,) = (warning for warning in train(koch, id="rule", depth=4, family="zero").warnings if "no better" in warning)
+    assert told.startswith("zero is no better than nothing: on held-out parents its nMSE of 1 is not below that of zero (1)")
+    assert "--anyway" in told
+    assert train(koch, id="rule", depth=4, family="recurrence").warnings == ()

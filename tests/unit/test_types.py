@@ -30,7 +30,7 @@ def use(field: HierarchyWithCells, store: Store, labels: Labels) -> None:
     cfgraph.trian(field, id="rule", depth=2){SEEN_WRONG}
     sources.ifs(id="koch", maps="koch", depth=8)
     sources.ifs(id="koch", maps="koch", dephth=8){SEEN_WRONG}
-    sources.linkage(id="l", data="f.npy", minimum=2)
+    sources.linkage(id="l", data="f.npy", condense=2)
     sources.linkage(id="l", data="f.npy", minimun=2){SEEN_WRONG}
     cfgraph.compare(store, "a", "b", pairs=9)
     cfgraph.compare(store, "a", "b", pair=9){SEEN_WRONG}
@@ -39,7 +39,7 @@ def use(field: HierarchyWithCells, store: Store, labels: Labels) -> None:
     cfgraph.rollout(store, "a", predictor="b", stop=Stop(dept=3)){SEEN_WRONG}
     Store.open(url="local").close()
     Store.open(ur="local").close(){SEEN_WRONG}
-    cfgraph.export(store, "a", path="a.csv")
+    cfgraph.export(store, "a", output="a.csv")
     cfgraph.export(store, "a", pth="a.csv"){SEEN_WRONG}
     cfgraph.evaluate(field, labels=labels)
     cfgraph.evaluate(field, label=labels){SEEN_WRONG}
@@ -62,7 +62,8 @@ def test_misspelt_arguments_are_found_by_a_users_checker(tmp_path, monkeypatch):
     monkeypatch.setenv("MYPYPATH", str(HOUSE))
     command = [sys.executable, "-m", "mypy", "--config-file=", "--follow-imports=silent", "--hide-error-context", "user.py"]
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    found = [int(line) for line in re.findall(r"^user\.py:(\d+): error:", said.stdout, re.MULTILINE)]
+    # Of a verb with several signatures the checker may tell two errors, the word and that no signature fits.
+    found = sorted({int(line) for line in re.findall(r"^user\.py:(\d+): error:", said.stdout, re.MULTILINE)})
     wanted = [number for number, line in enumerate(USER.splitlines(), start=1) if line.endswith(SEEN_WRONG)]
     assert found == wanted, said.stdout + said.stderr
 
@@ -81,9 +82,12 @@ def test_every_exception_names_its_code_and_its_reason_and_they_are_few():
 def test_no_module_is_left_out_and_no_code_switched_off():
     wholes = [CONFIG, *CONFIG["overrides"]]
     off = {"disable_error_code", "exclude", "follow_imports", "ignore_errors"}
-    assert [name for whole in wholes for name in whole if name in off] == []
+    skipping = [whole for whole in CONFIG["overrides"] if whole.get("follow_imports") == "skip"]
+    others = [whole for whole in wholes if whole not in skipping]
+    assert [name for whole in others for name in whole if name in off] == []
     assert set(CONFIG["packages"]) == {"cfgraph", "cli", "cypher"}
     passed_over = [name for whole in wholes if whole.get("ignore_missing_imports") for name in whole["module"]]
+    passed_over += [name for whole in skipping for name in whole["module"]]
     assert passed_over
     assert not [name for name in passed_over if name.startswith(("cfgraph", "cli", "cypher", "*"))]
     assert not [file for file in SOURCES if re.search(r"^# mypy:|^# type: ignore", file.read_text(), re.MULTILINE)]

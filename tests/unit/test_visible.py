@@ -152,7 +152,9 @@ PRINTERS = {
     "console.py",
     "group.py",
     "reference.py",
-}  # the last two print help and documents
+    "python_examples.py",
+    "python_reference.py",
+}  # the last ones print help and documents, or show how to
 
 
 def test_commands_print_through_one_place():
