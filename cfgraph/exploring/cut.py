@@ -133,13 +133,16 @@ def _on_line(below, line: Line, *, level: int, parent: int) -> int:
 def raised(levels: list[Level], *, bound: float, cap: int) -> tuple[float, int]:
     """The least bound with which a part of the cap is shown, and how many cells that are.
 
-    A cell is there while the bound is below all reaches above it, and split while it is below its own too. Bounds are told
-    to half a percent: by the leading digits of numbers, which are counted, not sorted.
+    A cell is there while the bound is below all reaches above it, and split while it is below its own too. Those of the last
+    level are shown: none of their children is known, and where reaches shrink slowly all of them would count as split, the
+    bound stay, and level after level fill the memory. Bounds are told to half a percent: by the leading digits of numbers,
+    which are counted, not sorted.
     """
     there, split = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     for level in levels:
         there = _added(there, _leading(level.until))
-        split = _added(split, _leading(np.minimum(level.until, level.reach)))
+        if level is not levels[-1]:
+            split = _added(split, _leading(np.minimum(level.until, level.reach)))
     width = max(len(there), len(split))
     shown = _above(there, width) - _above(split, width)
     first = int(_leading(np.array([bound]))[0])

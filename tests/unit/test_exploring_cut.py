@@ -162,6 +162,20 @@ def test_the_largest_are_split_first_where_there_are_too_many(scenes):
     assert split.isdisjoint(few.addresses())
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_cells_that_shrink_slowly_end_at_the_cap_as_others_do(seed):
+    """By 1/10 a level: all of a level's reaches are far above the pixels asked for when the cap is full."""
+    scene, levels = Scene.of(Design(arity=4, dimension=2, scale_factor=0.9, seed=seed)), []
+
+    def gone():
+        levels.append(1)
+        return len(levels) > 10  # a million cells at least
+
+    cut = scene.cut(View("/", (0.0, 0.0), 20.0, *SIZE), px=4.0, cap=4000, gone=gone)
+    assert 100 < len(cut) <= 4000
+    assert cut.header["coarse"] == len(cut)
+
+
 def test_what_nobody_waits_for_any_more_is_not_gone_on_with(scenes):
     asked = []
 
