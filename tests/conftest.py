@@ -19,7 +19,9 @@ import pytest
 
 from cfgraph.errors import words_of_the_shell
 
-hypothesis.settings.register_profile("cfgraph", deadline=None)  # machines are shared: no test is timed
+# Machines are shared: no test is timed. Where every change is checked (CI=...) a failure is the change's, not a chance's: the
+# same examples each time. Elsewhere they are drawn anew.
+hypothesis.settings.register_profile("cfgraph", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("cfgraph")
 
 if os.environ.get("CFGRAPH_TYPECHECK", "1") == "1":
