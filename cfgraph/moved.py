@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from importlib.abc import Loader
+    from inspect import Signature
 else:
     Loader = object  # its import would take as long as that of all else that ``cfgraph --help`` has of cfgraph
 
@@ -117,7 +118,22 @@ class _OldVerb(_OldModule):
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """What the function of the same name answers."""
-        return getattr(self, self.__name__.rpartition(".")[2])(*arguments, **named)
+        return self._verb(*arguments, **named)
+
+    @property
+    def __signature__(self) -> "Signature":
+        """That of the function, for people and whoever else looks at it."""
+        from inspect import signature
+
+        return signature(self._verb)
+
+    @property
+    def _verb(self) -> Callable[..., Any]:
+        package, _, name = self.__name__.rpartition(".")
+        verb: Callable[..., Any] = import_module(package).__getattr__(
+            name
+        )  # which the module hides; its own may be an older one
+        return verb
 
 
 class _Finder(Loader):

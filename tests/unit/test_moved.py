@@ -32,7 +32,9 @@ def in_a_process(code):
 def test_a_verb_is_called_whatever_was_imported_first(verb):
     code = f"import warnings; warnings.simplefilter('ignore')\nimport cfgraph.{verb}, cfgraph\n"
     code += f"try: cfgraph.{verb}()\nexcept TypeError as error: print(error)\n"
-    code += f"from cfgraph.{verb} import {verb}; print({verb}.__name__)"
+    code += f"from cfgraph.{verb} import {verb}; print({verb}.__name__)\n"
+    code += f"import inspect; now = cfgraph.__getattr__('{verb}')\n"
+    code += f"assert inspect.signature(cfgraph.{verb}) == inspect.signature(now)"
     told = in_a_process(code)
     assert told.returncode == 0, told.stderr
     assert "missing" in told.stdout
