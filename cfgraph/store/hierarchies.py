@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -14,7 +15,7 @@ from cfgraph.model.address import ROOT, check_id, key_of, level_of, parse_addres
 from cfgraph.model.cells import Cells
 from cfgraph.model.columns import CARRIED, EDGE, FLOAT, OPTIONAL, fits_kind, one_kind, width_of
 from cfgraph.model.encoder import Encoder
-from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
 from cfgraph.model.invariants import room_for_points
 from cfgraph.model.reader import Columns
 from cfgraph.store import reading
@@ -26,6 +27,8 @@ from cfgraph.store.witness import Witness
 from cfgraph.store.writing import key_pages
 
 KEYS = 10_000  # cells that a query is asked for by key
+CHILDREN = 8_000  # that a query for children gives back, where cells have so many
+CONNECTIONS = 3  # that pages of cells by their keys are asked for in at once: one page is decoded while others are read
 VERIFICATION_CELLS = 5_000  # a page of verify: each cell comes with its parents and children
 
 
@@ -214,8 +217,16 @@ class Hierarchies(Encoders):
             id = witness.hierarchy.id
             asked = {"id_size": len(id), "extras": witness.hierarchy.data_built}
             keys = sorted({key_of(id, address) for address in addresses})
-            pages = (self._graph.read(operation, keys=page, **asked)[0] for page in key_pages(keys, size=KEYS))
-            return reading.joined_columns([reading.packed(reading.checked(page, id), id) for page in pages], id=id)
+
+            def read(page: list[str]) -> reading.Packed:
+                return reading.packed(reading.checked(self._graph.read(operation, keys=page, **asked)[0], id), id)
+
+            arity = witness.hierarchy.arity if isinstance(witness.hierarchy, FieldHierarchy) else 1
+            pages = list(key_pages(keys, size=max(1, CHILDREN // arity) if operation == "read_children" else KEYS))
+            if len(pages) < 2:
+                return reading.joined_columns([read(page) for page in pages], id=id)
+            with ThreadPoolExecutor(min(CONNECTIONS, len(pages)), thread_name_prefix="cfgraph-read") as threads:
+                return reading.joined_columns(list(threads.map(read, pages)), id=id)
 
     def read_level(self, id: str, level: int) -> dict[str, np.ndarray]:
         """The columns of one level's cells, in breadth-first order, with their ``address``."""

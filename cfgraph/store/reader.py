@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Int
 
 from cfgraph.errors import DamagedError
-from cfgraph.model.address import KEY_BYTES_MAX, parse_address
+from cfgraph.model.address import KEY_BYTES_MAX, ROOT
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.model.reader import Columns
@@ -51,7 +52,7 @@ class StoreReader:
 
     def children(self, addresses: Sequence[str]) -> Columns:
         """The children of the cells at some addresses, siblings in the order of their slots."""
-        return _by_parent(self.store.read_children(self.id, addresses), addresses)
+        return _by_parent(self.store.read_children(self.id, addresses), addresses, self.id)
 
 
 def _as_asked(found: Columns, addresses: Sequence[str]) -> Columns:
@@ -61,14 +62,26 @@ def _as_asked(found: Columns, addresses: Sequence[str]) -> Columns:
     return {name: column[order] for name, column in found.items()}
 
 
-def _by_parent(found: Columns, addresses: Sequence[str]) -> Columns:
+def _by_parent(found: Columns, addresses: Sequence[str], id: str) -> Columns:
     """Children in the order in which their parents were asked for, siblings in the order of their slots."""
     place = {address: row for row, address in enumerate(addresses)}
-    slots = [parse_address(address)[-1] for address in found["address"].tolist()]
-    above = [place[address.rpartition("/")[0] or "/"] for address in found["address"].tolist()]
-    order = np.lexsort((slots, above)) if above else np.empty(0, dtype=np.int64)
+    ways = [address.rpartition("/") for address in found["address"].tolist()]
+    above = np.array([place.get(way[0] or ROOT, -1) for way in ways], dtype=np.int64)
+    slots = _slots_of([way[2] for way in ways])
+    if slots is None or (above < 0).any():
+        raise DamagedError.of(id, "an edge leads to a cell that is no child by its address")
+    order = np.lexsort((slots, above))
     columns = {name: column[order] for name, column in found.items()}
-    return {**columns, "slot": np.array(slots, dtype=np.int32)[order]}
+    return {**columns, "slot": slots[order]}
+
+
+def _slots_of(texts: list[str]) -> Int[np.ndarray, " texts"] | None:
+    """The numbers of slots that texts are; None where one is no such number."""
+    try:
+        found = np.array([int(text) for text in texts], dtype=np.int32)
+    except (ValueError, OverflowError):
+        return None
+    return found if (found >= 0).all() and list(map(str, found.tolist())) == texts else None
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ class KnownReader:
 
     def children(self, addresses: Sequence[str]) -> Columns:
         """The children of the cells at some addresses, siblings in the order of their slots."""
-        return _by_parent(self.store.read_children(self.hierarchy, addresses), addresses)
+        return _by_parent(self.store.read_children(self.hierarchy, addresses), addresses, self.hierarchy.id)
 
     def own(self, addresses: Sequence[str], name: str) -> list[Any]:
         """A property that cells have besides, of those at some addresses, in the order asked; None where one has none."""

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from cfgraph.errors import DamagedError
 from cfgraph.metric.locate import locate_addresses
 from cfgraph.model.reader import CellsReader, Reader
 from cfgraph.sources import points
+from cfgraph.store import hierarchies
 
 
 @pytest.fixture
@@ -15,7 +17,10 @@ def written(store, new_id):
     return hierarchy
 
 
-def test_a_stores_reader_is_that_of_the_cells(store, written):
+@pytest.mark.parametrize("keys", [1, 2, 10_000])
+def test_a_stores_reader_is_that_of_the_cells(store, written, keys, monkeypatch):
+    monkeypatch.setattr(hierarchies, "KEYS", keys)
+    monkeypatch.setattr(hierarchies, "CHILDREN", 3 * keys)
     here, there = CellsReader(written.cells), store.reader(written.id)
     assert isinstance(there, Reader)
     assert (there.count(), there.depth) == (here.count(), here.depth)
@@ -27,6 +32,22 @@ def test_a_stores_reader_is_that_of_the_cells(store, written):
         assert len(getattr(there, ask)(["/7/7"])["address"]) == 0
     whole = there.read(top="/1", depth=9)
     np.testing.assert_array_equal(whole.center, here.read(top="/1", depth=9).center)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "cell.key = $id + '/1/x'",
+        "cell.key = $id + '/1/01'",
+        "cell.key = $id + '/1/99999999999'",
+        "cell.key = $id + '/2/77'",
+    ],
+)
+def test_a_child_that_is_none_by_its_address_is_damage(store, written, damage):
+    query = f"MATCH (cell:Cell {{key: $id + '/1/0'}}) SET {damage}"
+    store.query(query, {"id": written.id}, write=True)
+    with pytest.raises(DamagedError, match="no child by its address"):
+        store.reader(written.id).children(["/0", "/1"])
 
 
 def test_points_are_located_in_the_graph(store, written):

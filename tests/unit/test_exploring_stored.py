@@ -135,7 +135,7 @@ def test_what_memory_has_no_room_for_is_shown_coarser(koch, monkeypatch):
 
     monkeypatch.setattr(StoredCells, "_put", noted)
     view = at_home(rule)
-    whole, cut = rule.cut(view, px=0.5), scene.cut(view, px=0.5)
+    whole, cut = rule.cut(view, px=0.2), scene.cut(view, px=0.2)
     assert max(taken) < 1.2 * 2**20
     assert memory.bytes <= 2**20
     assert any("--memory" in note for note in cut.header["notes"])
