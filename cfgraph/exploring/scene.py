@@ -30,7 +30,8 @@ from cfgraph.exploring.colors import (
 from cfgraph.exploring.cut import Shown, cut_levels, kept, levels_in_doubt
 from cfgraph.exploring.held import HeldCells, hold
 from cfgraph.exploring.layout import packed, sizes
-from cfgraph.exploring.memory import Memory
+from cfgraph.exploring.memory import Memory, Turn
+from cfgraph.exploring.scenes import GoneError
 from cfgraph.exploring.stored import StoredCells
 from cfgraph.exploring.svg import CELLS_MAX, as_svg, as_table
 from cfgraph.exploring.terrain import Terrain
@@ -58,6 +59,7 @@ CROWDED = "the memory for stored cells (--memory) has no room for all that is in
 APART = ("displacement", "residual")  # colors of two hierarchies beside each other
 _FILLED = 0.92  # of a picture's side, at home
 _FIRST_CELLS, _LEVELS = 4096, 8  # that main axes are those of
+_TRIES = 3  # of a view that has no room while others look at theirs
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,7 @@ class Scene:
     notes: tuple[str, ...] = ()
     memory: Memory = dataclass_field(default_factory=Memory)
     beside: "Scene | None" = None
+    turn: Turn = dataclass_field(default_factory=Turn)
 
     @classmethod
     def of(
@@ -166,18 +169,17 @@ class Scene:
         if weight is not None and weight not in self.weights:
             there = ", ".join(self.weights) or f"none: no data points are known in the cells of {self.name!r}"
             raise InputError(f"expected a weight among {there}; got {weight!r}"[:400])
-        with self.asked():
-            plane = self.plane(axes)
-            line, shown = self._shown(view, plane, margin=margin, px=px, cap=cap, gone=gone)
-            levels, drawn = kept(shown)
-            start = line.way[min(shown.start, len(line.way) - 1)].slots
-            leaves = leaves_of(levels, drawn, start=start)
-            frame = better_frame(view, line, levels, start=shown.start)
-            doubt = levels_in_doubt(self.terrain, line, view=view, plane=plane) if line.sure else []
-            colors = self._colors(color, leaves)
-            weights = None if weight is None else self._points(leaves)
-        left_out, notes = _left_out(line, doubt), [*self.notes, *([CROWDED] if shown.crowded else [])]
-        return _as_cut(leaves, frame=frame, colors=colors, weights=weights, coarse=px, left_out=left_out, notes=notes)
+        how = {"margin": margin, "px": px, "cap": cap, "gone": gone}
+        for left in reversed(range(_TRIES)):
+            with self.asked():
+                plane = self.plane(axes)
+                line, shown = self._shown(view, plane, **how)
+                if not (shown.crowded and left and self.memory.others_look(self.turn)):
+                    return self._told(view, plane, line, shown, px=px, color=color, weight=weight)
+            self.memory.wait_for_others(self.turn)
+            if gone():
+                raise GoneError
+        raise AssertionError("unreachable")
 
     def place(
         self, view: View, addresses: Sequence[str], *, axes: Mapping[str, Any] | None = None
@@ -200,8 +202,7 @@ class Scene:
     def describe(self) -> dict[str, Any]:
         """What a page needs to know first."""
         known = self.hierarchy
-        with self.asked():
-            home = self.home
+        home = self.home
         return {
             "id": self.name,
             "origin": None if known is None else known.origin,
@@ -297,24 +298,24 @@ class Scene:
 
     @contextmanager
     def asked(self) -> Iterator[None]:
-        """A ``with`` around whatever looks at cells: one at a time, and within the memory that there is."""
-        with self.memory.lock:
+        """A ``with`` around whatever looks at its cells: one at a time, and within the memory that there is."""
+        with self.turn:
             held = self.terrain.held
             if isinstance(held, StoredCells):
-                self.memory.use(held, forget=self.terrain.forget)
+                self.memory.use(held, turn=self.turn, forget=self.terrain.forget)
             yield
             self.memory.shrink(self.memory.limit)
 
     def refresh(self) -> None:
         """Read what is stored anew: it was written or grown meanwhile."""
-        with self.memory.lock:
+        with self.turn:
             if isinstance(self.terrain.held, StoredCells):
                 self.terrain.held.forget()
                 self.terrain.forget()
 
     def close(self) -> None:
         """It is not looked at any more: its memory is free."""
-        with self.memory.lock:
+        with self.turn:
             if isinstance(self.terrain.held, StoredCells):
                 self.memory.leave(self.terrain.held)
 
@@ -349,6 +350,18 @@ class Scene:
             line = self._line(view, plane)  # rows are others since
             shown = cut_levels(self.terrain, line, view=view, plane=plane, full=self._full, **how)
         return line, shown
+
+    def _told(self, view: View, plane: Plane, line: Line, shown: Shown, *, px: float, color: str, weight: str | None) -> Cut:
+        """What the levels of a view say."""
+        levels, drawn = kept(shown)
+        start = line.way[min(shown.start, len(line.way) - 1)].slots
+        leaves = leaves_of(levels, drawn, start=start)
+        frame = better_frame(view, line, levels, start=shown.start)
+        doubt = levels_in_doubt(self.terrain, line, view=view, plane=plane) if line.sure else []
+        colors = self._colors(color, leaves)
+        weights = None if weight is None else self._points(leaves)
+        left_out, notes = _left_out(line, doubt), [*self.notes, *([CROWDED] if shown.crowded else [])]
+        return _as_cut(leaves, frame=frame, colors=colors, weights=weights, coarse=px, left_out=left_out, notes=notes)
 
     def _full(self, rows: Int[np.ndarray, " rows"]) -> bool:
         """Whether memory has no room for what is stored below some cells."""

@@ -1,5 +1,7 @@
 """Cells that are read family by family: the same as all at once, and never more of them than there is memory for."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 import numpy as np
@@ -147,6 +149,85 @@ def test_what_memory_has_no_room_for_is_shown_coarser(koch, monkeypatch):
     near = scene.cut(seen_from(None, "/1/2", z=100.0))
     assert not any("--memory" in note for note in near.header["notes"])
     same(near, rule.cut(seen_from(None, "/1/2", z=100.0)))
+
+
+class Slow(CellsReader):
+    """A reader that answers for children once it is told to, and says when it was asked."""
+
+    def __init__(self, cells):
+        super().__init__(cells)
+        object.__setattr__(self, "asked", threading.Event())
+        object.__setattr__(self, "go_on", threading.Event())
+
+    def children(self, addresses):
+        self.asked.set()
+        assert self.go_on.wait(60)
+        return super().children(addresses)
+
+
+def slowly(koch, memory):
+    """A scene whose cells come once its reader is told to go on, and that reader."""
+    reader = Slow(koch.cells)
+    scene = read_as_asked(koch, memory=memory)
+    held = StoredCells(scene.terrain.ground, reader)
+    return replace(scene, terrain=Terrain(scene.terrain.ground, held)), reader
+
+
+def test_a_slow_view_keeps_nobody_else_waiting(koch):
+    memory, rule = Memory(2**22), Scene.of("koch")
+    (slow, reader), other = slowly(koch, memory), read_as_asked(koch, memory=memory)
+    near = seen_from(None, "/1/2", z=100.0)
+    with ThreadPoolExecutor(1) as thread:
+        late = thread.submit(slow.cut, near)
+        assert reader.asked.wait(60)
+        same(other.cut(near), rule.cut(near))
+        assert not late.done()
+        reader.go_on.set()
+        same(late.result(60), rule.cut(near))
+
+
+def test_what_has_no_room_since_others_look_waits_for_them(koch):
+    memory, rule = Memory(2**20), Scene.of("koch")
+    (slow, reader), other = slowly(koch, memory), read_as_asked(koch, memory=memory)
+    reader.go_on.set()
+    view = at_home(rule)
+    slow.cut(view, px=0.4)  # takes most of what there is
+    assert memory.bytes > 2**19
+    reader.go_on.clear(), reader.asked.clear()
+    with ThreadPoolExecutor(2) as threads:
+        late = threads.submit(slow.cut, seen_from(None, "/1/2/3/1", z=600.0), px=2.0)
+        assert reader.asked.wait(60)
+        waiting = threads.submit(other.cut, view, px=0.4)
+        done, _ = wait([waiting], timeout=1.0)
+        assert not done
+        reader.go_on.set()
+        late.result(60)
+        cut = waiting.result(60)
+    assert not any("--memory" in note for note in cut.header["notes"])
+    same(cut, rule.cut(view, px=0.4))
+    assert memory.bytes <= 2**20
+
+
+def test_what_went_half_way_is_not_taken_for_cells(koch, monkeypatch):
+    scene, rule = read_as_asked(koch), Scene.of("koch")
+    view = at_home(rule)
+    before = scene.cut(view)
+    held, keep = scene.terrain.held, np.ndarray.__getitem__
+
+    class Failing(np.ndarray):
+        def __getitem__(self, key):
+            if isinstance(key, np.ndarray) and len(key) < len(self):
+                raise MemoryError
+            return keep(self, key)
+
+    held._room["scale"] = held._room["scale"].view(Failing)
+    with pytest.raises(MemoryError):
+        held.shrink(held.bytes // 2)
+    scene.terrain.forget()
+    with pytest.raises(AssertionError, match="half-way"):
+        scene.cut(view)
+    scene.refresh()
+    same(scene.cut(view), before)
 
 
 def test_too_little_memory_is_refused():
