@@ -4,10 +4,9 @@
 // parameter: key string
 // parameter: level integer
 // parameter: id_size integer
-// parameter: axes list<integer>
-// parameter: low list<float>
-// parameter: high list<float>
+// parameter: sides list<[axis, low, high]>
 // parameter: spread float or null
+// parameter: factors list<float> or null
 // parameter: radii boolean
 // parameter: extras boolean
 // column: addresses list<string>
@@ -23,13 +22,16 @@
 MATCH (:Cell {key: $key})
       (()-[way:CHILD]->(below:Cell)
        WHERE way.primary IS NULL AND below.level <= $level
-         AND all(center IN [below.center] WHERE
-               all(reach IN [coalesce(CASE WHEN $radii THEN below.radius * (1 + 1e-9) END, $spread * below.scale, 1e300)] WHERE
-                   all(place IN range(0, size($axes) - 1) WHERE
-                       center[$axes[place]] >= $low[place] - reach AND center[$axes[place]] <= $high[place] + reach))))+
+         AND all(reach IN [coalesce(CASE
+                 WHEN $radii THEN below.radius * (1 + 1e-9)
+                 WHEN $factors IS NULL THEN $spread * below.scale
+                 ELSE reduce(bound = $spread * below.scale,
+                             slot IN tail(split(substring(below.key, $id_size), '/')) | bound * $factors[toInteger(slot)])
+               END, 1e300)] WHERE
+               all(side IN $sides WHERE side[1] - reach <= below.center[side[0]] <= side[2] + reach)))+
       (cell:Cell)
 WHERE cell.level = $level
-  AND all(place IN range(0, size($axes) - 1) WHERE $low[place] <= cell.center[$axes[place]] <= $high[place])
+  AND all(side IN $sides WHERE side[1] <= cell.center[side[0]] <= side[2])
 WITH cell, last(way) AS edge
 RETURN collect(substring(cell.key, $id_size)) AS addresses,
        collect(cell.center) AS center,

@@ -14,9 +14,10 @@ from jaxtyping import Bool, Float, Int
 
 from cfgraph.model.growth import Frontier
 from cfgraph.model.growth import Rule as FrontierRule
-from cfgraph.model.reach import spread_bound
+from cfgraph.model.reach import WayReach, spread_bound
 
 Memory = np.ndarray  # a row a place
+_ROUNDING = 1 + 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +203,12 @@ class MapsDescent:
     def root_spread(self) -> float:
         """r0: how far any cell's center lies from the root's at most, in units of its scale."""
         return spread_bound(self.turn, displacement=self.displacement, scale_factor=self.scale_factor)
+
+    @cached_property
+    def way_reach(self) -> WayReach:
+        """r0, and norm2 of each ``A_k^t / s``, rounded up."""
+        norms = np.linalg.norm(self.turn, ord=2, axis=(1, 2)) * _ROUNDING
+        return WayReach(self.root_spread, tuple(norms.tolist()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,12 +21,13 @@ from jaxtyping import Bool, Float, Int, Num
 from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import AddressError, InputError
 from cfgraph.model.address import ROOT, common_levels, format_address, slot_matrix
-from cfgraph.model.descent import COLUMNS, Descent, Places
+from cfgraph.model.descent import COLUMNS, Descent, MapsDescent, Places
 from cfgraph.model.ground import Ground, deepest_of
 from cfgraph.model.growth import CELLS_MAX, check_growth
 from cfgraph.model.hierarchy import Known
 from cfgraph.model.locating import Located, locate
 from cfgraph.model.nearby import Neighbours, nearest, within
+from cfgraph.model.reach import WayReach
 from cfgraph.model.reader import Reader
 
 Slots = Int[np.ndarray, "cells depth"]  # an address a row, filled up with -1
@@ -206,6 +207,16 @@ class Field:
         tuple), else the radius. NaN where nothing bounds what will be below.
         """
         return np.concatenate([reach for reach, _ in self._bounds(addresses)])
+
+    @property
+    def way_reach(self) -> WayReach | None:
+        """How far descendants of any cell lie from it at most, told from its scale and its address alone.
+
+        Looser than :meth:`reach`, and to be asked where cells lie (``Store.read_box``). None where the rule is not one of maps,
+        or what is stored follows another.
+        """
+        maps = self.descent if isinstance(self.descent, MapsDescent) and self.rule_from == 0 else None
+        return None if maps is None or not math.isfinite(maps.root_spread) else maps.way_reach
 
     def locate(
         self,

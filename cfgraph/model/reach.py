@@ -6,6 +6,7 @@ gives one (docs/mathematics.md).
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +15,17 @@ TOLERANCE = 1e-3  # of the bound above what a cell reaches
 _CELLS_MAX = 50_000  # kept at once; with more the bound is true all the same, and looser
 _LEVELS_MAX = 4096
 _ROUNDING = 1 + 1e-9
+
+
+@dataclass(frozen=True)
+class WayReach:
+    """``|center(wv) - center(w)| <= scale(w) top product_i factor[w_i]``: a bound that the scale and the address of w tell.
+
+    It is ``r0`` at the root and ``norm2(B_wj) <= norm2(turn_j) norm2(B_w)`` below.
+    """
+
+    top: float
+    factors: tuple[float, ...]  # one a slot
 
 
 def spread_bound(

@@ -1,7 +1,8 @@
 """Boxes: the cells of a level in a box, by one statement that leaves out on the way down what cannot reach the box.
 
 How far descendants lie from a cell is bounded by ``R scale / (1 - s)``, R the longest residual there is; where cells come from
-data by the radius that is stored. Where nothing bounds it all cells down to the level are looked at; the answer is the same.
+data by the radius that is stored; and by what a field's maps prove of each way, where one is given. Where nothing bounds it all
+cells down to the level are looked at; the answer is the same.
 """
 
 from collections.abc import Sequence
@@ -9,12 +10,16 @@ from collections.abc import Sequence
 from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
 from cfgraph.model.address import ROOT, key_of, level_of, parse_address
+from cfgraph.model.field import Field
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy
 from cfgraph.model.invariants import TOLERANCE
 from cfgraph.model.reader import Columns
 from cfgraph.store import reading
 from cfgraph.store.predictors import Predictors
+from cfgraph.store.reader import KnownReader
 from cfgraph.store.witness import Witness
+
+_SLACK = 1e-6  # of what maps prove: some are told from the first levels, to the digits that these have
 
 
 class Boxes(Predictors):
@@ -29,6 +34,7 @@ class Boxes(Predictors):
         *,
         axes: Sequence[int] | None = None,
         top: str = ROOT,
+        field: Field | None = None,
     ) -> Columns:
         """The cells of a level below ``top`` whose centers lie in a box, in any order; ``address`` says which they are.
 
@@ -39,9 +45,12 @@ class Boxes(Predictors):
             high: its other corner.
             axes: the columns of the centers that the corners speak of; the first ones, unless given.
             top: a cell above that level; only what lies below it is looked at.
+            field: ``cfgraph.field(store, id)``. Where its rule is one of maps fewer cells are looked at: of those that contract
+                their children more than the scale tells, such as the leaflets of the fern, all that is far off is left out.
 
         Raises:
-            InputError: for corners of other lengths, axes that centers have not, and a level that is not below ``top``'s.
+            InputError: for corners of other lengths, axes that centers have not, a level that is not below ``top``'s, and the
+                field of another hierarchy.
             NotFoundError: for an id that the store does not hold.
         """
         parse_address(top)
@@ -57,17 +66,35 @@ class Boxes(Predictors):
             if not axes or max(axes) >= known.dimension:
                 raise InputError(f"expected axes from 0 to {known.dimension - 1}, those of {known.id!r}, got {axes}")
             asked = {"key": key_of(known.id, top), "level": level, "id_size": len(known.id), "extras": known.data_built}
-            box = {"axes": axes, "low": corners[0], "high": corners[1], **self._bounds(known)}
+            sides = [list(side) for side in zip(axes, *corners, strict=True)]
+            box = {"sides": sides, **self._bounds(known, field)}
             found = reading.checked(self._graph.read("read_box", **asked, **box)[0], known.id)
             return reading.joined_columns([reading.packed(found, known.id)], id=known.id)
 
-    def _bounds(self, known: Hierarchy) -> dict[str, float | bool | None]:
-        """How far descendants lie from any cell at most, in units of its scale, if that is known; whether stored radii tell."""
-        nothing: dict[str, float | bool | None] = {"spread": None, "radii": False}
+    def _bounds(self, known: Hierarchy, field: Field | None) -> dict[str, float | bool | list[float] | None]:
+        """How far descendants lie from any cell at most, in units of its scale, if that is known; whether stored radii tell.
+
+        ``factors``, one a slot, multiply that along the way to a cell; None where they change nothing.
+        """
+        if field is not None and not _is_of(field, known):
+            raise InputError(
+                f"expected a field of {known.id!r} as it is now, cfgraph.field(store, id), got one of {field.name!r}"
+            )
+        bounds: dict[str, float | bool | list[float] | None] = {"spread": None, "factors": None, "radii": False}
         if not isinstance(known, FieldHierarchy) or known.former_predictors:
-            return nothing
+            return bounds
         grown = [grower.trained.residual_bound * (1 + TOLERANCE) for grower in self.growers(known.id)]
         if known.data_built:  # what was grown below the data lies beyond their radii
-            return nothing if grown else {"spread": None, "radii": True}
+            return bounds if grown else {**bounds, "radii": True}
         spread = max([known.residual_bound, *grown]) / (1 - known.scale_factor)
-        return {"spread": spread * (1 + TOLERANCE), "radii": False}
+        way = None if field is None or grown else field.way_reach
+        if way is not None and max(way.factors) <= 1 + _SLACK:
+            spread = min(spread, way.top * (1 + _SLACK))
+            if min(way.factors) < 1 - _SLACK:
+                bounds["factors"] = [factor * (1 + _SLACK) for factor in way.factors]
+        return {**bounds, "spread": spread * (1 + TOLERANCE)}
+
+
+def _is_of(field: Field, known: Hierarchy) -> bool:
+    """Whether a field stands on a hierarchy of a store, just the one that is known."""
+    return isinstance(field.reader, KnownReader) and field.reader.hierarchy.identity.is_that_of(known.identity)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from cfgraph import Stop, rollout, sources, train
+from cfgraph import Stop, field, rollout, sources, train
 from cfgraph.errors import AddressError, InputError, NotFoundError, VanishedError
 from cfgraph.model.address import level_of
+from cfgraph.store.graph import Graph
 
 MADE = {
     "maps": lambda id: sources.ifs(id=id, maps="koch", depth=4),
@@ -56,6 +57,68 @@ def test_what_was_grown_lies_in_boxes_too(store, new_id):
     assert 0 < len(wanted) < 256
     assert sorted(store.read_box(whole, 4, low, high)["address"].tolist()) == sorted(wanted)
     assert all(level_of(address) == 4 for address in wanted)
+
+
+@pytest.mark.parametrize("maps", ["koch", "fern"])
+def test_what_maps_prove_leaves_out_more_and_finds_the_same(store, new_id, maps, monkeypatch):
+    tree = sources.ifs(id=new_id(), maps=maps, depth=6)
+    store.write(tree)
+    known = field(store, tree.id)
+    leaves, random, asked, kept = tree.cells.center[tree.cells.level_rows(6)], np.random.default_rng(3), [], Graph.read
+    monkeypatch.setattr(Graph, "read", lambda graph, *words, **told: asked.append(told) or kept(graph, *words, **told))
+    for middle in leaves[random.integers(0, len(leaves), 4)]:
+        half = np.sort(np.abs(leaves - middle).max(axis=1))[60]
+        low, high = middle - half, middle + half
+        wanted = sorted(lies_in(tree, 6, low, high))
+        for given in (None, known):
+            found = store.read_box(tree.id, 6, low.tolist(), high.tolist(), field=given)
+            assert sorted(found["address"].tolist()) == wanted
+        by_residuals, by_maps = (one for one in asked if "sides" in one)
+        looked_at = [_looked_at(tree, **one) for one in (by_residuals, by_maps)]
+        assert len(wanted) <= looked_at[1] <= looked_at[0]
+        if maps == "fern":
+            assert looked_at[1] < len(tree.cells) / 8 < looked_at[0]
+        asked.clear()
+
+
+def _looked_at(tree, *, sides, spread, factors, **_):
+    """How many cells the bounds of a question let it look at: those of which all above are within the bounds, too."""
+    cells, product = tree.cells, np.ones(len(tree.cells))
+    for level in range(1, cells.depth + 1) if factors is not None else ():
+        rows = cells.level_rows(level)
+        product[rows] = product[cells.parent[rows]] * np.array(factors)[cells.slot[rows]]
+    reach, kept = spread * cells.scale * product, np.ones(len(cells), dtype=bool)
+    for axis, low, high in sides:
+        kept &= (cells.center[:, axis] >= low - reach) & (cells.center[:, axis] <= high + reach)
+    kept[0] = True
+    for level in range(1, cells.depth + 1):
+        rows = cells.level_rows(level)
+        kept[rows] &= kept[cells.parent[rows]]
+    return int(kept.sum())
+
+
+def test_a_field_of_another_hierarchy_is_refused_and_one_that_was_grown_since_is_not_believed(store, new_id):
+    truth, other = (sources.ifs(id=new_id(name), maps="fern", depth=3) for name in ("truth", "other"))
+    for tree in (truth, other):
+        store.write(tree)
+    before = field(store, truth.id)
+    for wrong in (field(store, other.id), field("fern")):
+        with pytest.raises(InputError, match="a field of"):
+            store.read_box(truth.id, 2, [0.0], [1.0], field=wrong)
+    rule = store.write_predictor(train(truth, id=new_id("rule"), depth=3, family="mean"))
+    rollout(store, truth.id, predictor=rule.id, stop=Stop(depth=4), anyway=True)
+    whole = store.read_whole(truth.id)
+    low, high = whole.cells.center[-20:].min(axis=0), whole.cells.center[-20:].max(axis=0)
+    wanted = lies_in(whole, 4, low, high)
+    assert len(wanted) >= 20
+    for known in (before, field(store, truth.id), None):
+        found = store.read_box(truth.id, 4, low.tolist(), high.tolist(), field=known)
+        assert sorted(found["address"].tolist()) == sorted(wanted)
+    made = field(store, other.id)
+    store.remove(other.id)
+    store.write(other)
+    with pytest.raises(InputError, match="as it is now"):
+        store.read_box(other.id, 2, [0.0], [1.0], field=made)
 
 
 def test_what_is_no_box_is_refused(store, new_id):

@@ -1,6 +1,7 @@
 """Fields that answer at any depth: against the cells that a growth makes, against exact rationals, against brute force."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,8 +14,9 @@ from cfgraph.errors import AddressError, InputError
 from cfgraph.formats.maps import AffineMaps, read_maps
 from cfgraph.formats.newick import parse_newick
 from cfgraph.metric.distances import center_differences, path_distances, subtree_radii
-from cfgraph.model.address import format_address
+from cfgraph.model.address import format_address, parse_address
 from cfgraph.model.cells import FRONTIER, LEAF
+from cfgraph.model.descent import MapsDescent
 from cfgraph.model.growth import grow, observe
 from cfgraph.model.reach import spread_bound
 from cfgraph.predictors import fit_predictor
@@ -285,8 +287,21 @@ def test_nothing_lies_beyond_reach(seed):
     asked = [format_address(random.integers(0, maps.arity, level).tolist()) for level in range(5)]
     reach, radius = answering.reach(asked), answering.radius(asked)
     assert (reach <= radius).all()
-    for address, bound in zip(asked, reach.tolist(), strict=True):
+    way, scale = answering.way_reach, answering.cells(asked).scale
+    assert way is not None
+    for address, bound, unit in zip(asked, reach.tolist(), scale.tolist(), strict=True):
         assert descendants(answering, address, 7) <= bound
+        assert bound <= unit * way.top * math.prod(way.factors[slot] for slot in parse_address(address)) * (1 + 1e-9)
+
+
+def test_only_maps_tell_of_each_way_how_far_it_reaches():
+    koch = sources.ifs(id="koch", maps="koch", depth=3)
+    rule = train(koch, id="rule", depth=3, family="recurrence")
+    assert field(koch).way_reach == field("koch").way_reach
+    assert field(koch, predictor=rule).way_reach is None
+    assert field(sources.cfg(id="cfg", depth=2)).way_reach is None
+    turning = replace(field("koch"), descent=MapsDescent(np.eye(2)[None], np.ones((1, 2)), 1.0))
+    assert turning.way_reach is None  # nothing bounds maps that do not contract
 
 
 @pytest.mark.parametrize(("name", "most"), [("fern", 7.23), ("koch", 0.5039), ("dragon", 0.91), ("sierpinski", 0.5774)])
