@@ -47,13 +47,30 @@ class _Kept:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.scene: Scene | None = None
+        self._over = False  # it is to be closed
 
     def tell(self, what: "Callable[[Scene], None]") -> None:
         """Do something with the scene and with the one beside it, once nobody asks them any more."""
         with self.lock:
-            for one in (self.scene, None if self.scene is None else self.scene.beside):
-                if one is not None:
-                    what(one)
+            self._tell(what)
+
+    def close(self) -> None:
+        """Close it now, or, where somebody asks it just now, by :meth:`end` then: nobody waits for that."""
+        self._over = True
+        self.end()
+
+    def end(self) -> None:
+        """The end of a question: what was to be closed meanwhile is."""
+        if self._over and self.lock.acquire(blocking=False):
+            try:
+                self._tell(_close)
+            finally:
+                self.lock.release()
+
+    def _tell(self, what: "Callable[[Scene], None]") -> None:
+        for one in (self.scene, None if self.scene is None else self.scene.beside):
+            if one is not None:
+                what(one)
 
 
 class Scenes:
@@ -74,19 +91,22 @@ class Scenes:
             GoneError: where whoever asked went before it was their turn.
         """
         kept = self._find((id, beside))
-        with kept.lock:
-            if gone():
-                raise GoneError
-            if kept.scene is None:
-                kept.scene = self._open(id, beside)
-            yield kept.scene
+        try:
+            with kept.lock:
+                if gone():
+                    raise GoneError
+                if kept.scene is None:
+                    kept.scene = self._open(id, beside)
+                yield kept.scene
+        finally:
+            kept.end()
 
     def forget(self, id: str) -> None:
         """Have what is there of a hierarchy opened anew when it is asked for next: it was removed, perhaps made again."""
         with self._lock:
             found = [self._kept.pop(name) for name in list(self._kept) if id in name]
         for kept in found:
-            kept.tell(_close)
+            kept.close()
 
     def refresh(self, id: str) -> None:
         """Have what is kept of a hierarchy's cells read anew: some of them may have been grown."""
@@ -103,7 +123,7 @@ class Scenes:
             while len(self._kept) > SCENES_MAX:
                 over.append(self._kept.popitem(last=False)[1])
         for one in over:
-            one.tell(_close)
+            one.close()
         return kept
 
 
