@@ -36,11 +36,11 @@ from cfgraph.growing.engines.engine import Engine, Submits
 from cfgraph.growing.engines.find import find_engine
 from cfgraph.growing.engines.fleet import check_engine, closing
 from cfgraph.growing.engines.job import own_versions
-from cfgraph.growing.engines.processes import Processes
+from cfgraph.growing.engines.processes import Processes, ProcessesBeside
 from cfgraph.growing.engines.shift import Around
 from cfgraph.growing.events import log_event
 from cfgraph.growing.lease_owner import machine
-from cfgraph.growing.sheet_fleet import AHEAD, SheetFleet, work_task
+from cfgraph.growing.sheet_fleet import SheetFleet, work_task
 from cfgraph.model.as_html import Shown
 from cfgraph.model.cells import Cells
 from cfgraph.model.encoder import Encoder
@@ -178,9 +178,9 @@ def grow_folder(
 ) -> FolderReport:
     """Grow a field into a folder, or go on where that was interrupted, or join in; a finished one is found done.
 
-    One worker grows in this process, several in processes of their own; an ``executor`` (an engine by its name, or whatever has
-    ``submit``, see :func:`cfgraph.rollout`) runs tasks wherever it does, ``workers`` at a time. The digest is made by all of
-    them, each of some columns. ``interrupted`` is asked between sheets.
+    One worker grows in this process; of several this process is one, and the others are processes of their own. An ``executor``
+    (an engine by its name, or whatever has ``submit``, see :func:`cfgraph.rollout`) runs tasks wherever it does, ``workers`` at
+    a time. The digest is made by all of them, each of some columns. ``interrupted`` is asked between sheets.
 
     Raises:
         InputError: for a folder that holds another field or files of others, one that cannot be written, or that the engine's
@@ -228,11 +228,14 @@ def _engine_of(
     if executor is None and workers == 1:
         yield None
         return
-    found = Processes(workers=workers) if executor is None else find_engine(executor, workers=workers)
-    with closing(found, ours=executor) as engine:
-        if executor is not None:
-            check_engine(engine, task, look=look_at_folder, observe=log_event, interrupted=interrupted)
-        yield engine
+    found = ProcessesBeside(workers=workers) if executor is None else find_engine(executor, workers=workers)
+    try:
+        with closing(found, ours=executor) as engine:
+            if executor is not None:
+                check_engine(engine, task, look=look_at_folder, observe=log_event, interrupted=interrupted)
+            yield engine
+    finally:
+        _growers.clear()  # what was grown in threads of this process
 
 
 def unfinished(plan: Plan) -> Manifest:
@@ -286,6 +289,7 @@ class _Grower:
         interrupted: Callable[[], bool],
     ):
         self._task, self._place, self._workers, self._cut = task, place, workers, task.plan.cut.cut()
+        self._engine = engine
         self._progress, self._interrupted, self._grown, self._done = progress, interrupted, 0, 0
         here = engine is None or isinstance(engine, Processes)  # who is told of each sheet at once
         self._sheets_a_task = 1 if engine is None or here else int(engine.shift_seconds // SHEET_SECONDS)
@@ -307,7 +311,8 @@ class _Grower:
     def _share_out(self, left: list[int]) -> None:
         """Have the fleet grow some sheets, as many a task as take some seconds."""
         assert self._fleet is not None, "one process alone grows them itself"
-        size = max(1, min(self._sheets_a_task, -(-len(left) // (AHEAD * self._workers))))
+        ahead = 1 if self._engine is None else self._engine.ahead
+        size = max(1, min(self._sheets_a_task, -(-len(left) // (ahead * self._workers))))
         tasks = {tuple(left[low : low + size]): (left[low : low + size],) for low in range(0, len(left), size)}
 
         def look() -> tuple[set[Any], int]:

@@ -23,7 +23,6 @@ from cfgraph.growing.engines.processes import Processes
 from cfgraph.growing.engines.shift import other_versions
 from cfgraph.growing.events import Event, log_event
 
-AHEAD = 2  # tasks handed out for each worker
 TICK_SECONDS = 0.05
 LOOK_SECONDS = 10.0  # how often the folder is looked at while nothing comes back
 Look = Callable[[], tuple[set[Any], int]]
@@ -99,15 +98,16 @@ class SheetFleet:
                         self._engine.cancel(handle)
                 if asked is not None and now - asked > END_SECONDS:
                     return
-                while asked is None and waiting and len(self._running) < AHEAD * self._workers:
+                while asked is None and waiting and len(self._running) < self._engine.ahead * self._workers:
                     if (name := waiting.popleft()) in left and not self._submit(name, work, tasks[name]):
                         waiting.append(name)
                         break
                 done, lost = self._collect(left, note, stopping=asked is not None)
                 waiting.extendleft(lost)
-                if asked is None and not done:
-                    waiting.extend(self._look(left, note, look))
-                    time.sleep(TICK_SECONDS)
+                if not done:
+                    if asked is None:
+                        waiting.extend(self._look(left, note, look))
+                    self._engine.wait(list(self._running.values()), TICK_SECONDS)
         finally:
             for handle in self._running.values():
                 with suppress(Exception):

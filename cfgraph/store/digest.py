@@ -10,7 +10,8 @@ import numpy as np
 from cfgraph.model.cells import Cells
 from cfgraph.model.columns import DIGESTED, names_of
 from cfgraph.model.hierarchy import HierarchyWithCells
-from cfgraph.store.reading import PAGE_CELLS, Columns
+
+PAGE_CELLS = 20_000  # cells whose addresses are made at a time
 
 ADDRESSES = "addresses"
 COLUMNS = (ADDRESSES, *names_of(DIGESTED))
@@ -56,8 +57,8 @@ def _address_bytes(page: Mapping[str, Any]) -> bytes:
     return text.encode()
 
 
-def _column_bytes(name: str, values: Any) -> bytes:
-    return bytes(values) if KINDS[name] == "bytes" else np.asarray(values, dtype="<f8").tobytes()
+def _column_bytes(name: str, values: Any) -> bytes | memoryview:
+    return bytes(values) if KINDS[name] == "bytes" else np.ascontiguousarray(values, dtype="<f8").reshape(-1).data
 
 
 def digest_hierarchy(hierarchy: HierarchyWithCells) -> str:
@@ -66,7 +67,7 @@ def digest_hierarchy(hierarchy: HierarchyWithCells) -> str:
     return digest_imported(digest, hierarchy) if hierarchy.imported or hierarchy.own else digest
 
 
-def _pages(cells: Cells) -> Iterator[Columns]:
+def _pages(cells: Cells) -> Iterator[dict[str, Any]]:
     """Cells in memory as pages in key order."""
     addresses, names = cells.addresses, names_of(DIGESTED)
     order = np.array(sorted(range(len(cells)), key=addresses.__getitem__))

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from cfgraph.formats.folders.plan import plan_of
 from cfgraph.formats.folders.reader import FolderReader, open_folder
 from cfgraph.growing import sheet_fleet
 from cfgraph.growing.engines.engine import Engine
+from cfgraph.growing.engines.processes import ProcessesBeside
 from cfgraph.growing.folder import FolderTask, digest_task, grow_folder, grow_sheets, look_at_folder
 from cfgraph.growing.sheet_fleet import work_task
 from cfgraph.model import sheets
@@ -186,7 +188,7 @@ def contents(place):
     return {file.name: file.read_bytes() for file in place.glob("*.parquet")}
 
 
-@pytest.mark.parametrize("how", ["interrupted", "threads", "half removed"])
+@pytest.mark.parametrize("how", ["interrupted", "threads", "processes", "half removed"])
 def test_whoever_grows_it_the_files_are_the_same(tmp_path, how):
     field = make("binary")
     report = grown(field, tmp_path / "one", height=2)
@@ -201,6 +203,8 @@ def test_whoever_grows_it_the_files_are_the_same(tmp_path, how):
     elif how == "threads":
         with ThreadPoolExecutor(3) as pool:
             again = grown(field, other, height=2, executor=pool, workers=3)
+    elif how == "processes":
+        again = grown(field, other, height=2, workers=2)
     else:
         shutil.copytree(tmp_path / "one", other)
         for file in [*sorted(other.glob("levels-*"))[::3], other / "manifest.json"]:
@@ -212,6 +216,20 @@ def test_whoever_grows_it_the_files_are_the_same(tmp_path, how):
     assert not list(other.glob(".*"))
     last = grown(field, other, height=2)
     assert (last.grown, last.finished, last.digest) == (0, True, report.digest)
+
+
+def test_this_process_works_beside_the_others():
+    engine, gate = ProcessesBeside(workers=2), threading.Event()
+    try:
+        first, second = engine.submit(gate.wait, 60), engine.submit(os.getpid)  # a gate cannot be sent to another process
+        engine.wait([second], 60)
+        assert second.result() != os.getpid()
+        assert not first.done()
+        gate.set()
+        engine.wait([first], 60)
+        assert engine.submit(os.getpid).result() == os.getpid()
+    finally:
+        engine.close()
 
 
 class Loses:
@@ -264,7 +282,7 @@ def test_an_engine_that_does_nothing_is_told_after_three_times(tmp_path, monkeyp
     engine = Idles()
     with pytest.raises(EngineError, match="idle does nothing: tasks were handed out 3 times"):
         grown(make("binary"), tmp_path / "it", height=2, executor=engine, workers=1)
-    assert len(engine.handles) == 3 * sheet_fleet.AHEAD
+    assert len(engine.handles) == 3 * engine.ahead
 
 
 def test_sheets_that_others_grow_are_found_in_the_folder(tmp_path, monkeypatch):

@@ -25,6 +25,7 @@ ADDRESSES = "addresses"
 COLUMNS = (*NUMBERS, "level", "state", "predicted")
 DIGESTED = names_of(DIGESTED_COLUMNS)
 PAGE_CELLS = 50_000
+HASHED_CELLS = 5_000  # at least at a time: as many as most blocks have, which then need not be put together
 KEPT_SHEETS = 2  # a layer
 
 
@@ -183,8 +184,8 @@ class KeyOrder:
         order, seeds = shape_of(arity, sheet.last - sheet.above).order, sheet.high - sheet.low
         columns = {}
         for name in self._numbers:
-            parts = [level[name] for level in levels]
-            columns[name] = np.concatenate([part.reshape(seeds, -1, *part.shape[1:]) for part in parts], axis=1)[:, order]
+            parts = [level[name].reshape(seeds, -1, *level[name].shape[1:]) for level in levels]
+            columns[name] = np.concatenate(parts, axis=1).take(order, axis=1)  # several times as fast as an index
         return KeySheet(sheet, columns)
 
 
@@ -207,7 +208,7 @@ def digest_columns(reader: FolderReader, names: Sequence[str]) -> dict[str, str]
     from cfgraph.store.digest import ColumnHashes
 
     hashes = ColumnHashes(names)
-    with KeyOrder(reader, columns=names) as order:
+    with KeyOrder(reader, page_cells=HASHED_CELLS, columns=names) as order:
         for page in order.pages():
             hashes.add({"text": page.text, **page.columns})
     return hashes.digests()
@@ -216,7 +217,7 @@ def digest_columns(reader: FolderReader, names: Sequence[str]) -> dict[str, str]
 def shares_of(parts: int, *, dimension: int, depth: int) -> list[tuple[str, ...]]:
     """The columns of a digest in so many parts at most that take about as long as one another."""
     work = {**dict.fromkeys(FLOATS, 8), **dict.fromkeys(VECTORS, 8 * dimension), "state": 2, "predicted": 1}
-    work[ADDRESSES] = 2 * (depth + 1)
+    work[ADDRESSES] = (depth + 1) // 2  # no file is read for them
     shares: list[list[str]] = [[] for _ in range(min(parts, len(work)))]
     for name in sorted(work, key=lambda name: -work[name]):
         min(shares, key=lambda share: sum(work[one] for one in share)).append(name)

@@ -1,7 +1,8 @@
 """Engine: what runs shifts, as the fleet sees it; anything that has ``submit`` is made one."""
 
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from typing import Any, Protocol, runtime_checkable
 
 from cfgraph.errors import InputError
@@ -40,6 +41,7 @@ class Engine:
     shift_seconds = SHIFT_SECONDS
     patience_seconds = PATIENCE_SECONDS
     is_elsewhere = False  # whether it certainly runs on other machines
+    ahead = 2  # tasks of a fleet that are handed out for each worker, so that none waits for its next one
     help = "look at what it says itself"  # where to look when nothing comes of it
 
     def __init__(self, executor: Submits, *, name: str | None = None):
@@ -59,6 +61,10 @@ class Engine:
                 f"expected {self.name}.submit to give a handle with done() and result(), got {type(handle).__name__}"
             )
         return handle
+
+    def wait(self, handles: Collection[Handle], seconds: float) -> None:
+        """Wait so long, or less where the engine tells at once that one of these has ended."""
+        time.sleep(seconds)
 
     def cancel(self, handle: Handle) -> None:
         """Take back what has not begun, where the engine can; what runs ends by itself."""

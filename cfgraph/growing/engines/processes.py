@@ -1,16 +1,19 @@
-"""Processes: a pool of processes on this machine, from the standard library; a new one where a process of it was killed."""
+"""Processes: a pool of processes on this machine, from the standard library; a new one where a process of it was killed.
+
+Alone (:class:`Processes`), or beside this process, which works too (:class:`ProcessesBeside`).
+"""
 
 import multiprocessing
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing.synchronize import Event as Flag
-from typing import Any
+from typing import Any, cast
 
 from cfgraph.growing.crew import END_SECONDS
 from cfgraph.growing.engines import shift
@@ -57,6 +60,39 @@ class Processes(Engine):
             for process in processes:
                 process.kill()
             ending.join()
+
+
+class ProcessesBeside(Processes):
+    """``workers`` of which this process is one, in a thread: it works while the others, ``workers - 1`` processes, start.
+
+    For tasks that numpy and pyarrow do, outside of Python's lock, for the most part.
+    """
+
+    ahead = 1  # what has ended is heard of at once
+
+    def __init__(self, *, workers: int):
+        super().__init__(workers=workers - 1)
+        self._here = ThreadPoolExecutor(1, thread_name_prefix="cfgraph-task")
+        self._last: Future[Any] | None = None
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Handle:
+        """Have a function run here, or by another process while there is one that does."""
+        if self._last is not None and not self._last.done():
+            return super().submit(function, *arguments)
+        self._last = self._here.submit(function, *arguments)
+        return self._last
+
+    def wait(self, handles: Collection[Handle], seconds: float) -> None:
+        """Wait until one of these has ended, or so long."""
+        if handles:
+            wait(cast("Collection[Future[Any]]", handles), timeout=seconds, return_when=FIRST_COMPLETED)
+        else:
+            time.sleep(seconds)
+
+    def close(self) -> None:
+        """Wait for what runs; what has not begun never does."""
+        super().close()
+        self._here.shutdown(wait=True, cancel_futures=True)
 
 
 def _begin(halted: Flag) -> None:
