@@ -31,6 +31,7 @@ class _Options(TypedDict):
     seed: int
     seeds: int
     device: str
+    workers: int
 
 
 @click.command("compare", epilog="Example: cfgraph compare koch koch-grown")
@@ -52,6 +53,7 @@ class _Options(TypedDict):
 @embeddings_options
 @LARGE
 @click.option("--device", default="cpu", show_default=True, help="Where a network is evaluated: cpu, cuda, mps.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Of two folders: processes that compare side by side.")
 @pass_context
 def command(
     context: Context,
@@ -86,7 +88,7 @@ def command(
         store = None if all(folders) else stack.enter_context(context.open_stores())
         progress = stack.enter_context(progress_bar(f"compare {predicted}"))
         by = by or ("address" if store is None or any(folders) else _fit(store, true, predicted))
-        _check_options(by, bootstrap=samples, embeddings=embeddings, seeds=options["seeds"])
+        _check_options(by, bootstrap=samples, embeddings=embeddings, seeds=options["seeds"], workers=options["workers"] - 1)
         if by == "name":
             if store is None or any(folders):
                 raise InputError("fields in folders have no names to compare by; leave --by name out")
@@ -110,7 +112,7 @@ def _check_options(by: str, **options: Any) -> None:
     """Refuse what the other comparison alone can do, rather than leave it out in silence."""
     from cfgraph.errors import InputError
 
-    strange = ("seeds",) if by == "name" else ("bootstrap", "embeddings")
+    strange = ("seeds", "workers") if by == "name" else ("bootstrap", "embeddings")
     if asked := [f"--{name}" for name in strange if options[name]]:
         other = "address" if by == "name" else "name"
         raise InputError(f"these are compared by {by}, and {', '.join(asked)} is of a comparison by {other}; leave it out")

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -20,6 +20,7 @@ from jaxtyping import Float
 from cfgraph.comparing.certificates import Certifier, longest
 from cfgraph.comparing.held import Held, Named
 from cfgraph.comparing.measures import PathDistortion, PointSet, Sample, chain_distances, hausdorff_distance, path_distortion
+from cfgraph.comparing.parts import ComparisonTask, check_workers, share_parts
 from cfgraph.comparing.report import (
     DISTORTION_REMARK,
     SLOTS_REMARK,
@@ -32,7 +33,7 @@ from cfgraph.comparing.report import (
     RolledOut,
     SeedsReport,
 )
-from cfgraph.comparing.tallies import Candidate, LevelTally, Plan, Progress, Tally, Tour, TruthTally, deepest_rows
+from cfgraph.comparing.tallies import Candidate, LevelTally, Plan, Progress, Share, Tally, Tour, TruthTally, deepest_rows
 from cfgraph.comparing.windows import Cut
 from cfgraph.errors import InputError
 from cfgraph.model.address import ROOT, common_levels
@@ -66,6 +67,7 @@ def compare(
     seed: int = 0,
     seeds: int = 0,
     device: str = "cpu",
+    workers: int = 1,
     progress: Progress = lambda done, total: None,
 ) -> Report:
     """Compare two hierarchies by their ids in a store; the prefix and the predictor are those that the graph records.
@@ -74,23 +76,41 @@ def compare(
     ``"s3://bucket/grown"``) may stand for either, and is read sheet by sheet as a store is page by page; of two folders the
     store may be None. A snapshot (``"koch@before"``) may stand for either; then both are read whole.
 
-    ``seeds`` above 0 trains the predictor's family again with seeds 0 to ``seeds - 1`` and adds mean and spread.
+    ``seeds`` above 0 trains the predictor's family again with seeds 0 to ``seeds - 1`` and adds mean and spread. Two folders
+    are compared by ``workers``: this process, and others of this machine; the report is the same, bit for bit.
+
     Raises ``NotFoundError`` for an unknown id, ``InputError`` where the two are not comparable, for a folder that holds no
     whole field, and for an id without a store; ``ChangedError`` where one of them is written or grown meanwhile.
     """
     both = Named.of(true, store), Named.of(predicted, store)
+    check_workers(workers, both=both)
     if any(named.snapshot is not None for named in both):
         whole = both[0].read(), both[1].read()
         return _compare_kept(*whole, predicted_id=both[1].title, pairs=pairs, seed=seed, seeds=seeds, device=device)
     with ExitStack() as stack:
         truth, copy = (named.held(stack) for named in both)
-        question = question_of(truth, copy, pairs=pairs, seed=seed, seeds=seeds, device=device)
+        asked: dict[str, Any] = {"pairs": pairs, "seed": seed, "seeds": seeds, "device": device}
+        question = question_of(truth, copy, workers=workers, **asked)
         trained, warnings = question.trained, []
         if trained is not None and not question.grown_by_one:
             warnings.append(
                 f"{copy.hierarchy.id!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}"
             )
-        return question.answer(warnings=warnings, progress=progress)
+
+        def share(repeats: "Sequence[TrainedPredictor]") -> Share:
+            task = ComparisonTask(_open_tour, both[0].title, both[1].title, asked, tuple(repeats))
+            return partial(share_parts, task=task, workers=workers)
+
+        return question.answer(warnings=warnings, share=None if workers == 1 else share, progress=progress)
+
+
+def _open_tour(true: str, predicted: str, asked: dict[str, Any], repeats: Sequence["TrainedPredictor"]) -> Tour:
+    """The way through two folders, as another process goes it: with the same baselines, fitted anew."""
+    with ExitStack() as stack:
+        truth, copy = (Named(title).held(stack) for title in (true, predicted))
+        question = question_of(truth, copy, **asked)
+        prefix = question.true_cells.read(top=ROOT, depth=question.from_depth)
+        return question.tour(question.candidates(question.beside(prefix)[0], repeats, prefix=prefix))
 
 
 def _compare_kept(
@@ -219,15 +239,26 @@ class Question:
     seed: int = 0
     seeds: int = 0
     device: str = "cpu"
+    workers: int = 1  # at once, where something is done by several
     window_cells: int | None = None
 
-    def answer(self, *, warnings: Sequence[str] = (), progress: Progress = lambda done, total: None) -> Report:
-        """Measure everything and report it; an ``InputError`` where the question makes no sense."""
+    def answer(
+        self,
+        *,
+        warnings: Sequence[str] = (),
+        share: "Callable[[Sequence[TrainedPredictor]], Share] | None" = None,
+        progress: Progress = lambda done, total: None,
+    ) -> Report:
+        """Measure everything and report it; ``share``, given what was trained again, has parts made by several.
+
+        Raises an ``InputError`` where the question makes no sense.
+        """
         self.check()
         prefix = self.true_cells.read(top=ROOT, depth=self.from_depth)
         beside, remarks = self.beside(prefix)
         repeats = self.repeats()
-        main, *others = self.measure(self.candidates(beside, repeats, prefix=prefix), prefix=prefix, progress=progress)
+        candidates, several = self.candidates(beside, repeats, prefix=prefix), None if share is None else share(repeats)
+        main, *others = self.measure(candidates, prefix=prefix, progress=progress, share=several)
         shown = dict(zip(beside, others, strict=False))
         return Report(
             **dict(main),
@@ -248,12 +279,19 @@ class Question:
         (tally,), _ = Tour(self.cut(), plan, tuple(candidates)).tallies(progress=progress)
         return candidates[0].certifier.certify(tally.errors, levels=plan.levels, true_depth=self.true_cells.depth)
 
-    def measure(self, candidates: list[Candidate], *, prefix: Cells, progress: Progress) -> list[Comparison]:
+    def measure(
+        self, candidates: list[Candidate], *, prefix: Cells, progress: Progress, share: Share | None = None
+    ) -> list[Comparison]:
         """The report on every candidate."""
-        tour = Tour(self.cut(), self.plan(), tuple(candidates))
-        tallies, truth = tour.tallies(progress=progress)
-        summary = Summary(self.true, self.from_depth, tour.plan, truth, prefix=prefix, true_depth=self.true_cells.depth)
+        tour = self.tour(candidates)
+        tallies, truth = tour.tallies(progress=progress, share=share)
+        depth, threads = self.true_cells.depth, self.workers
+        summary = Summary(self.true, self.from_depth, tour.plan, truth, prefix=prefix, true_depth=depth, threads=threads)
         return [summary.comparison(candidate, tally) for candidate, tally in zip(candidates, tallies, strict=True)]
+
+    def tour(self, candidates: list[Candidate]) -> Tour:
+        """The way through both."""
+        return Tour(self.cut(), self.plan(), tuple(candidates))
 
     def candidates(
         self, beside: dict[str, "Predictor"], repeats: Sequence["TrainedPredictor"], *, prefix: Cells
@@ -465,6 +503,7 @@ class Summary:
     truth: TruthTally
     prefix: Cells
     true_depth: int
+    threads: int = 1
 
     def comparison(self, candidate: Candidate, tally: Tally) -> Comparison:
         """The report on one candidate."""
@@ -494,7 +533,7 @@ class Summary:
         true, diameter = self.truth.centers, self.truth.diameter
         if true is None or predicted is None or not len(true) or not len(predicted):
             return {"hausdorff_level": self.plan.shared_depth, "diameter": diameter}
-        points = PointSet(predicted.columns["center"])
+        points = PointSet(predicted.columns["center"], self.threads)
         distance = hausdorff_distance(self.true_points, points, partner=predicted.rows_of(true.priority))
         return {
             "hausdorff": distance,
@@ -509,13 +548,13 @@ class Summary:
     def prefix_distance(self) -> float:
         """How far the deepest centers of the prefix alone are from the true ones."""
         rows = deepest_rows(self.prefix, depth=min(self.from_depth, self.plan.shared_depth), cut=None)
-        return hausdorff_distance(self.true_points, PointSet(self.prefix.center[rows]))
+        return hausdorff_distance(self.true_points, PointSet(self.prefix.center[rows], self.threads))
 
     @cached_property
     def true_points(self) -> PointSet:
         """The deepest true centers."""
         seen = self.truth.centers
-        return PointSet(np.zeros((0, self.true.dimension)) if seen is None else seen.columns["center"])
+        return PointSet(np.zeros((0, self.true.dimension)) if seen is None else seen.columns["center"], self.threads)
 
 
 def center_count(true: Sample, predicted: Sample) -> CenterCount | None:

@@ -6,6 +6,7 @@ Definitions: docs/mathematics.md, the table of measures.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
 SLOT_TOLERANCE = 1e-12  # times mean |r|^2: by how much the identity may cost more than the best assignment
+PRIORITY_MAX = 2**64 - 1  # of a row of a sample: any
 CHUNK_FLOATS = 1 << 20  # numbers in one intermediate array: what bounds the memory of the permutation-invariant measures
+RESERVOIR_SHARE = 1.25  # of the rows of a sample that are kept until it is cut down
 SUBSET_ARITY_MAX = 6  # up to here the assignment is solved for all parents at once, over the subsets of slots
 _EXPONENT_MIN, _EXPONENT_COUNT = -1080, 2110  # binary exponents of all positive floats lie in this range
 
@@ -227,6 +230,7 @@ class PointSet:
     """Points that distances to the nearest of are asked for; what that needs is made once, when it is first asked."""
 
     points: Float[np.ndarray, "points dim"]
+    threads: int = 1  # that look for the nearest ones
 
     def __len__(self) -> int:
         return len(self.points)
@@ -239,7 +243,7 @@ class PointSet:
 
     def distances(self, points: Float[np.ndarray, "others dim"]) -> Float[np.ndarray, " others"]:
         """How far other points are from the nearest of these."""
-        return np.asarray(self._tree.query(points)[0])
+        return np.asarray(self._tree.query(points, workers=self.threads)[0])
 
 
 def hausdorff_distance(first: PointSet, second: PointSet, *, partner: Int[np.ndarray, " first"] | None = None) -> float:
@@ -292,9 +296,13 @@ class Sample:
 
     def merge(self, other: "Sample", *, size: int) -> "Sample":
         """The ``size`` rows of lowest priority of both."""
-        columns = {name: np.concatenate([column, other.columns[name]]) for name, column in self.columns.items()}
-        both = type(self)(np.concatenate([self.priority, other.priority]), columns, self.seen + other.seen)
-        return both.lowest(size)
+        return self.joined([self, other]).lowest(size)
+
+    @classmethod
+    def joined(cls, samples: "Sequence[Sample]") -> "Sample":
+        """All rows of several samples."""
+        columns = {name: np.concatenate([one.columns[name] for one in samples]) for name in samples[0].columns}
+        return cls(np.concatenate([one.priority for one in samples]), columns, sum(one.seen for one in samples))
 
     def lowest(self, size: int) -> "Sample":
         """The ``size`` rows of lowest priority, in any order."""
@@ -317,6 +325,36 @@ class Sample:
         ordered = self.priority[self.by_priority]
         place = np.minimum(np.searchsorted(ordered, priority), len(self) - 1)
         return np.where(ordered[place] == priority, self.by_priority[place], -1)
+
+
+class Reservoir:
+    """The ``size`` rows of lowest priority among those of samples that come one after another, in any order.
+
+    Some more rows than these are kept, so that few of the samples cost a pass over all that is kept. ``priority_max`` is what
+    no row can have that still counts: whoever makes the next sample may leave those above it out.
+    """
+
+    def __init__(self, size: int):
+        self._size, self._kept, self._rows, self.priority_max = size, list[Sample](), 0, PRIORITY_MAX
+
+    def add(self, sample: Sample | None) -> None:
+        """Add a sample; None is an empty one."""
+        if sample is None:
+            return
+        self._kept.append(sample)
+        self._rows += len(sample)
+        if self._rows > RESERVOIR_SHARE * self._size:
+            self.sample()
+
+    def sample(self) -> Sample | None:
+        """The rows of lowest priority; None where nothing was added."""
+        if not self._kept:
+            return None
+        found = Sample.joined(self._kept).lowest(self._size)
+        self._kept, self._rows = [found], len(found)
+        if len(found) == self._size:
+            self.priority_max = int(found.priority.max())
+        return found
 
 
 def lowest_rows(priority: UInt64[np.ndarray, " rows"], *, size: int) -> Int[np.ndarray, " kept"]:

@@ -2,11 +2,13 @@
 
 A :class:`Candidate` is what is compared with the truth: the prediction itself, or a rule (a baseline, another seed) that is
 grown from the true prefix in the places of the same true cells. A :class:`Look` takes all measures of one candidate in one
-window; a :class:`Tour` goes through all windows of two hierarchies with all candidates at once.
+window; a :class:`Tour` goes through all windows of two hierarchies with all candidates at once, part by part: a
+:class:`Part` is what was found in some windows that follow one another, and what :class:`Sums` adds up. The cut into parts
+follows from the two hierarchies, and parts are added in their order, so the sums are the same bits whoever made them.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,12 +16,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from cfgraph.comparing.certificates import Certifier, StepErrors, longest
-from cfgraph.comparing.measures import Sample, TupleSums, lowest_rows
+from cfgraph.comparing.measures import PRIORITY_MAX, Reservoir, Sample, TupleSums, lowest_rows
 from cfgraph.comparing.windows import Above, Cut, View, Window, climb, hash_cells, predict
 from cfgraph.model.address import parse_address
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Rule
 
+PART_CELLS = 500_000  # true cells that a part has about
 Progress = Callable[[int, int], None]  # true cells compared, true cells in all
 
 
@@ -50,6 +53,7 @@ class Plan:
     pairs: int
     center_sample: int
     seed: int
+    priority_max: int = PRIORITY_MAX  # of centers that can still be in a sample of that size
 
     @property
     def pairs_per_level(self) -> int:
@@ -129,8 +133,16 @@ class TruthTally:
         if self.low is not None and self.high is not None:
             low, high = np.minimum(low, self.low), np.maximum(high, self.high)
         rows = deepest_rows(cells, depth=self.plan.shared_depth, cut=window.cut)
-        centers = center_sample(cells.center[rows], window.hashes[rows], plan=self.plan)
+        centers = center_sample(cells, window.hashes, rows, plan=self.plan)
         return replace(self, centers=merge_samples(self.centers, centers, size=self.plan.center_sample), low=low, high=high)
+
+    def __add__(self, other: "TruthTally") -> "TruthTally":
+        if self.low is None or self.high is None or other.low is None or other.high is None:
+            low, high = (self.low, self.high) if other.low is None else (other.low, other.high)
+        else:
+            low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        centers = merge_samples(self.centers, other.centers, size=self.plan.center_sample)
+        return replace(self, centers=centers, low=low, high=high)
 
     @property
     def diameter(self) -> float:
@@ -146,9 +158,10 @@ def deepest_rows(cells: Cells, *, depth: int, cut: int | None) -> Int[np.ndarray
     return np.flatnonzero(deepest)
 
 
-def center_sample(center: np.ndarray, priority: np.ndarray, *, plan: Plan) -> Sample:
-    """Centers as a sample, no larger than a sample may be."""
-    return Sample(priority, {"center": center}, seen=len(priority)).lowest(plan.center_sample)
+def center_sample(cells: Cells, priority: np.ndarray, rows: Int[np.ndarray, " rows"], *, plan: Plan) -> Sample:
+    """The centers of some cells as a sample, no larger than a sample may be, without those that can be in none."""
+    kept = rows if plan.priority_max == PRIORITY_MAX else rows[priority[rows] <= np.uint64(plan.priority_max)]
+    return Sample(priority[kept], {"center": cells.center[kept]}, seen=len(rows)).lowest(plan.center_sample)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +294,7 @@ class Look:
             return other_centers(window, plan=plan)
         rows = deepest_rows(window.true.cells, depth=plan.shared_depth, cut=window.cut)
         rows = rows[self.view.present[rows]]
-        return center_sample(self.view.cells.center[rows], window.hashes[rows], plan=plan)
+        return center_sample(self.view.cells, window.hashes, rows, plan=plan)
 
     def paths(self) -> dict[int, Sample]:
         """For every unseen level a sample of matched cells, each with its slots and the lengths of its chain on both sides."""
@@ -314,7 +327,7 @@ def other_centers(window: Window, *, plan: Plan) -> Sample | None:
     if window.other is None:
         return None
     rows = deepest_rows(window.other, depth=plan.shared_depth, cut=window.cut)
-    return center_sample(window.other.center[rows], window.other_hashes[rows], plan=plan)
+    return center_sample(window.other, window.other_hashes, rows, plan=plan)
 
 
 def generator_errors(cells: Cells, *, plan: Plan, certifier: Certifier) -> StepErrors:
@@ -330,8 +343,58 @@ def tally_alone(other: Cells, *, plan: Plan, certifier: Certifier) -> Tally:
     """What is found under a cell that only the prediction has: that its cells are there, and their centers."""
     top, rows = int(other.level[0]), deepest_rows(other, depth=plan.shared_depth, cut=None)
     levels = {level: LevelTally(only_predicted=rows_in(other.level_rows(level))) for level in range(top + 1, other.depth + 1)}
-    centers = center_sample(other.center[rows], hash_cells(other, seed=plan.seed)[rows], plan=plan)
+    centers = center_sample(other, hash_cells(other, seed=plan.seed), rows, plan=plan)
     return Tally(plan, levels, generator_errors(other, plan=plan, certifier=certifier), centers=centers)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What was found in some windows: of each candidate, of the truth, and how many true cells they have of their own."""
+
+    tallies: list[Tally]
+    truth: TruthTally
+    cells: int
+
+    def __add__(self, other: "Part") -> "Part":
+        tallies = [mine + its for mine, its in zip(self.tallies, other.tallies, strict=True)]
+        return Part(tallies, self.truth + other.truth, self.cells + other.cells)
+
+
+class Sums:
+    """Adds up parts that come in any order: in that of their numbers, but for samples, whose order does not matter.
+
+    So what waits for parts of lower numbers is small.
+    """
+
+    def __init__(self, plan: Plan, *, candidates: int):
+        self._whole, self._next, self._waiting = Part([Tally(plan)] * candidates, TruthTally(plan), 0), 0, dict[int, Part]()
+        self._centers = [Reservoir(plan.center_sample) for _ in range(candidates + 1)]
+
+    @property
+    def priority_max(self) -> int:
+        """Above which no center counts any more, of whatever candidate."""
+        return max(centers.priority_max for centers in self._centers)
+
+    def add(self, number: int, part: Part) -> None:
+        """Add a part."""
+        for centers, sample in zip(
+            self._centers, [tally.centers for tally in part.tallies] + [part.truth.centers], strict=True
+        ):
+            centers.add(sample)
+        tallies = [replace(tally, centers=None) for tally in part.tallies]
+        self._waiting[number] = replace(part, tallies=tallies, truth=replace(part.truth, centers=None))
+        while (following := self._waiting.pop(self._next, None)) is not None:
+            self._whole, self._next = self._whole + following, self._next + 1
+
+    def total(self) -> tuple[list[Tally], TruthTally]:
+        """What was found of each candidate, and of the truth."""
+        assert not self._waiting, "all parts were added"
+        *centers, of_truth = (one.sample() for one in self._centers)
+        tallies = [replace(tally, centers=found) for tally, found in zip(self._whole.tallies, centers, strict=True)]
+        return tallies, replace(self._whole.truth, centers=of_truth)
+
+
+Share = Callable[["Tour", Sequence[range], Sums, Callable[[int, Part], None]], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,36 +405,81 @@ class Tour:
     plan: Plan
     candidates: tuple[Candidate, ...]
 
-    def tallies(self, *, progress: Progress) -> tuple[list[Tally], TruthTally]:
-        """What was found of each candidate, and of the truth."""
-        first = self.cut.first()
-        tops = self.cut.tops(first)
-        true_aboves = first.aboves(tops)
-        looks = [self.look_first(candidate, first, tops=tops) for candidate in self.candidates]
-        tallies, truth = [tally for tally, _ in looks], TruthTally(self.plan).with_window(first)
-        done, total = len(first.true.cells), self.cut.true.count()
-        for index, row in enumerate(tops.tolist()):
+    def tallies(self, *, progress: Progress, share: Share | None = None) -> tuple[list[Tally], TruthTally]:
+        """What was found of each candidate, and of the truth; ``share`` has the parts made by several."""
+        sums, done, total = Sums(self.plan, candidates=len(self.candidates)), 0, self.cut.true.count()
+
+        def note(number: int, part: Part) -> None:
+            nonlocal done
+            sums.add(number, part)
+            done += part.cells
             progress(done, total)
-            address, matched = first.true.cells.addresses[row], bool(first.match[row] >= 0)
-            window = self.cut.below(address, above=true_aboves[index], matched=matched)
+
+        note(0, self.begin())
+        (share or make_parts)(self, self.parts(), sums, note)
+        alone, nothing = self.alone(), Tally(self.plan)
+        others = [nothing] * (len(self.candidates) - 1)
+        for number, tally in enumerate(alone, start=1 + len(self.parts())):
+            sums.add(number, Part([tally, *others], TruthTally(self.plan), 0))
+        return sums.total()
+
+    @cached_property
+    def first(self) -> Window:
+        """The first window, which all others hang on."""
+        return self.cut.first()
+
+    @cached_property
+    def tops(self) -> Int[np.ndarray, " tops"]:
+        """The rows of the first window that have a window of their own."""
+        return self.cut.tops(self.first)
+
+    @cached_property
+    def aboves(self) -> list[Above]:
+        """What the windows below need of the truth."""
+        return self.first.aboves(self.tops)
+
+    @cached_property
+    def looks(self) -> list[tuple[Tally, list[Above]]]:
+        """What was found of each candidate in the first window, and what the windows below need of it."""
+        found = (self.look(candidate, self.first, above=self.first.true.above, plan=self.plan) for candidate in self.candidates)
+        return [(tally, view.aboves(self.tops, arity=self.plan.arity)) for tally, view in found]
+
+    def parts(self) -> list[range]:
+        """The windows below the first one, some that follow one another in each."""
+        count = len(self.tops)
+        step = max(1, PART_CELLS * count // max(1, self.cut.true.count()))
+        return [range(low, min(low + step, count)) for low in range(0, count, step)]
+
+    def begin(self) -> Part:
+        """What was found in the first window."""
+        truth = TruthTally(self.plan).with_window(self.first)
+        return Part([tally for tally, _ in self.looks], truth, len(self.first.true.cells))
+
+    def part(self, numbers: range, *, priority_max: int) -> Part:
+        """What was found in some windows; of centers those up to a priority."""
+        plan = replace(self.plan, priority_max=priority_max)
+        tallies, truth, cells = [Tally(plan) for _ in self.candidates], TruthTally(plan), 0
+        for number in numbers:
+            row = int(self.tops[number])
+            address, matched = self.first.true.cells.addresses[row], bool(self.first.match[row] >= 0)
+            window = self.cut.below(address, above=self.aboves[number], matched=matched)
             for place, candidate in enumerate(self.candidates):
-                tallies[place] += self.look(candidate, window, above=looks[place][1][index])[0]
-            truth, done = truth.with_window(window), done + len(window.true.cells) - 1
-        progress(done, total)
-        tallies[0] = sum(self.alone(first), start=tallies[0])
-        return tallies, truth
+                tallies[place] += self.look(candidate, window, above=self.looks[place][1][number], plan=plan)[0]
+            truth, cells = truth.with_window(window), cells + len(window.true.cells) - 1
+        return Part(tallies, truth, cells)
 
-    def look_first(self, candidate: Candidate, first: Window, *, tops: np.ndarray) -> tuple[Tally, list[Above]]:
-        """What was found of a candidate in the first window, and what the windows below need of it."""
-        tally, view = self.look(candidate, first, above=first.true.above)
-        return tally, view.aboves(tops, arity=self.plan.arity)
-
-    def look(self, candidate: Candidate, window: Window, *, above: Above) -> tuple[Tally, View]:
+    def look(self, candidate: Candidate, window: Window, *, above: Above, plan: Plan) -> tuple[Tally, View]:
         """What was found of a candidate in a window, and the values that it has there."""
         view = candidate.view(window, above=above)
-        return Look(self.plan, candidate, window, view).tally(), view
+        return Look(plan, candidate, window, view).tally(), view
 
-    def alone(self, first: Window) -> Iterator[Tally]:
+    def alone(self) -> Iterator[Tally]:
         """What the prediction (the first candidate) has under cells that the truth lacks."""
-        for top in self.cut.tops_of_other(first):
+        for top in self.cut.tops_of_other(self.first):
             yield tally_alone(self.cut.read_other(top), plan=self.plan, certifier=self.candidates[0].certifier)
+
+
+def make_parts(tour: Tour, parts: Sequence[range], sums: Sums, note: Callable[[int, Part], None]) -> None:
+    """Make all parts here, one after another."""
+    for number, windows in enumerate(parts, start=1):
+        note(number, tour.part(windows, priority_max=sums.priority_max))

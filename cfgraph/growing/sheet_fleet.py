@@ -56,10 +56,20 @@ class SheetFleet:
         known: what each task is told first; with the versions of whoever asks.
         workers: how many are at work at once.
         interrupted: is asked between tasks; then no new one is handed out.
+        advice: what to do where tasks are lost again and again.
     """
 
-    def __init__(self, engine: Engine, known: Any, *, workers: int, interrupted: Callable[[], bool]):
+    def __init__(
+        self,
+        engine: Engine,
+        known: Any,
+        *,
+        workers: int,
+        interrupted: Callable[[], bool],
+        advice: str = "The same command goes on from here",
+    ):
         self._engine, self._known, self._workers, self._interrupted = engine, known, workers, interrupted
+        self._advice = advice
         self._running = dict[Hashable, Handle]()
         self._alive = self._heard = self._looked = time.monotonic()
         self._again = self._lost = self._seen = 0
@@ -189,7 +199,7 @@ class SheetFleet:
         kind = WorkersLostError if isinstance(self._engine, Processes) else EngineError
         raise kind(
             f"{self._engine.name} lost {self._lost} tasks one after the other, and none was done meanwhile; the last: {what}; "
-            f"{self._engine.help}. The same command goes on from here"
+            f"{self._engine.help}. {self._advice}"
         ) from error
 
     def _tell(self, action: str, **facts: Any) -> None:

@@ -33,6 +33,7 @@ class _Options(TypedDict, total=False):
     embeddings_header: str
     large: bool
     device: str
+    workers: int
     trained: "TrainedPredictor | None"
     progress: Asked
     embeddings_key: str | None
@@ -75,6 +76,7 @@ def compare(
     embeddings_decimal: str | None = None,
     large: bool = False,
     device: str = "cpu",
+    workers: int = 1,
     trained: "TrainedPredictor | None" = None,
     progress: Asked = None,
 ) -> Report | NameComparison:
@@ -102,6 +104,7 @@ def compare(
         embeddings_decimal: the sign before the decimals in it, ``.`` or ``,``; found unless given.
         large: whether files may be larger than :mod:`cfgraph.files.opened` allows.
         device: by address: where a predictor runs.
+        workers: of two folders: how many processes compare them, this one among them.
         trained: by address, in memory: what made the predicted one, for teacher forcing and certificates.
         progress: is told how many cells are done, and how many there are; unless given, a live line shows it on terminals and
             in notebooks.
@@ -111,7 +114,7 @@ def compare(
         NotFoundError, ChangedError: of a store, for an unknown id, and where one of them is written or grown meanwhile.
     """
     check_choice(by, name="by", among=WAYS)
-    _check_options(by, bootstrap=bootstrap, embeddings=embeddings, seeds=seeds, trained=trained)
+    _check_options(by, bootstrap=bootstrap, embeddings=embeddings, seeds=seeds, trained=trained, workers=workers - 1)
     in_memory = isinstance(store, Hierarchy)
     if in_memory is not (predicted is None):
         raise InputError(
@@ -131,16 +134,19 @@ def compare(
         return compare_names(*both, embeddings=vectors, pairs=pairs, samples=bootstrap, seed=seed)
     if not in_memory:
         with shown(progress, f"compare {true}") as show:
-            return compare_stored(store, true, predicted, pairs=pairs, seed=seed, seeds=seeds, device=device, progress=show)
+            asked: dict[str, Any] = {"pairs": pairs, "seed": seed, "seeds": seeds, "device": device, "workers": workers}
+            return compare_stored(store, true, predicted, progress=show, **asked)
+    if workers != 1:
+        raise InputError("hierarchies in memory are compared by one process; leave --workers out, or compare two folders")
     truth, copy = store.require_cells().require_field("compare by address"), true.require_cells()
     check_comparable(truth, copy.require_field("compare by address"))
-    asked: dict[str, Any] = {"pairs": pairs, "seed": seed, "seeds": seeds, "device": device}
-    return compare_cells(truth, copy.cells, trained=trained, predicted_id=copy.id, **asked)
+    known: dict[str, Any] = {"pairs": pairs, "seed": seed, "seeds": seeds, "device": device}
+    return compare_cells(truth, copy.cells, trained=trained, predicted_id=copy.id, **known)
 
 
 def _check_options(by: str, **options: Any) -> None:
     """Refuse what the other comparison alone can do, rather than leave it out in silence."""
-    strange = ("seeds", "trained") if by == "name" else ("bootstrap", "embeddings")
+    strange = ("seeds", "trained", "workers") if by == "name" else ("bootstrap", "embeddings")
     if asked := [name for name in strange if not _is_left_out(options[name])]:
         other = "address" if by == "name" else "name"
         raise InputError(f"these are compared by {by}, and {', '.join(asked)} is of a comparison by {other}; leave it out")

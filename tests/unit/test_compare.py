@@ -14,7 +14,7 @@ from scipy.spatial.distance import directed_hausdorff
 
 from cfgraph.comparing import compare, tallies
 from cfgraph.comparing.compare import check_comparable, compare_cells
-from cfgraph.comparing.measures import path_distortion
+from cfgraph.comparing.measures import Reservoir, Sample, path_distortion
 from cfgraph.comparing.report import DISTORTION_REMARK, SLOTS_REMARK
 from cfgraph.comparing.windows import Cut, match_rows
 from cfgraph.errors import InputError
@@ -297,7 +297,8 @@ def test_a_prediction_deeper_than_the_truth():
         assert report.levels[-1].certificate is None
 
 
-def test_progress_counts_the_true_cells():
+def test_progress_counts_the_true_cells(monkeypatch):
+    monkeypatch.setattr(tallies, "PART_CELLS", 100)
     truth, trained, predicted = exact_pair(depth=4)
     seen = []
     question = compare.Question(
@@ -620,3 +621,19 @@ def test_comparing_loads_nothing_heavy():
     heavy = ("torch", "sklearn", "scipy", "networkx", "neo4j")
     code = f"import sys, cfgraph.comparing.compare; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_reservoir_keeps_the_lowest_rows_of_all_samples():
+    random = np.random.default_rng(0)
+    priority = random.permutation(10_000).astype(np.uint64)
+    reservoir, taken = Reservoir(700), 0
+    reservoir.add(None)
+    assert reservoir.sample() is None
+    for part in np.array_split(priority, 37):
+        kept = part[part <= np.uint64(reservoir.priority_max)]  # as whoever makes a sample leaves them out
+        taken += len(kept)
+        reservoir.add(Sample(kept, {"center": kept.astype(float)}, seen=len(part)).lowest(700))
+    found = reservoir.sample()
+    assert (sorted(found.priority.tolist()), found.seen) == (list(range(700)), 10_000)
+    assert found.columns["center"].tolist() == found.priority.tolist()
+    assert taken < 4_000

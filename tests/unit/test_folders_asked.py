@@ -12,11 +12,13 @@ import pytest
 import cfgraph
 from cfgraph import sources
 from cfgraph.cli import run
+from cfgraph.comparing import tallies, windows
 from cfgraph.comparing.compare import compare_cells
 from cfgraph.errors import InputError
 from cfgraph.formats.folders.checking import verify_folder
 from cfgraph.formats.folders.plan import plan_of
 from cfgraph.formats.folders.reader import open_folder
+from cfgraph.growing.engines.processes import ProcessesBeside
 from cfgraph.growing.folder import FolderTask, grow_folder
 from cfgraph.model import sheets
 from cfgraph.predictors.trained import Grower, grown_field
@@ -232,3 +234,28 @@ def test_folders_are_shown_and_compared_by_the_commands(folders, capsys, monkeyp
     assert run(["diff", f"{place / 'copy'}/", f"{place / 'copy'}/"]) == 0
     assert "are equal: 5,461 cells" in capsys.readouterr().out
     assert run(["diff", f"{place / 'truth'}/", f"{place / 'copy'}/"]) == 1
+
+
+def test_several_processes_compare_as_one_does(folders, monkeypatch):
+    place = folders[0]
+    asked = {"pairs": 500, "seed": 3, "seeds": 2}
+    monkeypatch.setattr(tallies, "PART_CELLS", 1)
+    monkeypatch.setattr(windows, "WINDOW_CELLS", 1000)
+    titles = f"{place / 'truth'}/", f"{place / 'copy'}/"
+    alone = cfgraph.compare(None, *titles, **asked)
+    submit, asked_for = ProcessesBeside.submit, []
+    monkeypatch.setattr(ProcessesBeside, "submit", lambda self, *task: asked_for.append(task) or submit(self, *task))
+    shared = cfgraph.compare(None, *titles, workers=2, **asked)
+    assert shared.model_dump() == alone.model_dump()
+    assert len(asked_for) == 16
+
+
+def test_only_folders_are_compared_by_several(folders, capsys):
+    place, truth, copy, _ = folders
+    titles = f"{place / 'truth'}/", f"{place / 'copy'}/"
+    with pytest.raises(InputError, match="expected 1 to 256 workers"):
+        cfgraph.compare(None, *titles, workers=0)
+    with pytest.raises(InputError, match="hierarchies in memory are compared by one process; leave --workers out"):
+        cfgraph.compare(truth, copy, workers=2)
+    assert run(["compare", *titles, "--by", "name", "--workers", "2"]) == 2
+    assert "compared by name, and --workers is of a comparison by address" in capsys.readouterr().err

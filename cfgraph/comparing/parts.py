@@ -1,0 +1,110 @@
+"""Parts: those of a comparison of two folders, made by several processes of this machine.
+
+A process is told what the two are called, opens them itself, and tells what it found in some windows. It fits the baselines
+anew, on the same prefix; what is trained again with other seeds is trained once, and sent.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from cfgraph.comparing.held import Named
+from cfgraph.comparing.tallies import Part, Sums, Tour
+from cfgraph.errors import InputError
+
+if TYPE_CHECKING:
+    from cfgraph.predictors.trained import TrainedPredictor
+
+WORKERS_MAX = 256
+ADVICE = "with fewer --workers the same comparison takes less memory"
+
+
+@dataclass(frozen=True, eq=False)
+class ComparisonTask:
+    """All that whoever makes parts of a comparison has to know; ``open``, told the next four, gives the way through both."""
+
+    open: Callable[..., Tour]
+    true: str
+    predicted: str
+    asked: Mapping[str, Any]
+    repeats: tuple["TrainedPredictor", ...]
+    height: int = 0  # of the cut into windows
+    name: str = field(default_factory=lambda: secrets.token_hex(8))  # of this comparison alone
+    python: str = ""  # the versions of whoever asks
+    cfgraph: str = ""
+
+    def tour(self) -> Tour:
+        """The way through both, cut as whoever asks has cut it."""
+        tour = self.open(self.true, self.predicted, self.asked, self.repeats)
+        return replace(tour, cut=replace(tour.cut, height=self.height))
+
+
+_tours: dict[str, Tour] = {}  # of a worker process: one, kept from task to task
+
+
+def make_part(task: ComparisonTask, windows: range, priority_max: int) -> Part:
+    """What is found in some windows. What an engine runs: once, again, twice at once, all the same."""
+    if (tour := _tours.get(task.name)) is None:
+        tour = task.tour()
+        _tours.clear()
+        _tours[task.name] = tour
+    return tour.part(windows, priority_max=priority_max)
+
+
+class _Tasks(Mapping[int, tuple[range, int]]):
+    """The parts by their numbers; each is told, when it is handed out, which centers can still count."""
+
+    def __init__(self, parts: Sequence[range], sums: Sums):
+        self._parts, self._sums = parts, sums
+
+    def __getitem__(self, number: int) -> tuple[range, int]:
+        return self._parts[number - 1], self._sums.priority_max
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(1, 1 + len(self._parts)))
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+
+def share_parts(
+    tour: Tour,
+    parts: Sequence[range],
+    sums: Sums,
+    note: Callable[[int, Part], None],
+    *,
+    task: ComparisonTask,
+    workers: int,
+) -> None:
+    """Have all parts made by ``workers``, of which this process is one.
+
+    Raises:
+        WorkersLostError: where workers are lost again and again.
+    """
+    from cfgraph.growing.engines.fleet import closing  # here: a store is compared by this process alone
+    from cfgraph.growing.engines.job import own_versions
+    from cfgraph.growing.engines.processes import ProcessesBeside
+    from cfgraph.growing.sheet_fleet import SheetFleet
+
+    if not parts:
+        return
+    task = replace(task, height=tour.cut.height, **own_versions())
+    _tours[task.name] = tour
+    try:
+        with closing(ProcessesBeside(workers=workers), ours=None) as engine:
+            fleet = SheetFleet(engine, task, workers=workers, interrupted=lambda: False, advice=ADVICE)
+            fleet.finish(make_part, _Tasks(parts, sums), note=note)
+    finally:
+        _tours.pop(task.name, None)
+
+
+def check_workers(workers: int, *, both: tuple[Named, Named]) -> None:
+    """An ``InputError`` for a number of workers that makes no sense, or cannot be shared out."""
+    if not 1 <= workers <= WORKERS_MAX:
+        raise InputError(f"expected 1 to {WORKERS_MAX} workers (--workers), got {workers}")
+    held = [named.title for named in both if named.store is not None]
+    if workers > 1 and held:
+        raise InputError(
+            f"{held[0]!r} is a hierarchy of a store, which one process reads; leave --workers out, or compare two folders"
+        )
