@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 PAIRS = 10_000  # pairs of cells whose path distance is compared
 CENTER_FLOATS = 4_000_000  # numbers kept of one side's deepest centers; above that the Hausdorff distance is on a sample ...
+CENTER_FLOATS_ALL = 12_000_000  # the same of all sides: the truth, the prediction, and what stands beside it
 CENTER_WORK = 4e9  # ... and above so many operations where the dimension makes every center be compared with every other
 TREE_DIMENSION = 4  # up to here a tree of centers finds the nearest one without that
 ROOT_TOLERANCE = 1e-9
@@ -291,7 +292,7 @@ class Question:
 
     def tour(self, candidates: list[Candidate]) -> Tour:
         """The way through both."""
-        return Tour(self.cut(), self.plan(), tuple(candidates))
+        return Tour(self.cut(), self.plan(sides=1 + len(candidates)), tuple(candidates))
 
     def candidates(
         self, beside: dict[str, "Predictor"], repeats: Sequence["TrainedPredictor"], *, prefix: Cells
@@ -323,8 +324,8 @@ class Question:
         names, depth = (self.true.id, self.predicted), 1
         check_roots(*(cells.read(top=ROOT, depth=depth) for cells in (self.true_cells, self.predicted_cells)), names=names)
 
-    def plan(self) -> Plan:
-        """What will be measured."""
+    def plan(self, *, sides: int = 2) -> Plan:
+        """What will be measured, of the truth and so many others."""
         deepest = max(self.true_cells.depth, self.predicted_cells.depth)
         return Plan(
             arity=self.true.arity,
@@ -332,7 +333,7 @@ class Question:
             levels=range(self.from_depth + 1, deepest + 1),
             shared_depth=min(self.true_cells.depth, self.predicted_cells.depth),
             pairs=self.pairs,
-            center_sample=center_sample_size(self.true.dimension),
+            center_sample=center_sample_size(self.true.dimension, sides=sides),
             seed=self.seed,
         )
 
@@ -453,9 +454,9 @@ class Question:
         return found
 
 
-def center_sample_size(dimension: int) -> int:
+def center_sample_size(dimension: int, *, sides: int = 2) -> int:
     """How many of one side's deepest centers the Hausdorff distance is measured on at most: bounded in memory and time."""
-    fitting = CENTER_FLOATS // max(1, dimension)
+    fitting = min(CENTER_FLOATS, CENTER_FLOATS_ALL // sides) // max(1, dimension)
     if dimension > TREE_DIMENSION:
         fitting = min(fitting, int(math.sqrt(CENTER_WORK / dimension)))
     return max(1_000, fitting)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cfgraph.predictors.trained import TrainedPredictor
     from cfgraph.store import Store, Stores
 
+KEPT_BYTES = 1 << 26  # of a folder's sheets that stay in memory: one is read to its end before the next one
+
 
 @dataclass(frozen=True, eq=False)
 class Held:
@@ -47,7 +49,7 @@ class Held:
         """A field in a folder, by its path or URL."""
         from cfgraph.formats.folders.reader import open_folder
 
-        reader = open_folder(place)
+        reader = open_folder(place, kept_bytes=KEPT_BYTES)
         growers = [grower.trained for grower in reader.growers]
         return cls(
             reader.hierarchy,

@@ -22,7 +22,7 @@ from cfgraph.model.address import parse_address
 from cfgraph.model.cells import Cells
 from cfgraph.model.growth import Rule
 
-PART_CELLS = 500_000  # true cells that a part has about
+PART_CELLS = 250_000  # true cells that a part has about
 Progress = Callable[[int, int], None]  # true cells compared, true cells in all
 
 

@@ -22,15 +22,15 @@ from cfgraph.model.reader import CellsReader, Columns
 from cfgraph.model.sheets import PREFIX, Sheet, SheetCut
 from cfgraph.predictors.trained import Grower
 
-KEPT_BYTES = 1 << 27  # of levels of sheets that stay in memory
+KEPT_BYTES = 1 << 27  # of levels of sheets that stay in memory, where they are asked for in any order
 OPEN_FILES = 64
 
 
 class Sheets:
     """The sheets of a folder, of which some levels stay in memory."""
 
-    def __init__(self, place: Place, cut: SheetCut, *, key: str, dimension: int):
-        self.place, self.cut, self._key, self._dimension = place, cut, key, dimension
+    def __init__(self, place: Place, cut: SheetCut, *, key: str, dimension: int, kept_bytes: int = KEPT_BYTES):
+        self.place, self.cut, self._key, self._dimension, self._kept_bytes = place, cut, key, dimension, kept_bytes
         self._open = OrderedDict[str, SheetFile]()
         self._kept = OrderedDict[tuple[str, int], LevelColumns]()
         self._bytes, self._lock = 0, Lock()
@@ -57,7 +57,7 @@ class Sheets:
                 found = self.file(sheet).columns(level)
                 self._bytes += found.bytes
             self._kept[name] = found
-            while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+            while self._bytes > self._kept_bytes and len(self._kept) > 1:
                 self._bytes -= self._kept.popitem(last=False)[1].bytes
             return found
 
@@ -102,16 +102,18 @@ class FolderReader:
     Args:
         place: the folder.
         manifest: what it says; read unless given.
+        kept_bytes: how much of the sheets stays in memory.
     """
 
-    def __init__(self, place: Place, manifest: Manifest | None = None):
+    def __init__(self, place: Place, manifest: Manifest | None = None, *, kept_bytes: int = KEPT_BYTES):
         self.place = place
         self.manifest = read_manifest(place) if manifest is None else manifest
         self.hierarchy: FieldHierarchy = self.manifest.description()
         self.prefix = read_prefix(place, self.manifest.plan)
         self.cut = self.manifest.plan.cut.cut()
         self.places = Places(self.cut, self.prefix)
-        self.sheets = Sheets(place, self.cut, key=self.manifest.plan.key, dimension=self.hierarchy.dimension)
+        known: dict[str, Any] = {"key": self.manifest.plan.key, "dimension": self.hierarchy.dimension}
+        self.sheets = Sheets(place, self.cut, kept_bytes=kept_bytes, **known)
         self.predicted = bool(self.manifest.plan.growers)
 
     @property
@@ -321,10 +323,10 @@ class FolderReader:
             done = end
 
 
-def open_folder(text: str) -> FolderReader:
-    """The field in a folder, by its path or URL.
+def open_folder(text: str, *, kept_bytes: int = KEPT_BYTES) -> FolderReader:
+    """The field in a folder, by its path or URL; ``kept_bytes`` of its sheets stay in memory.
 
     Raises:
         InputError: for a folder that holds no field, or half of one.
     """
-    return FolderReader(Place(text.rstrip("/") if "?" not in text else text))
+    return FolderReader(Place(text.rstrip("/") if "?" not in text else text), kept_bytes=kept_bytes)
