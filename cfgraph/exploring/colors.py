@@ -1,6 +1,6 @@
 """Colors: what the cells of a cut are colored by, as numbers of two bytes: categories, or numbers between two bounds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,21 @@ STORED_LABELS = ("stored", "by the rule", "predicted")
 
 @dataclass(frozen=True, eq=False)
 class Colors:
-    """A value a cell, and what values mean."""
+    """A value a cell, and what values mean; ``exact`` are the values themselves, where two bytes do not tell them whole."""
 
     value: UInt16[np.ndarray, " dots"]
     meaning: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    exact: np.ndarray | None = None  # NaN or None for none
+
+    @property
+    def values(self) -> np.ndarray:
+        """What each cell has, whole: numbers, NaN for none, or objects, None for none."""
+        if self.exact is not None:
+            return self.exact
+        labels = np.array([*self.meaning["labels"], None], dtype=object)
+        found: np.ndarray = labels[np.where(self.value == MISSING, -1, self.value.astype(np.int64))]
+        return found
 
 
 def of_categories(mode: str, value: Int[np.ndarray, " dots"], labels: list[str]) -> Colors:
@@ -42,7 +52,8 @@ def of_numbers(mode: str, value: Float[np.ndarray, " dots"], *, log: bool = Fals
     part = (np.where(finite, told, low) - low) / (high - low) if high > low else np.zeros(len(told))
     found = np.where(known, np.rint(part * _STEPS), MISSING).astype(np.uint16)
     bounds = {"low": 10**low, "high": 10**high} if log and finite.any() else {"low": low, "high": high}
-    return Colors(found, {"mode": mode, "kind": "number", **bounds, "log": log, "missing": MISSING})
+    meaning = {"mode": mode, "kind": "number", **bounds, "log": log, "missing": MISSING}
+    return Colors(found, meaning, exact=value.astype(np.float64))
 
 
 def of_values(mode: str, column: np.ndarray, rows: Int[np.ndarray, " dots"]) -> Colors:
@@ -53,8 +64,9 @@ def of_values(mode: str, column: np.ndarray, rows: Int[np.ndarray, " dots"]) -> 
     held = np.maximum(rows, 0)
     if column.dtype.kind in "if":
         value = column[held].astype(np.float64)
-        value[(rows < 0) | ((column.dtype.kind == "i") & (column[held] == -1))] = np.nan
-        return of_numbers(mode, value)
+        none = (rows < 0) | ((column.dtype.kind == "i") & (column[held] == -1))
+        value[none] = np.nan
+        return replace(of_numbers(mode, value), exact=or_none(column, np.where(none, -1, rows)))  # a whole number is one
     known = np.array([value is not None for value in column.tolist()])
     texts = np.array([str(value)[:LABEL_MAX] for value in column.tolist()], dtype=object)
     names, code, count = np.unique(texts[known].astype(str), return_inverse=True, return_counts=True)
@@ -72,7 +84,14 @@ def of_values(mode: str, column: np.ndarray, rows: Int[np.ndarray, " dots"]) -> 
             f"{len(names):,} values: the {CATEGORIES_MAX} most common have colors of their own, {rest:,} cells have others"
         )
     found = of_categories(mode, np.where(rows >= 0, of_cell[held], -1), labels)
-    return Colors(found.value, found.meaning, notes)
+    return Colors(found.value, found.meaning, notes, or_none(column, rows))
+
+
+def or_none(column: np.ndarray, rows: Int[np.ndarray, " rows"]) -> np.ndarray:
+    """Values by rows as objects, None where a row is -1."""
+    found, there = np.full(len(rows), None, dtype=object), rows >= 0
+    found[there] = column[rows[there]]
+    return found
 
 
 def of_seen_values(mode: str, values: np.ndarray, rows: Int[np.ndarray, " dots"], *, seen: dict[str, int]) -> Colors:
@@ -94,7 +113,7 @@ def of_seen_values(mode: str, values: np.ndarray, rows: Int[np.ndarray, " dots"]
         labels.append(OTHERS)
         notes.append(f"more than {CATEGORIES_MAX} values were seen: the first {CATEGORIES_MAX} have colors of their own")
     found = of_categories(mode, of_cell[rows], labels)
-    return Colors(found.value, found.meaning, notes)
+    return Colors(found.value, found.meaning, notes, or_none(values, rows))
 
 
 def by_branch(leaves: Leaves) -> Colors:

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from dataclasses import field as dataclass_field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -26,14 +26,16 @@ from cfgraph.exploring.colors import (
     of_numbers,
     of_seen_values,
     of_values,
+    or_none,
 )
 from cfgraph.exploring.cut import Shown, cut_levels, kept, levels_in_doubt
 from cfgraph.exploring.held import HeldCells, hold
 from cfgraph.exploring.layout import packed, sizes
 from cfgraph.exploring.memory import Memory, Turn
+from cfgraph.exploring.numbers import Numbers, as_table, by_rule
 from cfgraph.exploring.scenes import GoneError
 from cfgraph.exploring.stored import StoredCells
-from cfgraph.exploring.svg import CELLS_MAX, as_svg, as_table
+from cfgraph.exploring.svg import CELLS_MAX, as_svg
 from cfgraph.exploring.terrain import Terrain
 from cfgraph.exploring.view import Line, View, line_of
 from cfgraph.formats.folders.reader import FolderReader
@@ -56,6 +58,7 @@ MARGIN, PX, CAP = 1.5, 3.0, 200_000
 CAP_MAX = 4_000_000
 NUMBERS = (INTEGER, FLOAT)  # kinds of properties
 CROWDED = "the memory for stored cells (--memory) has no room for all that is in view: the smallest cells are not split"
+Answer = TypeVar("Answer")
 APART = ("displacement", "residual")  # colors of two hierarchies beside each other
 _FILLED = 0.92  # of a picture's side, at home
 _FIRST_CELLS, _LEVELS = 4096, 8  # that main axes are those of
@@ -160,26 +163,8 @@ class Scene:
             AddressError: for an anchor that is not there.
             InputError: for arguments out of bounds.
         """
-        margin = check_number(margin, name="margin", low=1)
-        if margin > 4 or not check_number(px, name="px") > 0:
-            raise InputError(f"expected a margin of at most 4 and px above 0, got {margin} and {px}")
-        cap = check_integer(cap, name="cap", low=1, high=CAP_MAX)
-        if color not in self.colors:
-            raise InputError(f"expected a color among {', '.join(self.colors)}, got {color!r}"[:400])
-        if weight is not None and weight not in self.weights:
-            there = ", ".join(self.weights) or f"none: no data points are known in the cells of {self.name!r}"
-            raise InputError(f"expected a weight among {there}; got {weight!r}"[:400])
-        how = {"margin": margin, "px": px, "cap": cap, "gone": gone}
-        for left in reversed(range(_TRIES)):
-            with self.asked():
-                plane = self.plane(axes)
-                line, shown = self._shown(view, plane, **how)
-                if not (shown.crowded and left and self.memory.others_look(self.turn)):
-                    return self._told(view, plane, line, shown, px=px, color=color, weight=weight)
-            self.memory.wait_for_others(self.turn)
-            if gone():
-                raise GoneError
-        raise AssertionError("unreachable")
+        how: dict[str, Any] = {"axes": axes, "color": color, "margin": margin, "px": px, "cap": cap, "weight": weight}
+        return self._look(view, lambda cut, leaves, colors: cut, gone=gone, **how)
 
     def place(
         self, view: View, addresses: Sequence[str], *, axes: Mapping[str, Any] | None = None
@@ -284,17 +269,114 @@ class Scene:
             home = self.home
             view = replace(home, z=home.z * view.side, width=view.width, height=view.height)
         options = {**options, "cap": min(options.get("cap", CAP), CELLS_MAX), "margin": 1.0}
-        return as_svg(self.cut(view, **options), width=view.width, height=view.height, title=self.name)
+        return as_svg(
+            self.cut(view, **options), width=view.width, height=view.height, title=self.name, log_unit=self._log_unit(view)
+        )
 
-    def table(self, view: View, **options: Any) -> "pa.Table":
-        """The numbers behind a view: a row a cell (:func:`cfgraph.exploring.svg.as_table`)."""
-        return as_table(self.cut(view, **options))
+    def table(
+        self,
+        view: View,
+        *,
+        axes: Mapping[str, Any] | None = None,
+        color: str = "branch",
+        px: float = PX,
+        cap: int = CAP,
+        weight: str | None = None,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> "pa.Table":
+        """The numbers behind a view, without a margin: a row a cell, as :func:`cfgraph.exploring.numbers.as_table` has them.
+
+        Arguments and errors are those of :meth:`cut`.
+        """
+
+        def numbered(cut: Cut, leaves: Leaves, colors: Colors) -> tuple[Cut, Numbers]:
+            return cut, self._numbers(leaves, colors, gone=gone)
+
+        how: dict[str, Any] = {"axes": axes, "color": color, "margin": 1.0, "px": px, "cap": cap, "weight": weight}
+        cut, numbers = self._look(view, numbered, gone=gone, **how)
+        told = {"id": self.name, "view": asdict(view)} | {name: cut.header[name] for name in ("coarse", "left_out", "notes")}
+        return as_table(cut, numbers, about=told)
 
     def plane(self, axes: Mapping[str, Any] | None) -> Plane:
         """The plane that axes name."""
         return plane_of(axes, dimension=self.terrain.dimension, main=self._main)
 
     # how it is done
+
+    def _look(
+        self,
+        view: View,
+        then: Callable[[Cut, Leaves, Colors], Answer],
+        *,
+        axes: Mapping[str, Any] | None,
+        color: str,
+        margin: float,
+        px: float,
+        cap: int,
+        weight: str | None,
+        gone: Callable[[], bool],
+    ) -> Answer:
+        """What is made of a view, and of the rows behind it, which are true as long as nobody else asks.
+
+        Where memory has no room because of what others look at, they are waited for.
+        """
+        margin = check_number(margin, name="margin", low=1)
+        if margin > 4 or not check_number(px, name="px") > 0:
+            raise InputError(f"expected a margin of at most 4 and px above 0, got {margin} and {px}")
+        cap = check_integer(cap, name="cap", low=1, high=CAP_MAX)
+        if color not in self.colors:
+            raise InputError(f"expected a color among {', '.join(self.colors)}, got {color!r}"[:400])
+        if weight is not None and weight not in self.weights:
+            there = ", ".join(self.weights) or f"none: no data points are known in the cells of {self.name!r}"
+            raise InputError(f"expected a weight among {there}; got {weight!r}"[:400])
+        for left in reversed(range(_TRIES)):
+            with self.asked():
+                plane = self.plane(axes)
+                line, shown = self._shown(view, plane, margin=margin, px=px, cap=cap, gone=gone)
+                if not (shown.crowded and left and self.memory.others_look(self.turn)):
+                    return then(*self._told(view, plane, line, shown, px=px, color=color, weight=weight))
+            self.memory.wait_for_others(self.turn)
+            if gone():
+                raise GoneError
+        raise AssertionError("unreachable")
+
+    def _numbers(self, leaves: Leaves, colors: Colors, *, gone: Callable[[], bool]) -> Numbers:
+        """What the cells of a cut are, in the hierarchy's own coordinates: stored ones as they are, others by the rule."""
+        held, rows = self.terrain.held, leaves.row
+        there, rest = np.flatnonzero(rows >= 0), np.flatnonzero(rows < 0)
+        dimension = self.field.ground.top.center.shape[1]
+        center, scale = np.empty((len(leaves), dimension)), np.empty(len(leaves))
+        if held is not None and len(there):
+            reader = self.field.reader
+            known = reader.held if isinstance(reader, CellsReader) else held  # as they are, not as they are laid out
+            center[there], scale[there] = known.center[rows[there]], known.scale[rows[there]]
+        if len(rest):
+            addresses = leaves.addresses()
+            for part, found in by_rule(self.field, [addresses[row] for row in rest.tolist()], gone=gone):
+                center[rest[part]], scale[rest[part]] = found.center, found.scale
+        stored = [STORED_LABELS[kind] for kind in self._kinds(leaves).tolist()]
+        return Numbers(center, scale, stored, colors.values, self._names(rows))
+
+    def _log_unit(self, view: View) -> float | None:
+        """log10 of how many pixels a unit of the hierarchy has; None where cells have no centers, or the anchor no extent."""
+        with self.asked():
+            scale = self.terrain.way(parse_address(view.anchor))[-1].scale
+        has_centers = self.field.ground.top.center.shape[1] > 0
+        return math.log10(view.z) - math.log10(scale) if has_centers and scale > 0 else None
+
+    def _names(self, rows: Int[np.ndarray, " cells"]) -> np.ndarray | None:
+        """What cells are called, None for those that are not; None where no cell has a name."""
+        held = self.terrain.held
+        if self.hierarchy is None or "name" not in self.hierarchy.own:
+            return None
+        if "name" in self._own:
+            return or_none(self._own["name"], rows)
+        if not isinstance(held, StoredCells) or not held.has_own:
+            return None
+        found = np.full(len(rows), None, dtype=object)
+        there = rows >= 0
+        found[there] = held.own("name", rows[there])
+        return found
 
     @contextmanager
     def asked(self) -> Iterator[None]:
@@ -351,8 +433,10 @@ class Scene:
             shown = cut_levels(self.terrain, line, view=view, plane=plane, full=self._full, **how)
         return line, shown
 
-    def _told(self, view: View, plane: Plane, line: Line, shown: Shown, *, px: float, color: str, weight: str | None) -> Cut:
-        """What the levels of a view say."""
+    def _told(
+        self, view: View, plane: Plane, line: Line, shown: Shown, *, px: float, color: str, weight: str | None
+    ) -> tuple[Cut, Leaves, Colors]:
+        """What the levels of a view say, and what that was made of."""
         levels, drawn = kept(shown)
         start = line.way[min(shown.start, len(line.way) - 1)].slots
         leaves = leaves_of(levels, drawn, start=start)
@@ -361,7 +445,8 @@ class Scene:
         colors = self._colors(color, leaves)
         weights = None if weight is None else self._points(leaves)
         left_out, notes = _left_out(line, doubt), [*self.notes, *([CROWDED] if shown.crowded else [])]
-        return _as_cut(leaves, frame=frame, colors=colors, weights=weights, coarse=px, left_out=left_out, notes=notes)
+        cut = _as_cut(leaves, frame=frame, colors=colors, weights=weights, coarse=px, left_out=left_out, notes=notes)
+        return cut, leaves, colors
 
     def _full(self, rows: Int[np.ndarray, " rows"]) -> bool:
         """Whether memory has no room for what is stored below some cells."""
@@ -426,7 +511,8 @@ class Scene:
         at[rows >= 0] = place
         values = held.own(name, asked)
         if self._properties[name] == "number":
-            return of_values(mode, np.array([*values.tolist(), None], dtype=np.float64), at)
+            found = of_values(mode, np.array([*values.tolist(), None], dtype=np.float64), at)
+            return replace(found, exact=or_none(values, at))  # a whole number is one
         return of_seen_values(mode, values, at, seen=self._seen.setdefault(name, {}))
 
     @cached_property

@@ -1,6 +1,6 @@
-"""SVG: a cut as a picture that can be scaled, and as a table of the numbers behind it."""
+"""SVG: a cut as a picture that can be scaled, with its name and a scale bar in the hierarchy's own units."""
 
-from typing import TYPE_CHECKING
+import math
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -9,18 +9,20 @@ from cfgraph.exploring.codec import MISSING, Cut
 from cfgraph.plots.page import QUALITATIVE
 from cfgraph.visible import visible
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 CELLS_MAX = 100_000  # circles that a picture has at most
 _LOW, _HIGH = np.array([68, 1, 84]), np.array([253, 231, 37])
 _NONE = "#bbbbbb"
 _STEPS = 64  # colors of numbers
 _LEAST = 0.5  # pixels of a circle's radius
+_BAR, _ASIDE, _INK = 160.0, 16.0, "#4d4d59"  # pixels of a scale bar at most, and from the border; its color
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def as_svg(cut: Cut, *, width: float, height: float, title: str) -> str:
-    """Circles on a white ground, those of one color together; what the cut leaves out stands in the description."""
+def as_svg(cut: Cut, *, width: float, height: float, title: str, log_unit: float | None = None) -> str:
+    """Circles on a white ground, those of one color together; what the cut leaves out stands in the description.
+
+    ``log_unit`` is log10 of how many pixels a unit of the hierarchy has; None where it has no centers, and no scale bar.
+    """
     told = [f"{len(cut):,} cells"]
     if cut.header["coarse"]:
         told.append(f"{cut.header['coarse']:,} of them not split further, because there are too many")
@@ -43,7 +45,23 @@ def as_svg(cut: Cut, *, width: float, height: float, title: str) -> str:
             )
         ]
         lines.append("</g>")
+    if log_unit is not None:
+        lines += _scale_bar(log_unit, right=width / 2 - _ASIDE, bottom=height / 2 - _ASIDE, most=min(_BAR, width / 3))
     return "\n".join([*lines, "</svg>", ""])
+
+
+def _scale_bar(log_unit: float, *, right: float, bottom: float, most: float) -> list[str]:
+    """A round length, 1, 2 or 5 times a power of ten, drawn in at most so many pixels, and what it is."""
+    longest = math.log10(most) - log_unit
+    power = math.floor(longest)
+    step = next(step for step in (5, 2, 1) if math.log10(step) <= longest - power + 1e-12 or step == 1)
+    pixels = 10 ** (power + math.log10(step) + log_unit)
+    told = f"{step * 10.0**power:g}" if -3 <= power < 4 else f"{step} × 10{str(power).translate(_RAISED)}"
+    return [
+        f'<path d="M{right - pixels:.2f} {bottom - 5:.2f}v5h{pixels:.2f}v-5" fill="none" stroke="{_INK}" stroke-width="1.5"/>',
+        f'<text x="{right:.2f}" y="{bottom - 10:.2f}" text-anchor="end" font-family="sans-serif" font-size="12" '
+        f'fill="{_INK}">{told}</text>',
+    ]
 
 
 def colors_of(cut: Cut) -> list[str]:
@@ -54,31 +72,3 @@ def colors_of(cut: Cut) -> list[str]:
         "#" + "".join(f"{int(part):02x}" for part in _LOW + (_HIGH - _LOW) * step / (_STEPS - 1)) for step in range(_STEPS)
     ]
     return [_NONE if value == MISSING else shades[value * (_STEPS - 1) // (MISSING - 1)] for value in cut.value.tolist()]
-
-
-def as_table(cut: Cut) -> "pa.Table":
-    """The cells of a cut: address, level, where they are in pixels from the view's middle, and what colors them."""
-    import pyarrow as pa
-
-    color = cut.header["color"]
-    missing = cut.value == MISSING
-    if color["kind"] == "category":
-        labels = color["labels"]
-        texts = [labels[value] if value < len(labels) else str(value) for value in np.where(missing, 0, cut.value).tolist()]
-        value: pa.Array = pa.array(texts, pa.string(), mask=missing)
-    else:
-        low, high = (np.log10(color[name]) if color["log"] else color[name] for name in ("low", "high"))
-        number = low + (high - low) * cut.value.astype(np.float64) / (MISSING - 1)
-        value = pa.array(10**number if color["log"] else number, pa.float64(), mask=missing)
-    weight = {} if cut.weight is None else {"points": pa.array(cut.weight.astype(np.int64))}
-    return pa.table(
-        {
-            "address": pa.array(cut.addresses(), pa.string()),
-            "level": pa.array(cut.level.astype(np.int32)),
-            "x": pa.array(cut.x),
-            "y": pa.array(cut.y),
-            "r": pa.array(cut.r),
-            color["mode"]: value,
-            **weight,
-        }
-    )

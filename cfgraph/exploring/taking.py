@@ -15,15 +15,20 @@ FORMS = {  # how the file's name ends, and its type
 }
 
 
-def take_away(scene: "Scene", view: "View", *, form: str, **how: Any) -> bytes:
-    """A view in one of the ``FORMS``; ``svg-whole`` is all of the hierarchy, whatever is looked at, in as many pixels."""
+def take_away(scene: "Scene", view: "View", *, form: str, margin: float = 1.0, **how: Any) -> bytes:
+    """A view in one of the ``FORMS``; ``svg-whole`` is all of the hierarchy, whatever is looked at, in as many pixels.
+
+    ``how`` is what a cut takes; a ``margin`` is not taken along. In CSV vectors are columns ``center_0, center_1, ...``.
+    """
     if form.startswith("svg"):
         return scene.svg(view, whole=form == "svg-whole", **how).encode()
     table, file = scene.table(view, **how), io.BytesIO()
     if form == "csv":
         from pyarrow import csv
 
-        csv.write_csv(table, file)
+        from cfgraph.formats.tables import spread
+
+        csv.write_csv(spread(table), file)
     else:
         from pyarrow import parquet
 

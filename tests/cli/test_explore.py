@@ -1,7 +1,9 @@
 """`cfgraph explore`: how it starts and ends, and the list of its safety, line by line, against a real server in a process."""
 
+import csv
 import importlib.util
 import io
+import json
 import signal
 import socket
 import stat
@@ -480,13 +482,19 @@ def test_what_is_taken_away(explorer):
     cells = sources.ifs(id="koch", maps="koch", depth=3).cells
     rows = cells.rows(table["address"].to_pylist())
     assert table["level"].to_pylist() == cells.level[rows].tolist()
-    unit = (table["x"].to_numpy().max() - table["x"].to_numpy().min()) / np.ptp(cells.center[rows, 0])
-    across = table["x"].to_numpy() - table["x"].to_numpy().mean()
+    assert table["center"].to_pylist() == cells.center[rows].tolist()
+    assert table["scale"].to_pylist() == cells.scale[rows].tolist()
+    assert set(table["stored"].to_pylist()) == {"stored"}
+    assert json.loads(table.schema.metadata[b"cfgraph.view"])["view"]["width"] == 300
+    unit = (table["x_pixels"].to_numpy().max() - table["x_pixels"].to_numpy().min()) / np.ptp(cells.center[rows, 0])
+    across = table["x_pixels"].to_numpy() - table["x_pixels"].to_numpy().mean()
     assert across == pytest.approx(unit * (cells.center[rows, 0] - cells.center[rows, 0].mean()), abs=0.01)
     text = explorer.post("export", **asked, form="csv").text
-    assert text.splitlines()[0] == '"address","level","x","y","r","branch"'
-    assert len(text.splitlines()) == table.num_rows + 1
-    assert explorer.post("export", **{**asked, "color": "level"}, form="csv").status_code == 200
+    names = ["address", "level", "center_0", "center_1", "scale", "stored", "branch", "x_pixels", "y_pixels", "r_pixels"]
+    lines = list(csv.DictReader(text.splitlines()))
+    assert list(lines[0]) == names
+    assert [[float(line["center_0"]), float(line["center_1"])] for line in lines] == table["center"].to_pylist()
+    assert "level" in explorer.post("export", **{**asked, "color": "level"}, form="csv").text.splitlines()[0]
     assert "expected form to be one of" in explorer.ask("export", code=400, **asked, form="exe")["error"]
 
 

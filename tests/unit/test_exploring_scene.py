@@ -1,5 +1,6 @@
 """Scenes: what colors cells, what lies beside them, what is taken away; two hierarchies cell by cell."""
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from cfgraph import sources, train
 from cfgraph.errors import InputError
 from cfgraph.exploring.codec import MISSING, Cut
 from cfgraph.exploring.scene import Scene
+from cfgraph.exploring.scenes import GoneError
 from cfgraph.exploring.svg import CELLS_MAX
 from cfgraph.formats.newick import parse_newick
 from cfgraph.sources.any_depth import field
@@ -179,18 +181,67 @@ def test_a_view_is_taken_away(koch):
     circles = [item for item in picture.iter() if item.tag.endswith("circle")]
     assert len(circles) == 6
     table = scene.table(view, color="property:name")
-    assert table.column_names == ["address", "level", "x", "y", "r", "property:name"]
-    assert set(table["property:name"].to_pylist()) == {"a", "b", "c", "d", "e", "<script>"}
+    drawn = ["x_pixels", "y_pixels", "r_pixels"]
+    assert table.column_names == ["address", "level", "name", "scale", "stored", "property:name", *drawn]  # it has no centers
+    assert set(table["property:name"].to_pylist()) == set(table["name"].to_pylist()) == {"a", "b", "c", "d", "e", "<script>"}
+    assert table["scale"].to_pylist() == tree.cells.scale[tree.cells.rows(table["address"].to_pylist())].tolist()
     deep = Scene.of(koch)
     close = seen_from(None, "/1/2/3/1/1", z=400.0)
     few, whole = deep.svg(close), deep.svg(close, whole=True)
     assert min(whole.count("<circle"), few.count("<circle")) > 50
+    assert "<text" not in scene.svg(view)  # lengths mean nothing where there are no centers
+    for at in (close, seen_from(None, "/1/2/3/0" * 30, z=400.0), at_home(deep)):
+        drawn = deep.svg(at)
+        pixels = float(re.search(r'<path d="M\S+ \S+v5h([\d.]+)v-5"', drawn)[1])
+        told = re.search(r">([^<]+)</text>", drawn)[1].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+        length = float(re.sub(r" × 10", "e", told))
+        assert 40 < pixels <= 160
+        assert pixels / length == pytest.approx(at.z / deep.field.cells([at.anchor]).scale[0], rel=1e-3)
     numbers = deep.table(close, color="stored")
     assert numbers["level"].to_pylist() == [address.count("/") for address in numbers["address"].to_pylist()]
     assert set(numbers["stored"].to_pylist()) == {"by the rule"}
     crowded = Scene.of("fern").svg(at_home(Scene.of("fern")), px=1.0, cap=10**6)
     assert crowded.count("<circle") <= CELLS_MAX
     assert "not split further" in crowded
+
+
+def test_numbers_are_those_of_the_hierarchy(koch):
+    """Centers and scales as they are stored, or as the rule has them; properties whole, where colors tell them to two bytes."""
+    rows = np.arange(len(koch.cells))
+    label = np.array([f"kind {row}" if row % 7 else None for row in rows], dtype=object)
+    number = np.where(rows % 3 == 0, -1, rows * 1_000_003 + 2**53)
+    weight = np.where(rows % 5 == 0, np.nan, 1 / (1 + rows))
+    tree = colored(koch, number=number, weight=weight, label=label)
+    scene = Scene.of(tree)
+    for view in (at_home(scene), seen_from(None, "/1/2/3/0/1/2/2/2/1/1", z=400.0)):
+        for mode in ("property:number", "property:weight", "label", "level"):
+            table = scene.table(view, color=mode, px=6.0)
+            addresses = table["address"].to_pylist()
+            found = field(koch).cells(addresses)
+            assert np.array(table["center"].to_pylist()).tolist() == found.center.tolist()
+            assert table["scale"].to_pylist() == found.scale.tolist()
+            assert table["level"].to_pylist() == found.level.tolist()
+            held = [tree.cells.row(one) if stored else -1 for one, stored in zip(addresses, found.stored, strict=True)]
+            assert [kind == "stored" for kind in table["stored"].to_pylist()] == found.stored.tolist()
+            told = {
+                "property:number": [int(number[row]) if row >= 0 and number[row] != -1 else None for row in held],
+                "property:weight": [float(weight[row]) if row >= 0 and row % 5 else None for row in held],
+                "label": [label[row] if row >= 0 else None for row in held],
+                "level": found.level.tolist(),
+            }
+            assert table[mode].to_pylist() == told[mode]
+    assert len(set(scene.table(at_home(scene), color="label", px=6.0)["label"].to_pylist())) > 65
+
+
+def test_numbers_are_asked_for_no_longer_than_anybody_waits(koch):
+    scene = Scene.of(koch)
+    view = seen_from(None, "/1/2/3/0/1/2/2/2/1/1", z=400.0)
+    levels = iter([False] * 100)
+    whole = scene.table(view, gone=lambda: next(levels))
+    asked = 100 - len(list(levels))
+    assert len(whole) > 10
+    with pytest.raises(GoneError):
+        scene.table(view, gone=iter([False] * (asked - 1) + [True]).__next__)
 
 
 def test_what_answers_below_the_stored_cells_is_told_in_words(koch):

@@ -53,6 +53,7 @@ export function takingPanel(app, place) {
     el("h3", {}, "Figure"),
     el("div", { class: "actions" }, button("SVG of this view", () => figure("svg", ".svg")), button("SVG of the whole", () => figure("svg-whole", "-whole.svg"))),
     el("h3", {}, "Numbers behind it"),
+    el("p", { class: "prose" }, "A row a cell: address, level, name, center and scale in the hierarchy's own coordinates, what colors it, where it is drawn."),
     el("div", { class: "actions" }, button("CSV", () => figure("csv", ".csv")), button("Parquet", () => figure("parquet", ".parquet"))),
     el("h3", {}, "Link to this view"),
     el("p", { class: "prose" }, "Without the token: it works in this tab's explorer, and for whoever starts one of their own on this store at this port."),
