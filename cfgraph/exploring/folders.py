@@ -11,7 +11,7 @@ from cfgraph.model.cells import FRONTIER, LEAF
 from cfgraph.model.growth import count_cells
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.sources.any_depth import field
-from cfgraph.store.seen import Below, Seen
+from cfgraph.store.seen import Below, Moment, Seen
 
 if TYPE_CHECKING:
     from cfgraph.model.field import Field
@@ -44,6 +44,9 @@ class FolderLibrary:
         if id != self.id:
             raise unknown(id, [self.id])
         return self.reader.hierarchy
+
+    def moment(self, id: str) -> None:
+        """None: a folder that is whole stays as it is."""
 
     def field(self, id: str) -> "Field":
         """What it answers at any depth, by what is stored and by its rule."""
@@ -145,6 +148,10 @@ class Shelf:
     def hierarchy(self, id: str) -> Hierarchy:
         """One hierarchy; a ``NotFoundError`` that says which there are."""
         return self.part(id).hierarchy(id)
+
+    def moment(self, id: str) -> Moment | None:
+        """What a hierarchy is just now; None of what nobody else can change."""
+        return self.part(id).moment(id)
 
     def field(self, id: str) -> "Field":
         """What a hierarchy answers at any depth, by what is stored and by its rule."""

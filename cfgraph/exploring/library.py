@@ -14,7 +14,7 @@ from cfgraph.model.columns import known_values
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
 from cfgraph.model.reader import subtree
 from cfgraph.sources.any_depth import field
-from cfgraph.store.seen import Below, Seen
+from cfgraph.store.seen import Below, Moment, Seen
 
 if TYPE_CHECKING:
     from cfgraph.model.field import Field
@@ -40,6 +40,9 @@ class Library(Protocol):
 
     def hierarchy(self, id: str) -> Hierarchy:
         """One hierarchy; a ``NotFoundError`` that says which there are."""
+
+    def moment(self, id: str) -> Moment | None:
+        """What a hierarchy is just now; None of what nobody else can change."""
 
     def field(self, id: str) -> "Field":
         """What a hierarchy answers at any depth, by what is stored and by its rule."""
@@ -118,11 +121,18 @@ class StoreLibrary:
         return [{**known_of(one), "truth": truths.get(one.id)} for one in found]
 
     def hierarchy(self, id: str) -> Hierarchy:
-        """One hierarchy; a ``NotFoundError`` that says which there are."""
+        """One hierarchy; a ``NotFoundError`` that says which there are. One that is being removed is not there any more."""
         try:
-            return self._store.hierarchy(id)
+            found = self._store.hierarchy(id)
         except NotFoundError:
-            raise unknown(id, [one.id for one in self._store.hierarchies()]) from None
+            found = None
+        if found is None or found.state == "removing":
+            raise unknown(id, [one.id for one in self._store.hierarchies() if one.state != "removing"])
+        return found
+
+    def moment(self, id: str) -> Moment:
+        """What a hierarchy is just now."""
+        return self._store.moment(id)
 
     def field(self, id: str) -> "Field":
         """What a hierarchy answers at any depth, by what is stored and by its rule."""
@@ -191,6 +201,9 @@ class CellsLibrary:
         if id not in self.held:
             raise unknown(id, list(self.held))
         return self.held[id]
+
+    def moment(self, id: str) -> None:
+        """None: what is in memory stays as it is."""
 
     def field(self, id: str) -> "Field":
         """What a hierarchy answers at any depth, by what is stored and by its rule."""

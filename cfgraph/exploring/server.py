@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -49,6 +49,7 @@ from cfgraph.exploring.taking import FORMS, take_away
 from cfgraph.exploring.ways import tell_way
 from cfgraph.model.address import is_address
 from cfgraph.model.as_json import json_value
+from cfgraph.store.seen import Moment
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -112,6 +113,13 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, explored: Explored):
         super().__init__(config)
         self._explored, self.interrupted = explored, False
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, and with it the connections on which an answer was under way longer than that may take."""
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await anyio.sleep(0)  # the transports close
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """A signal came."""
@@ -292,7 +300,8 @@ def _told_error(error: CfgraphError) -> Response:
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
     remedy = REMEDIES.get(status)
     headers = {"retry-after": str(AGAIN_SECONDS)} if status == 503 else None
-    return _json({"error": str(error), "remedy": remedy}, status=status, headers=headers)
+    gone = isinstance(error, VanishedError | NotFoundError)  # what was asked about, not a cell of it
+    return _json({"error": str(error), "remedy": remedy, "gone": gone}, status=status, headers=headers)
 
 
 STATUS: dict[type[CfgraphError], int] = {  # the first that fits
@@ -336,10 +345,12 @@ class _Api:
         self._certified = Certified(explored.store)
         self._sizes: dict[tuple[str, ...], int] = {}
         self._counting = threading.Lock()
+        self._moments: dict[str, Moment | None] = {}  # what was there of hierarchies when they were opened
         self.told: dict[str, Answering] = {
             "hierarchies": self._hierarchies,
             "queries": self._queries,
             "live": self._live,
+            "moment": self._moment,
             "image": self._image,
         }
         self.asked: dict[str, Answering] = {
@@ -370,12 +381,25 @@ class _Api:
             except CfgraphError as error:
                 if isinstance(error, VanishedError | NotFoundError):
                     for id in sent.ids_given():
-                        self._scenes.forget(id)
-                        self._fields.forget(id)
-                        self._certified.forget(id)
+                        self._forget(id)
                 return _told_error(error)
 
         return endpoint
+
+    def _forget(self, id: str) -> None:
+        """Have what is there of a hierarchy opened anew when it is asked for next."""
+        self._scenes.forget(id)
+        self._fields.forget(id)
+        self._certified.forget(id)
+
+    def _renew(self, id: str) -> Moment | None:
+        """What a hierarchy is just now; where it was something else when it was opened, it is opened anew."""
+        self._library.hierarchy(id)  # or an error that says which there are
+        moment = self._library.moment(id)
+        if self._moments.get(id, moment) != moment:
+            self._forget(id)
+        self._moments[id] = moment
+        return moment
 
     def _count_in_background(self, listed: list[dict[str, Any]]) -> None:
         """Count the cells of those that were not counted yet, one after the other, in a thread: nobody waits for it."""
@@ -418,13 +442,17 @@ class _Api:
         id, beside = asking.sent.ids()
 
         def task() -> Any:
-            for one in (id, beside):
-                if one is not None:
-                    self._library.hierarchy(one)
+            moments = {one: self._renew(one) for one in (id, beside) if one is not None}
             with self._scenes.use(id, beside, gone=asking.gone) as scene:
-                return {**scene.describe(), "id": id, "beside": beside}
+                told = {**scene.describe(), "id": id, "beside": beside}
+            return {**told, "moments": {one: asdict(moment) for one, moment in moments.items() if moment is not None}}
 
         return _json(await asking.work(task))
+
+    async def _moment(self, request: Request, asking: Asking) -> Response:
+        id = asking.sent.id()
+        found = await asking.work(lambda: self._library.moment(id))
+        return _json(None if found is None else asdict(found))
 
     async def _cut(self, request: Request, asking: Asking) -> Response:
         id, beside = asking.sent.ids()
@@ -559,7 +587,7 @@ class _Api:
 
         def task() -> bytes:
             with self._scenes.use(id, beside, gone=asking.gone) as scene:
-                return take_away(scene, view, form=form, **how)
+                return take_away(scene, view, form=form, gone=asking.gone, **how)
 
         suffix, kind = FORMS[form]
         headers = {"content-disposition": f'attachment; filename="view{suffix}"'}

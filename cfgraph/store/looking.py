@@ -4,20 +4,33 @@ Each question has a limit of its own and seconds after which the server ends it:
 a page of what lies below it takes longer.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
+from cfgraph.errors import NotFoundError
 from cfgraph.model.address import ancestor_address, key_of, level_of, subtree_range
 from cfgraph.store.graph import plain
 from cfgraph.store.part import Part
-from cfgraph.store.seen import Below, Seen
+from cfgraph.store.seen import Below, Moment, Seen
 
 LOOK_SECONDS = 10.0
 SEARCH_SECONDS = 20.0
 
 
 class Looking(Part):
-    """What a page asks of single cells."""
+    """What a page asks of single cells, and whether the hierarchy is what it was."""
+
+    def moment(self, id: str) -> Moment:
+        """What a hierarchy is just now, to be held against what it was; a ``NotFoundError`` where it is not there."""
+        rows = self._graph.read_within("read_state", LOOK_SECONDS, id=id)
+        if not rows:
+            raise NotFoundError(f"there is no hierarchy {id!r} in this store; `cfgraph ls` lists what it holds")
+        record = {name: value for name, value in rows[0]["hierarchy"].items() if name != "locked"}
+        told = json.dumps([record, rows[0]["growths"]], sort_keys=True, default=str)
+        digest = hashlib.sha256(told.encode()).hexdigest()[:32]
+        return Moment(state=str(record.get("state")), made=str(record.get("created")), digest=digest)
 
     def look_at(self, id: str, address: str, *, most: int) -> Seen:
         """One cell, with its first children, at most so many, and the names of the cells above it."""

@@ -5,6 +5,18 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What a hierarchy is just now: its ``state``, when it was ``made``, and a ``digest`` of its record and of its growths.
+
+    Another digest tells that cells were grown since, or that a property of theirs was written or removed.
+    """
+
+    state: str
+    made: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class Seen:
     """A cell as the graph has it: its ``properties`` (None where it is not stored), its state, and what is around it.
 

@@ -53,11 +53,11 @@ def look(request):
         if request.node.get_closest_marker("slow"):
             pytest.fail(MISSING)
         pytest.skip(MISSING)
-    browsers, explorer = request.getfixturevalue("browsers"), request.getfixturevalue("explorer")
+    browsers = request.getfixturevalue("browsers")
     with ExitStack() as stack:
         opened = []
 
-        def open_page(words="", *, renderer="pixels", address=explorer, width=1280, height=800, **context):
+        def open_page(words="", *, renderer="pixels", address=None, width=1280, height=800, **context):
             given = {
                 "viewport": {"width": width, "height": height},
                 "color_scheme": "dark",
@@ -66,7 +66,7 @@ def look(request):
             }
             place = browsers(renderer).new_context(**given)
             stack.callback(place.close)
-            opened.append(Looked(place.new_page(), address))
+            opened.append(Looked(place.new_page(), address or request.getfixturevalue("explorer")))
             if words:
                 opened[-1].open(words)
             return opened[-1]

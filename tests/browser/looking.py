@@ -28,7 +28,7 @@ SECONDS = 60  # that something may take on a busy machine
 QUIET = 1.0  # seconds without a new picture or a new place after which a page is at rest
 DARK = (13, 15, 20)  # the ground of the dark page
 HIDE = """(how) => {
-  for (const one of document.querySelectorAll(".legend, .measure, .zoom, .tip")) one.style.visibility = how;
+  for (const one of document.querySelectorAll(".legend, .measure, .zoom, .tip, .banner")) one.style.visibility = how;
 }"""
 LIT = 40  # how far from the ground a channel of a lit pixel is
 
@@ -113,12 +113,16 @@ class Looked:
         """What the address bar says, by name."""
         return dict(parse_qsl(self.page.evaluate("() => location.hash.slice(1)")))
 
-    def lit(self):
-        """The pixels of the map that show a cell."""
+    def shot(self):
+        """A picture of the map alone, as PNG."""
         self.page.evaluate(HIDE, "hidden")
         shot = self.page.locator("#stage").screenshot(type="png")
         self.page.evaluate(HIDE, "")
-        return lit_pixels(shot)
+        return shot
+
+    def lit(self):
+        """The pixels of the map that show a cell."""
+        return lit_pixels(self.shot())
 
     def untroubled(self):
         """What held while it was looked at: nothing was asked of others, nothing was complained of."""

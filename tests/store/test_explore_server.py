@@ -461,6 +461,53 @@ def test_a_hierarchy_that_goes_while_it_is_followed(page, store, new_id):
     assert growth.look()["state"] == "removed"
 
 
+@pytest.mark.slow("grows, cuts and removes a hierarchy that is looked at")
+def test_what_others_change_is_told_and_opened_anew(page, store, new_id, growing):
+    """A moment is another one once something was grown or written; a scene that is asked for then is of what is there."""
+    truth, rule = growing
+    copy = new_id("copy")
+    rollout(store, truth, predictor=rule, copy_as=copy, from_depth=2, stop=Stop(depth=3))
+
+    def moment():
+        return page.get("/api/moment", params={"id": copy}).json()
+
+    scene = page.ask("scene", id=copy, beside=truth)
+    assert scene["moments"] == {copy: moment(), truth: page.get("/api/moment", params={"id": truth}).json()}
+    assert (scene["growing"], moment()["state"]) == (False, "complete")
+    assert not page.ask("cell", id=copy, address="/0/1/2/0/1/2")["stored"]
+    told = iter([False, True])  # one block
+    rollout(store, copy, predictor=rule, to_depth=6, interrupted=lambda: next(told))
+    begun = moment()
+    assert (begun["state"], begun["made"]) == ("growing", scene["moments"][copy]["made"])
+    assert begun != scene["moments"][copy]
+    assert page.ask("scene", id=copy, beside=truth)["growing"]
+    rollout(store, copy, predictor=rule, to_depth=6)
+    assert moment()["digest"] != begun["digest"]
+    done = page.ask("scene", id=copy, beside=truth)
+    assert (done["growing"], done["moments"][copy]) == (False, moment())
+    assert page.ask("cell", id=copy, address="/0/1/2/0/1/2")["stored"]
+    cfgraph.cut(store, copy, clusters=3, as_property="group")
+    assert "property:group" in page.ask("scene", id=copy, beside=truth)["colors"]
+    again = moment()
+    store.remove(copy)
+    assert page.get("/api/moment", params={"id": copy}).json()["gone"]
+    assert page.ask("scene", id=copy, code=404)["gone"]
+    assert "gone" in page.ask("cell", id=truth, code=404, address="/9/9")
+    assert not page.ask("cell", id=truth, code=404, address="/9/9")["gone"]  # the cell is not there, its hierarchy is
+    store.write(store.read_whole(truth).replace(id=copy))
+    assert moment()["made"] != again["made"]
+
+
+def test_what_is_being_removed_is_not_there_any_more(page, store, koch):
+    store.query("MATCH (h:Hierarchy {id: $id}) SET h.state = 'removing'", {"id": koch}, write=True)
+    try:
+        assert "there is no hierarchy" in page.ask("scene", id=koch, code=404)["error"]
+        assert listed(page, koch) is None
+    finally:
+        store.query("MATCH (h:Hierarchy {id: $id}) SET h.state = 'complete'", {"id": koch}, write=True)
+    assert page.ask("scene", id=koch)["id"] == koch
+
+
 class Silent(Proxy):
     """A way to the server on which no answers come any more once it is told so."""
 

@@ -2,10 +2,11 @@
 
 /** What the server refused, with the words that it gave. */
 export class Refused extends Error {
-  constructor(status, words, remedy) {
+  constructor(status, words, remedy, gone = false) {
     super(words);
     this.status = status;
     this.remedy = remedy ?? null;
+    this.gone = gone; // what was asked about is not there any more
   }
 }
 
@@ -35,7 +36,7 @@ async function refusal(response) {
   }
   if (response.status === 401 && !told.error) told.error = "this page has no token, or an old one";
   if (response.status === 401 && !told.remedy) told.remedy = "open the address that cfgraph explore printed";
-  return new Refused(response.status, told.error ?? `the server answered ${response.status}`, told.remedy);
+  return new Refused(response.status, told.error ?? `the server answered ${response.status}`, told.remedy, told.gone === true);
 }
 
 async function once(path, { body, signal }) {

@@ -58,10 +58,15 @@ export function findPanel(app, place) {
     );
 
   fill(place, el("form", { class: "stack", role: "search", on: { submit: look } }, el("div", { class: "row" }, text, el("button", { type: "submit", class: "main" }, "find")), radios, property), found);
-  app.on("opened", () => {
+  app.on("opened", ({ same }) => {
     const { names, properties = [] } = app.scene;
     ways.name.disabled = !names;
     ways.property.disabled = !properties.length;
+    const before = property.value;
+    if (same && !ways[way()].disabled) {
+      fill(property, properties.map(({ name }) => el("option", { value: name, selected: name === before }, visible(name))));
+      return tune();
+    }
     ways[names ? "name" : "address"].checked = true;
     fill(property, properties.map(({ name }) => el("option", { value: name }, visible(name))));
     fill(found);

@@ -70,7 +70,7 @@ export function livePanel(app, place) {
     if (told.state === "complete") {
       app.say("The growth is complete.");
       app.open({ id: app.id, beside: app.beside, keep: true });
-    } else app.refused(Object.assign(new Error("the hierarchy was removed"), { status: 409, remedy: "what was read of it stays on the screen" }));
+    } else app.lose(told.error ?? "the hierarchy was removed", { again: true });
   }
 
   function stop() {
@@ -81,7 +81,7 @@ export function livePanel(app, place) {
   }
 
   app.on("opened", follow);
-  app.on("closed", stop);
+  app.on("lost", stop);
   addEventListener("pagehide", stop);
   return {};
 }

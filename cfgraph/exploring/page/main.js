@@ -10,6 +10,7 @@ import { Keys } from "./keys.js";
 import { Library } from "./library.js";
 import { livePanel } from "./live.js";
 import { drawMarks } from "./marks.js";
+import { watchStore } from "./meanwhile.js";
 import { Names } from "./names.js";
 import { hexOf, ramp } from "./palettes.js";
 import { cellPanel } from "./panel.js";
@@ -24,7 +25,7 @@ const HITS_PLACED = 400;
 class App {
   constructor() {
     this.listeners = {};
-    Object.assign(this, { scene: null, id: null, beside: null, axes: { kind: "main" }, color: "branch", weight: "leaves", labels: true });
+    Object.assign(this, { scene: null, lost: false, id: null, beside: null, axes: { kind: "main" }, color: "branch", weight: "leaves", labels: true });
     this.limits = { px: null, cap: null }; // as the address says, else as fine as is quick
     this.marks = { path: [], hits: [], changed: [] };
     this.selected = null;
@@ -183,20 +184,23 @@ class App {
 
   // Opening, and the link to what is seen
 
-  /** Opens a hierarchy, or two; `keep` stays where one looks. */
+  /** Opens a hierarchy, or two; `keep` stays where one looks. The same again is read anew, and nothing else changes. */
   async open({ id, beside = null, keep = false, given = {} }) {
     const serial = (this.opening = (this.opening ?? 0) + 1);
     const before = keep && this.scene ? { view: this.stage.view, selected: this.selected } : null;
-    this.told("opening …");
+    const same = before !== null && id === this.id && beside === this.beside && !this.lost;
+    if (!same) this.told("opening …");
     let scene;
     try {
       scene = await askJson("/api/scene", { id, ...(beside ? { beside } : {}) }, { patient: true });
     } catch (error) {
       if (serial !== this.opening) return;
-      if (error.status === 404 || error.status === 400) return this.library.show(this.wrong(error));
+      if (!same && [400, 404, 409].includes(error.status)) return this.library.show(this.wrong(error));
       return this.refused(error);
     }
     if (serial !== this.opening) return;
+    if (same) return this.renew(scene);
+    this.lost = false;
     this.stage.forget();
     Object.assign(this, { scene, id, beside, selected: null, hovered: null, emphasisOf: null, pathFrom: null, marks: { path: [], hits: [], changed: [] } });
     this.names.forget();
@@ -216,10 +220,32 @@ class App {
     this.tabs.tell();
     const view = before?.view ?? readView(given, this.stage.side) ?? this.stage.home;
     if (given.at !== undefined && !readView(given, this.stage.side)) this.banner({ words: "The link does not say where to look: all of it is shown.", kind: "told" });
-    this.emit("opened");
+    this.emit("opened", { same });
     this.selected = before?.selected ?? (/^\/(\d+(\/\d+)*)?$/.test(given.select ?? "") ? given.select : null);
     if (this.selected !== null) this.emit("selected");
     this.stage.look(view);
+  }
+
+  /** Takes over what the same hierarchies are by now. */
+  renew(scene) {
+    this.scene = scene;
+    this.marks.changed = [];
+    this.names.forget();
+    this.banner(null);
+    if (!this.modes.includes(this.color)) this.color = this.modes[0];
+    if (!scene.weights?.includes(this.weight)) this.weight = "leaves";
+    this.fillControls();
+    this.tabs.tell({ same: true });
+    this.emit("opened", { same: true });
+    this.stage.refresh();
+  }
+
+  /** What is shown is not there any more: what was read of it stays on the screen, and nothing more is asked for. */
+  lose(words, { again = false } = {}) {
+    this.lost = true;
+    this.emit("lost");
+    const offer = again ? { again: () => this.open({ id: this.id, beside: this.beside }), offer: "open it again" } : { again: () => this.library.show(), offer: "what is there" };
+    this.banner({ words: `${words}; what was read of it stays on the screen.`, ...offer });
   }
 
   /** The end of the page's address that shows this again: never with the token. */
@@ -456,9 +482,9 @@ class App {
   /** Tells what was refused, and goes on where that can be done. */
   refused(error, body = null) {
     if (error.name === "AbortError") return;
+    if (error.gone && this.scene) return this.lose(error.message, { again: error.status === 409 });
     const told = { words: error.message ?? String(error), remedy: error.remedy };
-    if (error.status === 409) Object.assign(told, { again: () => this.open({ id: this.id, beside: this.beside }), offer: "open it again" });
-    else if (error.status === 404 && body && this.scene && body.view?.anchor !== "/") {
+    if (error.status === 404 && body && this.scene && body.view?.anchor !== "/") {
       told.words = `${told.words}; all of it is shown.`;
       this.banner(told);
       this.stage.look(this.stage.home);
@@ -540,13 +566,14 @@ class Tabs {
   }
 
   /** Which panels make sense now. */
-  tell() {
+  tell({ same = false } = {}) {
     const { scene, beside } = this.app;
     this.panels.beside.tab.hidden = !beside;
     this.panels.live.tab.hidden = !scene?.growing;
     if (beside && this.besideOf !== `${this.app.id} ${beside}`) this.panels.beside.shown();
     this.besideOf = beside ? `${this.app.id} ${beside}` : null;
-    this.show(scene?.growing ? "live" : beside ? "beside" : this.current && !this.panels[this.current].tab.hidden ? this.current : "cell", { focus: false });
+    const kept = this.current && !this.panels[this.current].tab.hidden ? this.current : "cell";
+    this.show(same ? kept : scene?.growing ? "live" : beside ? "beside" : kept, { focus: false });
   }
 
   show(name, { focus = false } = {}) {
@@ -725,6 +752,7 @@ function begin() {
   app.stage = new Stage(app);
   app.stage.useRenderer(["webgl", "pixels"].includes(given.renderer) ? given.renderer : null);
   app.trees = new Trees(app);
+  watchStore(app);
   app.tabs = new Tabs(app);
   app.settle = later(250, () => app.settleNow());
   app.keys = new Keys(app, commandsOf(app));

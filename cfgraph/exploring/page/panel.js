@@ -11,6 +11,7 @@ export function cellPanel(app, place) {
   let asked = null; // what is awaited
   let pointed = null; // images that are awaited
   let urls = []; // of images, to be freed
+  let shown = null; // whose panel this is
 
   const free = () => {
     pointed?.abort();
@@ -36,7 +37,7 @@ export function cellPanel(app, place) {
     } catch (error) {
       if (error.name === "AbortError") return;
       fill(place, el("h2", {}, shortAddress(address)), app.wrong(error), el("div", { class: "actions" }, parentOf(address) !== null && el("button", { type: "button", class: "plain", on: { click: () => app.goTo(parentOf(address)) } }, "the cell above")));
-      if (error.status === 409) app.refused(error);
+      if (error.gone) app.refused(error);
     } finally {
       if (!signal.aborted) place.setAttribute("aria-busy", "false");
     }
@@ -107,7 +108,8 @@ export function cellPanel(app, place) {
         cell.python && el("button", { type: "button", class: "plain", on: { click: (event) => copy(cell.python, event.currentTarget) } }, "copy as Python"),
       ),
     );
-    place.scrollTop = 0;
+    if (shown !== address) place.scrollTop = 0;
+    shown = address;
   }
 
   const parentLine = (one) => {
@@ -226,6 +228,5 @@ export function cellPanel(app, place) {
 
   app.on("selected", show);
   app.on("opened", show);
-  app.on("closed", show);
   return { show };
 }

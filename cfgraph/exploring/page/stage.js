@@ -154,6 +154,7 @@ export class Stage {
 
   /** Looks at a place. What is drawn stays until the answer is there. */
   look(view, { jump = true } = {}) {
+    if (this.app.lost && this.frame) return this.app.say("What is shown is not there any more: only what was read of it can be looked at.");
     const { home } = this;
     this.atHome = view.anchor === home.anchor && view.p.every((one, at) => one === home.p[at]) && Math.abs(view.z / home.z - 1) < 1e-9;
     this.frame = view;
@@ -289,7 +290,7 @@ export class Stage {
 
   /** Asks for what is looked at now; while an answer is awaited, once more after it. */
   refresh() {
-    if (!this.frame || !this.app.scene || this.width < 2 || this.height < 2) return;
+    if (!this.frame || !this.app.scene || this.app.lost || this.width < 2 || this.height < 2) return;
     if (this.asking) {
       this.again = true;
       return;
@@ -393,7 +394,7 @@ export class Stage {
         const { x, y, r } = await askJson("/api/place", { id, axes, view, addresses: missing });
         missing.forEach((address, at) => picture.places.set(address, x[at] === null ? null : [x[at], y[at], r[at]]));
       } catch (error) {
-        if (error.status === 409 || error.status === 503) this.app.refused(error);
+        if (error.gone || error.status === 503) this.app.refused(error);
         else missing.forEach((address) => picture.places.set(address, null)); // one that is not there has no place
       }
       this.draw();
