@@ -4,14 +4,15 @@ import json
 import os
 import pickle
 import signal
-import subprocess
+import socket
 import sys
 import threading
+import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 
 import psutil
 import pytest
@@ -20,6 +21,7 @@ from cfgraph.errors import EngineError, InputError, MissingExtraError, StoreRefu
 from cfgraph.growing import rollout as rollout_module
 from cfgraph.growing.engines.dask import address_of
 from cfgraph.growing.engines.engine import Engine
+from cfgraph.growing.engines.find import find_engine
 from cfgraph.growing.engines.job import Job
 from cfgraph.growing.engines.shift import Around, look_around, work_shift
 from cfgraph.growing.engines.slurm import Slurm
@@ -31,6 +33,7 @@ from cfgraph.store import Store
 from cfgraph.store.verify import verify
 from tests import packages
 from tests.grown import grown_hierarchy
+from tests.network import in_a_network_of_its_own
 from tests.store.slurm_here import environments, install
 
 TRUTH, RULE, ALONE = (f"engines-{uuid.uuid4().hex[:8]}-{name}" for name in ("truth", "rule", "alone"))
@@ -399,6 +402,32 @@ def test_dask_here_grows_what_one_worker_does_though_a_worker_is_killed(store, n
     ]
 
 
+@pytest.mark.slow("a cluster of processes")
+@pytest.mark.skipif(not DASK, reason="distributed is not installed")
+def test_workers_that_dask_gave_up_on_are_replaced():
+    """Dask ends a worker's nanny for good where one that was killed is not back within 15 s, as on a busy machine."""
+    import dask
+
+    with ExitStack() as stack:
+        with suppress(OSError):  # Dask's own port is another cluster's, now at the latest: no warning of it
+            stack.enter_context(socket.create_server(("127.0.0.1", 8787)))
+        stack.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}))
+        engine = find_engine("dask", workers=2)
+        try:
+            for _ in range(2):
+                known = set(engine._client.nthreads())
+                for process in engine._client.run(os.getpid).values():
+                    os.kill(process, signal.SIGKILL)
+                while known & set(engine._client.nthreads()):
+                    time.sleep(0.05)
+                end = time.monotonic() + 120
+                while len(engine._client.nthreads()) < 2:  # each submission looks after them, as a fleet's does
+                    assert time.monotonic() < end
+                    assert engine.submit(os.getpid).result(timeout=120) != os.getpid()
+        finally:
+            engine.close()
+
+
 @pytest.mark.skipif(not DASK, reason="distributed is not installed")
 def test_a_scheduler_that_does_not_answer_is_told_before_anything_is_written(store, new_id, ground, monkeypatch):
     monkeypatch.setattr("cfgraph.growing.engines.dask.CONNECT_SECONDS", 1.0)
@@ -478,42 +507,18 @@ def test_an_engine_that_is_not_installed_names_its_packages(store, new_id, groun
         grow(store, new_id("copy"), executor)
 
 
-ON_RAY = """
-import sys
-from cfgraph.growing.rollout import rollout
-from cfgraph.settings import Settings
-from cfgraph.server.local import LocalServer
-from cfgraph.store import Store
-from cfgraph.learning.train import train
-from tests.grown import grown_hierarchy
-
-with Store.open(f"local:{sys.argv[1]}/store") as store:
-    truth = grown_hierarchy("truth", arity=3, dimension=2, depth=3)
-    store.write(truth)
-    store.write_predictor(train(truth, id="rule", depth=3, family="recurrence"))
-    for copy, options in {"alone": {}, "together": {"executor": "ray", "workers": 2}}.items():
-        assert rollout(store, "truth", predictor="rule", from_depth=2, copy_as=copy, to_depth=8, **options).finished
-    assert store.digest("alone") == store.digest("together")
-    assert store.read_workers("together") == []
-LocalServer.of_url(f"local:{sys.argv[1]}/store", settings=Settings(_env_file=None)).stop()
-"""
-
-
 @pytest.mark.slow("a server and a Ray of their own, in a network of their own")
 @pytest.mark.skipif(not RAY, reason="ray is not installed: its 79 MB are not among what the tests need")
-def test_ray_here_grows_what_one_worker_does(tmp_path):
+@in_a_network_of_its_own
+def test_ray_here_grows_what_one_worker_does(store, new_id, ground):
     """Ray listens on every address: it runs in a network namespace that has loopback alone, and Neo4j inside with it."""
-    command = next(
-        (
-            words
-            for words in (["unshare", "-n"], ["unshare", "-rn"])
-            if not subprocess.run([*words, "true"], check=False).returncode
-        ),
-        None,
-    )
-    assert command, "no network namespace can be made here (unshare -n, unshare -rn)"
-    (tmp_path / "on_ray.py").write_text(ON_RAY)
-    script = f"ip link set lo up && exec {sys.executable} {tmp_path}/on_ray.py {tmp_path}"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run([*command, "sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    copy = new_id("copy")
+    assert grow(store, copy, "ray").finished
+    check(store, copy, ground[0])
+
+
+@pytest.mark.skipif(not RAY, reason="ray is not installed: its 79 MB are not among what the tests need")
+def test_a_cluster_of_rays_wants_its_client(store, new_id, ground, monkeypatch):
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    with pytest.raises(MissingExtraError, match=r"needs grpcio, which is not installed; .*pip install .*ray"):
+        grow(store, new_id("copy"), "ray://127.0.0.1:1")

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from cfgraph.errors import EngineError, InputError, MissingExtraError, one_line
+from cfgraph.growing.crew import END_SECONDS
 from cfgraph.growing.engines.engine import Engine, Handle
 
 CONNECT_SECONDS = 15.0
@@ -25,33 +26,36 @@ class Dask(Engine):
             import distributed
         except ModuleNotFoundError as error:
             raise MissingExtraError.of("distributed", extra="dask", purpose="growing on Dask (--engine dask)") from error
+        self._distributed, self._address, self._workers = distributed, address_of(place) if place else "", workers
         self._cluster: Any = None
         if place:
-            self._client = _connect(distributed, address_of(place))
+            self._client = _connect(distributed, self._address)
         else:
             with dask.config.set(SETTINGS):
-                self._cluster = distributed.LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address=None,
-                    silence_logs=logging.CRITICAL,
-                )
-                self._client = distributed.Client(self._cluster, set_as_default=False)
+                self._cluster = _start(distributed, workers=workers)
+            self._client = distributed.Client(self._cluster, set_as_default=False)
         super().__init__(self._client, name="dask")
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Handle:
-        """Hand a function over: each time anew, though its arguments are the same."""
+        """Hand a function over: each time anew, though its arguments are the same.
+
+        A client that has lost its scheduler for good is replaced, and so are workers of this engine's own cluster that Dask
+        gave up on, as it does where one that was killed takes too long to start again.
+        """
+        if self._cluster is not None:
+            self._cluster.scale(self._workers)
+        elif self._client.status == "closed":
+            self._client = _connect(self._distributed, self._address)
         handle: Handle = self._client.submit(function, *arguments, pure=False)
         return handle
 
     def close(self) -> None:
         """Let go of the scheduler, and end the cluster where it is this engine's own."""
         with suppress(Exception):  # it may be gone
-            self._client.close()
+            self._client.close(timeout=END_SECONDS)
         if self._cluster is not None:
             with suppress(Exception):
-                self._cluster.close()
+                self._cluster.close(timeout=END_SECONDS)  # what is not over by then ends with this process
 
 
 def address_of(place: str) -> str:
@@ -61,6 +65,20 @@ def address_of(place: str) -> str:
     if not mark or protocol not in PROTOCOLS or not rest:
         raise InputError(f"expected a scheduler's address such as dask:tcp://HOST:8786, got {f'dask:{place}'!r}")
     return address
+
+
+def _start(distributed: Any, *, workers: int) -> Any:
+    try:
+        return distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # or it takes port 8787, which another cluster may have
+            silence_logs=logging.CRITICAL,
+        )
+    except (OSError, RuntimeError, TimeoutError) as error:
+        raise EngineError(f"no Dask cluster of {workers} workers starts on this machine: {one_line(error)}") from error
 
 
 def _connect(distributed: Any, address: str) -> Any:
