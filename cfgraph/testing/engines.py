@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cfgraph.errors import NotFoundError
 from cfgraph.growing.engines.engine import Engine, Handle, Submits
 from cfgraph.growing.engines.find import find_engine
+from cfgraph.growing.engines.fleet import fetch
 from cfgraph.growing.engines.job import Job
 from cfgraph.growing.rollout import rollout
 from cfgraph.learning.train import train
@@ -109,7 +110,7 @@ def _await(handle: Handle, patience: float) -> None:
 def _result(engine: Engine, patience: float, function: Callable[..., Any], *arguments: Any) -> Any:
     handle = _submit(engine, function, *arguments)
     _await(handle, patience)
-    return handle.result()
+    return fetch(handle)
 
 
 def _check_growth(engine: Engine, store: "Store", *, workers: int, depth: int) -> None:

@@ -2,6 +2,8 @@
 
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,6 +15,10 @@ from cfgraph.growing.engines.engine import Engine
 from cfgraph.growing.engines.shift import work_shift
 from cfgraph.testing import check_engine, check_reader, check_source
 from cfgraph.testing import engines as checks
+from tests.faults.test_full_load import every_core_taken
+from tests.network import in_a_network_of_its_own
+
+DASK, RAY = (find_spec(name) is not None for name in ("distributed", "ray"))
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +77,35 @@ def test_a_pool_of_the_standard_library_is_an_engine(store):
 
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         check_engine(pool, store)
+
+
+@pytest.mark.slow("a cluster of processes, on a machine whose cores are all taken")
+@pytest.mark.skipif(not DASK, reason="distributed is not installed")
+@pytest.mark.parametrize("busy", [False, True])
+def test_dask_is_an_engine(store, busy):
+    with every_core_taken() if busy else nullcontext():
+        check_engine("dask", store, depth=5)
+
+
+@pytest.mark.slow("a server and a Ray of their own, in a network of their own")
+@pytest.mark.skipif(not RAY, reason="ray is not installed: its 79 MB are not among what the tests need")
+@in_a_network_of_its_own
+def test_ray_is_an_engine(store):
+    check_engine("ray", store, depth=5)
+
+
+@pytest.mark.slow("a server and a Ray of their own, in a network of their own")
+@pytest.mark.skipif(not RAY, reason="ray is not installed: its 79 MB are not among what the tests need")
+@in_a_network_of_its_own
+def test_a_ray_that_this_process_is_connected_to_is_an_engine(store):
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False, configure_logging=False)
+    try:
+        check_engine("ray", store, depth=5)
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
 
 
 def at_once(function, arguments):

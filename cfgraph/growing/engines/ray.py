@@ -1,15 +1,14 @@
 """Ray: shifts as tasks of a cluster, or of a Ray that is started on this machine."""
 
-import os
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from cfgraph.errors import EngineError, InputError, MissingExtraError, one_line
+from cfgraph.errors import InputError, MissingExtraError
 from cfgraph.growing.engines.engine import Engine, Handle
+from cfgraph.growing.engines.ray_driver import Answer, Driver, as_task
 
-# Nothing is told to its makers; and a busy machine takes longer to start a node than Ray thinks.
-SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
 PATIENCE_SECONDS = 120.0  # a node of Ray's takes half a minute to start on a busy machine
 
 
@@ -17,7 +16,7 @@ class Ray(Engine):
     """Shifts on Ray: ``ray`` starts one here, ``ray://HOST:10001`` goes to a cluster that runs.
 
     A Ray that is started here listens on every address of this machine, whatever it is told: its own documentation says to
-    run it in a network that one trusts.
+    run it in a network that one trusts. One that this process is connected to already (``ray.init``) is used as it is.
     """
 
     patience_seconds = PATIENCE_SECONDS
@@ -26,45 +25,59 @@ class Ray(Engine):
     def __init__(self, place: str, *, workers: int):
         if place and (not place.startswith("//") or place == "//"):
             raise InputError(f"expected a cluster such as ray://HOST:10001, got {f'ray:{place}'!r}")
-        for name, value in SETTINGS.items():
-            os.environ.setdefault(name, value)
         try:
             import ray
+            from ray import cloudpickle
         except ModuleNotFoundError as error:
             raise MissingExtraError.of("ray", extra="ray", purpose="growing on Ray (--engine ray)") from error
-        self._ray, self._ours = ray, not ray.is_initialized()
-        if self._ours:
-            _start(ray, place, workers=workers)
-        self._remotes: dict[Callable[..., Any], Any] = {}
+        if place:
+            try:
+                import grpc  # noqa: F401 - which Ray's client wants, and Ray itself does not
+            except ModuleNotFoundError as error:
+                raise MissingExtraError.of(
+                    "grpcio", extra="ray", purpose="a cluster of Ray's (--engine ray://HOST:10001)"
+                ) from error
+        self._pickle = cloudpickle.dumps
+        self._driver = None if ray.is_initialized() else Driver(place, workers=workers)
+        self._hand_over = _here(as_task(ray)) if self._driver is None else self._driver.submit
         super().__init__(self, name="ray")
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Handle:
         """Hand a task over, which Ray tries again by itself where its node was lost."""
-        if function not in self._remotes:
-            self._remotes[function] = self._ray.remote(max_retries=-1, num_cpus=1)(function)
-        handle: Handle = self._remotes[function].remote(*arguments).future()
-        return handle
-
-    def cancel(self, handle: Handle) -> None:
-        """Nothing: a future of Ray's knows not of which task it is, and a shift ends by itself."""
+        return _Handle(self._hand_over(self._pickle((function, arguments))))
 
     def close(self) -> None:
         """Leave the cluster, or end the Ray that was started here."""
-        if self._ours:
+        if self._driver is not None:
             with suppress(Exception):
-                self._ray.shutdown()
+                self._driver.close()
 
 
-def _start(ray: Any, place: str, *, workers: int) -> None:
-    try:
-        if place:
-            ray.init(address=f"ray:{place}", log_to_driver=False)
-        else:
-            here = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}  # or it looks for a way out of this machine
-            ray.init(num_cpus=workers, log_to_driver=False, configure_logging=False, **here)
-    except Exception as error:  # its own, RuntimeError of another version, ConnectionError, ...
-        where = f"ray:{place}" if place else "this machine"
-        raise EngineError(
-            f"no Ray on {where}: {one_line(error)}; start one (`ray start --head`, with this command's Python and Ray), or "
-            "correct the address"
-        ) from error
+def _here(task: Any) -> "Callable[[bytes], Future[Answer]]":
+    """What hands a task over to the Ray that this process is connected to."""
+
+    def hand_over(payload: bytes) -> "Future[Answer]":
+        answer: Future[Answer] = task.remote(payload).future()
+        return answer
+
+    return hand_over
+
+
+class _Handle:
+    """A function that Ray was handed. It cannot be taken back: a shift ends by itself."""
+
+    def __init__(self, answer: "Future[Answer]"):
+        self._answer = answer
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._answer.done()
+
+    def result(self) -> Any:
+        """What it gave, or the error that it, or Ray, met."""
+        from ray import cloudpickle
+
+        given, payload = self._answer.result()
+        if not given:
+            raise cloudpickle.loads(payload)
+        return cloudpickle.loads(payload)
