@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.finding import Finding, Wanted, rate
 from benchmarks.rounds import Say, ratios
-from cfgraph.server.importing import OFF_HEAP
+from cfgraph.server.importing import off_heap_for
 from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.sources.cfg import field as cfg_field
@@ -74,7 +74,7 @@ def measure_bulk(*, depth: int, rounds: int, say: Say) -> list[Finding]:
                     commands[exported] = _export(server, exported, say=say)
             for files, seconds in ((own, runs.alone), (exported, runs.exported)):
                 with _store_in(folder / "store") as server:
-                    seconds.append(_import(server, commands[files], files=files))
+                    seconds.append(_import(server, commands[files], files=files, count=source.cells))
             by_stage = ", ".join(f"{stage} {seconds:.3g} s" for stage, seconds in runs.ours[-1].items())
             say(
                 f"  round {number}: --bulk {by_stage}; neo4j-admin {runs.alone[-1]:.3g} s, "
@@ -108,12 +108,12 @@ def _export(server: LocalServer, folder: Path, *, say: Say) -> list[str]:
     return list(written.arguments)
 
 
-def _import(server: LocalServer, command: list[str], *, files: Path) -> float:
+def _import(server: LocalServer, command: list[str], *, files: Path, count: int) -> float:
     """Run neo4j-admin by itself, with the memory that it gets from `--bulk`."""
     server.home.make()
     launcher = server.find_launcher()
     start = time.perf_counter()
-    process = launcher.launch_admin([*command, f"--max-off-heap-memory={OFF_HEAP}"], folder=files)
+    process = launcher.launch_admin([*command, f"--max-off-heap-memory={off_heap_for(count)}"], folder=files)
     if process.wait():
         raise AssertionError(f"neo4j-admin failed: {launcher.home.console_log.read_text(encoding='utf-8')[-500:]}")
     return time.perf_counter() - start
@@ -149,6 +149,6 @@ def _found(runs: _Runs, *, count: int) -> list[Finding]:
         wanted=Wanted("at most", 500),
         unit=" MB",
         ours=f"resident memory of the one Python process, {count:,} cells",
-        theirs="neo4j-admin has a heap of 1 GB and 1 GB beside it",
+        theirs=f"neo4j-admin has a heap of 1 GB and {off_heap_for(count)} beside it",
     )
     return [*found, memory]

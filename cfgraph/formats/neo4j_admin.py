@@ -1,4 +1,4 @@
-"""A folder that `neo4j-admin database import full` takes: one hierarchy as CSV files, with the command that reads them.
+"""A folder that `neo4j-admin database import full` takes: a hierarchy as CSV or Parquet, with the command that reads it.
 
     hierarchy.csv  root.csv                     the Hierarchy node and its ROOT
     cells-header.csv  cells.csv  frontier.csv  leaves.csv        Cell nodes, a file for each combination of labels
@@ -8,13 +8,16 @@
 
 Floats are written in their shortest form that reads back as the same number. Nodes are told apart by their keys, or by
 whole numbers that are not kept: smaller, and faster to import.
+
+In Parquet, which versions from 2025.04 on read without a file of headers, columns are called what the headers say, and have
+types; but those of files of one row, whose texts are those of CSV: bytes of Parquet's own are refused.
 """
 
 import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
+from pyarrow import parquet
 
 from cfgraph.errors import InputError
 from cfgraph.model.cells import STATE_NAMES
@@ -31,7 +35,10 @@ from cfgraph.model.columns import BOOLEAN, FLOAT, INTEGER, STRING, known_values,
 from cfgraph.model.pieces import Piece
 
 DATABASE = "neo4j"
-FILES = ("cells.csv", "frontier.csv", "leaves.csv")  # by the cells' state
+FILES = ("cells", "frontier", "leaves")  # by the cells' state
+Form = Literal["csv", "parquet"]
+PARQUET_FROM = (2025, 4)  # the version of Neo4j
+REPEATED = ("hierarchy", "level:long", "scale:double", "slot:long")  # columns of few values
 # Between the values of a list; the first that no text in a list holds is taken.
 DELIMITERS = (";", "|", "~", "^", *map(chr, range(0xE000, 0xE100)))
 FIELD_BYTES = 4 << 20  # the longest value that neo4j-admin reads without being told
@@ -70,6 +77,18 @@ def own_header(own: Mapping[str, str | None]) -> list[str]:
 EDGE_HEADER = [":START_ID", ":END_ID", "slot:long", "residual:double[]", "length:double", "primary:boolean"]
 
 
+def takes_parquet(version: str) -> bool:
+    """Whether a version of neo4j-admin imports Parquet as it is written here: ``2026.09.0``."""
+    return tuple(map(int, version.split(".")[:2])) >= PARQUET_FROM
+
+
+def vectors_of(values: np.ndarray, *, delimiter: str | None) -> pa.Array:
+    """Rows of floats: as text, or, without a delimiter, as lists."""
+    if delimiter is not None:
+        return join_numbers(values, delimiter=delimiter)
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).reshape(-1)), values.shape[1])
+
+
 def join_numbers(values: np.ndarray, *, delimiter: str) -> pa.Array:
     """Rows of floats as text, a row each."""
     columns = [pc.cast(pa.array(column), pa.string()) for column in np.ascontiguousarray(values.T)]
@@ -88,18 +107,19 @@ def _behind(prefix: str, texts: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(prefix, texts, "")  # type: ignore[call-overload]  # the stubs mix no text with arrays
 
 
-def cell_table(piece: Piece, *, id: str, delimiter: str, own: Mapping[str, str | None] | None = None) -> pa.Table:
-    """A piece's cells as the columns of ``cell_header("actual")``, then those of ``own_header``."""
+def cell_table(piece: Piece, *, id: str, delimiter: str | None, own: Mapping[str, str | None] | None = None) -> pa.Table:
+    """A piece's cells as the columns of ``cell_header("actual")`` and ``own_header``; lists as text where that is asked for."""
     own = own or {}
     count = len(piece)
+    plain = as_text if delimiter is not None else pa.array
     columns = [
         pa.array(piece.node),
         _behind(id, piece.address),
         pa.repeat(id, count),
         piece.address,
-        as_text(piece.level),
-        join_numbers(piece.center, delimiter=delimiter),
-        as_text(piece.scale),
+        plain(piece.level.astype(np.int64)),
+        vectors_of(piece.center, delimiter=delimiter),
+        plain(piece.scale),
         pa.array(piece.root_distance),
         pc.if_else(pa.array(piece.predicted), True, None),
         pa.nulls(count, pa.float64()) if piece.radius is None else pa.array(piece.radius, mask=np.isnan(piece.radius)),
@@ -111,14 +131,14 @@ def cell_table(piece: Piece, *, id: str, delimiter: str, own: Mapping[str, str |
     return pa.table(columns, names=[*cell_header("actual"), *own_header(own)])
 
 
-def edge_table(piece: Piece, *, delimiter: str) -> pa.Table:
+def edge_table(piece: Piece, *, delimiter: str | None) -> pa.Table:
     """The edges that lead to a piece's cells as the columns of ``EDGE_HEADER``; none leads to a root."""
     below = slice(int(np.count_nonzero(piece.parent < 0)), None)  # a root stands first
     columns = [
         pa.array(piece.parent[below]),
         pa.array(piece.node[below]),
-        pa.array(piece.slot[below]),
-        join_numbers(piece.residual[below], delimiter=delimiter),
+        pa.array(piece.slot[below].astype(np.int64)),
+        vectors_of(piece.residual[below], delimiter=delimiter),
         pa.array(piece.length[below]),
         pa.nulls(len(piece) - below.start, pa.bool_()),
     ]
@@ -163,15 +183,18 @@ def own_type(kind: str | None) -> str | None:
     return None if kind is None else OWN_VECTORS if width_of(kind) else OWN_TYPES[kind]
 
 
-def _own_column(column: Sequence[Any], kind: str, *, delimiter: str) -> pa.Array:
-    return _join_lists(column, delimiter=delimiter) if kind == OWN_VECTORS else pa.array(column, ARROW_TYPES[kind])
+def _own_column(column: Sequence[Any], kind: str, *, delimiter: str | None) -> pa.Array:
+    if kind == OWN_VECTORS:
+        return pa.array(column, pa.list_(pa.float64())) if delimiter is None else _join_lists(column, delimiter=delimiter)
+    return pa.array(column, ARROW_TYPES[kind])
 
 
-def _own_columns(found: Iterable[Sequence[Any]], own: Mapping[str, str | None], *, delimiter: str) -> list[pa.Array]:
-    """The properties of a source's own, each of its type; Java writes infinities out."""
+def _own_columns(found: Iterable[Sequence[Any]], own: Mapping[str, str | None], *, delimiter: str | None) -> list[pa.Array]:
+    """The properties of a source's own, each of its type; in text Java writes infinities out."""
     values = zip(own.values(), found, strict=True)
     columns = [_own_column(column, kind, delimiter=delimiter) for kind, column in values if kind is not None]
-    return [_with_infinities(column) if column.type == pa.float64() else column for column in columns]
+    texts = delimiter is not None
+    return [_with_infinities(column) if texts and column.type == pa.float64() else column for column in columns]
 
 
 def _with_infinities(column: pa.Array) -> pa.Array:
@@ -236,6 +259,7 @@ class ImportFolder:
         folder: where the files go.
         id: the hierarchy's id.
         ids: whether nodes are told apart by their keys or by whole numbers.
+        form: of the files; Parquet where cells come as pieces alone.
         texts: all texts that stand in lists, so that no delimiter is one of their characters.
         own: the properties of the source's own in the order of the pages, and the types of their columns; None for no column.
         point_names: what the data points are called, by their rows; None where they have no names.
@@ -246,6 +270,7 @@ class ImportFolder:
     folder: Path
     id: str
     ids: Literal["key", "actual"]
+    form: Form = "csv"
     texts: Iterable[str] = ()
     own: Mapping[str, str | None] = field(default_factory=dict)
     point_names: Sequence[str] | None = None
@@ -254,7 +279,7 @@ class ImportFolder:
     cells: int = 0
     _arguments: list[str] = field(default_factory=list)
     _options: dict[str, str] = field(default_factory=dict)
-    _writers: dict[str, arrow_csv.CSVWriter] = field(default_factory=dict)
+    _writers: dict[str, "arrow_csv.CSVWriter | parquet.ParquetWriter"] = field(default_factory=dict)
     _pending: list[Future] = field(default_factory=list)
     _open: ExitStack = field(default_factory=ExitStack)
 
@@ -279,7 +304,7 @@ class ImportFolder:
         self._wait()
         self._pending = [
             self._pool.submit(self._write_cells_of, piece),
-            self._pool.submit(lambda: self._write("edges.csv", edge_table(piece, delimiter=self.delimiter))),
+            self._pool.submit(lambda: self._write("edges", edge_table(piece, delimiter=self._between))),
         ]
         self.cells += len(piece)
 
@@ -287,15 +312,20 @@ class ImportFolder:
         """Write a page of the store."""
         cells, state, edges = page_tables(page, id=self.id, delimiter=self.delimiter, own=self.own)
         self._write_cells(cells, state=state)
-        self._write("edges.csv", edges)
+        self._write("edges", edges)
         if page["points"]:
             tables = point_tables(page, id=self.id, names=self.point_names, columns=self.point_columns)
-            for name, table in zip(("points.csv", "in.csv"), tables, strict=True):
+            for name, table in zip(("points", "in"), tables, strict=True):
                 self._write(name, table)
         self.cells += len(cells)
 
+    @property
+    def _between(self) -> str | None:
+        """What stands between the values of a list; None where lists are columns."""
+        return None if self.form == "parquet" else self.delimiter
+
     def _write_cells_of(self, piece: Piece) -> None:
-        self._write_cells(cell_table(piece, id=self.id, delimiter=self.delimiter, own=self.own), state=piece.state)
+        self._write_cells(cell_table(piece, id=self.id, delimiter=self._between, own=self.own), state=piece.state)
 
     def _write_cells(self, table: pa.Table, *, state: np.ndarray) -> None:
         for kind in np.unique(state).tolist():
@@ -306,9 +336,16 @@ class ImportFolder:
         if len(table) == 0:
             return
         if name not in self._writers:
-            file: BinaryIO = self._open.enter_context((self.folder / name).open("wb"))
-            self._writers[name] = self._open.enter_context(arrow_csv.CSVWriter(file, table.schema, write_options=self._style))
+            file: BinaryIO = self._open.enter_context((self.folder / f"{name}.{self.form}").open("wb"))
+            self._writers[name] = self._writer(file, table.schema)
+            self._open.enter_context(closing(self._writers[name]))
         self._writers[name].write_table(table)
+
+    def _writer(self, file: BinaryIO, schema: pa.Schema) -> "arrow_csv.CSVWriter | parquet.ParquetWriter":
+        if self.form == "csv":
+            return arrow_csv.CSVWriter(file, schema, write_options=self._style)
+        repeated = [name for name in REPEATED if name in schema.names]
+        return parquet.ParquetWriter(file, schema, compression="zstd", use_dictionary=repeated)  # type: ignore[arg-type]  # the stubs know no names of columns here
 
     def _wait(self) -> None:
         for future in self._pending:
@@ -330,16 +367,16 @@ class ImportFolder:
             )
         self._open.close()
         own, root = (self.id, self.id + "/") if self.ids == "key" else (HIERARCHY_NODE, HIERARCHY_NODE + 1)
-        self._add_node("Hierarchy", "hierarchy.csv", hierarchy, node=own)
-        self._add_edge("ROOT", "root.csv", own, root, {})
+        self._add_node("Hierarchy", "hierarchy", hierarchy, node=own)
+        self._add_edge("ROOT", "root", own, root, {})
         behind = HIERARCHY_NODE + 1 + self.cells + (0 if encoder is None else 1 + len(encoder.parts))
         for number, grower in enumerate(growers, start=1):
             name = grower.properties["id"] if self.ids == "key" else behind + number - 1
-            self._add_node("Predictor", f"predictor-{number}.csv", grower.properties, node=name)
+            self._add_node("Predictor", f"predictor-{number}", grower.properties, node=name)
             for turn, growth in enumerate(grower.growths, start=1):
-                self._add_edge("GROWN_BY", f"grown-{number}-{turn}.csv", own, name, growth)
+                self._add_edge("GROWN_BY", f"grown-{number}-{turn}", own, name, growth)
             if grower.trained_on is not None:
-                self._add_edge("TRAINED_ON", f"trained-{number}.csv", name, own, grower.trained_on)
+                self._add_edge("TRAINED_ON", f"trained-{number}", name, own, grower.trained_on)
         if encoder is not None:
             self._add_encoder(encoder, hierarchy=own)
         self._add_cells()
@@ -355,72 +392,88 @@ class ImportFolder:
             table = pa.table([nodes, keys], names=[":ID", "key"])
             for name, column in _point_columns(rows, id=self.id, names=self.point_names, columns=self.point_columns).items():
                 table = table.append_column(name, column)
-            self._write("points.csv", table)
+            self._write("points", table)
             ends = [nodes, pa.array(HIERARCHY_NODE + 1 + cell_of_point[rows])]
-            self._write("in.csv", pa.table(ends, names=in_header(self.ids)))
+            self._write("in", pa.table(ends, names=in_header(self.ids)))
 
     def _add_encoder(self, encoder: EncoderRows, *, hierarchy: str | int) -> None:
         """What was done to the data first: a node, and one for each part of its weights."""
         nodes: list[str | int] = [f"{self.id}//encoder", *(f"{self.id}//encoder/{n}" for n in range(len(encoder.parts)))]
         if self.ids == "actual":  # behind the cells
             nodes = [HIERARCHY_NODE + 1 + self.cells + place for place in range(len(nodes))]
-        self._add_node("Encoder", "encoder.csv", encoder.properties, node=nodes[0])
-        self._add_edge("ENCODED_BY", "encoded.csv", hierarchy, nodes[0], {})
+        self._add_node("Encoder", "encoder", encoder.properties, node=nodes[0])
+        self._add_edge("ENCODED_BY", "encoded", hierarchy, nodes[0], {})
         for number, (node, weights) in enumerate(zip(nodes[1:], encoder.parts, strict=True)):
-            self._add_node("EncoderPart", f"encoder-{number}.csv", {"weights": weights}, node=node)
-            self._add_edge("PART", f"part-{number}.csv", nodes[0], node, {"number": number})
+            self._add_node("EncoderPart", f"encoder-{number}", {"weights": weights}, node=node)
+            self._add_edge("PART", f"part-{number}", nodes[0], node, {"number": number})
 
     def _add_cells(self) -> None:
-        if "string" in self.own.values() or self.point_names is not None:
+        if self.form == "csv" and ("string" in self.own.values() or self.point_names is not None):
             self._options["--multiline-fields"] = "true"
-        self._write_header("cells-header.csv", [*cell_header(self.ids), *own_header(self.own)])
+        files = self._headed("cells", [*cell_header(self.ids), *own_header(self.own)])
         for name, state in zip(FILES, STATE_NAMES, strict=True):
             if name in self._writers:
                 labels = "Cell" if name == FILES[0] else f"Cell:{state}"
-                self._arguments.append(f"--nodes={labels}=./cells-header.csv,./{name}")
-        if "edges.csv" in self._writers:
-            self._write_header("edges-header.csv", EDGE_HEADER)
-            self._arguments.append("--relationships=CHILD=./edges-header.csv,./edges.csv")
-        if "points.csv" in self._writers:
+                self._arguments.append(f"--nodes={labels}={files}./{name}.{self.form}")
+        if "edges" in self._writers:
+            files = self._headed("edges", EDGE_HEADER)
+            self._arguments.append(f"--relationships=CHILD={files}./edges.{self.form}")
+        if "points" in self._writers:
             named = [] if self.point_names is None else ["name"]
             typed = [f"{name}:{'double' if one.dtype.kind == 'f' else 'long'}" for name, one in self.point_columns.items()]
-            self._write_header("points-header.csv", [*point_header(self.ids), *named, *typed])
-            self._write_header("in-header.csv", in_header(self.ids))
-            self._arguments += ["--nodes=Point=./points-header.csv,./points.csv", "--relationships=IN=./in-header.csv,./in.csv"]
+            files = self._headed("points", [*point_header(self.ids), *named, *typed])
+            ends = self._headed("in", in_header(self.ids))
+            self._arguments += [f"--nodes=Point={files}./points.{self.form}", f"--relationships=IN={ends}./in.{self.form}"]
 
-    def _write_header(self, name: str, columns: Sequence[str]) -> None:
-        with (self.folder / name).open("w", encoding="utf-8", newline="") as file:
+    def _headed(self, name: str, columns: Sequence[str]) -> str:
+        """A file of headers, as it stands before the files that it is of; nothing for Parquet, whose columns have names."""
+        if self.form == "parquet":
+            return ""
+        with (self.folder / f"{name}-header.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, quoting=csv.QUOTE_MINIMAL, lineterminator="\n").writerow(columns)
+        return f"./{name}-header.csv,"
 
     def _add_node(self, label: str, name: str, properties: Mapping[str, Any], *, node: str | int) -> None:
         self._write_record(name, {":ID": node}, properties)
-        self._arguments.append(f"--nodes={label}=./{name}")
+        self._arguments.append(f"--nodes={label}=./{name}.{self.form}")
 
     def _add_edge(self, kind: str, name: str, start: str | int, end: str | int, properties: Mapping[str, Any]) -> None:
         self._write_record(name, {":START_ID": start, ":END_ID": end}, properties)
-        self._arguments.append(f"--relationships={kind}=./{name}")
+        self._arguments.append(f"--relationships={kind}=./{name}.{self.form}")
 
     def _write_record(self, name: str, ids: Mapping[str, str | int], properties: Mapping[str, Any]) -> None:
         """A file of one row."""
         kept = {key: value for key, value in properties.items() if value is not None and value not in ([], ())}
         header = [*ids, *(f"{key}:{type_of(value)}" for key, value in kept.items())]
         values = [*map(str, ids.values()), *(text_of(value, delimiter=self.delimiter) for value in kept.values())]
+        if self.form == "parquet":
+            columns: list[pa.Array] = [pa.array([value], type_of_id(value)) for value in ids.values()]
+            columns += [pa.array([value], pa.string()) for value in values[len(ids) :]]
+            parquet.write_table(pa.table(columns, names=header), self.folder / f"{name}.parquet", compression="zstd")
+            return
         if any("\n" in value or "\r" in value for value in values):
             self._options["--multiline-fields"] = "true"
         longest = max(len(value.encode()) for value in values)
         if longest * 2 > FIELD_BYTES:
             self._options["--read-buffer-size"] = str(longest * 4)
-        with (self.folder / name).open("w", encoding="utf-8", newline="") as file:
+        with (self.folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, quoting=csv.QUOTE_MINIMAL, lineterminator="\n").writerow(header)
             csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(values)
 
     def command(self) -> list[str]:
-        """The arguments of neo4j-admin; only such as every version from 5.26 on knows."""
+        """The arguments of neo4j-admin; of CSV only such as every version from 5.26 on knows."""
         sign = self.delimiter if self.delimiter.isascii() else f"U+{ord(self.delimiter):04X}"
         ids = "string" if self.ids == "key" else "actual"
         options = {"--id-type": ids, "--array-delimiter": sign, "--bad-tolerance": "0", **self._options}
+        if self.form == "parquet":
+            options = {"--input-type": "parquet", **options}
         flags = [f"{name}={value}" for name, value in options.items()]
         return ["database", "import", "full", DATABASE, "--overwrite-destination", *flags, *self._arguments]
+
+
+def type_of_id(value: str | int) -> pa.DataType:
+    """The type of a column of ids."""
+    return pa.string() if isinstance(value, str) else pa.int64()
 
 
 def type_of(value: Any) -> str:

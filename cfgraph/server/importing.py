@@ -30,7 +30,8 @@ from cfgraph.server.lock import is_locked
 
 PARTS = ("databases", "transactions")  # a database's folders in data/, each below its name
 DATABASE = "neo4j"
-OFF_HEAP = "1g"  # for page cache and relationships in the making; with less than it wants it works in more rounds
+OFF_HEAP = "1g"  # for page cache and relationships in the making; with less than it wants it works in more rounds ...
+OFF_HEAP_MIN, OFF_HEAP_NODE = 256 << 20, 12  # ... but of few nodes it takes all that it may, and needs some bytes each
 END_SECONDS = 10
 POLL_SECONDS = 0.05
 
@@ -54,11 +55,19 @@ def prepare_staging(home: Home) -> Path:
     return files
 
 
-def import_files(launcher: Launcher, arguments: Sequence[str]) -> None:
+def off_heap_for(nodes: int) -> str:
+    """What neo4j-admin may take beside its heap to import so many nodes."""
+    wanted = max(OFF_HEAP_MIN, nodes * OFF_HEAP_NODE)
+    return OFF_HEAP if wanted >= 1 << 30 else f"{wanted >> 20}m"
+
+
+def import_files(launcher: Launcher, arguments: Sequence[str], *, nodes: int) -> None:
     """Run neo4j-admin on the files of a staging home until it ends; a ``LocalServerError`` with its reason if it fails."""
     staging = staging_of(launcher.home)
     admin = replace(launcher, home=staging)
-    process = admin.launch_admin([*arguments, f"--max-off-heap-memory={OFF_HEAP}"], folder=staging.directory / "files")
+    process = admin.launch_admin(
+        [*arguments, f"--max-off-heap-memory={off_heap_for(nodes)}"], folder=staging.directory / "files"
+    )
     try:
         code = process.wait()
     except BaseException:

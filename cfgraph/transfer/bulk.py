@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 from cfgraph.errors import DamagedError, InputError, NotFoundError
 from cfgraph.files.whole import whole_folder
 from cfgraph.formats.folders.reader import FolderReader
-from cfgraph.formats.neo4j_admin import HIERARCHY_NODE, OWN_TYPES, EncoderRows, GrowerRows, ImportFolder, own_type
+from cfgraph.formats.neo4j_admin import (
+    HIERARCHY_NODE,
+    OWN_TYPES,
+    EncoderRows,
+    Form,
+    GrowerRows,
+    ImportFolder,
+    own_type,
+    takes_parquet,
+)
 from cfgraph.model.columns import one_kind, width_of
 from cfgraph.model.encoder import Encoder
 from cfgraph.model.hierarchy import FieldHierarchy, FieldWithCells, Hierarchy, HierarchyWithCells, same_recipe
@@ -85,10 +94,11 @@ def ingest_bulk(
             clock.note("stop")
             files = prepare_staging(server.home)
             say(f"writing {plan.cells:,} cells as files for neo4j-admin")
-            hierarchy, arguments = write_files(files, source, progress=progress)
+            parquet = isinstance(source, FolderReader) and takes_parquet(launcher.pinned.version)
+            hierarchy, arguments = write_files(files, source, form="parquet" if parquet else "csv", progress=progress)
             clock.note("write")
             say("neo4j-admin imports them")
-            import_files(launcher, arguments)
+            import_files(launcher, arguments, nodes=plan.cells)
             clock.note("import")
         clock.note("start")
     except _AlreadyThereError:
@@ -159,7 +169,11 @@ class _Plan:
 
 
 def write_files(
-    files: Path, source: FieldPlan | Hierarchy | FolderReader, *, progress: Progress = lambda done, total: None
+    files: Path,
+    source: FieldPlan | Hierarchy | FolderReader,
+    *,
+    form: Form = "csv",
+    progress: Progress = lambda done, total: None,
 ) -> tuple[Hierarchy, list[str]]:
     """Write all files into a folder; the hierarchy with what was measured meanwhile, and neo4j-admin's arguments."""
     plan = _Plan.of(source)
@@ -167,7 +181,8 @@ def write_files(
     kinds = {name: plan.hierarchy.own_kinds.get(name) for name in plan.hierarchy.own}
     own = _column_types(kinds, id=plan.hierarchy.id, otherwise="leave --bulk out")
     texts = [*plan.hierarchy.notes, *(text for grower in plan.growers for text in grower.trained.warnings)]
-    with ImportFolder(files, plan.hierarchy.id, ids="actual", texts=texts, own=own, **_points_of(source)) as folder:
+    written = {"form": form, "texts": texts, "own": own, **_points_of(source)}
+    with ImportFolder(files, plan.hierarchy.id, ids="actual", **written) as folder:
         for piece in plan.pieces(spread):
             folder.add_piece(piece)
             progress(folder.cells, plan.cells)

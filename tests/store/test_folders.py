@@ -8,6 +8,7 @@ from cfgraph import sources
 from cfgraph.cli import run
 from cfgraph.errors import InputError
 from cfgraph.exploring.start import Asked, of_store
+from cfgraph.files.arrays import points_of
 from cfgraph.formats.folders.plan import plan_of
 from cfgraph.formats.folders.reader import FolderReader, open_folder
 from cfgraph.growing.folder import FolderTask, grow_folder
@@ -17,6 +18,7 @@ from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.sources.folder import backup_of
 from cfgraph.sources.ifs import field
+from cfgraph.sources.induced import field as field_of_points
 from cfgraph.store import Store
 from cfgraph.store.verify import verify
 from cfgraph.transfer.backup import ingest_parquet
@@ -118,6 +120,23 @@ def test_a_folder_goes_through_neo4j_admin(tmp_path):
             assert store.digest("in") == digest_of_deeper(tmp_path, copy, trained)
         with pytest.raises(InputError, match="fills an empty store"):
             ingest_bulk(url, open_folder(f"{tmp_path / 'copy'}/"), settings=settings)
+    finally:
+        server.stop()
+
+
+@pytest.mark.slow("an import into a server of its own")
+def test_a_folder_with_an_encoder_goes_through_neo4j_admin(tmp_path):
+    data = points_of(np.random.default_rng(0).normal(size=(60, 3)))
+    report = write_field(field_of_points(data, id="induced", depth=4), str(tmp_path / "induced"))
+    url, settings = f"local:{tmp_path / 'store'}", Settings(_env_file=None)
+    server = LocalServer(tmp_path / "store", settings=settings)
+    try:
+        source = open_folder(f"{tmp_path / 'induced'}/")
+        ingest_bulk(url, source, settings=settings)
+        with Store.open(url, settings=settings) as store:
+            assert store.digest("induced") == report.digest
+            assert verify(store, "induced").clean
+            assert store.encoder(store.hierarchy("induced")).digest == source.encoder().digest
     finally:
         server.stop()
 

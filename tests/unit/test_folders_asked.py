@@ -1,6 +1,7 @@
 """What is asked of fields in folders: compare and verify answer as they do of the same cells elsewhere."""
 
 import json
+import re
 import shutil
 from dataclasses import asdict
 
@@ -18,12 +19,14 @@ from cfgraph.errors import InputError
 from cfgraph.formats.folders.checking import verify_folder
 from cfgraph.formats.folders.plan import plan_of
 from cfgraph.formats.folders.reader import open_folder
+from cfgraph.formats.neo4j_admin import takes_parquet
 from cfgraph.growing.engines.processes import ProcessesBeside
 from cfgraph.growing.folder import FolderTask, grow_folder
 from cfgraph.model import sheets
 from cfgraph.predictors.trained import Grower, grown_field
 from cfgraph.sources.ifs import field
 from cfgraph.store.digest import digest_hierarchy
+from cfgraph.transfer.bulk import write_files
 from cfgraph.transfer.fields import write_field
 
 GROWTH = {"stop": '{"depth": 6}', "from_depth": 2, "to_depth": 6, "block_height": 2, "done": True}
@@ -161,6 +164,35 @@ def test_an_export_for_neo4j_admin_tells_the_command(tmp_path, folders):
     cfgraph.export(open_folder(f"{folders[0] / 'copy'}/"), tmp_path / "new", format="neo4j-admin")
     assert "neo4j-admin database import full" in (tmp_path / "new" / "README.md").read_text()
     assert (tmp_path / "new" / "frontier.csv").read_text().count("\n") == 4096
+
+
+def test_parquet_for_neo4j_admin_holds_what_csv_does(tmp_path, folders):
+    reader, arguments = open_folder(f"{folders[0] / 'copy'}/"), {}
+    for form in ("csv", "parquet"):
+        (tmp_path / form).mkdir()
+        arguments[form] = write_files(tmp_path / form, reader, form=form)[1]
+    assert {argument.replace(".parquet", ".csv") for argument in arguments["parquet"]} == {
+        "--input-type=parquet",
+        *(re.sub(r"\./(cells|edges)-header\.csv,", "", argument) for argument in arguments["csv"]),
+    }
+    for name in ("cells", "frontier", "edges"):
+        header = (tmp_path / "csv" / f"{name.replace('frontier', 'cells')}-header.csv").read_text().strip().split(",")
+        rows = [line.split(",") for line in (tmp_path / "csv" / f"{name}.csv").read_text().splitlines()]
+        table = pq.read_table(tmp_path / "parquet" / f"{name}.parquet")
+        assert table.column_names == header
+        assert len(table) == len(rows) > 0
+        for column, texts in zip(header, zip(*rows, strict=True), strict=True):
+            read = {"double[]": lambda text: [float(part) for part in text.split(";")], "double": float, "long": int}
+            kind = "long" if "ID" in column else column.partition(":")[2]
+            read = {**read, "boolean": lambda text: text == "true"}.get(kind, str)
+            assert table.column(column).to_pylist() == [read(text) if text else None for text in texts], column
+
+
+@pytest.mark.parametrize(
+    ("version", "takes"), [("5.26.27", False), ("2025.03.0", False), ("2025.04.0", True), ("2026.09.0", True)]
+)
+def test_versions_that_import_parquet(version, takes):
+    assert takes_parquet(version) is takes
 
 
 @pytest.mark.parametrize("name", ["truth", "copy"])
