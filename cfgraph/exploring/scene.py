@@ -229,6 +229,8 @@ class Scene:
     @cached_property
     def home(self) -> View:
         """The view that shows all, for a picture of one by one pixel: multiply z by the shorter side."""
+        if self.field.ground.top.center.shape[1] == 0:  # circles in circles: the root's is all of it
+            return View(ROOT, (0.0, 0.0), _FILLED / 2, 1.0, 1.0)
         reach = self.terrain.reach_of_root()
         reach = reach if reach > 0 else 1.0
         pixels = 512.0

@@ -13,16 +13,23 @@ MISSING = "no Chromium is there: `apt-get install chromium`, or name one by CFGR
 
 
 @pytest.fixture(scope="session")
-def explorer():
-    """The address of an explorer that runs while the tests do."""
+def explorer_process():
+    """An explorer that runs while the tests do; its ``address`` is an attribute of the process."""
     words = [sys.executable, "-m", "tests.browser.shown", secrets.token_urlsafe(16), "0"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             address = process.stdout.readline().strip()
             assert address.startswith("http://127.0.0.1:"), address
-            yield address
+            process.address = address
+            yield process
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def explorer(explorer_process):
+    """Its address."""
+    return explorer_process.address
 
 
 @pytest.fixture(scope="module")

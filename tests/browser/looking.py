@@ -53,12 +53,18 @@ class Looked:
 
     def __init__(self, page, address):
         self.page, self.address = page, address
-        self.asked, self.complaints = [], []
+        self.asked, self.complaints, self.refused = [], [], []
         page.on("request", lambda request: self.asked.append(request.url))
+        page.on("response", self._answered)
         page.on(
             "console", lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None
         )
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _answered(self, response):
+        """Keep what was asked for where it was refused: the console alone does not say it."""
+        if response.status >= 400:
+            self.refused.append((response.status, response.url, response.request.post_data))
 
     @property
     def origin(self):
@@ -131,12 +137,16 @@ class Looked:
         assert self.complaints == []
 
 
-def lit_pixels(png):
-    """Which pixels of a picture are not its ground."""
+def pixels_of(png):
+    """The pixels of a picture, red, green and blue."""
     from PIL import Image
 
-    pixels = np.asarray(Image.open(BytesIO(png)).convert("RGB")).astype(int)
-    return np.abs(pixels - np.array(DARK)).max(axis=2) > LIT
+    return np.asarray(Image.open(BytesIO(png)).convert("RGB")).astype(int)
+
+
+def lit_pixels(png):
+    """Which pixels of a picture are not its ground."""
+    return np.abs(pixels_of(png) - np.array(DARK)).max(axis=2) > LIT
 
 
 def share_near(first, second, pixels=2):

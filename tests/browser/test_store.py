@@ -4,7 +4,6 @@ import re
 import signal
 import threading
 import time
-from io import BytesIO
 from urllib.parse import quote
 
 import numpy as np
@@ -18,7 +17,7 @@ from cfgraph.exploring import asking
 from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
 from cfgraph.store import Store
-from tests.browser.looking import until
+from tests.browser.looking import pixels_of, until
 from tests.faults.proxy import Proxy
 from tests.grown import grown_hierarchy
 
@@ -82,8 +81,7 @@ def stored(page):
 
 def warm(page):
     """How many pixels of the map have the color of what was found."""
-    shot = Image.open(BytesIO(page.shot())).convert("RGB")
-    return int((np.abs(np.asarray(shot).astype(int) - WARM).max(axis=2) < 12).sum())
+    return int((np.abs(pixels_of(page.shot()) - WARM).max(axis=2) < 12).sum())
 
 
 def terms(page):

@@ -13,15 +13,21 @@ export function besidePanel(app, place) {
     asked?.abort();
     if (!app.beside) return;
     const list = el("div", { "aria-live": "polite" }, el("p", { class: "prose" }, "looking …"));
-    const color = (mode) => el("button", { type: "button", class: "plain", on: { click: () => app.useColor(mode) } }, mode);
+    const words = { displacement: "displacement", residual: "residual's error", error: "the rule's error" };
+    const color = (mode) => el("button", { type: "button", class: "plain", data: { mode }, on: { click: () => app.useColor(mode) } }, words[mode]);
+    const colors = el("div", { class: "actions", role: "group", "aria-label": "Color by" }, app.modes.filter((mode) => words[mode]).map(color));
     fill(
       place,
       el("h2", {}, named(visible(app.id)), " beside ", named(visible(app.beside))),
       el("p", { class: "prose" }, "Both maps look at the cell of the same address, each in its own frame: what is off above it does not move what is seen."),
-      el("div", { class: "actions" }, app.modes.filter((mode) => mode === "displacement" || mode === "residual" || mode === "error").map(color), el("button", { type: "button", class: "plain", on: { click: () => app.open({ id: app.beside, beside: app.id, keep: true }) } }, "swap"), el("button", { type: "button", class: "plain", on: { click: () => app.open({ id: app.id, keep: true }) } }, "only the first")),
+      el("h3", {}, "Color by"),
+      colors,
       el("h3", {}, "Where they differ most", el("span", {}, "residual off by")),
       list,
+      el("h3", {}, "Otherwise"),
+      el("div", { class: "actions" }, el("button", { type: "button", class: "plain", on: { click: () => app.open({ id: app.beside, beside: app.id, keep: true }) } }, "swap"), el("button", { type: "button", class: "plain", on: { click: () => app.open({ id: app.id, keep: true }) } }, "only the first")),
     );
+    tell();
     asked = new AbortController();
     try {
       const worst = await askJson("/api/worst", { id: app.id, beside: app.beside, count: SHOWN }, { signal: asked.signal });
@@ -35,5 +41,10 @@ export function besidePanel(app, place) {
     }
   }
 
+  const tell = () => {
+    for (const button of place.querySelectorAll("[data-mode]")) button.setAttribute("aria-pressed", String(button.dataset.mode === app.color));
+  };
+
+  app.on("colored", tell);
   return { shown: show };
 }

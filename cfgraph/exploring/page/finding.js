@@ -2,7 +2,7 @@
 
 import { askJson } from "./api.js";
 import { el, fill, named } from "./dom.js";
-import { several, shortAddress, value, visible } from "./words.js";
+import { isAddress, several, shortAddress, shorten, value, visible } from "./words.js";
 
 const LIMIT = 200;
 
@@ -32,6 +32,7 @@ export function findPanel(app, place) {
     asked?.abort();
     asked = new AbortController();
     const by = way();
+    if (by === "address" && !isAddress(sought)) return fill(found, app.wrong(new Error(`expected an address such as / or /0/2/1, got ${shorten(sought, 60)}`)));
     fill(found, el("p", { class: "prose" }, "looking …"));
     try {
       const body = { id: app.id, text: sought, by, limit: LIMIT, ...(by === "property" ? { property: property.value } : {}) };

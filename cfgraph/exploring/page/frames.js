@@ -2,6 +2,8 @@
 // units of its scale, and how many pixels a unit has: {anchor, p: [x, y], z}. So nothing is lost hundreds of levels down.
 // A move is what happened to a picture since it was asked for: a pixel x (from the middle, y down) is now at k x + t.
 
+import { isAddress } from "./words.js";
+
 export const still = () => ({ k: 1, x: 0, y: 0 });
 
 /** Scales by `factor` about a pixel, then shifts. */
@@ -27,7 +29,7 @@ export const written = ({ anchor, p, z }, side) => ({ at: anchor, p: `${p[0]},${
 export function readView({ at, p, z }, side) {
   const place = (p ?? "0,0").split(",").map(Number);
   const pixels = Number(z) * side;
-  const good = /^\/(\d+(\/\d+)*)?$/.test(at ?? "") && place.length === 2 && place.every(Number.isFinite) && pixels > 0 && Number.isFinite(pixels);
+  const good = isAddress(at ?? "") && place.length === 2 && place.every(Number.isFinite) && pixels > 0 && Number.isFinite(pixels);
   return good ? { anchor: at, p: place, z: pixels } : null;
 }
 

@@ -17,8 +17,9 @@ import { cellPanel } from "./panel.js";
 import { Stage } from "./stage.js";
 import { takingPanel } from "./taking.js";
 import { Trees } from "./trees.js";
-import { addressOf, childOf, count, levelOf, parentOf, power, several, shortAddress, slotsOf, value, visible } from "./words.js";
+import { addressOf, childOf, count, isAddress, levelOf, parentOf, power, several, shortAddress, slotsOf, value, visible } from "./words.js";
 
+const DIM = { dark: 0.66, light: 0.76, more: 0.4 }; // what is not meant recedes, and can be seen still
 const LABELS_MOST = 90; // names asked for to be written on the map
 const HITS_PLACED = 400;
 
@@ -61,6 +62,16 @@ class App {
     this.stage?.paint();
     this.stage?.draw();
     this.emit("theme");
+  }
+
+  /** Which colors cells have. */
+  get palette() {
+    return document.documentElement.dataset.contrast === "more" ? `${this.theme}-more` : this.theme;
+  }
+
+  /** How far what is not meant is mixed into the ground. */
+  get dim() {
+    return document.documentElement.dataset.contrast === "more" ? DIM.more : DIM[this.theme];
   }
 
   get emphasis() {
@@ -159,8 +170,8 @@ class App {
     }
   }
 
-  /** The selected cell's parent, child or neighbour. */
-  step(where) {
+  /** The selected cell's parent, child or neighbour: of those that are drawn, else of those that there are. */
+  async step(where) {
     const from = this.selected ?? this.stage.pictures[0]?.cut.header.top ?? "/";
     if (where === "up") return this.select(parentOf(from) ?? "/");
     const tree = this.stage.pictures[0]?.cut.tree;
@@ -168,18 +179,29 @@ class App {
     const known = node !== null && levelOf(from) >= tree.cut.topSlots.length;
     if (where === "down") {
       const first = known ? tree.children(node).next().value : undefined;
-      return this.select(first === undefined ? childOf(from, 0) : tree.addressOf(first));
+      return first === undefined ? this.stepTo(from, 0) : this.select(tree.addressOf(first));
     }
     if (from === "/") return;
     const by = where === "next" ? 1 : -1;
     if (known && node > 0) {
       const family = [...tree.children(tree.parent[node])];
       const other = family[family.indexOf(node) + by];
-      return other === undefined ? undefined : this.select(tree.addressOf(other));
+      if (other !== undefined) return this.select(tree.addressOf(other));
     }
-    const slots = slotsOf(from);
-    slots.push(Math.max(0, slots.pop() + by));
-    return this.select(addressOf(slots));
+    return this.stepTo(parentOf(from), slotsOf(from).at(-1) + by);
+  }
+
+  /** Selects a child that is not drawn, if there is one. */
+  async stepTo(parent, slot) {
+    const before = this.selected;
+    try {
+      const { child_count: number = 0, children = [] } = await askJson("/api/cell", { id: this.id, address: parent });
+      if (this.selected !== before) return; // something else was selected meanwhile
+      if (slot < 0 || slot >= number) return this.say(number ? "There is no other child there." : "It has no children.");
+      this.select(children.find((child) => child.slot === slot)?.address ?? childOf(parent, slot));
+    } catch (error) {
+      this.refused(error);
+    }
   }
 
   // Opening, and the link to what is seen
@@ -215,13 +237,14 @@ class App {
     find("stage").setAttribute("aria-label", `Map of the cells of ${visible(id)}${beside ? `, beside ${visible(beside)}` : ""}`);
     fill(find("heads"), beside ? [id, beside].map((one) => el("span", {}, named(visible(one)))) : []);
     find("legend").hidden = false;
+    find("measure").hidden = scene.has_centers === false; // lengths mean nothing there
     this.fillControls();
     this.trees.show();
     this.tabs.tell();
     const view = before?.view ?? readView(given, this.stage.side) ?? this.stage.home;
     if (given.at !== undefined && !readView(given, this.stage.side)) this.banner({ words: "The link does not say where to look: all of it is shown.", kind: "told" });
     this.emit("opened", { same });
-    this.selected = before?.selected ?? (/^\/(\d+(\/\d+)*)?$/.test(given.select ?? "") ? given.select : null);
+    this.selected = before?.selected ?? (isAddress(given.select ?? "") ? given.select : null);
     if (this.selected !== null) this.emit("selected");
     this.stage.look(view);
   }
@@ -341,6 +364,7 @@ class App {
     if (!this.modes.includes(mode)) return;
     this.color = mode;
     find("color").value = mode;
+    this.emit("colored");
     this.stage.refresh();
     this.settle();
   }
@@ -373,7 +397,7 @@ class App {
       const canvas = el("canvas", { class: "ramp", role: "img", "aria-label": `from ${value(low)} to ${value(high)}` });
       [canvas.width, canvas.height] = [256, 1];
       const context = canvas.getContext("2d");
-      ramp(this.theme).forEach((color, at) => {
+      ramp(this.palette).forEach((color, at) => {
         context.fillStyle = hexOf(color);
         context.fillRect(at, 0, 1, 1);
       });
@@ -702,6 +726,7 @@ Object.assign(App.prototype, {
     field.dispatchEvent(new Event("input"));
   },
   switchTheme() {
+    if (matchMedia("(forced-colors: active)").matches) return this.say("The system says which colors there are.");
     const theme = this.theme === "dark" ? "light" : "dark";
     try {
       localStorage.setItem("cfgraph-theme", theme);
@@ -733,8 +758,10 @@ function begin() {
   app.reduced = matchMedia("(prefers-reduced-motion: reduce)");
   app.names = new Names(app);
   const light = matchMedia("(prefers-color-scheme: light)");
+  const forced = matchMedia("(forced-colors: active)");
   const usual = () => {
     let theme = null;
+    if (forced.matches) return light.matches ? "light" : "dark"; // the system's colors are all about it
     try {
       theme = localStorage.getItem("cfgraph-theme");
     } catch {
@@ -743,7 +770,7 @@ function begin() {
     return theme === "light" || theme === "dark" ? theme : light.matches ? "light" : "dark";
   };
   app.useTheme(usual());
-  for (const query of [light, matchMedia("(prefers-contrast: more)"), matchMedia("(forced-colors: active)")]) query.addEventListener("change", () => app.useTheme(usual()));
+  for (const query of [light, matchMedia("(prefers-contrast: more)"), forced]) query.addEventListener("change", () => app.useTheme(usual()));
   app.library = new Library(app);
   app.on("renderer", ({ name, told }) => {
     find("renderer-told").textContent = name === "webgl" ? "drawn by WebGL2" : "drawn by the processor";

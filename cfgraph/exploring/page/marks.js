@@ -65,7 +65,8 @@ function drawRing({ context, stage, picture, app, width, height }, address, { co
     context.restore();
     return;
   }
-  const radius = Math.min(Math.max(radiusOf(stage, r) + 3, least), Math.max(width, height));
+  const around = app.scene.has_centers === false ? r : radiusOf(stage, r) + 3; // of circles it is the circle
+  const radius = Math.min(Math.max(around, least), Math.max(width, height));
   if (halo) {
     circle(context, x, y, radius);
     context.lineWidth = wide + 3;

@@ -7,10 +7,12 @@ import { MISSING } from "./cut.js";
 const CATEGORIES = {
   light: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#8a4f1d"],
   dark: ["#4ea8f0", "#ff8f45", "#2cc79b", "#ee9fca", "#f4bf4f", "#9adcff", "#b39bf0", "#c99668"],
+  "light-more": ["#005a8d", "#a34400", "#00674b", "#96406f", "#7d5600", "#1f6d9c", "#4a2a72", "#5f3610"], // 4.5 to 1 and more
+  "dark-more": ["#7cc2ff", "#ffa766", "#4fe0b5", "#f7b6d8", "#ffd166", "#b5e6ff", "#c9b6ff", "#deb08a"],
 };
 const NUMBERS = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#bddf26", "#fde725"];
-const GREY = { light: "#a5a39d", dark: "#686c78" };
-const ENDS = { light: [0, 0.88], dark: [0.26, 1] }; // the part of the ramp that is seen against the page
+const GREY = { light: "#a5a39d", dark: "#686c78", "light-more": "#6b6a66", "dark-more": "#a4a8b4" };
+const ENDS = { light: [0, 0.88], dark: [0.26, 1], "light-more": [0, 0.55], "dark-more": [0.42, 1] }; // the part of the ramp that is seen against the page
 
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 const packed = ([red, green, blue]) => (255 << 24 | blue << 16 | green << 8 | red) >>> 0;
@@ -44,7 +46,7 @@ function fromOklch(lightness, chroma, degrees) {
 export function categories(number, theme) {
   const few = CATEGORIES[theme];
   if (number <= few.length) return few.slice(0, number).map(packHex);
-  const lightness = theme === "dark" ? 0.76 : 0.6;
+  const lightness = { dark: 0.76, light: 0.6, "dark-more": 0.82, "light-more": 0.48 }[theme];
   // Neighbours differ: each hue is 0.382 of a turn from the last.
   return Array.from({ length: number }, (_, at) => packed(fromOklch(lightness + (at % 3 - 1) * 0.06, 0.125, 20 + 360 * ((at * 0.381966) % 1))));
 }

@@ -74,7 +74,7 @@ export function cellPanel(app, place) {
       place,
       el("h2", {}, called),
       el("p", { class: "lead mono" }, `${cell.name ? `${shortAddress(address, 44)}, ` : ""}level ${count(cell.level ?? levelOf(address))}`),
-      el("div", { class: "tags" }, el("span", { class: "tag", data: { kind: kind === "stored" ? "" : "warm" } }, kind), cell.state && cell.state !== kind && el("span", { class: "tag" }, visible(cell.state))),
+      el("div", { class: "tags" }, el("span", { class: "tag", data: { kind: kind === "stored" ? "" : "warm" } }, kind), cell.state && cell.state.toLowerCase() !== kind && el("span", { class: "tag" }, visible(cell.state).toLowerCase())),
       el(
         "div",
         { class: "actions" },
@@ -150,8 +150,11 @@ export function cellPanel(app, place) {
   }
 
   function subtreeOf(subtree) {
-    const lines = Object.entries(subtree).filter(([, told]) => told !== null && typeof told !== "object");
-    return lines.length ? [el("h3", {}, "At and below it"), terms(lines.map(([name, told]) => [name.replaceAll("_", " "), value(told)]))] : null;
+    const { more, ...told } = subtree;
+    const lines = Object.entries(told).filter(([, one]) => one !== null && typeof one !== "object");
+    if (!lines.length) return null;
+    const note = more && el("p", { class: "faint" }, `of the first ${count(told.cells)} cells: there are more`);
+    return [el("h3", {}, "At and below it"), note, terms(lines.map(([name, one]) => [name.replaceAll("_", " "), value(one)]))];
   }
 
   function pointsOf(cell) {

@@ -12,7 +12,6 @@ import { WebGL } from "./webgl.js";
 
 const STEP = 1.5; // a key's or a click's zoom
 const AHEAD = 1e6; // how far a view may run before its answer
-const DIM = 0.78;
 const SLOW = 40; // milliseconds a frame: then the other renderer is tried
 const GLIDE = 260; // milliseconds
 const DOT = 2.2; // pixels
@@ -137,8 +136,7 @@ export class Stage {
 
   get home() {
     const { anchor, p, z } = this.app.scene.home;
-    const whole = this.app.scene.has_centers === false ? 0.84 : 1; // circles reach farther than their centers
-    return { anchor, p, z: z * this.side * whole };
+    return { anchor, p, z: z * this.side };
   }
 
   /** How large a dot is in units of its scale: half of what a cell and all below it take up at home; circles are whole ones. */
@@ -373,7 +371,7 @@ export class Stage {
   /** Colors of all dots, anew for another theme. */
   paint() {
     for (const picture of this.pictures) {
-      picture.table = tableOf(picture.cut.header.color, this.app.theme);
+      picture.table = tableOf(picture.cut.header.color, this.app.palette);
       picture.colors = colorsOf(picture.cut, picture.table);
       picture.dim = null;
       picture.treeColors = null;
@@ -423,12 +421,12 @@ export class Stage {
       size: this.dotSize,
       most: this.dotMost,
       background,
-      dim: DIM,
+      dim: this.app.dim,
       pictures: this.pictures.map((picture, panel) => {
         const range = bright === null ? null : picture.cut.rangeOf(bright);
         let dimmed = null;
         if (range && range[1] - range[0] > 1 && range[1] - range[0] < picture.cut.count) {
-          if (this.renderer.name === "pixels") picture.dim ??= colorsOf(picture.cut, picture.table.map((color) => mixed(color, background, DIM)));
+          if (this.renderer.name === "pixels") picture.dim ??= colorsOf(picture.cut, picture.table.map((color) => mixed(color, background, this.app.dim)));
           dimmed = { colors: picture.dim, first: range[0], end: range[1] };
         }
         return { cut: picture.cut, colors: picture.colors, move: picture.move, box: this.boxOf(panel), dimmed };

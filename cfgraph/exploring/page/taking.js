@@ -76,7 +76,7 @@ export async function drawPicture(app, { width, height, told }) {
   stage.compareHere(cuts);
   const canvas = el("canvas", { width, height });
   [canvas.width, canvas.height] = [width, height];
-  const pictures = cuts.map((cut, panel) => ({ cut, colors: colorsOf(cut, tableOf(cut.header.color, app.theme)), move: still(), box: [(panel * width) / panels, 0, width / panels, height], dimmed: null }));
+  const pictures = cuts.map((cut, panel) => ({ cut, colors: colorsOf(cut, tableOf(cut.header.color, app.palette)), move: still(), box: [(panel * width) / panels, 0, width / panels, height], dimmed: null }));
   new Pixels(canvas).draw({ pictures, ratio: 1, size: stage.dotSize, most: stage.dotMost * Math.max(1, factor), background: packHex(app.ground), dim: 0 });
   if (told) writeBar(app, canvas, { cuts, factor });
   return new Promise((done, failed) => canvas.toBlob((blob) => (blob ? done(blob) : failed(new Error("the browser makes no picture of this size; ask for a smaller one"))), "image/png"));

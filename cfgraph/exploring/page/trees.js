@@ -56,7 +56,7 @@ class TreeView {
 
   colors() {
     const { picture } = this;
-    picture.treeColors ??= colorsOfTree(picture.cut, picture.table, this.app.theme);
+    picture.treeColors ??= colorsOfTree(picture.cut, picture.table, this.app.palette);
     return picture.treeColors;
   }
 

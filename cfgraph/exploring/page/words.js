@@ -64,6 +64,8 @@ export function shorten(text, most) {
 
 // Addresses: "/" is the root, "/0/2" the third child of its first child.
 
+export const isAddress = (text) => /^\/(\d+(\/\d+)*)?$/.test(text);
+
 export const slotsOf = (address) => (address === "/" ? [] : address.slice(1).split("/").map(Number));
 
 export const addressOf = (slots) => (slots.length ? `/${slots.join("/")}` : "/");
