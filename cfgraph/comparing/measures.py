@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SLOT_TOLERANCE = 1e-12  # times mean |r|^2: by how much the identity may cost more than the best assignment
 PRIORITY_MAX = 2**64 - 1  # of a row of a sample: any
 CHUNK_FLOATS = 1 << 20  # numbers in one intermediate array: what bounds the memory of the permutation-invariant measures
-RESERVOIR_SHARE = 1.125  # of the rows of a sample that are kept until it is cut down
+RESERVOIR_SHARE = 1.5  # of the rows of a sample that are kept until it is cut down
 SUBSET_ARITY_MAX = 6  # up to here the assignment is solved for all parents at once, over the subsets of slots
 _EXPONENT_MIN, _EXPONENT_COUNT = -1080, 2110  # binary exponents of all positive floats lie in this range
 

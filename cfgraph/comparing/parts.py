@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cfgraph.comparing.held import Named
+from cfgraph.comparing.measures import Sample
 from cfgraph.comparing.tallies import Part, Sums, Tour
 from cfgraph.errors import InputError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cfgraph.predictors.trained import TrainedPredictor
 
 WORKERS_MAX = 256
+GROUPS_AHEAD = 2  # a group is this share of what is left for each worker
 ADVICE = "with fewer --workers the same comparison takes less memory"
 
 
@@ -43,29 +45,52 @@ class ComparisonTask:
 _tours: dict[str, Tour] = {}  # of a worker process: one, kept from task to task
 
 
-def make_part(task: ComparisonTask, windows: range, priority_max: int) -> Part:
-    """What is found in some windows. What an engine runs: once, again, twice at once, all the same."""
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Parts that follow one another, without their samples of centers, and these of all of them."""
+
+    parts: list[Part]
+    centers: list[Sample | None]
+
+
+def make_group(task: ComparisonTask, windows: Sequence[range], priority_max: int) -> Group:
+    """What is found in some parts. What an engine runs: once, again, twice at once, all the same."""
     if (tour := _tours.get(task.name)) is None:
         tour = task.tour()
         _tours.clear()
         _tours[task.name] = tour
-    return tour.part(windows, priority_max=priority_max)
+    sums, parts = Sums(tour.plan, candidates=len(tour.candidates)), []
+    for one in windows:
+        part = tour.part(one, priority_max=min(priority_max, sums.priority_max))
+        sums.add_centers(part.centers)
+        parts.append(part.without_centers())
+    return Group(parts, sums.centers)
 
 
-class _Tasks(Mapping[int, tuple[range, int]]):
-    """The parts by their numbers; each is told, when it is handed out, which centers can still count."""
+def groups_of(parts: int, *, workers: int) -> list[range]:
+    """Parts that one process makes, one after another: many at first, so that few sheets are read twice, few at the end."""
+    found, low = list[range](), 0
+    while low < parts:
+        size = max(1, (parts - low) // (GROUPS_AHEAD * workers))
+        found.append(range(low, low + size))
+        low += size
+    return found
 
-    def __init__(self, parts: Sequence[range], sums: Sums):
-        self._parts, self._sums = parts, sums
 
-    def __getitem__(self, number: int) -> tuple[range, int]:
-        return self._parts[number - 1], self._sums.priority_max
+class _Tasks(Mapping[range, tuple[list[range], int]]):
+    """Groups of parts; each is told, when it is handed out, which centers can still count."""
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(1, 1 + len(self._parts)))
+    def __init__(self, parts: Sequence[range], sums: Sums, *, workers: int):
+        self._parts, self._sums, self._groups = parts, sums, groups_of(len(parts), workers=workers)
+
+    def __getitem__(self, group: range) -> tuple[list[range], int]:
+        return [self._parts[number] for number in group], self._sums.priority_max
+
+    def __iter__(self) -> Iterator[range]:
+        return iter(self._groups)
 
     def __len__(self) -> int:
-        return len(self._parts)
+        return len(self._groups)
 
 
 def share_parts(
@@ -89,12 +114,18 @@ def share_parts(
 
     if not parts:
         return
+
+    def note_group(numbers: range, group: Group) -> None:
+        sums.add_centers(group.centers)
+        for number, part in zip(numbers, group.parts, strict=True):
+            note(1 + number, part)
+
     task = replace(task, height=tour.cut.height, **own_versions())
     _tours[task.name] = tour
     try:
         with closing(ProcessesBeside(workers=workers), ours=None) as engine:
             fleet = SheetFleet(engine, task, workers=workers, interrupted=lambda: False, advice=ADVICE)
-            fleet.finish(make_part, _Tasks(parts, sums), note=note)
+            fleet.finish(make_group, _Tasks(parts, sums, workers=workers), note=note_group)
     finally:
         _tours.pop(task.name, None)
 

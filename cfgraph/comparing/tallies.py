@@ -355,6 +355,16 @@ class Part:
     truth: TruthTally
     cells: int
 
+    @property
+    def centers(self) -> list[Sample | None]:
+        """The samples of centers: of each candidate, and of the truth."""
+        return [*(tally.centers for tally in self.tallies), self.truth.centers]
+
+    def without_centers(self) -> "Part":
+        """All but these."""
+        tallies = [replace(tally, centers=None) for tally in self.tallies]
+        return Part(tallies, replace(self.truth, centers=None), self.cells)
+
     def __add__(self, other: "Part") -> "Part":
         tallies = [mine + its for mine, its in zip(self.tallies, other.tallies, strict=True)]
         return Part(tallies, self.truth + other.truth, self.cells + other.cells)
@@ -377,19 +387,25 @@ class Sums:
 
     def add(self, number: int, part: Part) -> None:
         """Add a part."""
-        for centers, sample in zip(
-            self._centers, [tally.centers for tally in part.tallies] + [part.truth.centers], strict=True
-        ):
-            centers.add(sample)
-        tallies = [replace(tally, centers=None) for tally in part.tallies]
-        self._waiting[number] = replace(part, tallies=tallies, truth=replace(part.truth, centers=None))
+        self.add_centers(part.centers)
+        self._waiting[number] = part.without_centers()
         while (following := self._waiting.pop(self._next, None)) is not None:
             self._whole, self._next = self._whole + following, self._next + 1
+
+    def add_centers(self, samples: Sequence[Sample | None]) -> None:
+        """Add samples of centers alone, of all sides."""
+        for centers, sample in zip(self._centers, samples, strict=True):
+            centers.add(sample)
+
+    @property
+    def centers(self) -> list[Sample | None]:
+        """The samples of centers so far."""
+        return [one.sample() for one in self._centers]
 
     def total(self) -> tuple[list[Tally], TruthTally]:
         """What was found of each candidate, and of the truth."""
         assert not self._waiting, "all parts were added"
-        *centers, of_truth = (one.sample() for one in self._centers)
+        *centers, of_truth = self.centers
         tallies = [replace(tally, centers=found) for tally, found in zip(self._whole.tallies, centers, strict=True)]
         return tallies, replace(self._whole.truth, centers=of_truth)
 
