@@ -10,7 +10,7 @@ Floats are written in their shortest form that reads back as the same number. No
 whole numbers that are not kept: smaller, and faster to import.
 
 In Parquet, which versions from 2025.04 on read without a file of headers, columns are called what the headers say, and have
-types; but those of files of one row, whose texts are those of CSV: bytes of Parquet's own are refused.
+types. Times and bytes are text in both: bytes of Parquet's own are refused. A boolean must be one, or it stays a text.
 """
 
 import csv
@@ -448,7 +448,8 @@ class ImportFolder:
         values = [*map(str, ids.values()), *(text_of(value, delimiter=self.delimiter) for value in kept.values())]
         if self.form == "parquet":
             columns: list[pa.Array] = [pa.array([value], type_of_id(value)) for value in ids.values()]
-            columns += [pa.array([value], pa.string()) for value in values[len(ids) :]]
+            texts = zip(kept.values(), values[len(ids) :], strict=True)
+            columns += [pa.array([text if is_text(value) else value]) for value, text in texts]
             parquet.write_table(pa.table(columns, names=header), self.folder / f"{name}.parquet", compression="zstd")
             return
         if any("\n" in value or "\r" in value for value in values):
@@ -474,6 +475,11 @@ class ImportFolder:
 def type_of_id(value: str | int) -> pa.DataType:
     """The type of a column of ids."""
     return pa.string() if isinstance(value, str) else pa.int64()
+
+
+def is_text(value: Any) -> bool:
+    """Whether a property stands in Parquet as it does in CSV: times, and bytes, which Parquet's own are no values of."""
+    return isinstance(value, bytes | bytearray | datetime)
 
 
 def type_of(value: Any) -> str:

@@ -293,3 +293,14 @@ def test_only_folders_are_compared_by_several(folders, capsys):
         cfgraph.compare(truth, copy, workers=2)
     assert run(["compare", *titles, "--by", "name", "--workers", "2"]) == 2
     assert "compared by name, and --workers is of a comparison by address" in capsys.readouterr().err
+
+
+def test_records_for_neo4j_admin_have_types_in_parquet(tmp_path, folders):
+    """A text that says true would be a text in the graph."""
+    write_files(tmp_path, open_folder(f"{folders[0] / 'copy'}/"), form="parquet")
+    kinds = {"boolean": pa.bool_(), "long": pa.int64(), "double": pa.float64()}
+    for name in ("hierarchy", "predictor-1", "grown-1-1"):
+        schema = pq.read_schema(tmp_path / f"{name}.parquet")
+        told = {field.name.partition(":")[2]: field.type for field in schema if not field.name.startswith(":")}
+        assert {kind: told[kind] for kind in kinds if kind in told} == {kind: kinds[kind] for kind in kinds if kind in told}
+    assert pq.read_table(tmp_path / "grown-1-1.parquet").column("done:boolean").to_pylist() == [True]
