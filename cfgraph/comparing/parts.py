@@ -24,9 +24,9 @@ ADVICE = "with fewer --workers the same comparison takes less memory"
 
 @dataclass(frozen=True, eq=False)
 class ComparisonTask:
-    """All that whoever makes parts of a comparison has to know; ``open``, told the next four, gives the way through both."""
+    """All that whoever makes parts of a comparison has to know; ``begin``, told the next four, gives the way through both."""
 
-    open: Callable[..., Tour]
+    begin: Callable[..., Tour]
     true: str
     predicted: str
     asked: Mapping[str, Any]
@@ -38,7 +38,7 @@ class ComparisonTask:
 
     def tour(self) -> Tour:
         """The way through both, cut as whoever asks has cut it."""
-        tour = self.open(self.true, self.predicted, self.asked, self.repeats)
+        tour = self.begin(self.true, self.predicted, self.asked, self.repeats)
         return replace(tour, cut=replace(tour.cut, height=self.height))
 
 
