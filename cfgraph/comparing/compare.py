@@ -292,7 +292,9 @@ class Question:
 
     def tour(self, candidates: list[Candidate]) -> Tour:
         """The way through both."""
-        return Tour(self.cut(), self.plan(sides=1 + len(candidates)), tuple(candidates))
+        both = self.true_cells, self.predicted_cells
+        known = [getattr(cells, "deepest", 0) for cells in both] if both[0].depth == both[1].depth else [0]
+        return Tour(self.cut(), self.plan(sides=1 + len(candidates)), tuple(candidates), deepest=min(known))
 
     def candidates(
         self, beside: dict[str, "Predictor"], repeats: Sequence["TrainedPredictor"], *, prefix: Cells

@@ -327,6 +327,13 @@ class Sample:
         return np.where(ordered[place] == priority, self.by_priority[place], -1)
 
 
+def likely_max(size: int, *, of: int) -> int:
+    """Below which the ``size`` lowest of so many priorities lie, but for one case in 10^9: they are even hashes."""
+    if of <= size:
+        return PRIORITY_MAX
+    return min(PRIORITY_MAX, int((size + 6 * math.sqrt(size)) / of * 2**64))
+
+
 class Reservoir:
     """The ``size`` rows of lowest priority among those of samples that come one after another, in any order.
 

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from cfgraph.comparing.certificates import Certifier, StepErrors, longest
-from cfgraph.comparing.measures import PRIORITY_MAX, Reservoir, Sample, TupleSums, lowest_rows
+from cfgraph.comparing.measures import PRIORITY_MAX, Reservoir, Sample, TupleSums, likely_max, lowest_rows
 from cfgraph.comparing.windows import Above, Cut, View, Window, climb, hash_cells, predict
 from cfgraph.model.address import parse_address
 from cfgraph.model.cells import Cells
@@ -376,14 +376,20 @@ class Sums:
     So what waits for parts of lower numbers is small.
     """
 
-    def __init__(self, plan: Plan, *, candidates: int):
+    def __init__(self, plan: Plan, *, candidates: int, priority_max: int = PRIORITY_MAX):
+        self._size, self._likely = plan.center_sample, priority_max
         self._whole, self._next, self._waiting = Part([Tally(plan)] * candidates, TruthTally(plan), 0), 0, dict[int, Part]()
         self._centers = [Reservoir(plan.center_sample) for _ in range(candidates + 1)]
 
     @property
     def priority_max(self) -> int:
         """Above which no center counts any more, of whatever candidate."""
-        return max(centers.priority_max for centers in self._centers)
+        return min(self._likely, max(centers.priority_max for centers in self._centers))
+
+    @property
+    def short(self) -> bool:
+        """Whether a sample lacks rows that were left out."""
+        return any(one is not None and len(one) < min(self._size, one.seen) for one in self.centers)
 
     def add(self, number: int, part: Part) -> None:
         """Add a part."""
@@ -420,10 +426,19 @@ class Tour:
     cut: Cut
     plan: Plan
     candidates: tuple[Candidate, ...]
+    deepest: int = 0  # how many deepest cells either side has at least; 0: not known
 
-    def tallies(self, *, progress: Progress, share: Share | None = None) -> tuple[list[Tally], TruthTally]:
-        """What was found of each candidate, and of the truth; ``share`` has the parts made by several."""
-        sums, done, total = Sums(self.plan, candidates=len(self.candidates)), 0, self.cut.true.count()
+    def tallies(
+        self, *, progress: Progress, share: Share | None = None, priority_max: int | None = None
+    ) -> tuple[list[Tally], TruthTally]:
+        """What was found of each candidate, and of the truth; ``share`` has the parts made by several.
+
+        Where it is known how many centers there will be, those that can hardly be in a sample are left out from the begin;
+        where one lacks some at the end, all is gone through again.
+        """
+        if priority_max is None:
+            priority_max = likely_max(self.plan.center_sample, of=self.deepest)
+        sums, done, total = self._sums(priority_max), 0, self.cut.true.count()
 
         def note(number: int, part: Part) -> None:
             nonlocal done
@@ -437,7 +452,12 @@ class Tour:
         others = [nothing] * (len(self.candidates) - 1)
         for number, tally in enumerate(alone, start=1 + len(self.parts())):
             sums.add(number, Part([tally, *others], TruthTally(self.plan), 0))
+        if priority_max < PRIORITY_MAX and sums.short:
+            return self.tallies(progress=progress, share=share, priority_max=PRIORITY_MAX)
         return sums.total()
+
+    def _sums(self, priority_max: int) -> Sums:
+        return Sums(self.plan, candidates=len(self.candidates), priority_max=priority_max)
 
     @cached_property
     def first(self) -> Window:

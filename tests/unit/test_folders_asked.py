@@ -13,8 +13,9 @@ import pytest
 import cfgraph
 from cfgraph import sources
 from cfgraph.cli import run
-from cfgraph.comparing import tallies, windows
+from cfgraph.comparing import compare, tallies, windows
 from cfgraph.comparing.compare import compare_cells
+from cfgraph.comparing.measures import PRIORITY_MAX
 from cfgraph.errors import InputError
 from cfgraph.formats.folders.checking import verify_folder
 from cfgraph.formats.folders.plan import plan_of
@@ -304,3 +305,23 @@ def test_records_for_neo4j_admin_have_types_in_parquet(tmp_path, folders):
         told = {field.name.partition(":")[2]: field.type for field in schema if not field.name.startswith(":")}
         assert {kind: told[kind] for kind in kinds if kind in told} == {kind: kinds[kind] for kind in kinds if kind in told}
     assert pq.read_table(tmp_path / "grown-1-1.parquet").column("done:boolean").to_pylist() == [True]
+
+
+def test_samples_of_centers_are_the_lowest_however_they_are_found(folders, monkeypatch):
+    """Known how many centers there are, or not; with too few of them expected everything is gone through again."""
+    titles = [f"{folders[0] / name}/" for name in ("truth", "copy")]
+    monkeypatch.setattr(tallies, "PART_CELLS", 1000)
+    monkeypatch.setattr(compare, "center_sample_size", lambda dimension, sides: 500)
+    reports, asked = [], []
+    likely_max = tallies.likely_max
+    for changed in (likely_max, lambda size, of: likely_max(size, of=10 * of), lambda size, of: PRIORITY_MAX):
+        monkeypatch.setattr(
+            tallies, "likely_max", lambda size, of, changed=changed: asked.append((size, of)) or changed(size, of=of)
+        )
+        progress = []
+        report = compare.compare(None, *titles, pairs=100, progress=lambda done, total, told=progress: told.append(done))
+        reports.append((report.model_dump(), progress.count(5461)))
+    assert asked == [(500, 4096)] * 3
+    assert [again for _, again in reports] == [1, 2, 1]
+    assert reports[0][0] == reports[1][0] == reports[2][0]
+    assert reports[0][0]["hausdorff_sample"]["true"] == 500

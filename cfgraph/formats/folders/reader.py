@@ -141,6 +141,11 @@ class FolderReader:
         """The deepest level that holds a cell."""
         return self.cut.depth if self.cut.frontier else self.prefix.depth
 
+    @property
+    def deepest(self) -> int:
+        """How many cells its last level has."""
+        return self.cut.width(self.cut.depth) if self.cut.frontier else 0
+
     def count(self) -> int:
         """How many cells there are."""
         return self.cut.cells
