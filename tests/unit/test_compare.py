@@ -15,6 +15,7 @@ from scipy.spatial.distance import directed_hausdorff
 from cfgraph.comparing import compare, tallies
 from cfgraph.comparing.compare import check_comparable, compare_cells
 from cfgraph.comparing.measures import Reservoir, Sample, path_distortion
+from cfgraph.comparing.parts import groups_of
 from cfgraph.comparing.report import DISTORTION_REMARK, SLOTS_REMARK
 from cfgraph.comparing.windows import Cut, match_rows
 from cfgraph.errors import InputError
@@ -637,3 +638,13 @@ def test_a_reservoir_keeps_the_lowest_rows_of_all_samples():
     assert (sorted(found.priority.tolist()), found.seen) == (list(range(700)), 10_000)
     assert found.columns["center"].tolist() == found.priority.tolist()
     assert taken < 4_000
+
+
+@pytest.mark.parametrize(("parts", "workers"), [(0, 2), (1, 2), (7, 3), (128, 2), (128, 16)])
+def test_groups_hold_each_part_once_and_end_small(parts, workers):
+    groups = groups_of(parts, workers=workers)
+    assert [number for group in groups for number in group] == list(range(parts))
+    sizes = [len(group) for group in groups]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1:] in ([], [1])
+    assert max(sizes, default=1) <= max(1, parts / (2 * workers))
