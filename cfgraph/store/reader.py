@@ -10,13 +10,15 @@ import numpy as np
 from jaxtyping import Int
 
 from cfgraph.errors import DamagedError
-from cfgraph.model.address import KEY_BYTES_MAX, ROOT
+from cfgraph.model.address import KEY_BYTES_MAX, ROOT, level_of
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import Hierarchy
 from cfgraph.model.reader import Columns
 
 if TYPE_CHECKING:
     from cfgraph.store.hierarchies import Counts, Hierarchies
+
+_FEW_LEVELS = 3
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,12 @@ class StoreReader:
         return self._counts.cells
 
     def read(self, *, top: str, depth: int) -> Cells:
-        """The cells at and below ``top``, down to level ``depth``: by a range of keys where that is all of them."""
-        return self.store.read(self.id, top=top, depth=None if depth >= self.depth else depth)
+        """The cells at and below ``top``, down to level ``depth``: by a range of keys where that is all of them.
+
+        Of few levels nobody asks whether that is so: to know it all cells are counted, whose number has no bound.
+        """
+        whole = depth - level_of(top) > _FEW_LEVELS and depth >= self.depth
+        return self.store.read(self.id, top=top, depth=None if whole else depth)
 
     def cells(self, addresses: Sequence[str]) -> Columns:
         """The cells at some addresses: those that are there, in the order asked."""

@@ -34,6 +34,21 @@ def test_a_stores_reader_is_that_of_the_cells(store, written, keys, monkeypatch)
     np.testing.assert_array_equal(whole.center, here.read(top="/1", depth=9).center)
 
 
+def test_few_levels_are_read_without_counting_all_cells(store, written, monkeypatch):
+    def count(*_):
+        raise AssertionError("counted")
+
+    monkeypatch.setattr(type(store), "counts", count)
+    here, there = CellsReader(written.cells), store.reader(written.id)
+    for top, depth in (("/", 2), ("/1", 4)):
+        found, wanted = there.read(top=top, depth=depth), here.read(top=top, depth=depth)
+        assert found.addresses == wanted.addresses
+        np.testing.assert_array_equal(found.center, wanted.center)
+        np.testing.assert_array_equal(found.state, wanted.state)
+    with pytest.raises(AssertionError, match="counted"):
+        there.read(top="/", depth=9)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
