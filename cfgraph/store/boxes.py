@@ -67,11 +67,11 @@ class Boxes(Predictors):
                 raise InputError(f"expected axes from 0 to {known.dimension - 1}, those of {known.id!r}, got {axes}")
             asked = {"key": key_of(known.id, top), "level": level, "id_size": len(known.id), "extras": known.data_built}
             sides = [list(side) for side in zip(axes, *corners, strict=True)]
-            box = {"sides": sides, **self._bounds(known, field)}
+            box = {"sides": sides, **self._bounds(known, field, grown=witness.grown)}
             found = reading.checked(self._graph.read("read_box", **asked, **box)[0], known.id)
             return reading.joined_columns([reading.packed(found, known.id)], id=known.id)
 
-    def _bounds(self, known: Hierarchy, field: Field | None) -> dict[str, float | bool | list[float] | None]:
+    def _bounds(self, known: Hierarchy, field: Field | None, *, grown: bool) -> dict[str, float | bool | list[float] | None]:
         """How far descendants lie from any cell at most, in units of its scale, if that is known; whether stored radii tell.
 
         ``factors``, one a slot, multiply that along the way to a cell; None where they change nothing.
@@ -83,10 +83,11 @@ class Boxes(Predictors):
         bounds: dict[str, float | bool | list[float] | None] = {"spread": None, "factors": None, "radii": False}
         if not isinstance(known, FieldHierarchy) or known.former_predictors:
             return bounds
-        grown = [grower.trained.residual_bound * (1 + TOLERANCE) for grower in self.growers(known.id)]
         if known.data_built:  # what was grown below the data lies beyond their radii
             return bounds if grown else {**bounds, "radii": True}
-        spread = max([known.residual_bound, *grown]) / (1 - known.scale_factor)
+        growers = self.growers(known.id) if grown else []
+        longest = [grower.trained.residual_bound * (1 + TOLERANCE) for grower in growers]
+        spread = max([known.residual_bound, *longest]) / (1 - known.scale_factor)
         way = None if field is None or grown else field.way_reach
         if way is not None and max(way.factors) <= 1 + _SLACK:
             spread = min(spread, way.top * (1 + _SLACK))

@@ -86,6 +86,11 @@ class Witness:
             raise InputError(f"{self.id!r} is half removed; run `cfgraph rm {self.id}` again to finish that")
         self._check_settled()
 
+    @property
+    def grown(self) -> bool:
+        """Whether a predictor that the store holds had grown it, or was growing it, when the read began."""
+        return bool(self._before.growths)
+
     def __enter__(self) -> Self:
         return self
 
