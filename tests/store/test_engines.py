@@ -415,15 +415,17 @@ def test_workers_that_dask_gave_up_on_are_replaced():
         engine = find_engine("dask", workers=2)
         try:
             for _ in range(2):
-                known = set(engine._client.nthreads())
-                for process in engine._client.run(os.getpid).values():
+                known, gone = set(engine._client.nthreads()), set(engine._client.run(os.getpid).values())
+                for process in gone:
                     os.kill(process, signal.SIGKILL)
                 while known & set(engine._client.nthreads()):
                     time.sleep(0.05)
                 end = time.monotonic() + 120
-                while len(engine._client.nthreads()) < 2:  # each submission looks after them, as a fleet's does
+                while len(engine._client.nthreads()) < 2:
                     assert time.monotonic() < end
-                    assert engine.submit(os.getpid).result(timeout=120) != os.getpid()
+                    engine.tend()
+                    time.sleep(0.2)
+                assert engine.submit(os.getpid).result(timeout=120) not in gone
         finally:
             engine.close()
 

@@ -37,17 +37,17 @@ class Dask(Engine):
         super().__init__(self._client, name="dask")
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Handle:
-        """Hand a function over: each time anew, though its arguments are the same.
-
-        A client that has lost its scheduler for good is replaced, and so are workers of this engine's own cluster that Dask
-        gave up on, as it does where one that was killed takes too long to start again.
-        """
-        if self._cluster is not None:
-            self._cluster.scale(self._workers)
-        elif self._client.status == "closed":
+        """Hand a function over: each time anew, though its arguments are the same."""
+        self.tend()
+        if self._cluster is None and self._client.status == "closed":  # it has lost its scheduler
             self._client = _connect(self._distributed, self._address)
         handle: Handle = self._client.submit(function, *arguments, pure=False)
         return handle
+
+    def tend(self) -> None:
+        """Replace workers of an own cluster that Dask gave up on, as it does where one that was killed is long in starting."""
+        if self._cluster is not None:
+            self._cluster.scale(self._workers)
 
     def close(self) -> None:
         """Let go of the scheduler, and end the cluster where it is this engine's own."""

@@ -72,6 +72,9 @@ class Engine:
         if callable(cancel):
             cancel()
 
+    def tend(self) -> None:
+        """Do what the engine needs now and then: asked every two seconds while shifts are at work."""
+
     def halt(self) -> None:
         """Tell shifts that run to end between two blocks, where the engine can; others end when their time is over."""
 

@@ -157,6 +157,7 @@ class Fleet:
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
+        self._engine.tend()
         with suppress(StoreUnavailableError):  # shifts wait for it, or tell that it was away for too long
             self._leases = sum(worker.leases for worker in self._store.read_workers(self._job.id))
             if self._leases:
