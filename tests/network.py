@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,16 +46,17 @@ def in_a_network_of_its_own(test: Callable[..., None]) -> Callable[..., None]:
         if way is None:
             told = "no network namespace can be made here (unshare --net, also with --map-root-user)"
             (pytest.fail if request.node.get_closest_marker("slow") else pytest.skip)(told)
-        words = ["-n0", "-q", "-p", "no:cacheprovider", request.node.nodeid]
+        words = ["-n0", "-q", "--show-capture=no", "--tb=short", "-p", "no:cacheprovider", request.node.nodeid]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OF_THIS_RUN)}
-        done = subprocess.run(
-            [*way, sys.executable, "-m", "pytest", *words],
-            cwd=request.config.rootpath,
-            env={**kept, INSIDE: str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as short:  # Ray's sockets want a short path
+            done = subprocess.run(
+                [*way, sys.executable, "-m", "pytest", *words],
+                cwd=request.config.rootpath,
+                env={**kept, INSIDE: str(tmp_path), "RAY_TMPDIR": short},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
         assert "1 passed" in done.stdout, done.stdout[-3000:]
         keep_findings(request.config, tmp_path)

@@ -100,7 +100,7 @@ def test_ray_is_an_engine(store):
 def test_a_ray_that_this_process_is_connected_to_is_an_engine(store):
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False, configure_logging=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", configure_logging=False)
     try:
         check_engine("ray", store, depth=5)
         assert ray.is_initialized()

@@ -22,6 +22,7 @@ from cfgraph.errors import DETAIL_MAX, EngineError, one_line
 from cfgraph.growing.crew import END_SECONDS
 
 START_SECONDS = 300.0  # within which Ray starts, or is reached
+LOOK_SECONDS = 1.0  # how often the process asks whether there is a Ray still
 # Nothing is told to its makers; and a busy machine takes longer to start a node than Ray thinks.
 SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
 Answer = tuple[bool, bytes]  # whether the function gave something, and that, or its error, pickled
@@ -166,7 +167,8 @@ def main(wire: Connection, *, workers: int, place: str) -> int:
         if place:
             ray.init(address=f"ray:{place}", log_to_driver=False)
         else:
-            here: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}  # or it looks for a way out
+            # Without an address it would join a cluster of this machine, and look for a way out of it.
+            here: dict[str, Any] = {"address": "local", "_node_ip_address": "127.0.0.1", "include_dashboard": False}
             ray.init(num_cpus=workers, log_to_driver=False, configure_logging=False, **here)
         task = as_task(ray)
     except Exception as error:  # its own, RuntimeError of another version, ConnectionError, ...
@@ -175,6 +177,9 @@ def main(wire: Connection, *, workers: int, place: str) -> int:
     wire.send(None)
     tell = _teller(wire, lost=ray.exceptions.LocalRayletDiedError)
     while True:
+        while not wire.poll(LOOK_SECONDS):
+            if not ray.is_initialized():  # the client has given its cluster up, and tells nobody
+                return 1
         try:
             handed = wire.recv()
         except EOFError:  # who hands tasks over was killed
