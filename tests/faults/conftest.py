@@ -13,6 +13,7 @@ from cfgraph.settings import load_settings
 from cfgraph.store import Store
 from tests.faults.finding import Finding
 from tests.faults.ground import Ground, Shape
+from tests.network import tell_finding
 
 FULL = "CFGRAPH_FAULTS"  # set to "full" by `make faults`
 SEED = "CFGRAPH_FAULTS_SEED"
@@ -48,7 +49,7 @@ COUNTS = {
         schedules=16,
         reads=10,
         readers=10,
-        engine_kills=3,
+        engine_kills=15,
         loaded=Shape(12, 2, 2, 4),
     ),
     True: Counts(
@@ -117,6 +118,7 @@ def finding(request):
     yield found
     found.seconds = time.monotonic() - begin
     print(*found.row(), sep=" | ")
+    tell_finding(found)
     findings = request.config.pluginmanager.get_plugin("faults-findings")
     if findings is not None:
         findings.add(found)

@@ -1,28 +1,33 @@
 """What engines do to workers: those that hold leases are killed or stand still, and what they grow is removed."""
 
 import signal
+from contextlib import suppress
+from importlib.util import find_spec
 
 import psutil
 import pytest
 
+from cfgraph.growing.lease_owner import is_dead
 from tests.faults.gang import Gang
 from tests.faults.ground import CELLS, LASTING
+from tests.network import in_a_network_of_its_own
 
 pytestmark = pytest.mark.slow("the faults in their short form")
 
 WORKERS = 3
 STOP_SECONDS, LEASE_SECONDS = 4.0, 1.0
+DASK, RAY = (pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed") for name in ("distributed", "ray"))
+HERE = ["processes", pytest.param("dask", marks=DASK)]  # engines that listen on loopback alone
 
 
 def holders(gang):
-    """The processes of a command's engine that hold leases."""
-    try:
-        own = {process.pid: process for process in psutil.Process(gang.members[0].process.pid).children(recursive=True)}
-    except psutil.NoSuchProcess:
-        return []
-    owners = [owner for _, owner, *_ in gang.ground.leases(gang.copy)]
-    numbers = {int(owner.partition("+")[0].rsplit(":", 2)[1]) for owner in owners if "+" in owner}
-    return [own[number] for number in sorted(numbers & own.keys())]
+    """The processes that hold leases for a command's engine, wherever they run on this machine."""
+    found = []
+    for owner in sorted({owner for _, owner, *_ in gang.ground.leases(gang.copy)}):
+        if "+" in owner and not is_dead(owner):
+            with suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(int(owner.partition("+")[0].rsplit(":", 2)[1])))
+    return found
 
 
 def on(engine, *more):
@@ -30,13 +35,12 @@ def on(engine, *more):
     return ["--engine", engine, "--workers", str(WORKERS), *more]
 
 
-@pytest.mark.parametrize("engine", ["processes"])
-def test_lease_holders_on_engines_killed(ground_of, counts, chance, finding, tmp_path, engine):
-    """SIGKILL of a worker that holds leases, on an engine."""
-    ground, moments = ground_of(LASTING), chance()
+def kill_holders(ground, counts, chance, finding, folder, *, engine):
+    """Kill workers that hold leases, one after the other, until there were enough."""
+    moments = chance()
     finding.fault = f"SIGKILL of a worker that holds leases, on {engine}"
     while finding.faults < counts.engine_kills:
-        with Gang(ground, ground.new_id(), folder=tmp_path, count=1, options=on(engine)) as gang:
+        with Gang(ground, ground.new_id(), folder=folder, count=1, options=on(engine)) as gang:
             due, before = 0.0, finding.faults
             for now in gang.ticks():
                 gang.tend(codes=())
@@ -48,11 +52,24 @@ def test_lease_holders_on_engines_killed(ground_of, counts, chance, finding, tmp
             finding.add(ground.check(gang.copy))
 
 
-def test_a_shift_outlasts_its_lease(ground_of, finding, tmp_path):
-    """A worker of a process pool that stands still for longer than its lease."""
-    ground = ground_of(LASTING)
-    options = on("processes", "--lease-seconds", f"{LEASE_SECONDS:g}")
-    with Gang(ground, ground.new_id(), folder=tmp_path, count=1, options=options) as gang:
+@pytest.mark.parametrize("engine", HERE)
+def test_lease_holders_on_engines_killed(ground_of, counts, chance, finding, tmp_path, engine):
+    """SIGKILL of a worker that holds leases, on an engine."""
+    kill_holders(ground_of(LASTING), counts, chance, finding, tmp_path, engine=engine)
+
+
+@RAY
+@in_a_network_of_its_own
+def test_lease_holders_on_ray_killed(ground_of, counts, chance, finding, tmp_path):
+    """SIGKILL of a worker that holds leases, on Ray."""
+    kill_holders(ground_of(LASTING), counts, chance, finding, tmp_path, engine="ray")
+
+
+def outlast_lease(ground, finding, folder, *, engine):
+    """Stop a worker for longer than its lease."""
+    finding.fault = f"A worker on {engine} that stands still for longer than its lease"
+    options = on(engine, "--lease-seconds", f"{LEASE_SECONDS:g}")
+    with Gang(ground, ground.new_id(), folder=folder, count=1, options=options) as gang:
         still, until = None, 0.0
         for now in gang.ticks():
             gang.tend(codes=())
@@ -61,16 +78,23 @@ def test_a_shift_outlasts_its_lease(ground_of, finding, tmp_path):
                 still.send_signal(signal.SIGSTOP)
                 finding.faults += 1
             if until and now >= until:
-                still.send_signal(signal.SIGCONT)
+                with suppress(psutil.NoSuchProcess):  # the engine took it for dead, and ended it
+                    still.send_signal(signal.SIGCONT)
                 until = 0.0
         assert finding.faults
         finding.add(ground.check(gang.copy))
 
 
-def test_hierarchy_removed_under_an_engine(ground_of, finding, tmp_path):
-    """A hierarchy removed under a process pool."""
-    ground = ground_of(LASTING)
-    with Gang(ground, ground.new_id(), folder=tmp_path, count=1, options=on("processes")) as gang:
+@pytest.mark.parametrize("engine", ["processes"])
+def test_a_shift_outlasts_its_lease(ground_of, finding, tmp_path, engine):
+    """A worker on an engine that stands still for longer than its lease."""
+    outlast_lease(ground_of(LASTING), finding, tmp_path, engine=engine)
+
+
+def remove_under(ground, finding, folder, *, engine):
+    """Remove what an engine grows."""
+    finding.fault = f"A hierarchy removed under {WORKERS} workers on {engine}"
+    with Gang(ground, ground.new_id(), folder=folder, count=1, options=on(engine)) as gang:
         gang.await_that(lambda: holders(gang))
         ground.store.remove(gang.copy)
         assert gang.members[0].wait() == 4, gang.story()
@@ -79,3 +103,9 @@ def test_hierarchy_removed_under_an_engine(ground_of, finding, tmp_path):
         assert ground.leases(gang.copy) == []
         finding.faults += 1
         finding.remarks.append("nothing left, exit code 4")
+
+
+@pytest.mark.parametrize("engine", ["processes"])
+def test_hierarchy_removed_under_an_engine(ground_of, finding, tmp_path, engine):
+    """A hierarchy removed under an engine."""
+    remove_under(ground_of(LASTING), finding, tmp_path, engine=engine)
