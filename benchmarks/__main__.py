@@ -19,6 +19,8 @@ NAMES = (
     "fields",
     "workers",
     "ready",
+    "processes",
+    "dask",
     "leasing",
     "claims",
     "cost",
@@ -50,7 +52,7 @@ NAMES = (
     "peaks",
 )
 IN_GRAPH = {"write", "wide", "rollout", "workers", "ready", "leasing", "claims", "cost", "takeover", "read", "place"}
-IN_GRAPH |= {"diff", "ontology", "torch", "peaks", "views", "fields"}
+IN_GRAPH |= {"processes", "dask", "diff", "ontology", "torch", "peaks", "views", "fields"}
 ROUNDS, ROUNDS_QUICK = 7, 2
 ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
@@ -156,6 +158,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> M
     """What needs a server: all on one, one after the other, so that what is measured first does not have the youngest."""
     from benchmarks.claims import measure_claims
     from benchmarks.diffs import measure_diff
+    from benchmarks.engines import measure_engine
     from benchmarks.exploring import measure_boxes, measure_stored_views
     from benchmarks.fields import measure_fields
     from benchmarks.graph import measure_reading, measure_wide, measure_writing, open_bench
@@ -190,6 +193,8 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> M
             "takeover": lambda: measure_takeover(bench, say=_say),
             "torch": lambda: measure_torch(bench.url, say=_say),
             "workers": lambda: measure_workers(bench, depth=depths["workers"], **fewer),
+            "processes": lambda: measure_engine(bench, name="processes", depth=depth, **fewer),
+            "dask": lambda: measure_engine(bench, name="dask", depth=depth, **fewer),
             "cost": lambda: measure_cost(bench, cells=cost, depth=depths["cost"], say=_say),
             "peaks": lambda: measure_peaks(bench.url, sizes=SIZES_QUICK if depths is DEPTHS_QUICK else SIZES, say=_say),
         }

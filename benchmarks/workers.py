@@ -61,14 +61,14 @@ def measure_workers(bench: Bench, *, depth: int, rounds: int, say: Say) -> list[
 
     rivals = [
         store_write(bench, whole),
-        Rival("three workers", work, prepare=lambda: _begin(bench, depth=depth), finish=finish),
+        Rival("three workers", work, prepare=lambda: begin_copy(bench, depth=depth), finish=finish),
     ]
     say(f"writing {len(whole.cells):,} cells: {', '.join(rival.name for rival in rivals)}")
     seconds = take_turns(rivals, rounds=rounds, say=say)
     return _found_workers(seconds["Store.write"], seen[1:], count=len(whole.cells))
 
 
-def _begin(bench: Bench, *, depth: int) -> GrownBy:
+def begin_copy(bench: Bench, *, depth: int) -> GrownBy:
     """A copy of the prefix, ready for workers."""
     trained, prefix = write_prefix(bench)
     stop = Stop(depth=depth)
@@ -219,7 +219,7 @@ def measure_takeover(bench: Bench, *, say: Say) -> list[Finding]:
     """``takeover``: how long after its lease's end a stalled worker's block is taken over by one that waits for it."""
     found = []
     for number in range(STALLS):
-        growth = _begin(bench, depth=PREFIX_DEPTH + 3)  # one block
+        growth = begin_copy(bench, depth=PREFIX_DEPTH + 3)  # one block
         trained, _ = write_prefix(bench)
         end = time.perf_counter() + STALLED_SECONDS  # or a little later, by what the claim takes
         claimed = bench.store.claim_frontier(
