@@ -33,6 +33,7 @@ export function watchStore(app) {
     if (!known.length) return; // a file stays as it is
     control = new AbortController();
     const { signal } = control;
+    const leaving = new Set();
     for (;;) {
       await turn(signal);
       if (signal.aborted) return;
@@ -40,7 +41,11 @@ export function watchStore(app) {
         try {
           const now = await askJson(`/api/moment?id=${encodeURIComponent(id)}`, undefined, { signal, patient: true });
           if (signal.aborted) return;
-          if (now.state === "removing") return app.lose(`${id} is being removed`);
+          if (now.state === "removing") {
+            if (!leaving.has(id)) app.say(`${id} is being removed.`);
+            leaving.add(id);
+            continue; // what is there is told once it is gone
+          }
           if (now.made !== before.made) return app.lose(`${id} was removed meanwhile, and another made under its id`, { again: true });
           if (now.digest !== before.digest) {
             app.say(now.state === "growing" ? `${id} is being grown.` : `${id} was changed in the store.`);
