@@ -20,6 +20,14 @@ def is_at_work(process: psutil.Process) -> bool:
         return False
 
 
+def children_of(pid: int) -> list[psutil.Process]:
+    """The processes that one has started; none where it ended."""
+    try:
+        return psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return []
+
+
 def await_ended(processes: Iterable[psutil.Process], *, seconds: float) -> list[psutil.Process]:
     """Wait until processes run no more, children of this one or not; those that still do after so long."""
     deadline = time.monotonic() + seconds

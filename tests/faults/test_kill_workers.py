@@ -1,12 +1,14 @@
 """Workers killed at random moments."""
 
 import signal
+from contextlib import suppress
 
 import psutil
 import pytest
 
 from tests.faults.gang import Gang
 from tests.faults.ground import MANY_BLOCKS
+from tests.processes import children_of
 
 pytestmark = pytest.mark.slow("the faults in their short form")
 
@@ -66,11 +68,12 @@ def test_crew_killed(ground_of, counts, chance, finding, tmp_path):
             due = None
             for now in gang.ticks():
                 gang.tend(codes=(137,))  # all four were killed
-                crew = psutil.Process(gang.members[0].process.pid).children() if gang.members[0].told("begin") else []
+                crew = children_of(gang.members[0].process.pid) if gang.members[0].told("begin") else []
                 due = due or now + moments.uniform(0, 1)
                 if crew and now >= due and finding.faults < counts.crew_kills:
-                    moments.choice(crew).kill()
-                    finding.faults, due = finding.faults + 1, None
+                    with suppress(psutil.NoSuchProcess):  # it ended by itself meanwhile
+                        moments.choice(crew).kill()
+                        finding.faults, due = finding.faults + 1, None
             assert gang.told("lose_worker")
             finding.restarts += gang.restarts
             finding.add(ground.check(gang.copy))
