@@ -206,6 +206,7 @@ def no_network(monkeypatch, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setattr("urllib.request._opener", None)  # the first one is kept for good, with the proxies of that time
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, nowhere)
     for name in ("no_proxy", "NO_PROXY"):

@@ -19,6 +19,7 @@ from cfgraph.sources.cfg import Design, field
 from cfgraph.store.digest import digest_hierarchy
 from cfgraph.transfer.fields import write_field
 
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever the environment says
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -35,11 +36,13 @@ def server():
         for _ in range(600):
             try:
                 request = urllib.request.Request(f"http://127.0.0.1:{port}/bucket", method="PUT")
-                urllib.request.urlopen(request, timeout=5).close()
+                DIRECTLY.open(request, timeout=5).close()
                 break
             except OSError:
                 assert process.poll() is None, "the server of S3 ended"
                 time.sleep(0.1)
+        else:
+            pytest.fail("the server of S3 did not answer within a minute")
         yield f"127.0.0.1:{port}"
     finally:
         process.kill()
@@ -79,7 +82,7 @@ def denied(server):
     def ask(count):
         headers = {"Content-Type": "application/octet-stream"}
         request = urllib.request.Request(f"http://{server}/moto-api/reset-auth", data=count, headers=headers, method="POST")
-        urllib.request.urlopen(request, timeout=30).close()
+        DIRECTLY.open(request, timeout=30).close()
 
     ask(b"0")
     yield
