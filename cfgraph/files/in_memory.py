@@ -100,7 +100,7 @@ def _of_tensor(data: Any, *, where: str) -> np.ndarray:
             return tensor.numpy()
         except TypeError:
             return tensor.float().numpy()
-    except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError) as error:
+    except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError) as error:  # as torch refuses a kind
         raise InputError(f"the tensor in {where} cannot be read: {one_line(error)}; give its numbers on the CPU") from None
 
 
