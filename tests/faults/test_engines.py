@@ -65,11 +65,11 @@ def test_lease_holders_on_ray_killed(ground_of, counts, chance, finding, tmp_pat
     kill_holders(ground_of(LASTING), counts, chance, finding, tmp_path, engine="ray")
 
 
-def outlast_lease(ground, finding, folder, *, engine):
-    """Stop a worker for longer than its lease."""
-    finding.fault = f"A worker on {engine} that stands still for longer than its lease"
-    options = on(engine, "--lease-seconds", f"{LEASE_SECONDS:g}")
-    with Gang(ground, ground.new_id(), folder=folder, count=1, options=options) as gang:
+def test_a_shift_outlasts_its_lease(ground_of, finding, tmp_path):
+    """A worker of a pool that stands still for longer than its lease."""
+    ground = ground_of(LASTING)
+    options = on("processes", "--lease-seconds", f"{LEASE_SECONDS:g}")
+    with Gang(ground, ground.new_id(), folder=tmp_path, count=1, options=options) as gang:
         still, until = None, 0.0
         for now in gang.ticks():
             gang.tend(codes=())
@@ -85,16 +85,10 @@ def outlast_lease(ground, finding, folder, *, engine):
         finding.add(ground.check(gang.copy))
 
 
-@pytest.mark.parametrize("engine", ["processes"])
-def test_a_shift_outlasts_its_lease(ground_of, finding, tmp_path, engine):
-    """A worker on an engine that stands still for longer than its lease."""
-    outlast_lease(ground_of(LASTING), finding, tmp_path, engine=engine)
-
-
-def remove_under(ground, finding, folder, *, engine):
-    """Remove what an engine grows."""
-    finding.fault = f"A hierarchy removed under {WORKERS} workers on {engine}"
-    with Gang(ground, ground.new_id(), folder=folder, count=1, options=on(engine)) as gang:
+def test_hierarchy_removed_under_an_engine(ground_of, finding, tmp_path):
+    """A hierarchy removed under the workers of a pool."""
+    ground = ground_of(LASTING)
+    with Gang(ground, ground.new_id(), folder=tmp_path, count=1, options=on("processes")) as gang:
         gang.await_that(lambda: holders(gang))
         ground.store.remove(gang.copy)
         assert gang.members[0].wait() == 4, gang.story()
@@ -103,9 +97,3 @@ def remove_under(ground, finding, folder, *, engine):
         assert ground.leases(gang.copy) == []
         finding.faults += 1
         finding.remarks.append("nothing left, exit code 4")
-
-
-@pytest.mark.parametrize("engine", ["processes"])
-def test_hierarchy_removed_under_an_engine(ground_of, finding, tmp_path, engine):
-    """A hierarchy removed under an engine."""
-    remove_under(ground_of(LASTING), finding, tmp_path, engine=engine)
