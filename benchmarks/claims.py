@@ -2,20 +2,27 @@
 
 import threading
 import time
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 
 from benchmarks.finding import Finding, Wanted
 from benchmarks.graph import COPY, Bench, write_prefix
 from benchmarks.rounds import Say
 from benchmarks.subject import PREFIX_DEPTH
 from benchmarks.workers import timed_operations
+from cfgraph.growing.crew import read_task
 from cfgraph.growing.lease_owner import own_name
 from cfgraph.growing.rollout import Stop, copy_prefix, plan_growth
 from cfgraph.growing.worker import Worker
-from cfgraph.predictors.trained import TrainedPredictor
+from cfgraph.settings import Settings
+from cfgraph.store import Store
 from cfgraph.store.growth import GrownBy
 
 CLAIMERS = (1, 4, 16, 64)
+PROCESSES = 16  # at most, the same for 16 and for 64 claimers: so that what is compared are claimers, not a process's threads
+READY_SECONDS = 120.0  # within which all processes have the graph and the predictor
 CLAIMS_MAX = {1: 0.6, 4: 1.0, 16: 2.0}
 
 
@@ -41,8 +48,8 @@ def measure_claims(bench: Bench, *, depth: int, rounds: int, say: Say) -> list[F
             title=f"claims a block, {claimers} claimers at once",
             values=tuple(claims[claimers]),
             wanted=Wanted("at most", CLAIMS_MAX[claimers]) if claimers in CLAIMS_MAX else None,
-            ours=f"`claim_frontier` calls over the {blocks:,} blocks of 4 cells of one rollout, workers in threads of one "
-            f"process; beside them {max(looks[claimers]):.3f} reads of `read_open_blocks` a block at most",
+            ours=f"`claim_frontier` calls over the {blocks:,} blocks of 4 cells of one rollout, workers in {PROCESSES} "
+            f"processes at most; beside them {max(looks[claimers]):.3f} reads of `read_open_blocks` a block at most",
             theirs="nothing: a count",
         )
         for claimers in CLAIMERS
@@ -62,46 +69,70 @@ def measure_claims(bench: Bench, *, depth: int, rounds: int, say: Say) -> list[F
     ]
 
 
+@dataclass
+class Shared:
+    """What the processes of the claimers share: where the store is, and the line from which all begin at once."""
+
+    url: str
+    line: Barrier
+
+
 def _grow(bench: Bench, *, claimers: int, depth: int) -> tuple[int, int, float]:
-    """Claims, looks and seconds of a rollout in blocks of one level."""
-    trained, growth = _begin(bench, depth=depth)
+    """Claims, looks and seconds of a rollout in blocks of one level, from the moment when all claimers are ready."""
+    growth = _begin(bench, depth=depth)
+    context, processes = get_context("spawn"), min(claimers, PROCESSES)
+    line = context.Barrier(processes + 1)
     try:
-        with timed_operations() as taken:
+        with ProcessPoolExecutor(processes, context, initializer=_remember, initargs=(Shared(bench.url, line),)) as pool:
+            counts = [pool.submit(_work, growth, claimers // processes) for _ in range(processes)]
+            line.wait(READY_SECONDS)
             start = time.perf_counter()
-            _work(bench, trained, growth, claimers=claimers)
+            asked, looked = (sum(column) for column in zip(*(count.result() for count in counts), strict=True))
             seconds = time.perf_counter() - start
         cells = bench.store.counts(COPY).cells
         if cells != (4 ** (depth + 1) - 1) // 3:
             raise AssertionError(f"{cells} cells: the numbers would be of no use")
     finally:
         bench.store.remove(COPY)
-    return len(taken["claim_frontier"]), len(taken["read_open_blocks"]), seconds
+    return asked, looked, seconds
 
 
-def _begin(bench: Bench, *, depth: int) -> tuple[TrainedPredictor, GrownBy]:
+def _begin(bench: Bench, *, depth: int) -> GrownBy:
     trained, prefix = write_prefix(bench)
     stop = Stop(depth=depth)
     copy = copy_prefix(bench.store, prefix, trained, stop=stop, from_depth=PREFIX_DEPTH, copy_as=COPY)
     plan = plan_growth(copy, trained, stop=stop, frontier=bench.store.count_frontier(COPY), cells=0, root_scale=1.0)
     pinned = bench.store.begin_growth(COPY, replace(plan, block_height=1), state=copy.state)
     assert pinned is not None  # nobody else grows it
-    return trained, pinned
+    return pinned
 
 
-def _work(bench: Bench, trained: TrainedPredictor, growth: GrownBy, *, claimers: int) -> None:
-    hierarchy = bench.store.hierarchy(COPY).require_field("a rollout")
-    rule, failures = trained.load().predict, list[BaseException]()
+def _remember(shared: Shared) -> None:
+    """Keep what the processes share: a barrier reaches a process only as it is started."""
+    globals()["_SHARED"] = shared
 
-    def work(number: int) -> None:
-        try:
-            Worker(bench.store, hierarchy, rule, growth, sessions=1, owner=f"{own_name()}+{number}").run()
-        except BaseException as error:  # told by the thread that waits
-            failures.append(error)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(claimers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def _work(growth: GrownBy, threads: int) -> tuple[int, int]:
+    """The claims and looks of some workers, each in a thread of its own, from the line on."""
+    shared: Shared = globals()["_SHARED"]
+    failures = list[BaseException]()
+    with Store.open(shared.url, settings=Settings(_env_file=None)) as store:
+        hierarchy, trained = read_task(store, COPY, growth)
+        rule = trained.load().predict
+
+        def work(number: int) -> None:
+            try:
+                Worker(store, hierarchy, rule, growth, sessions=1, owner=f"{own_name()}+{number}").run()
+            except BaseException as error:  # told by the thread that waits
+                failures.append(error)
+
+        crew = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+        shared.line.wait(READY_SECONDS)
+        with timed_operations() as taken:
+            for thread in crew:
+                thread.start()
+            for thread in crew:
+                thread.join()
     if failures:
         raise failures[0]
+    return len(taken["claim_frontier"]), len(taken["read_open_blocks"])

@@ -5,8 +5,9 @@
 // parameter: high string
 // parameter: depth integer
 // parameter: page integer
-// column: key string
-// column: level integer
+// column: keys list<string>
+// column: levels list<integer>
 MATCH (cell:Frontier)
 WHERE cell.key >= $start AND cell.key < $high AND cell.level < $depth
-RETURN cell.key AS key, cell.level AS level ORDER BY cell.key LIMIT $page
+WITH cell.key AS key, cell.level AS level ORDER BY key LIMIT $page
+RETURN collect(key) AS keys, collect(level) AS levels

@@ -353,13 +353,14 @@ class Growth(Part):
         With ``top`` those at and below it alone, where ``start`` is its key or one behind it.
         """
         _, high = subtree_range(id, top)
-        rows = self._graph.read("read_frontier", start=start, high=high, depth=depth, page=page)
-        return [(row["key"][len(id) :], row["level"]) for row in rows]
+        columns = self._graph.read("read_frontier", start=start, high=high, depth=depth, page=page)[0]
+        return [(key[len(id) :], level) for key, level in zip(columns["keys"], columns["levels"], strict=True)]
 
     def read_open_blocks(self, id: str, blocks: Collection[Pending]) -> dict[str, str | None]:
         """By its root each of some blocks that is still to grow: who holds it just now, None where nobody does."""
         keys = sorted([key_of(id, block.root), key_of(id, block.seed)] for block in blocks)
-        return {row["key"][len(id) :]: row["owner"] for row in self._graph.read("read_open_blocks", blocks=keys)}
+        found = self._graph.read("read_open_blocks", blocks=keys)[0]
+        return {key[len(id) :]: None for key in found["free"]} | {key[len(id) :]: owner for key, owner in found["held"]}
 
     def claim_frontier(
         self,
