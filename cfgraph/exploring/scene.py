@@ -204,13 +204,19 @@ class Scene:
             "beside_colors": None if self.beside is None else [*self.beside.colors, *APART],
             "beside_weights": None if self.beside is None else list(self.beside.weights),
             "colors": list(self.colors),
-            "growing": known is not None and known.state == "growing",
+            "growing": self.is_growing,
+            "beside_growing": self.beside is not None and self.beside.is_growing,
             "stored_depth": self.field.reader.depth if isinstance(self.field.reader, CellsReader | FolderReader) else None,
             "rule": self._rule,
             "home": {"anchor": home.anchor, "p": list(home.p), "z": home.z},
             "unit": self.terrain.way([])[0].scale,
             "notes": list(self.notes),
         }
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether cells of it were still being grown when it was opened."""
+        return self.hierarchy is not None and self.hierarchy.state == "growing"
 
     @cached_property
     def colors(self) -> tuple[str, ...]:

@@ -140,6 +140,29 @@ def test_a_growth_by_others_is_seen_as_it_goes_on(store, run, explore, growing):
     assert page.page.locator("#banner").is_hidden()
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_nothing_is_told_of_a_growth_that_is_not_there_any_more(store, explore, growing, alone):
+    """A growth is followed, of a prediction beside its truth too; when it is removed, or over, its numbers are gone."""
+    copy, _ = growing
+    state = "MATCH (h:Hierarchy {id: $id})-[g:GROWN_BY]->() SET h.state = $state, g.done = $done"
+    store.query(state, {"id": copy, "state": "growing", "done": False}, write=True)
+    page = explore(copy) if alone else explore(store.truths()[copy], f"&beside={quote(copy)}")
+    tab, panel = page.page.locator("#tab-live"), page.page.locator("#panel-live")
+    until(tab.is_visible, "the growth is seen")
+    tab.click()
+    until(lambda: "cells left" in page.text("#panel-live"), "what is left")
+    if alone:
+        store.remove(copy)
+        until(lambda: "What was read of it stays on the screen" in page.text("#banner"), "a word")
+        page.complaints.clear()  # the browser told of what is not there
+    else:
+        assert panel.locator("h2").inner_text() == copy
+        store.query(state, {"id": copy, "state": "complete", "done": True}, write=True)
+    until(tab.is_hidden, "no growth")
+    assert panel.text_content() == ""
+    assert page.page.locator("#panel-cell").is_visible()
+
+
 def test_another_process_is_seen_where_nobody_looks_at_the_live_panel(run, explore, growing):
     """A growth that begins and ends while a page is open: its cells are stored ones, without a reload."""
     copy, rule = growing

@@ -10,15 +10,19 @@ const KEPT = 120; // blocks that stay ringed
 export function livePanel(app, place) {
   let control = null;
   let waiting = 0;
+  let id = null; // whose growth it is
 
   async function follow() {
+    if (app.growing !== null && app.growing === id) return; // what was counted since then goes on
     stop();
-    if (!app.scene?.growing) return;
+    id = app.growing;
+    if (id === null) return;
     control = new AbortController();
     const { signal } = control;
+    fill(place, el("p", { class: "prose" }, "looking …"));
     for (let tried = 0; !signal.aborted; tried += 1) {
       try {
-        for await (const told of stream(`/api/live?id=${encodeURIComponent(app.id)}`, { signal })) {
+        for await (const told of stream(`/api/live?id=${encodeURIComponent(id)}`, { signal })) {
           if (signal.aborted) return;
           tried = 0;
           take(told);
@@ -40,6 +44,7 @@ export function livePanel(app, place) {
     const share = told.left !== undefined && told.left !== null && told.cells !== null ? told.cells / Math.max(1, told.cells + told.left) : null;
     fill(
       place,
+      app.beside && el("h2", {}, named(visible(id))),
       el("p", { class: "lead" }, told.state === "away" ? "The store does not answer; it is asked again." : `${visible(told.state ?? "growing")}, ${several(told.workers ?? 0, "worker")}`),
       el("p", { class: "big" }, told.cells_per_second === undefined ? "–" : `${count(Math.round(told.cells_per_second))} cells/s`),
       share !== null && el("progress", { max: 1, value: share, "aria-label": "Share of the cells that was grown since this page looks" }),
@@ -64,8 +69,7 @@ export function livePanel(app, place) {
   }
 
   function end(told) {
-    clearTimeout(waiting);
-    waiting = 0;
+    stop();
     app.mark({ changed: [] });
     if (told.state === "complete") {
       app.say("The growth is complete.");
@@ -73,15 +77,20 @@ export function livePanel(app, place) {
     } else app.lose(told.error ?? "the hierarchy was removed", { again: true });
   }
 
+  /** Nothing is followed any more, and nothing told that was true once. */
   function stop() {
     control?.abort();
-    control = null;
+    control = id = null;
     clearTimeout(waiting);
     waiting = 0;
+    fill(place);
   }
 
   app.on("opened", follow);
-  app.on("lost", stop);
+  app.on("lost", () => {
+    stop();
+    app.tabs.offer("live", false);
+  });
   addEventListener("pagehide", stop);
   return {};
 }

@@ -74,6 +74,12 @@ class App {
     return document.documentElement.dataset.contrast === "more" ? DIM.more : DIM[this.theme];
   }
 
+  /** Which of what is shown is being grown; null where none is. */
+  get growing() {
+    if (this.lost || !this.scene) return null;
+    return this.scene.growing ? this.id : this.scene.beside_growing ? this.beside : null;
+  }
+
   get emphasis() {
     return this.emphasisOf ?? this.selected;
   }
@@ -591,13 +597,13 @@ class Tabs {
 
   /** Which panels make sense now. */
   tell({ same = false } = {}) {
-    const { scene, beside } = this.app;
+    const { growing, beside } = this.app;
     this.panels.beside.tab.hidden = !beside;
-    this.panels.live.tab.hidden = !scene?.growing;
+    this.panels.live.tab.hidden = growing === null;
     if (beside && this.besideOf !== `${this.app.id} ${beside}`) this.panels.beside.shown();
     this.besideOf = beside ? `${this.app.id} ${beside}` : null;
     const kept = this.current && !this.panels[this.current].tab.hidden ? this.current : "cell";
-    this.show(same ? kept : scene?.growing ? "live" : beside ? "beside" : kept, { focus: false });
+    this.show(same ? kept : growing !== null ? "live" : beside ? "beside" : kept, { focus: false });
   }
 
   show(name, { focus = false } = {}) {
