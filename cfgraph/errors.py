@@ -4,6 +4,7 @@
     ├── InputError                  2   wrong usage or bad input; nothing was written
     │   ├── AddressError            2   an address that is malformed or not in the hierarchy
     │   ├── CypherError             2   the server could not accept a user's Cypher
+    │   │   └── ReadOnlyError       2   that Cypher would write where only reading is allowed
     │   ├── EstimatorError          2   (a ValueError too) an argument that ClassificationField cannot work with
     │   ├── NotFoundError           2   a name that the store does not hold
     │   ├── QueryFileError          2   a file of cypher/ that breaks the loader's rules
@@ -105,6 +106,10 @@ class AddressError(InputError):
 
 class CypherError(InputError):
     """The server did not accept the Cypher."""
+
+
+class ReadOnlyError(CypherError):
+    """This Cypher would write, and only reading is allowed here; nothing was written."""
 
 
 class EstimatorError(InputError, ValueError):

@@ -6,7 +6,7 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from cfgraph.errors import CypherError, InputError
+from cfgraph.errors import CypherError, InputError, ReadOnlyError
 from cfgraph.exploring.panel import SAFE_INTEGER
 from cfgraph.model.address import is_address
 from cfgraph.model.as_json import json_value
@@ -19,6 +19,7 @@ ROWS_MAX = 1_000
 QUERY_SECONDS = 30.0
 ANSWER_LETTERS_MAX = 8_000_000  # of all rows as text
 HITS_MAX = 10_000
+READ_ONLY = "this Cypher would write, and this page only reads; nothing was written: `cfgraph query --write` writes"
 _PARAMETER = re.compile(r"\s*:params?\s+`?(?P<name>\w+)`?\s*(?:=>|:)\s*(?P<value>.*?)\s*;?\s*", re.DOTALL)
 
 
@@ -33,15 +34,19 @@ def ask(store: "Store", text: str, parameters: dict[str, Any], *, limit: int, to
         token: by which another thread can end it (``store.end_query``).
 
     Raises:
-        InputError: for Cypher that would write, takes too long, or is none.
+        ReadOnlyError: for Cypher that would write.
+        InputError: for what takes too long, or is none.
     """
     cypher, own = parse_parameters(text)
     given = {**parameters, **own}
     told: list[Notification] = []
     begin = time.monotonic()
     asked = store.open_query(cypher, given, notify=told.append, seconds=QUERY_SECONDS, token=token)
-    with asked as (columns, found):
-        rows, more = _bounded(found, limit)
+    try:
+        with asked as (columns, found):
+            rows, more = _bounded(found, limit)
+    except ReadOnlyError as error:
+        raise ReadOnlyError(READ_ONLY) from error
     return {
         "columns": columns,
         "rows": rows,

@@ -11,6 +11,7 @@ from cfgraph.errors import (
     CypherError,
     DamagedError,
     InputError,
+    ReadOnlyError,
     StoreError,
     StoreRefusedError,
     StoreUnavailableError,
@@ -103,7 +104,7 @@ def _translate_answer(error: exceptions.Neo4jError, *, place: str, asked: str | 
         return known
     code, message = error.code or "", one_line(error)
     if code.endswith("AccessMode") and asked:
-        return InputError("this Cypher would write, and `query` only reads unless --write is given; nothing was written")
+        return ReadOnlyError("this Cypher would write, and `query` only reads unless --write is given; nothing was written")
     if error.is_retryable() or code.startswith("Neo.TransientError"):
         return StoreUnavailableError(f"{place} is busy: {message}; try again")
     if asked and code.startswith(NO_OPERATION):

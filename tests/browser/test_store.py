@@ -242,7 +242,8 @@ def test_cypher_from_the_page(store, explore, tree, monkeypatch):
     assert panel.locator(".note").count() >= 1
     digest = store.digest(tree)
     for cypher in ("MATCH (c:Cell) SET c.spoiled = true RETURN c", "CREATE (n:Spoiled) RETURN n"):
-        ask(cypher, "would write")
+        ask(cypher, "this page only reads")
+        assert "`cfgraph query --write`" in page.text("#panel-cypher")
     assert store.digest(tree) == digest
     assert store.query("MATCH (n:Spoiled) RETURN n").rows == []
     ask("MATCH (c:Cell RETURN c", "line 1, column")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cfgraph.comparing.compare import compare
-from cfgraph.errors import CypherError, InputError, StoreRefusedError, StoreUnavailableError
+from cfgraph.errors import CypherError, InputError, ReadOnlyError, StoreRefusedError, StoreUnavailableError
 from cfgraph.formats import to_networkx
 from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
@@ -367,7 +367,7 @@ class TestWhoseFault:
     def test_operation_with_parameters_of_ones_own(self, store: Store):
         with pytest.raises(CypherError, match=r"did not accept these parameters of read_children: "):
             store.query_operation("read_children", {"keys": ["x"], "id_size": "no number", "extras": "no"})
-        with pytest.raises(InputError, match=r"only reads unless --write"):
+        with pytest.raises(ReadOnlyError, match=r"only reads unless --write"):
             store.query_operation("remove_leases", {"id": "nothing"})
 
     def test_operation_of_cfgraphs_own(self, store: Store):
