@@ -233,6 +233,32 @@ def test_broken_links_say_what_is_there(look):
     assert page.lit().sum() > 1_000
 
 
+PLACES = """(which) => [...document.querySelectorAll(which)].filter((one) => one.checkVisibility()).map((one) => {
+  const text = document.createRange(); // the name of a half stands in a strip that is as high as the map
+  text.selectNodeContents(one);
+  return (one.closest("#heads") ? text : one).getBoundingClientRect().toJSON();
+})"""
+
+
+@slow
+@pytest.mark.parametrize("size", [(1280, 800), (1024, 600), (390, 800)], ids=str)
+@pytest.mark.parametrize("words", ["id=koch&trees=icicle", "id=koch&beside=koch off"])
+def test_a_word_covers_nothing_but_the_map(look, words, size):
+    """What is told of the whole page leaves tabs, controls, colors and names free, however narrow the window is."""
+    page = look(f"{words}&at=nonsense&z=none", width=size[0], height=size[1])
+    banner = page.page.locator("#banner")
+    assert "all of it is shown" in banner.inner_text()
+    word = banner.bounding_box()
+    assert word["x"] >= 0
+    assert word["x"] + word["width"] <= size[0]
+    for box in page.page.evaluate(PLACES, ".bar, #side, #legend, .zoom, #measure, #heads span, #trees, .foot"):
+        beside = word["x"] >= box["x"] + box["width"] or box["x"] >= word["x"] + word["width"]
+        above = word["y"] >= box["y"] + box["height"] or box["y"] >= word["y"] + word["height"]
+        assert beside or above, (word, box)
+    banner.get_by_role("button", name="dismiss").click()
+    assert banner.is_hidden()
+
+
 @slow
 def test_a_server_that_ends_is_told(look, tmp_path):
     """The page says that the explorer does not answer, and goes on when it is there again."""

@@ -296,7 +296,7 @@ def test_a_hierarchy_that_is_removed_is_told_and_the_view_goes_on(store, new_id,
         store.write(sources.ifs("sierpinski", id=id, depth=4))
     told = "another made under its id" if again else "there is no hierarchy"
     until(lambda: told in page.text("#banner"), "a word")
-    assert "what was read of it stays on the screen" in page.text("#banner")
+    assert "What was read of it stays on the screen" in page.text("#banner")
     assert (page.lit() == before).mean() > 0.999
     page.page.keyboard.press("m")
     page.do("+", "+", "ArrowLeft")

@@ -274,7 +274,7 @@ class App {
     this.lost = true;
     this.emit("lost");
     const offer = again ? { again: () => this.open({ id: this.id, beside: this.beside }), offer: "open it again" } : { again: () => this.library.show(), offer: "what is there" };
-    this.banner({ words: `${words}; what was read of it stays on the screen.`, ...offer });
+    this.banner({ words: `${words}. What was read of it stays on the screen.`, ...offer });
   }
 
   /** The end of the page's address that shows this again: never with the token. */
