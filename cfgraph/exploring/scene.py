@@ -15,7 +15,7 @@ from cfgraph.checks import check_integer, check_number
 from cfgraph.errors import InputError
 from cfgraph.exploring.anchors import better_frame
 from cfgraph.exploring.axes import Plane, main_axes, plane_of
-from cfgraph.exploring.beside import Pair, Side
+from cfgraph.exploring.beside import LOOKED_AT, Pair, Side
 from cfgraph.exploring.codec import Cut, Leaves, leaves_of, narrow
 from cfgraph.exploring.colors import (
     STORED_LABELS,
@@ -184,10 +184,10 @@ class Scene:
                     continue
         return x, y, r
 
-    def describe(self) -> dict[str, Any]:
-        """What a page needs to know first."""
+    def describe(self, axes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What a page needs to know first; its home is that of the plane of ``axes``."""
         known = self.hierarchy
-        home = self.home
+        home = self.home_in(axes)
         return {
             "id": self.name,
             "origin": None if known is None else known.origin,
@@ -201,6 +201,10 @@ class Scene:
             "properties": [{"name": name, "kind": kind} for name, kind in self._properties.items()],
             "weights": list(self.weights),
             "beside": None if self.beside is None else self.beside.name,
+            "beside_dimension": None if self.beside is None else self.beside.terrain.dimension,
+            "main_axes": None if self.pair is None or self.terrain.dimension < 3 else self._main.T.tolist(),
+            "linked_by": None if self.pair is None else "name" if self.pair.by_name else "address",
+            "worst_among": None if self.pair is None or self.pair.one.cells is not None else LOOKED_AT,
             "beside_colors": None if self.beside is None else [*self.beside.colors, *APART],
             "beside_weights": None if self.beside is None else list(self.beside.weights),
             "colors": list(self.colors),
@@ -234,21 +238,12 @@ class Scene:
 
     @cached_property
     def home(self) -> View:
-        """The view that shows all, for a picture of one by one pixel: multiply z by the shorter side."""
-        if self.field.ground.top.center.shape[1] == 0:  # circles in circles: the root's is all of it
-            return View(ROOT, (0.0, 0.0), _FILLED / 2, 1.0, 1.0)
-        reach = self.terrain.reach_of_root()
-        reach = reach if reach > 0 else 1.0
-        pixels = 512.0
-        view = View(ROOT, (0.0, 0.0), pixels / (2 * reach), pixels, pixels)
-        found = self.cut(view, margin=1.0, px=4.0, cap=4_000)
-        if len(found) < 2:
-            return replace(view, z=1 / (2 * reach), width=1.0, height=1.0)
-        low, high = np.array([found.x.min(), found.y.min()]), np.array([found.x.max(), found.y.max()])
-        middle, size = (low + high) / 2, float((high - low).max())
-        size = size if size > 0 else pixels
-        p = (float(middle[0]) / view.z, -float(middle[1]) / view.z)
-        return View(ROOT, p, _FILLED * view.z / size, 1.0, 1.0)
+        """The view that shows all along the main axes."""
+        return self._home(None)
+
+    def home_in(self, axes: Mapping[str, Any] | None) -> View:
+        """The view that shows all in a plane, for a picture of one by one pixel: multiply z by the shorter side."""
+        return self.home if axes is None or axes.get("kind") == "main" else self._home(axes)
 
     @cached_property
     def pair(self) -> Pair | None:
@@ -274,7 +269,7 @@ class Scene:
     def svg(self, view: View, *, whole: bool = False, **options: Any) -> str:
         """A view, or all of the hierarchy in a picture of the view's size, as SVG; ``options`` are those of :meth:`cut`."""
         if whole:
-            home = self.home
+            home = self.home_in(options.get("axes"))
             view = replace(home, z=home.z * view.side, width=view.width, height=view.height)
         options = {**options, "cap": min(options.get("cap", CAP), CELLS_MAX), "margin": 1.0}
         return as_svg(
@@ -310,6 +305,22 @@ class Scene:
         return plane_of(axes, dimension=self.terrain.dimension, main=self._main)
 
     # how it is done
+
+    def _home(self, axes: Mapping[str, Any] | None) -> View:
+        if self.field.ground.top.center.shape[1] == 0:  # circles in circles: the root's is all of it
+            return View(ROOT, (0.0, 0.0), _FILLED / 2, 1.0, 1.0)
+        reach = self.terrain.reach_of_root()
+        reach = reach if reach > 0 else 1.0
+        pixels = 512.0
+        view = View(ROOT, (0.0, 0.0), pixels / (2 * reach), pixels, pixels)
+        found = self.cut(view, axes=axes, margin=1.0, px=4.0, cap=4_000)
+        if len(found) < 2:
+            return replace(view, z=1 / (2 * reach), width=1.0, height=1.0)
+        low, high = np.array([found.x.min(), found.y.min()]), np.array([found.x.max(), found.y.max()])
+        middle, size = (low + high) / 2, float((high - low).max())
+        size = size if size > 0 else pixels
+        p = (float(middle[0]) / view.z, -float(middle[1]) / view.z)
+        return View(ROOT, p, _FILLED * view.z / size, 1.0, 1.0)
 
     def _look(
         self,

@@ -440,11 +440,12 @@ class _Api:
 
     async def _scene(self, request: Request, asking: Asking) -> Response:
         id, beside = asking.sent.ids()
+        axes = asking.sent.axes()
 
         def task() -> Any:
             moments = {one: self._renew(one) for one in (id, beside) if one is not None}
             with self._scenes.use(id, beside, gone=asking.gone) as scene:
-                told = {**scene.describe(), "id": id, "beside": beside}
+                told = {**scene.describe(axes), "id": id, "beside": beside}
             return {**told, "moments": {one: asdict(moment) for one, moment in moments.items() if moment is not None}}
 
         return _json(await asking.work(task))

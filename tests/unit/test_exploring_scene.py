@@ -18,6 +18,8 @@ from cfgraph.sources.any_depth import field
 from cfgraph.sources.imported import imported
 from tests.unit.test_exploring_cut import at_home, seen_from
 
+GROUP = "{http://www.w3.org/2000/svg}g"
+CIRCLE = "{http://www.w3.org/2000/svg}circle"
 NEWICK = "((a:1,b:2)x:1,c:3,(d:1,e:1,'<script>':2)y:2)r;"
 
 
@@ -147,6 +149,40 @@ def test_two_fields_are_compared_cell_by_cell(koch):
     with pytest.raises(InputError, match="beside"):
         moved.worst(3)
     assert replace(moved, beside=scene).worst(3) == []  # its stored cells are where they were
+
+
+@pytest.mark.parametrize(
+    "axes", [{"kind": "columns", "columns": [2, 0]}, {"kind": "directions", "directions": [[1, 1, 0], [0, 1, 5]]}, None]
+)
+def test_home_shows_all_in_the_middle_in_any_plane(axes):
+    """Not only along the main axes; the figure of the whole, too."""
+    scene = Scene.of(sources.cfg(id="space", arity=3, dimension=3, depth=5))
+    home = scene.home_in(axes)
+    cut = scene.cut(replace(home, z=home.z * 400, width=400.0, height=400.0), axes=axes, margin=1.0, px=2.0)
+    low, high = np.array([cut.x.min(), cut.y.min()]), np.array([cut.x.max(), cut.y.max()])
+    assert np.abs(low + high).max() < 12
+    assert 0.85 * 400 < (high - low).max() < 400
+    assert scene.describe(axes)["home"]["p"] == list(home.p)
+    view = replace(home, z=home.z * 4e6, width=400.0, height=400.0)
+    circles = [
+        (float(one.get("cx")), float(one.get("cy")))
+        for one in ET.fromstring(scene.svg(view, whole=True, axes=axes)).iter(CIRCLE)
+    ]
+    assert np.allclose(np.ptp(circles, axis=0).max(), (high - low).max(), rtol=0.05)
+    assert np.abs(np.min(circles, axis=0) + np.max(circles, axis=0)).max() < 12
+
+
+def test_two_in_space_are_seen_from_one_side():
+    """The main axes of the first are told, for the one beside it to be looked at along these."""
+    one, other = (Scene.of(sources.cfg(id="space", arity=3, dimension=3, depth=3, seed=seed)) for seed in (1, 2))
+    told = replace(one, beside=other).describe()
+    directions = np.array(told["main_axes"])
+    assert np.allclose(directions @ directions.T, np.eye(2))
+    assert told["beside_dimension"] == told["dimension"] == 3
+    mine, shared = one.plane(None), other.plane({"kind": "directions", "directions": directions.tolist()})
+    assert np.allclose(mine.basis, shared.basis)
+    assert not np.allclose(mine.basis, other.plane(None).basis)
+    assert one.describe()["main_axes"] is None
 
 
 def test_imported_hierarchies_are_linked_by_name():

@@ -218,9 +218,10 @@ class App {
     const before = keep && this.scene ? { view: this.stage.view, selected: this.selected } : null;
     const same = before !== null && id === this.id && beside === this.beside && !this.lost;
     if (!same) this.told("opening …");
+    const axes = readAxes(given.axes) ?? (before ? this.axes : { kind: "main" });
     let scene;
     try {
-      scene = await askJson("/api/scene", { id, ...(beside ? { beside } : {}) }, { patient: true });
+      scene = await askJson("/api/scene", { id, ...(beside ? { beside } : {}), axes }, { patient: true });
     } catch (error) {
       if (serial !== this.opening) return;
       if (!same && [400, 404, 409].includes(error.status)) return this.library.show(this.wrong(error));
@@ -236,7 +237,7 @@ class App {
     this.banner(null);
     const { modes } = this;
     this.color = modes.includes(given.color) ? given.color : beside && modes.includes("displacement") && !keep ? "displacement" : modes.includes(this.color) ? this.color : modes[0];
-    this.axes = readAxes(given.axes) ?? { kind: "main" };
+    this.axes = axes;
     this.weight = scene.weights?.includes("points") && (given.widths === "points" || this.weight === "points") ? "points" : "leaves";
     document.title = `${visible(id)}${beside ? ` beside ${visible(beside)}` : ""} – cfgraph`;
     find("title").textContent = visible(id) + (beside ? ` · ${visible(beside)}` : "");
@@ -375,9 +376,21 @@ class App {
     this.settle();
   }
 
-  useAxes(axes) {
+  /** Looks at all in another plane. */
+  async useAxes(axes) {
+    const before = this.axes;
     this.axes = axes;
-    if (this.scene) this.stage.look(this.stage.home);
+    if (!this.scene) return;
+    const { id, beside } = this;
+    try {
+      const { home } = await askJson("/api/scene", { id, ...(beside ? { beside } : {}), axes }, { patient: true });
+      if (this.axes !== axes || this.id !== id || this.beside !== beside) return;
+      this.scene.home = home;
+      this.stage.look(this.stage.home);
+    } catch (error) {
+      if (this.axes === axes) this.axes = before;
+      this.refused(error);
+    }
   }
 
   /** What the colors mean. */

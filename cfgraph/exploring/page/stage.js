@@ -242,9 +242,10 @@ export class Stage {
     const weights = panel === 0 ? scene.weights : scene.beside_weights;
     const { px, cap } = this.limits;
     const view = this.view;
+    const shared = panel === 1 && axes.kind === "main" && scene.main_axes && scene.beside_dimension === scene.dimension; // both are seen from one side
     return {
       ...(panel === 0 ? { id, ...(beside ? { beside } : {}) } : { id: beside, beside: id }),
-      axes,
+      axes: shared ? { kind: "directions", directions: scene.main_axes } : axes,
       color: colors?.includes(color) === false ? colors[0] : color,
       margin: 1.5,
       px,
