@@ -35,8 +35,12 @@ IMAGE_TYPES = {
 }
 
 
-def tell_cell(library: Library, id: str, address: str, *, field: "Field", beside: "Field | None", place: str) -> dict[str, Any]:
+def tell_cell(
+    library: Library, id: str, address: str, *, field: "Field", beside: "tuple[Field, str] | None", place: str
+) -> dict[str, Any]:
     """What the panel shows of a cell; ``place`` is the store's URL.
+
+    ``beside`` is the other field, and the address of the cell's partner in it.
 
     Raises:
         AddressError: for what is no address, and where no cell can be.
@@ -71,7 +75,7 @@ def tell_cell(library: Library, id: str, address: str, *, field: "Field", beside
         "above": [{"address": one, "name": seen.names.get(one)} for one in _above(address)],
         "cypher": cypher_of(f"{id}{address}") if stored and file is None else None,
         "python": python_of(id, address, place=file or place, stored=file is None),
-        "beside": None if beside is None else errors_beside(field, beside, address),
+        "beside": None if beside is None else errors_beside(field, address, *beside),
     }
 
 
@@ -85,19 +89,20 @@ def _children_by_rule(field: "Field", stored: bool, state: int) -> int:
     return 0 if field.descent is None or is_leaf else (field.arity or 0)
 
 
-def errors_beside(field: "Field", beside: "Field", address: str) -> dict[str, Any] | None:
-    """How far the cell of the same address lies from this one in the other hierarchy; None where that has none."""
+def errors_beside(field: "Field", address: str, beside: "Field", partner: str) -> dict[str, Any] | None:
+    """How far a cell's partner in the other hierarchy lies from it; None where that has none."""
     from cfgraph.errors import AddressError
 
     one = field.cells([address])
     try:
-        other = beside.cells([address])
+        other = beside.cells([partner])
     except AddressError:
         return None
     if one.center.shape != other.center.shape or one.center.shape[1] == 0:
-        return None
+        return {"address": partner, "center_error": None, "in_scale": None, "residual_error": None}
     gap = float(np.linalg.norm(one.center[0] - other.center[0]))
     return {
+        "address": partner,
         "center_error": gap,
         "in_scale": gap / float(one.scale[0]) if one.scale[0] > 0 else None,
         "residual_error": float(np.linalg.norm(one.residual[0] - other.residual[0])),

@@ -39,7 +39,7 @@ from cfgraph.exploring.svg import CELLS_MAX, as_svg
 from cfgraph.exploring.terrain import Terrain
 from cfgraph.exploring.view import Line, View, line_of
 from cfgraph.formats.folders.reader import FolderReader
-from cfgraph.model.address import ROOT, format_address, parse_address
+from cfgraph.model.address import ROOT, ancestor_address, format_address, level_of, parse_address
 from cfgraph.model.cells import Cells
 from cfgraph.model.columns import FLOAT, INTEGER, width_of
 from cfgraph.model.descent import MapsDescent
@@ -58,8 +58,10 @@ MARGIN, PX, CAP = 1.5, 3.0, 200_000
 CAP_MAX = 4_000_000
 NUMBERS = (INTEGER, FLOAT)  # kinds of properties
 CROWDED = "the memory for stored cells (--memory) has no room for all that is in view: the smallest cells are not split"
+NOTHING_BESIDE = "expected another hierarchy beside {name!r}, and there is none"
 Answer = TypeVar("Answer")
 APART = ("displacement", "residual")  # colors of two hierarchies beside each other
+LARGE = 0.3  # of a view's side: the unit of the cell in whose partner's frame another hierarchy is looked at
 _FILLED = 0.92  # of a picture's side, at home
 _FIRST_CELLS, _LEVELS = 4096, 8  # that main axes are those of
 _TRIES = 3  # of a view that has no room while others look at theirs
@@ -263,8 +265,42 @@ class Scene:
         count = check_integer(count, name="count", low=1, high=10_000)
         with self.asked():
             if self.pair is None:
-                raise InputError(f"expected another hierarchy beside {self.name!r}, and there is none")
+                raise InputError(NOTHING_BESIDE.format(name=self.name))
             return self.pair.worst(count)
+
+    def partners(self, addresses: Sequence[str]) -> list[str | None]:
+        """The address of each cell's partner beside; None where it has none.
+
+        Raises:
+            InputError: where nothing is beside.
+        """
+        if self.pair is None:
+            raise InputError(NOTHING_BESIDE.format(name=self.name))
+        return self.pair.partners(addresses)
+
+    def view_beside(self, view: View, *, axes: Mapping[str, Any] | None = None) -> View:
+        """What the hierarchy beside is looked at in while this one has a view: the same one, where cells are linked by address.
+
+        Where they are linked by name the frame is that of a partner: of the smallest cell about the view's middle that is not
+        small in it, and has one.
+
+        Raises:
+            InputError: where nothing is beside.
+        """
+        if self.pair is None:
+            raise InputError(NOTHING_BESIDE.format(name=self.name))
+        if not self.pair.by_name:
+            return view
+        cut = self.cut(view, axes=axes, margin=1.0, px=view.side / 16, cap=LOOKED_AT)
+        nearest = cut.addresses()[int((np.hypot(cut.x, cut.y) - cut.r).argmin())] if len(cut) else view.anchor
+        above = [ancestor_address(nearest, level) for level in range(level_of(nearest) + 1)]
+        x, y, r = self.place(view, above, axes=axes)
+        partners = self.partners(above)
+        for row in reversed(range(len(above))):
+            if partners[row] is not None and (row == 0 or r[row] >= LARGE * view.side) and r[row] > 0:
+                p = (-float(x[row] / r[row]), float(y[row] / r[row]))
+                return replace(view, anchor=str(partners[row]), p=p, z=float(r[row]))
+        return replace(view, anchor=ROOT)
 
     def svg(self, view: View, *, whole: bool = False, **options: Any) -> str:
         """A view, or all of the hierarchy in a picture of the view's size, as SVG; ``options`` are those of :meth:`cut`."""

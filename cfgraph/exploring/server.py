@@ -364,6 +364,8 @@ class _Api:
             "search": self._search,
             "query": self._query,
             "worst": self._worst,
+            "partners": self._partners,
+            "beside": self._beside,
             "export": self._export,
         }
 
@@ -482,7 +484,12 @@ class _Api:
 
         def task() -> Any:
             field, other = self._fields.get(id), None if beside is None else self._fields.get(beside)
-            told = tell_cell(self._library, id, address, field=field, beside=other, place=self._explored.place)
+            partner: str | None = address
+            if beside is not None and any(self._library.hierarchy(one).imported for one in (id, beside)):  # else by address
+                with self._scenes.use(id, beside, gone=asking.gone) as scene:
+                    partner = scene.partners([address])[0]
+            there = None if other is None or partner is None else (other, partner)
+            told = tell_cell(self._library, id, address, field=field, beside=there, place=self._explored.place)
             if beside is not None and told["beside"] is not None:
                 told["beside"]["certificate"] = self._certified.of(id, beside, told["level"])
             return told
@@ -578,6 +585,26 @@ class _Api:
                 found = scene.worst(count)
             names = self._library.names_of(id, [str(one["address"]) for one in found])
             return [{**one, "name": names.get(str(one["address"]))} for one in found]
+
+        return _json(await asking.work(task))
+
+    async def _partners(self, request: Request, asking: Asking) -> Response:
+        id, beside = asking.sent.ids()
+        addresses = asking.sent.addresses()
+
+        def task() -> Any:
+            with self._scenes.use(id, beside, gone=asking.gone) as scene:
+                return scene.partners(addresses)
+
+        return _json({"addresses": await asking.work(task)})
+
+    async def _beside(self, request: Request, asking: Asking) -> Response:
+        id, beside = asking.sent.ids()
+        view, axes = asking.sent.view(), asking.sent.axes()
+
+        def task() -> Any:
+            with self._scenes.use(id, beside, gone=asking.gone) as scene:
+                return asdict(scene.view_beside(view, axes=axes))
 
         return _json(await asking.work(task))
 

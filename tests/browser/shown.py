@@ -22,6 +22,7 @@ TREE = {  # names of somebody's making
         {"name": "\u202eright to left", "children": [{"name": "' OR 1=1 //"}, {"name": "${alert(1)}"}]},
     ],
 }
+EDGES = "child\tparent\nmiddle\ttop\nlow\tmiddle\nlow\tother\nother\ttop\ndeep\tlow\nlast\tother\n"
 HOSTILE = "<b>bold<\u2215b> \u202e & 100%"  # an id
 
 
@@ -30,7 +31,9 @@ def hierarchies():
     yield cfgraph.sources.ifs("koch", id="koch", depth=4)
     yield cfgraph.sources.ifs("fern", id="fern", depth=4)
     yield off("koch off")
-    yield named_tree("names")
+    yield named_tree("names", TREE)
+    yield named_tree("names moved", turned(TREE))
+    yield of_edges("parents")
     yield cfgraph.sources.ifs("sierpinski", id=HOSTILE, depth=2)
     yield cfgraph.sources.cfg(id="space", arity=3, dimension=3, depth=5)
 
@@ -43,12 +46,25 @@ def off(id, *, by=0.02):
     return cfgraph.sources.ifs(replace(koch, matrix=turned), id=id, depth=4, scale_factor=1 / 3)
 
 
-def named_tree(id):
+def named_tree(id, tree):
     """A tree of names, without centers."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tree.json"
-        file.write_text(json.dumps(TREE))
+        file.write_text(json.dumps(tree))
         return cfgraph.sources.tree(file, id=id)
+
+
+def turned(tree):
+    """The same tree, the last children first: the same names at other addresses."""
+    return {**tree, "children": [turned(child) for child in reversed(tree["children"])]} if "children" in tree else tree
+
+
+def of_edges(id):
+    """Cells one of which has two parents."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "edges.tsv"
+        file.write_text(EDGES)
+        return cfgraph.sources.edges(file, id=id)
 
 
 if __name__ == "__main__":

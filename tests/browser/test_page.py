@@ -17,6 +17,7 @@ from tests.browser.looking import pixels_of, until
 from tests.browser.shown import HOSTILE, IMAGE, SCRIPT
 
 slow = pytest.mark.slow("a real browser that draws in software")
+WARM = (255, 176, 122)  # of lines and rings about what was found, on the dark page
 ACTIONS = int(os.environ.get("CFGRAPH_EXPLORER_ACTIONS", "1000"))  # two minutes; 2,000 take four
 RISE = {"heap": 15, "nodes": 5_000, "renderer": 150, "server": 60}  # megabytes but for nodes: what chance makes of it
 SEED = int(os.environ.get("CFGRAPH_EXPLORER_SEED", "1"))
@@ -63,6 +64,11 @@ def test_by_keys_alone(look):
     page.settle()
 
 
+def near(page, color):
+    """How many pixels of the map have a color."""
+    return int((np.abs(pixels_of(page.shot()) - color).max(axis=2) < 12).sum())
+
+
 @slow
 def test_names_are_text(look):
     """Names that are markup, run from right to left or hold control characters are shown, and do nothing."""
@@ -83,6 +89,53 @@ def test_names_are_text(look):
     page.open(f"id={quote(HOSTILE)}")
     assert page.text("#title") == "<b>bold<∕b> ‹202E› & 100%"
     assert "taken" not in page.page.title()
+
+
+@slow
+def test_several_parents_are_shown_for_what_they_are(look):
+    """The panel says under which the cell is drawn; a dashed line leads to each other one."""
+    page = look("id=parents&trees=icicle")
+    before = near(page, WARM)
+    page.page.keyboard.press("/")
+    page.page.keyboard.type("low")
+    page.page.keyboard.press("Enter")
+    until(lambda: page.text("#panel-cell h2") == "low", "the cell")
+    assert "2 cells above it" in page.text("#panel-cell")
+    above = page.page.locator("#panel-cell .list").first.inner_text()
+    assert re.search(r"(middle|other)\s+it is drawn here\s+(middle|other)\s+also here", above)
+    page.page.keyboard.press("Escape")  # of the search's ring
+    page.page.keyboard.press("m")
+    page.do("h")
+    until(lambda: near(page, WARM) > before + 100, "a line")
+    page.do("u")
+    until(lambda: near(page, WARM) <= before + 20, "none of the cell above it")
+
+
+@slow
+def test_two_trees_are_linked_by_name(look):
+    """Both maps look at the cell of one name, wherever it lies; what is selected in either is marked in both."""
+    page = look("id=names&beside=names moved&trees=icicle")
+    asked = []
+    page.page.on("request", lambda one: asked.append(one.post_data_json) if one.url.endswith("/api/cut") else None)
+    assert "of the same name" in page.text("#panel-beside")
+    page.page.keyboard.press("/")
+    page.page.keyboard.type("ferns")
+    page.page.keyboard.press("Enter")
+    until(lambda: page.link.get("select") == "/0/0", "the cell")
+    page.rest()
+    looked = {(one["id"], one["view"]["anchor"]) for one in asked}
+    assert ("names", "/0/0") in looked
+    assert asked[-1]["view"]["anchor"] == "/2/2"
+    assert {anchor for id, anchor in looked if id == "names moved"} == {"/2/2"}
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("m")
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("Escape")
+    until(lambda: "select" not in page.link, "nothing is selected")
+    stage = page.page.locator("#stage").bounding_box()
+    page.page.mouse.click(stage["x"] + 0.75 * stage["width"], stage["y"] + 0.5 * stage["height"])
+    until(lambda: page.link.get("select") == "/0/0", "its partner")
+    until(lambda: "there it is" in page.text("#panel-cell"), "where it is in the other")
 
 
 @slow

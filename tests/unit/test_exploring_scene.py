@@ -206,6 +206,18 @@ def test_imported_hierarchies_are_linked_by_name():
     assert all(abs(by_name[name] - np.sqrt(0.5)) < 1e-12 for name in names)
     assert by_name["r"] == 0
     assert {one_["address"] for one_ in scene.worst(20)} <= set(one.cells.addresses)
+    assert scene.describe()["linked_by"] == "name"
+    partners = dict(zip(one.cells.names, scene.partners(one.cells.addresses), strict=True))
+    assert partners == dict(zip(other.cells.names, other.cells.addresses, strict=True))
+    assert partners["a"] != one.cells.addresses[one.cells.names.index("a")]
+    assert scene.partners(["/9"]) == [None]
+    there = scene.view_beside(
+        replace(at_home(scene, z=4.0), anchor=one.cells.addresses[one.cells.names.index("a")], p=(0.1, 0.0))
+    )
+    assert there.anchor == partners["a"]
+    assert np.allclose(there.p, (0.1, 0.0))
+    with pytest.raises(InputError, match="beside"):
+        Scene.of(one).partners(["/"])
 
 
 def test_a_view_is_taken_away(koch):

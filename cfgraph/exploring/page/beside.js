@@ -19,7 +19,7 @@ export function besidePanel(app, place) {
     fill(
       place,
       el("h2", {}, named(visible(app.id)), " beside ", named(visible(app.beside))),
-      el("p", { class: "prose" }, "Both maps look at the cell of the same address, each in its own frame: what is off above it does not move what is seen."),
+      el("p", { class: "prose" }, `Both maps look at the cell of the same ${app.scene.linked_by}, each in its own frame: what is off above it does not move what is seen.`),
       el("h3", {}, "Color by"),
       colors,
       el("h3", {}, "Where they differ most", el("span", {}, "residual off by")),

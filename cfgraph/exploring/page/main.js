@@ -14,6 +14,7 @@ import { watchStore } from "./meanwhile.js";
 import { Names } from "./names.js";
 import { hexOf, ramp } from "./palettes.js";
 import { cellPanel } from "./panel.js";
+import { Partners } from "./partners.js";
 import { Stage } from "./stage.js";
 import { takingPanel } from "./taking.js";
 import { Trees } from "./trees.js";
@@ -28,7 +29,7 @@ class App {
     this.listeners = {};
     Object.assign(this, { scene: null, lost: false, id: null, beside: null, axes: { kind: "main" }, color: "branch", weight: "leaves", labels: true });
     this.limits = { px: null, cap: null }; // as the address says, else as fine as is quick
-    this.marks = { path: [], hits: [], changed: [] };
+    this.marks = { path: [], hits: [], changed: [], parents: [] };
     this.selected = null;
     this.hovered = null;
     this.emphasisOf = null;
@@ -88,7 +89,9 @@ class App {
 
   /** Cells of which the map wants to know where they are. */
   marked(picture) {
-    const wanted = new Set([this.selected, ...this.marks.path.slice(0, 1000), ...this.marks.hits.slice(0, HITS_PLACED), ...this.marks.changed]);
+    const panel = this.stage.pictures.indexOf(picture);
+    const marked = [this.selected, ...this.marks.path.slice(0, 1000), ...this.marks.hits.slice(0, HITS_PLACED), ...this.marks.changed, ...this.marks.parents];
+    const wanted = new Set(marked.map((address) => this.partners.in(panel, address)));
     for (const { address, alone } of this.labelled(picture)) if (!alone) wanted.add(address);
     wanted.delete(null);
     return [...wanted];
@@ -103,11 +106,33 @@ class App {
 
   mark(marks) {
     Object.assign(this.marks, marks);
+    this.emit("marked");
     this.stage.draw();
     this.stage.place();
   }
 
-  hover(address, from, at = null) {
+  /** Points at a cell of a panel's hierarchy. */
+  hoverIn(panel, address, from, at = null) {
+    const first = this.partners.from(panel, address);
+    if (address !== null && first === null) this.partners.find(panel, address).catch(() => null); // known when one points at it next
+    this.hover(first, from, at, { id: panel ? this.beside : this.id, address });
+  }
+
+  /** Selects a cell of a panel's hierarchy. */
+  async selectIn(panel, address) {
+    let first = this.partners.from(panel, address);
+    if (first === null && address !== null) {
+      try {
+        first = await this.partners.find(panel, address);
+      } catch (error) {
+        return this.refused(error);
+      }
+      if (first === null) return this.banner({ words: `Nothing in ${this.id} has the name of this cell.`, kind: "told", brief: true });
+    }
+    return this.select(first);
+  }
+
+  hover(address, from, at = null, shown = { id: this.id, address }) {
     const emphasis = from === "tree" || from === "list" ? address : null;
     const same = address === this.hovered && emphasis === this.emphasisOf;
     if (!same) {
@@ -118,18 +143,20 @@ class App {
       if (redraw) this.stage.draw();
       else drawMarks(this.stage);
     }
-    this.showTip(from === "stage" ? address : null, at);
+    this.showTip(from === "stage" ? shown : null, at);
   }
 
-  showTip(address, at) {
+  showTip(shown, at) {
     const tip = find("tip");
-    tip.hidden = address === null || !at;
+    tip.hidden = !shown || shown.address === null || !at;
     if (tip.hidden) return;
-    if (tip.dataset.address !== address) {
-      tip.dataset.address = address;
-      const name = this.names.get(this.id, address);
-      if (this.scene.names && name === undefined) this.names.want(this.id, [address]).then(() => tip.dataset.address === address && this.fillTip(tip, address));
-      this.fillTip(tip, address);
+    const { id, address } = shown;
+    const key = `${id} ${address}`;
+    if (tip.dataset.of !== key) {
+      tip.dataset.of = key;
+      const name = this.names.get(id, address);
+      if (this.scene.names && name === undefined) this.names.want(id, [address]).then(() => tip.dataset.of === key && this.fillTip(tip, shown));
+      this.fillTip(tip, shown);
     }
     const { width, height } = this.stage;
     const [x, y] = [Math.min(at.left + 14, width - tip.offsetWidth - 6), at.top + 18 + tip.offsetHeight > height ? at.top - tip.offsetHeight - 10 : at.top + 18];
@@ -166,7 +193,8 @@ class App {
       if (serial !== this.going) return;
       const extent = cell.reach / cell.scale; // in units of its scale
       const unit = 0.45 / this.scene.home.z;
-      const wide = Number.isFinite(extent) && extent > 0 ? extent : cell.reach === 0 ? unit * 4 : unit;
+      const circled = this.scene.has_centers === false && (cell.child_count ? 1 : 1.4); // its circle is all of it
+      const wide = circled || (Number.isFinite(extent) && extent > 0 ? extent : cell.reach === 0 ? unit * 4 : unit);
       const view = { anchor: address, p: [0, 0], z: (0.45 * stage.side) / wide };
       const at = stage.pictures[0] && !stage.pictures[0].old ? stage.placeOf(stage.pictures[0], address) : null;
       if (at && at[2] > 0) await stage.glide(view, { at: [at[0], at[1]], factor: view.z / at[2] });
@@ -231,8 +259,9 @@ class App {
     if (same) return this.renew(scene);
     this.lost = false;
     this.stage.forget();
-    Object.assign(this, { scene, id, beside, selected: null, hovered: null, emphasisOf: null, pathFrom: null, marks: { path: [], hits: [], changed: [] } });
+    Object.assign(this, { scene, id, beside, selected: null, hovered: null, emphasisOf: null, pathFrom: null, marks: { path: [], hits: [], changed: [], parents: [] } });
     this.names.forget();
+    this.partners.forget();
     this.showTip(null);
     this.banner(null);
     const { modes } = this;
@@ -261,6 +290,7 @@ class App {
     this.scene = scene;
     this.marks.changed = [];
     this.names.forget();
+    this.partners.forget();
     this.banner(null);
     if (!this.modes.includes(this.color)) this.color = this.modes[0];
     if (!scene.weights?.includes(this.weight)) this.weight = "leaves";
@@ -776,6 +806,7 @@ function begin() {
   }
   app.reduced = matchMedia("(prefers-reduced-motion: reduce)");
   app.names = new Names(app);
+  app.partners = new Partners(app);
   const light = matchMedia("(prefers-color-scheme: light)");
   const forced = matchMedia("(forced-colors: active)");
   const usual = () => {

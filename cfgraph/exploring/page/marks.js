@@ -18,14 +18,15 @@ export function drawMarks(stage) {
     context.rect(left, top, width, height);
     context.clip();
     context.translate(left + width / 2, top + height / 2);
-    const drawer = { context, stage, picture, app, width, height };
+    const drawer = { context, stage, picture, app, width, height, own: (address) => app.partners.in(panel, address) };
     if (app.scene.has_centers === false) drawCircles(drawer);
     if (app.labels) drawNames(drawer);
     drawPath(drawer);
-    for (const address of app.marks.changed) drawRing(drawer, address, { color: app.ink.warm, wide: 1.5, least: 7 });
-    for (const address of app.marks.hits) drawPin(drawer, address);
-    if (app.selected !== null) drawRing(drawer, app.selected, { color: app.ink.ink, wide: 2, least: 8, halo: true });
-    if (app.hovered !== null && app.hovered !== app.selected) drawRing(drawer, app.hovered, { color: app.ink.accent, wide: 1.5, least: 6, halo: true });
+    drawParents(drawer);
+    for (const address of app.marks.changed) drawRing(drawer, drawer.own(address), { color: app.ink.warm, wide: 1.5, least: 7 });
+    for (const address of app.marks.hits) drawPin(drawer, drawer.own(address));
+    if (app.selected !== null) drawRing(drawer, drawer.own(app.selected), { color: app.ink.ink, wide: 2, least: 8, halo: true });
+    if (app.hovered !== null && app.hovered !== app.selected) drawRing(drawer, drawer.own(app.hovered), { color: app.ink.accent, wide: 1.5, least: 6, halo: true });
     if (document.activeElement === stage.element && stage.element.matches(":focus-visible")) drawCross(drawer);
     context.restore();
   });
@@ -45,7 +46,7 @@ function circle(context, x, y, radius) {
 
 /** A ring about a cell; an arrow at the border where the cell lies beyond it. */
 function drawRing({ context, stage, picture, app, width, height }, address, { color, wide, least, halo = false }) {
-  const at = stage.placeOf(picture, address);
+  const at = address === null ? null : stage.placeOf(picture, address);
   if (!at) return;
   const [x, y, r] = at;
   const [half, tall] = [width / 2 - 14, height / 2 - 14];
@@ -80,7 +81,7 @@ function drawRing({ context, stage, picture, app, width, height }, address, { co
 }
 
 function drawPin({ context, stage, picture, app, width, height }, address) {
-  const at = stage.placeOf(picture, address);
+  const at = address === null ? null : stage.placeOf(picture, address);
   if (!at || Math.abs(at[0]) > width / 2 || Math.abs(at[1]) > height / 2) return;
   circle(context, at[0], at[1], 5.5);
   context.lineWidth = 4;
@@ -91,8 +92,8 @@ function drawPin({ context, stage, picture, app, width, height }, address) {
   context.stroke();
 }
 
-function drawPath({ context, stage, picture, app }) {
-  const places = app.marks.path.map((address) => stage.placeOf(picture, address)).filter(Boolean);
+function drawPath({ context, stage, picture, app, own }) {
+  const places = app.marks.path.map(own).filter((address) => address !== null).map((address) => stage.placeOf(picture, address)).filter(Boolean);
   if (!places.length) return;
   for (const [color, wide] of [[app.ink.ground, 5], [app.ink.warm, 2]]) {
     context.beginPath();
@@ -109,6 +110,30 @@ function drawPath({ context, stage, picture, app }) {
     context.lineWidth = 1.5;
     context.strokeStyle = app.ink.ground;
     context.stroke();
+  }
+}
+
+/** Lines to the other cells above the selected one, where it has several. */
+function drawParents({ context, stage, picture, app, own }) {
+  const selected = own(app.selected);
+  const from = app.marks.parents.length && selected !== null ? stage.placeOf(picture, selected) : null;
+  if (!from) return;
+  for (const address of app.marks.parents.map(own)) {
+    const to = address === null ? null : stage.placeOf(picture, address);
+    if (!to) continue;
+    for (const [color, wide] of [[app.ink.ground, 4.5], [app.ink.warm, 1.75]]) {
+      context.beginPath();
+      context.setLineDash(color === app.ink.warm ? [6, 4] : []);
+      context.moveTo(from[0], from[1]);
+      context.lineTo(to[0], to[1]);
+      context.lineWidth = wide;
+      context.strokeStyle = color;
+      context.stroke();
+    }
+    context.setLineDash([]);
+    circle(context, to[0], to[1], 4);
+    context.fillStyle = app.ink.warm;
+    context.fill();
   }
 }
 

@@ -26,8 +26,12 @@ export function cellPanel(app, place) {
     asked?.abort();
     free();
     if (!app.scene) return fill(place, el("p", { class: "prose" }, "No hierarchy is open."));
-    if (app.selected === null) return showScene();
+    if (app.selected === null) {
+      if (app.marks.parents.length) app.mark({ parents: [] });
+      return showScene();
+    }
     const address = app.selected;
+    if (app.marks.parents.length) app.mark({ parents: [] }); // those of another cell
     asked = new AbortController();
     const { signal } = asked;
     place.setAttribute("aria-busy", "true");
@@ -69,6 +73,7 @@ export function cellPanel(app, place) {
     const { address } = cell;
     const above = cell.above ?? cell.ancestors ?? [];
     const kind = cell.predicted ? "predicted" : cell.stored ? "stored" : "by the rule";
+    const parents = (cell.parents?.length ?? 0) > 1 ? cell.parents : [];
     const called = cell.name ? named(visible(cell.name)) : shortAddress(address, 34);
     fill(
       place,
@@ -94,8 +99,8 @@ export function cellPanel(app, place) {
       ]),
       cell.beside !== null && cell.beside !== undefined && besideOf(cell.beside),
       propertiesOf(cell.properties),
-      (cell.parents?.length ?? 0) > 1 && [el("h3", {}, `${cell.parents.length} cells above it`), el("ul", { class: "list" }, cell.parents.map((one) => parentLine(one)))],
-      above.some(({ name }) => name) && [el("h3", {}, "Names above"), el("ol", { class: "list" }, above.filter(({ name }) => name).map((one) => el("li", {}, jump(one.address, named(visible(one.name))))))],
+      parents.length > 0 && [el("h3", {}, `${count(parents.length)} cells above it`), el("ul", { class: "list" }, parents.map((one) => parentLine(one)))],
+      above.some(({ name }) => name) && [el("h3", {}, "Names above"), el("ol", { class: "list" }, above.filter(({ name }) => name).map((one) => el("li", {}, jump(one.address, named(brief(one.name))))))],
       childrenOf(cell),
       cell.subtree && subtreeOf(cell.subtree),
       pointsOf(cell),
@@ -108,27 +113,23 @@ export function cellPanel(app, place) {
         cell.python && el("button", { type: "button", class: "plain", on: { click: (event) => copy(cell.python, event.currentTarget) } }, "copy as Python"),
       ),
     );
+    app.mark({ parents: parents.filter(({ primary }) => !primary).map((one) => one.address) });
     if (shown !== address) place.scrollTop = 0;
     shown = address;
   }
 
-  const parentLine = (one) => {
-    const address = typeof one === "string" ? one : one.address;
-    const told = typeof one === "string" ? null : one.name;
-    return el("li", {}, jump(address, told ? named(visible(told)) : shortAddress(address, 38)), one.role || one.kind ? el("span", { class: "faint" }, visible(one.role ?? one.kind)) : null);
-  };
+  const parentLine = ({ address, name, primary }) =>
+    el("li", {}, jump(address, name ? named(brief(name)) : shortAddress(address, 38)), el("span", { class: "faint" }, primary ? "it is drawn here" : "also here, by a dashed line"));
 
-  function besideOf(beside) {
-    const { certificate } = beside;
-    return [
-      el("h3", {}, "Beside", el("span", {}, named(visible(app.beside)))),
-      terms([
-        ["center is off", value(beside.center_error)],
-        ["in its scale", value(beside.in_scale)],
-        ["residual is off", value(beside.residual_error)],
-        ["certified at most", certificate === null || certificate === undefined ? null : typeof certificate === "object" ? value(certificate.bound ?? certificate) : value(certificate)],
-      ]),
-    ];
+  function besideOf({ address, center_error: center, in_scale: inScale, residual_error: residual, certificate = null }) {
+    const told = [
+      ["there it is", address === app.selected ? null : shortAddress(address, 30)],
+      ["center is off", center === null ? null : value(center)],
+      ["in its scale", inScale === null ? null : value(inScale)],
+      ["residual is off", residual === null ? null : value(residual)],
+      ["certified at most", certificate === null ? null : value(certificate.bound ?? certificate)],
+    ].filter(([, one]) => one !== null);
+    return told.length > 0 && [el("h3", {}, "Beside", el("span", {}, named(visible(app.beside)))), terms(told)];
   }
 
   const propertiesOf = (properties) => {

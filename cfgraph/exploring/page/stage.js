@@ -255,6 +255,17 @@ export class Stage {
     };
   }
 
+  /** What the second panel looks at while the first one has a view. */
+  viewBeside(view) {
+    return this.app.partners.view(view, this.app.axes);
+  }
+
+  /** The question of a panel, whole. */
+  async questionFor(panel) {
+    const body = this.bodyFor(panel);
+    return panel === 0 ? body : { ...body, view: await this.viewBeside(body.view) };
+  }
+
   /** Down to which size cells are asked for, and how many at most; told by the address, or as fine as is quick. */
   get limits() {
     const { px, cap } = this.app.limits;
@@ -323,6 +334,8 @@ export class Stage {
     pending.forEach((move) => this.tracked.add(move));
     this.element.setAttribute("aria-busy", "true");
     try {
+      if (bodies[1]) bodies[1].view = await this.viewBeside(bodies[1].view);
+      if (this.asking !== control) return;
       const options = { signal: control.signal, patient: true };
       const begun = performance.now();
       const answers = await Promise.all(bodies.map((body) => askBytes("/api/cut", body, options)));
@@ -359,7 +372,7 @@ export class Stage {
     this.element.dataset.answers = String(Number(this.element.dataset.answers ?? 0) + 1);
     this.app.emit("cut", this.pictures);
     this.refine();
-    if (bodies[1] && anchor !== bodies[1].view.anchor) this.again = true; // the other panel follows into the better frame
+    if (bodies[1] && anchor !== bodies[0].view.anchor) this.again = true; // the other panel follows into the better frame
     this.place();
   }
 
@@ -424,7 +437,8 @@ export class Stage {
       background,
       dim: this.app.dim,
       pictures: this.pictures.map((picture, panel) => {
-        const range = bright === null ? null : picture.cut.rangeOf(bright);
+        const own = this.app.partners.in(panel, bright);
+        const range = own === null ? null : picture.cut.rangeOf(own);
         let dimmed = null;
         if (range && range[1] - range[0] > 1 && range[1] - range[0] < picture.cut.count) {
           if (this.renderer.name === "pixels") picture.dim ??= colorsOf(picture.cut, picture.table.map((color) => mixed(color, background, this.app.dim)));
@@ -496,7 +510,7 @@ export class Stage {
       const now = this.at(event);
       const before = held.get(event.pointerId);
       if (!before) {
-        this.app.hover(this.addressAt(now), "stage", now);
+        this.app.hoverIn(now.panel, this.addressAt(now), "stage", now);
         return;
       }
       held.set(event.pointerId, now);
@@ -516,7 +530,7 @@ export class Stage {
       spread = spreadOf(held);
       if (held.size) return;
       delete element.dataset.held;
-      if (event.type === "pointerup" && wandered < 4 && began) this.app.select(this.addressAt(began, 16));
+      if (event.type === "pointerup" && wandered < 4 && began) this.app.selectIn(began.panel, this.addressAt(began, 16));
     };
     element.addEventListener("pointerup", release);
     element.addEventListener("pointercancel", release);

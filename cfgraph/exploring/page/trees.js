@@ -21,16 +21,17 @@ class TreeView {
     this.watcher.observe(this.element);
     this.element.addEventListener("pointermove", (event) => {
       const node = this.nodeUnder(event);
-      app.hover(node === null ? null : this.tree.addressOf(node), "tree");
+      app.hoverIn(panel, node === null ? null : this.tree.addressOf(node), "tree");
     });
     this.element.addEventListener("pointerleave", () => app.hover(null, "tree"));
     this.element.addEventListener("click", (event) => {
       const node = this.nodeUnder(event);
-      app.select(node === null ? null : this.tree.addressOf(node));
+      app.selectIn(panel, node === null ? null : this.tree.addressOf(node));
     });
     this.element.addEventListener("dblclick", (event) => {
       const node = this.nodeUnder(event);
-      if (node !== null) app.goTo(this.tree.addressOf(node));
+      const first = node === null ? null : app.partners.from(panel, this.tree.addressOf(node)); // the first click asked for it
+      if (first !== null) app.goTo(first);
     });
   }
 
@@ -98,7 +99,12 @@ class TreeView {
     if (!(this.width > 1 && this.height > 1)) return;
     const context = this.begin(this.marks);
     if (!this.tree || !this.tree.cut.count) return;
-    for (const [address, color, wide] of [[this.app.selected, this.app.ink.ink, 2], [this.app.hovered, this.app.ink.accent, 1.5]]) {
+    const own = (address) => this.app.partners.in(this.panel, address);
+    for (const address of this.app.marks.parents.map(own).filter((one) => one !== null)) {
+      const node = this.tree.nodeAt(address);
+      if (node !== null) this.mark(context, node, { color: this.app.ink.warm, wide: 1.5 });
+    }
+    for (const [address, color, wide] of [[own(this.app.selected), this.app.ink.ink, 2], [own(this.app.hovered), this.app.ink.accent, 1.5]]) {
       if (address === null) continue;
       const node = this.tree.nodeAt(address, { nearest: true });
       if (node !== null && levelOf(address) >= this.tree.cut.topSlots.length) this.mark(context, node, { color, wide });
@@ -356,7 +362,7 @@ export class Trees {
     this.shown = [];
     this.kinds = new Set();
     for (const event of ["cut", "theme", "names"]) app.on(event, () => this.shown.forEach((view) => view.draw()));
-    for (const event of ["hovered", "selected"]) app.on(event, () => this.shown.forEach((view) => view.drawMarks()));
+    for (const event of ["hovered", "selected", "marked", "linked"]) app.on(event, () => this.shown.forEach((view) => view.drawMarks()));
     const grip = find("tree-grip");
     let held = null;
     const height = (pixels) => {
