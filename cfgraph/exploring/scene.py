@@ -35,7 +35,7 @@ from cfgraph.exploring.memory import Memory, Turn
 from cfgraph.exploring.numbers import Numbers, as_table, by_rule
 from cfgraph.exploring.scenes import GoneError
 from cfgraph.exploring.stored import StoredCells
-from cfgraph.exploring.svg import CELLS_MAX, as_svg
+from cfgraph.exploring.svg import CELLS_MAX, RINGS_MAX, Nested, as_svg
 from cfgraph.exploring.terrain import Terrain
 from cfgraph.exploring.view import Line, View, line_of
 from cfgraph.formats.folders.reader import FolderReader
@@ -307,10 +307,17 @@ class Scene:
         if whole:
             home = self.home_in(options.get("axes"))
             view = replace(home, z=home.z * view.side, width=view.width, height=view.height)
-        options = {**options, "cap": min(options.get("cap", CAP), CELLS_MAX), "margin": 1.0}
-        return as_svg(
-            self.cut(view, **options), width=view.width, height=view.height, title=self.name, log_unit=self._log_unit(view)
-        )
+        usual = {"axes": None, "color": "branch", "px": PX, "weight": None, "gone": lambda: False}
+        how = {**usual, **options, "cap": min(options.get("cap", CAP), CELLS_MAX), "margin": 1.0}
+        circled = self.field.ground.top.center.shape[1] == 0
+
+        def drawn(cut: Cut, leaves: Leaves, colors: Colors) -> tuple[Cut, np.ndarray | None]:
+            return cut, self._names(leaves.row) if circled else None
+
+        cut, names = self._look(view, drawn, **how)
+        nested = Nested([None] * len(cut) if names is None else names.tolist(), self._around(view, cut)) if circled else None
+        size = {"width": view.width, "height": view.height}
+        return as_svg(cut, title=self.name, log_unit=self._log_unit(view), nested=nested, **size)
 
     def table(
         self,
@@ -411,6 +418,20 @@ class Scene:
                 center[rest[part]], scale[rest[part]] = found.center, found.scale
         stored = [STORED_LABELS[kind] for kind in self._kinds(leaves).tolist()]
         return Numbers(center, scale, stored, colors.values, self._names(rows))
+
+    def _around(self, view: View, cut: Cut) -> list[tuple[float, float, float, str | None]]:
+        """The cells above those of a cut: where they lie, how large they are, what they are called; the lowest first."""
+        above = {address.rpartition("/")[0] or ROOT for address in cut.addresses()} - {ROOT}
+        found = set[str]()
+        while above and len(found) + len(above) <= RINGS_MAX:
+            found |= above
+            above = {address.rpartition("/")[0] or ROOT for address in above} - {ROOT} - found
+        addresses = sorted(found, key=lambda address: (-address.count("/"), address))
+        x, y, r = self.place(view, addresses)
+        cells = self.hierarchy.cells if isinstance(self.hierarchy, HierarchyWithCells) else None
+        names = None if cells is None else cells.names
+        called = [None] * len(addresses) if cells is None or names is None else [names[row] for row in cells.rows(addresses)]
+        return [one for one in zip(x.tolist(), y.tolist(), r.tolist(), called, strict=True) if math.isfinite(one[0])]
 
     def _log_unit(self, view: View) -> float | None:
         """log10 of how many pixels a unit of the hierarchy has; None where cells have no centers, or the anchor no extent."""

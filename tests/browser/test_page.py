@@ -372,6 +372,61 @@ def test_taken_away(look):
 
 
 @slow
+def test_either_of_two_is_taken_away(look):
+    """Numbers and figures are of the one that is chosen, under its name."""
+    page = look("id=koch&beside=koch off", accept_downloads=True)
+    page.page.locator("#tab-take").click()
+    place = page.page.locator("#panel-take")
+    seen = {}
+    for id in ("koch", "koch off"):
+        place.get_by_label("figure and numbers of").select_option(label=id)
+        with page.page.expect_download() as waited:
+            place.get_by_role("button", name="CSV", exact=True).click()
+        assert waited.value.suggested_filename == f"{id.replace(' ', '-')}.csv"
+        rows = list(csv.DictReader(waited.value.path().read_text().splitlines()))
+        seen[id] = {row["address"]: float(row["center_0"]) for row in rows}
+    assert seen["koch"].keys() & seen["koch off"].keys()
+    assert seen["koch"] != seen["koch off"]
+
+
+@slow
+def test_names_are_on_the_picture(look):
+    """A picture of named circles has their names and the circles that hold others, as the map has."""
+    page = look("id=names", accept_downloads=True)
+    page.page.locator("#tab-take").click()
+    sizes = []
+    for names in (True, False):
+        page.page.locator("#more-of-view").evaluate("(one) => { one.open = true; }")
+        page.page.locator("#labels").set_checked(names)
+        with page.page.expect_download() as waited:
+            page.page.get_by_role("button", name="save PNG").click()
+        pixels = pixels_of(waited.value.path().read_bytes())
+        sizes.append(int((np.abs(pixels - np.array([233, 231, 225])).max(axis=2) < 8).sum()))
+    assert sizes[0] > sizes[1] + 1_000
+
+
+@slow
+def test_copying_says_so_for_a_moment(look):
+    """The link, without the token, by a key; a button that is pressed twice has its own words again."""
+    page = look("id=koch&select=/1", permissions=["clipboard-read", "clipboard-write"])
+    until(lambda: "Where it is" in page.text("#panel-cell"), "the panel")
+    told = page.page.locator("#told").inner_html()
+    page.page.keyboard.press("m")
+    page.page.keyboard.press("y")
+    until(lambda: "was copied" in page.text("#banner"), "a word")
+    link = page.page.evaluate("() => navigator.clipboard.readText()")
+    assert link.startswith(f"{page.origin}/#id=koch&")
+    assert page.token not in link
+    assert page.page.locator("#told").inner_html() == told
+    until(lambda: page.page.locator("#banner").is_hidden(), "it goes by itself")
+    button = page.page.get_by_role("button", name="copy address")
+    button.dblclick()
+    until(lambda: page.page.get_by_role("button", name="copied").count(), "a word")
+    until(lambda: button.count(), "its own words")
+    assert page.page.evaluate("() => navigator.clipboard.readText()") == "/1"
+
+
+@slow
 def test_a_link_shows_the_same(look):
     """What the address bar says, opened elsewhere, is the same view; a smaller window shows the same place."""
     first = look("id=koch")

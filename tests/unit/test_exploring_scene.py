@@ -226,8 +226,9 @@ def test_a_view_is_taken_away(koch):
     view = at_home(scene)
     picture = ET.fromstring(scene.svg(view, color="property:name"))
     assert picture[0].text == "a<b>&"
-    circles = [item for item in picture.iter() if item.tag.endswith("circle")]
-    assert len(circles) == 6
+    assert len(picture.findall(f"{GROUP}/{CIRCLE}[@r]")) == 6 + 2  # and those around them
+    names = [text.text for text in picture.iter() if text.tag.endswith("text")]
+    assert sorted(names) == ["<script>", "a", "b", "c", "d", "e", "x", "y"]
     table = scene.table(view, color="property:name")
     drawn = ["x_pixels", "y_pixels", "r_pixels"]
     assert table.column_names == ["address", "level", "name", "scale", "stored", "property:name", *drawn]  # it has no centers
@@ -237,7 +238,7 @@ def test_a_view_is_taken_away(koch):
     close = seen_from(None, "/1/2/3/1/1", z=400.0)
     few, whole = deep.svg(close), deep.svg(close, whole=True)
     assert min(whole.count("<circle"), few.count("<circle")) > 50
-    assert "<text" not in scene.svg(view)  # lengths mean nothing where there are no centers
+    assert "<path" not in scene.svg(view)  # lengths mean nothing where there are no centers
     for at in (close, seen_from(None, "/1/2/3/0" * 30, z=400.0), at_home(deep)):
         drawn = deep.svg(at)
         pixels = float(re.search(r'<path d="M\S+ \S+v5h([\d.]+)v-5"', drawn)[1])
@@ -251,6 +252,8 @@ def test_a_view_is_taken_away(koch):
     crowded = Scene.of("fern").svg(at_home(Scene.of("fern")), px=1.0, cap=10**6)
     assert crowded.count("<circle") <= CELLS_MAX
     assert "not split further" in crowded
+    assert ">not all cells are drawn</text>" in crowded
+    assert "not all cells" not in few
 
 
 def test_numbers_are_those_of_the_hierarchy(koch):

@@ -138,7 +138,7 @@ function drawParents({ context, stage, picture, app, own }) {
 }
 
 /** The circles that hold others, where cells without centers are laid out in circles. */
-function drawCircles({ context, picture, app }) {
+export function drawCircles({ context, picture, app }) {
   context.lineWidth = 1;
   context.strokeStyle = app.ink.faint;
   context.globalAlpha = 0.5;
@@ -152,7 +152,7 @@ function drawCircles({ context, picture, app }) {
 }
 
 /** Names of large cells, largest first, where they do not cover each other. */
-function drawNames({ context, stage, picture, app, width, height }) {
+export function drawNames({ context, stage, picture, app, width, height }) {
   const taken = [];
   context.textAlign = "center";
   context.textBaseline = "middle";
