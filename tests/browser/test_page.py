@@ -313,6 +313,19 @@ def test_a_word_covers_nothing_but_the_map(look, words, size):
 
 
 @slow
+def test_a_link_of_another_version_says_what_is_left_out(look):
+    """Colors, axes, cells and words that are not there are named; the rest of the link holds."""
+    axes = quote('{"kind":"columns","columns":[0,7]}')
+    page = look(f"id=space&color=property:gone&axes={axes}&select=none&hue=3&at=/1&p=0,0&z=0.5")
+    told = page.text("#banner")
+    for word in ("hue", "color property:gone", "axes", "select none"):
+        assert word in told, told
+    until(lambda: page.link.get("at") == "/1", "the place that it names")
+    assert page.lit().sum() > 1_000
+    page.complaints.clear()  # the browser told of the axes
+
+
+@slow
 def test_a_server_that_ends_is_told(look, tmp_path):
     """The page says that the explorer does not answer, and goes on when it is there again."""
     import secrets

@@ -2,7 +2,7 @@
 
 import { askJson } from "./api.js";
 import { el, fill, named } from "./dom.js";
-import { shortAddress, value, visible } from "./words.js";
+import { brief, count, shortAddress, value, visible } from "./words.js";
 
 const SHOWN = 40;
 
@@ -23,6 +23,7 @@ export function besidePanel(app, place) {
       el("h3", {}, "Color by"),
       colors,
       el("h3", {}, "Where they differ most", el("span", {}, "residual off by")),
+      app.scene.worst_among && el("p", { class: "faint" }, `Among the first levels, ${count(app.scene.worst_among)} cells at most: what lies deeper is told by its color, where one looks.`),
       list,
       el("h3", {}, "Otherwise"),
       el("div", { class: "actions" }, el("button", { type: "button", class: "plain", on: { click: () => app.open({ id: app.beside, beside: app.id, keep: true }) } }, "swap"), el("button", { type: "button", class: "plain", on: { click: () => app.open({ id: app.id, keep: true }) } }, "only the first")),
@@ -34,7 +35,7 @@ export function besidePanel(app, place) {
       fill(
         list,
         worst.length === 0 && el("p", { class: "prose" }, "Nowhere: no cell of both differs."),
-        el("ol", { class: "list" }, worst.map((one) => el("li", {}, el("button", { type: "button", class: "link", title: one.in_scale === null ? null : `${value(one.in_scale)} of its scale from where the other has it`, on: { click: () => app.goTo(one.address), pointerenter: () => app.hover(one.address, "list"), pointerleave: () => app.hover(null, "list") } }, one.name ? named(visible(one.name)) : shortAddress(one.address, 30)), el("span", { class: "faint" }, value(one.residual_error, 3))))),
+        el("ol", { class: "list" }, worst.map((one) => el("li", {}, el("button", { type: "button", class: "link", title: one.in_scale === null ? null : `${value(one.in_scale)} of its scale from where the other has it`, on: { click: () => app.goTo(one.address), pointerenter: () => app.hover(one.address, "list"), pointerleave: () => app.hover(null, "list") } }, one.name ? named(brief(one.name)) : shortAddress(one.address, 30)), el("span", { class: "faint" }, value(one.residual_error, 3))))),
       );
     } catch (error) {
       if (error.name !== "AbortError") fill(list, app.wrong(error));

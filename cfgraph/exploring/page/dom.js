@@ -36,20 +36,29 @@ export const terms = (pairs) =>
       .map(([term, told]) => el("div", {}, el("dt", {}, term), el("dd", {}, told))),
   );
 
-/** Copies text, and says so in the button that was pressed. */
-export async function copy(text, button) {
-  const before = button.textContent;
+/** Copies text; whether that could be done. */
+export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
-    button.textContent = "copied";
+    return true;
   } catch {
+    const focused = document.activeElement;
     const area = el("textarea", { value: text, class: "unseen", "aria-hidden": "true" });
     document.body.append(area);
     area.select();
-    button.textContent = document.execCommand("copy") ? "copied" : "could not copy";
+    const copied = document.execCommand("copy");
     area.remove();
+    focused?.focus({ preventScroll: true });
+    return copied;
   }
-  setTimeout(() => (button.textContent = before), 1200);
+}
+
+/** Copies text, and says so in the button that was pressed, for a moment. */
+export async function copy(text, button) {
+  button.dataset.words ??= button.textContent; // what it says already may be that of a moment ago
+  button.textContent = (await copyText(text)) ? "copied" : "could not copy";
+  clearTimeout(Number(button.dataset.timer));
+  button.dataset.timer = String(setTimeout(() => (button.textContent = button.dataset.words), 1200));
 }
 
 /** Saves bytes as a file. */

@@ -2,7 +2,7 @@
 
 import { askJson } from "./api.js";
 import { el, fill, named } from "./dom.js";
-import { isAddress, several, shortAddress, shorten, value, visible } from "./words.js";
+import { brief, isAddress, several, shortAddress, shorten, value, visible } from "./words.js";
 
 const LIMIT = 200;
 
@@ -54,7 +54,7 @@ export function findPanel(app, place) {
     el(
       "li",
       {},
-      el("button", { type: "button", class: "link", on: { click: () => app.goTo(address), pointerenter: () => app.hover(address, "list"), pointerleave: () => app.hover(null, "list") } }, name ? named(visible(name)) : shortAddress(address, 40)),
+      el("button", { type: "button", class: "link", on: { click: () => app.goTo(address), pointerenter: () => app.hover(address, "list"), pointerleave: () => app.hover(null, "list") } }, name ? named(brief(name)) : shortAddress(address, 40)),
       el("span", { class: "faint" }, held !== undefined && held !== null ? value(held) : name ? shortAddress(address, 18) : ""),
     );
 

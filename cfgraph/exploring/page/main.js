@@ -3,7 +3,7 @@
 import { askJson, useToken, watch } from "./api.js";
 import { besidePanel } from "./beside.js";
 import { cypherPanel } from "./cypher.js";
-import { copy, el, fill, find, later, named } from "./dom.js";
+import { copyText, el, fill, find, later, named } from "./dom.js";
 import { findPanel } from "./finding.js";
 import { logPixels, readView, scaleBar, written } from "./frames.js";
 import { Keys } from "./keys.js";
@@ -18,11 +18,12 @@ import { Partners } from "./partners.js";
 import { Stage } from "./stage.js";
 import { takingPanel } from "./taking.js";
 import { Trees } from "./trees.js";
-import { addressOf, childOf, count, isAddress, levelOf, parentOf, power, several, shortAddress, slotsOf, value, visible } from "./words.js";
+import { addressOf, brief, childOf, count, isAddress, levelOf, parentOf, power, several, shortAddress, shorten, slotsOf, value, visible } from "./words.js";
 
 const DIM = { dark: 0.66, light: 0.76, more: 0.4 }; // what is not meant recedes, and can be seen still
 const LABELS_MOST = 90; // names asked for to be written on the map
 const HITS_PLACED = 400;
+const LINK = new Set(["token", "id", "beside", "at", "p", "z", "color", "axes", "widths", "trees", "select", "renderer", "px", "cap"]); // what it says
 
 class App {
   constructor() {
@@ -163,9 +164,9 @@ class App {
     tip.style.transform = `translate(${Math.max(4, x)}px, ${Math.max(4, y)}px)`;
   }
 
-  fillTip(tip, address) {
-    const name = this.names.get(this.id, address);
-    fill(tip, name ? named(visible(name)) : el("span", { class: "mono" }, shortAddress(address)), el("span", { class: "faint" }, name ? `${shortAddress(address, 36)}, level ${levelOf(address)}` : `level ${levelOf(address)}`));
+  fillTip(tip, { id, address }) {
+    const name = this.names.get(id, address);
+    fill(tip, name ? named(brief(name, 160)) : el("span", { class: "mono" }, shortAddress(address)), el("span", { class: "faint" }, name ? `${shortAddress(address, 36)}, level ${levelOf(address)}` : `level ${levelOf(address)}`));
   }
 
   select(address) {
@@ -241,7 +242,7 @@ class App {
   // Opening, and the link to what is seen
 
   /** Opens a hierarchy, or two; `keep` stays where one looks. The same again is read anew, and nothing else changes. */
-  async open({ id, beside = null, keep = false, given = {} }) {
+  async open({ id, beside = null, keep = false, given = {}, strange = [] }) {
     const serial = (this.opening = (this.opening ?? 0) + 1);
     const before = keep && this.scene ? { view: this.stage.view, selected: this.selected } : null;
     const same = before !== null && id === this.id && beside === this.beside && !this.lost;
@@ -252,6 +253,7 @@ class App {
       scene = await askJson("/api/scene", { id, ...(beside ? { beside } : {}), axes }, { patient: true });
     } catch (error) {
       if (serial !== this.opening) return;
+      if (error.status === 400 && axes.kind !== "main") return this.open({ id, beside, keep, given: { ...given, axes: undefined }, strange: [`axes ${visible(shorten(given.axes ?? "", 40))}`] });
       if (!same && [400, 404, 409].includes(error.status)) return this.library.show(this.wrong(error));
       return this.refused(error);
     }
@@ -265,6 +267,7 @@ class App {
     this.showTip(null);
     this.banner(null);
     const { modes } = this;
+    if (given.color === "property:label") given = { ...given, color: "label" };
     this.color = modes.includes(given.color) ? given.color : beside && modes.includes("displacement") && !keep ? "displacement" : modes.includes(this.color) ? this.color : modes[0];
     this.axes = axes;
     this.weight = scene.weights?.includes("points") && (given.widths === "points" || this.weight === "points") ? "points" : "leaves";
@@ -278,11 +281,25 @@ class App {
     this.trees.show();
     this.tabs.tell();
     const view = before?.view ?? readView(given, this.stage.side) ?? this.stage.home;
-    if (given.at !== undefined && !readView(given, this.stage.side)) this.banner({ words: "The link does not say where to look: all of it is shown.", kind: "told" });
+    const unknown = [...strange, ...this.unknownOf(given)];
+    if (unknown.length) this.banner({ words: `What this explorer does not know is left out of the link: ${unknown.join(", ")}.`, kind: "told" });
     this.emit("opened", { same });
     this.selected = before?.selected ?? (isAddress(given.select ?? "") ? given.select : null);
     if (this.selected !== null) this.emit("selected");
     this.stage.look(view);
+  }
+
+  /** What a link says that means nothing here: it may be of another version, or of a hierarchy that was another one then. */
+  unknownOf(given) {
+    const text = (name) => `${name} ${visible(shorten(given[name], 40))}`;
+    const strange = Object.keys(given).filter((name) => !LINK.has(name));
+    const found = strange.slice(0, 5).map((name) => visible(shorten(name, 40)));
+    if (given.at !== undefined && !readView(given, this.stage.side)) found.push("where to look, so all of it is shown");
+    if (given.color && !this.modes.includes(given.color)) found.push(text("color"));
+    if (given.axes && !readAxes(given.axes)) found.push(text("axes"));
+    if (given.widths && given.widths !== "leaves" && given.widths !== this.weight) found.push(text("widths"));
+    if (given.select && !isAddress(given.select)) found.push(text("select"));
+    return found;
   }
 
   /** Takes over what the same hierarchies are by now. */
@@ -356,8 +373,8 @@ class App {
     if (given.id !== this.id || (given.beside ?? null) !== this.beside || !this.scene) return this.open({ id: given.id, beside: given.beside ?? null, given });
     if (given.color && given.color !== this.color) this.useColor(given.color);
     const axes = readAxes(given.axes) ?? { kind: "main" };
-    if (JSON.stringify(axes) !== JSON.stringify(this.axes)) this.useAxes(axes);
-    this.selected = given.select ?? null;
+    if (JSON.stringify(axes) !== JSON.stringify(this.axes)) await this.useAxes(axes);
+    this.selected = isAddress(given.select ?? "") ? given.select : null;
     this.emit("selected");
     const view = readView(given, this.stage.side);
     if (view) this.stage.look(view, { jump: false });
@@ -367,7 +384,7 @@ class App {
 
   /** What cells can be colored by: of two hierarchies also by how far they are apart. */
   get modes() {
-    const there = this.scene.colors ?? ["branch"];
+    const there = (this.scene.colors ?? ["branch"]).filter((mode) => mode !== "property:label"); // which is the label
     return this.beside && !there.includes("displacement") ? [...there, "displacement"] : there;
   }
 
@@ -375,7 +392,12 @@ class App {
     const { scene } = this;
     const color = find("color");
     const labels = { branch: "branch", level: "level", stored: "stored or not", label: "label", displacement: "displacement", residual: "residual's error", error: "the rule's error" };
-    fill(color, this.modes.map((mode) => el("option", { value: mode, selected: mode === this.color }, labels[mode] ?? visible(mode.replace(/^property:/, "")))));
+    const taken = new Set(this.modes.map((mode) => labels[mode]));
+    const called = (mode) => {
+      const name = brief(mode.replace(/^property:/, ""), 60);
+      return labels[mode] ?? (taken.has(name) ? `${name}, the property` : name);
+    };
+    fill(color, this.modes.map((mode) => el("option", { value: mode, selected: mode === this.color }, called(mode))));
     color.value = this.color;
     const several = (scene.dimension ?? 0) > 2;
     find("axes-field").hidden = !several;
@@ -544,8 +566,14 @@ class App {
     return el("div", { class: "wrong", role: "alert" }, visible(error.message ?? String(error)), error.remedy ? el("span", { class: "faint" }, visible(error.remedy)) : null);
   }
 
+  /** Tells something over the map, until it is dismissed; what is `brief` goes by itself, and takes nobody's place. */
   banner(told) {
     const place = find("banner");
+    if (told?.brief) {
+      if (!place.hidden && place.dataset.kind !== "told") return this.say(told.words);
+      clearTimeout(this.brief);
+      this.brief = setTimeout(() => this.banner(null), 2500);
+    } else clearTimeout(this.brief);
     place.hidden = !told;
     if (!told) return fill(place);
     place.dataset.kind = told.kind ?? "wrong";
@@ -785,8 +813,8 @@ Object.assign(App.prototype, {
     this.useTheme(theme);
   },
   async copyLink() {
-    const button = find("told");
-    await copy(location.origin + location.pathname + this.link(), button);
+    const copied = await copyText(location.origin + location.pathname + this.link());
+    this.banner({ words: copied ? "The link to this view was copied. It has no token." : "The browser does not let this page copy; the address bar has the link.", kind: "told", brief: copied });
   },
 });
 

@@ -151,6 +151,19 @@ export function drawCircles({ context, picture, app }) {
   context.globalAlpha = 1;
 }
 
+/** As many signs of a text as take so many pixels; null where that would be less than three. */
+function fitting(context, text, { most, pixels }) {
+  if (pixels < 14) return null;
+  const whole = shorten(text, most);
+  const wide = context.measureText(whole).width;
+  if (wide <= pixels) return whole;
+  for (let signs = Math.ceil(([...whole].length * pixels) / wide); signs >= 3; signs -= 1) {
+    const shown = shorten(text, signs);
+    if (context.measureText(shown).width <= pixels) return shown;
+  }
+  return null;
+}
+
 /** Names of large cells, largest first, where they do not cover each other. */
 export function drawNames({ context, stage, picture, app, width, height }) {
   const taken = [];
@@ -165,11 +178,11 @@ export function drawNames({ context, stage, picture, app, width, height }) {
     const y = app.scene.has_centers === false && !alone ? middle - r * 0.88 : middle; // inside of a circle, at its top
     const radius = radiusOf(stage, r) * 2;
     const size = Math.max(11, Math.min(15, 9 + Math.log2(1 + dots)));
-    const fits = alone ? Math.floor(radius / (size * 0.52)) : 28;
-    if (fits < 3 || Math.abs(x) > width / 2 || Math.abs(y) > height / 2) continue;
-    const text = shorten(visible(name), Math.min(28, fits));
+    if (Math.abs(x) > width / 2 || Math.abs(y) > height / 2) continue;
     context.font = `${dots > 40 ? 600 : 500} ${size}px ${FONT}`;
-    const wide = context.measureText(text).width / 2 + 5;
+    const text = fitting(context, visible(name), { most: 28, pixels: alone ? radius - 4 : Infinity });
+    if (!text) continue;
+    const wide = context.measureText(text).width / 2 + (alone ? 2 : 5);
     const box = [x - wide, y - size * 0.75, x + wide, y + size * 0.75];
     if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
     taken.push(box);

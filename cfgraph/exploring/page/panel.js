@@ -2,7 +2,7 @@
 
 import { askBlob, askJson } from "./api.js";
 import { copy, el, fill, named, terms } from "./dom.js";
-import { count, levelOf, parentOf, several, shortAddress, value, visible } from "./words.js";
+import { brief, count, levelOf, parentOf, several, shortAddress, value, visible } from "./words.js";
 
 const CHILDREN_SHOWN = 40;
 const POINTS_SHOWN = 40;
@@ -145,7 +145,7 @@ export function cellPanel(app, place) {
     const lines = shown.length ? shown : Array.from({ length: Math.min(number, CHILDREN_SHOWN) }, (_, slot) => ({ slot, name: null, stored: false }));
     return [
       el("h3", {}, "Children", el("span", {}, count(number))),
-      el("ul", { class: "list" }, lines.map((child) => el("li", {}, jump(child.address ?? `${base}/${child.slot}`, child.name ? named(visible(child.name)) : `/${child.slot}`), el("span", { class: "faint" }, child.stored ? "" : "by the rule")))),
+      el("ul", { class: "list" }, lines.map((child) => el("li", {}, jump(child.address ?? `${base}/${child.slot}`, child.name ? named(brief(child.name)) : `/${child.slot}`), el("span", { class: "faint" }, child.stored ? "" : "by the rule")))),
       number > lines.length && el("p", { class: "faint" }, `and ${count(number - lines.length)} more`),
     ];
   }
@@ -174,7 +174,7 @@ export function cellPanel(app, place) {
           points.length === 0 && el("p", { class: "prose" }, "none"),
           withImages
             ? el("div", { class: "points" }, points.map((point) => el("figure", {}, point.image ? imageOf(point, signal) : null, el("figcaption", { title: visible(point.name ?? "") }, named(visible(point.name ?? `row ${point.row}`))))))
-            : el("ol", { class: "list" }, points.map((point) => el("li", {}, named(visible(point.name ?? `row ${count(point.row)}`)), point.label !== null && point.label !== undefined ? el("span", { class: "faint" }, visible(String(point.label))) : null))),
+            : el("ol", { class: "list" }, points.map((point) => el("li", {}, named(brief(point.name ?? `row ${count(point.row)}`)), point.label !== null && point.label !== undefined ? el("span", { class: "faint" }, visible(String(point.label))) : null))),
           el(
             "div",
             { class: "actions" },

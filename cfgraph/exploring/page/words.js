@@ -62,6 +62,9 @@ export function shorten(text, most) {
   return `${signs.slice(0, first).join("")}…${signs.slice(signs.length - (most - 1 - first)).join("")}`;
 }
 
+/** A name in a list or beside the pointer, where a huge one would push everything else away. */
+export const brief = (text, most = 120) => shorten(visible(text), most);
+
 // Addresses: "/" is the root, "/0/2" the third child of its first child.
 
 export const isAddress = (text) => /^\/(\d+(\/\d+)*)?$/.test(text);
