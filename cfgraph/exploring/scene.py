@@ -45,7 +45,7 @@ from cfgraph.model.columns import FLOAT, INTEGER, width_of
 from cfgraph.model.descent import MapsDescent
 from cfgraph.model.field import Field
 from cfgraph.model.ground import Ground
-from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
+from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
 from cfgraph.model.reader import CellsReader
 from cfgraph.sources.any_depth import field
 
@@ -616,6 +616,9 @@ def _scene(made: Field, hierarchy: Hierarchy | None, memory: Memory) -> Scene:
     ground, notes = made.ground, list[str]()
     held: HeldCells | None = None
     points = hierarchy.cell_of_point if isinstance(hierarchy, HierarchyWithCells) else None
+    observed = isinstance(hierarchy, FieldHierarchy) and hierarchy.data_built and not hierarchy.former_predictors
+    if ground.descent is None and hierarchy is not None and observed:  # what is stored is all, and within its own bound
+        ground = replace(ground, residual_bound=hierarchy.residual_bound)
     if ground.descent is not None and ground.residual_bound is None:
         bound = _assumed(hierarchy)
         ground = replace(ground, residual_bound=bound)

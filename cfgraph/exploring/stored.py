@@ -205,6 +205,7 @@ class StoredCells(HeldCells):
                 bound = ground.residual_bound * self.scale[rows] / (1 - ground.scale_factor)
             radius = found.get("radius")
             bound = bound if radius is None else np.where(np.isnan(radius), bound, radius)
+            bound = np.where(self.count[rows] == 0, 0.0, bound)  # no rule goes on where nothing is stored below
         return np.where(np.isnan(bound), _FAR, np.minimum(bound, _FAR))
 
 

@@ -43,6 +43,17 @@ def test_data_end_where_they_are_stored(store, new_id):
     assert set(cut.addresses()) <= set(tree.cells.addresses)
 
 
+def test_data_whose_last_cells_are_not_split_are_seen_at_home(store, new_id):
+    """Nothing bounds data that may come; what is stored has bounds of its own, and nothing lies below its last cells."""
+    id = new_id()
+    tree = sources.points(id=id, data=np.random.default_rng(0).normal(size=(300, 3)), arity=3, depth=2)
+    store.write(tree)
+    stored, held = Scene.open(store, id), Scene.of(tree)
+    assert stored.home.z == pytest.approx(held.home.z, rel=0.3)
+    same(stored.cut(at_home(held), px=0.5), held.cut(at_home(held), px=0.5))
+    assert stored.cut(at_home(stored)).header["coarse"] == 0
+
+
 def test_memory_is_bounded_while_all_is_looked_at(store, new_id):
     id = new_id()
     koch = sources.ifs(id=id, maps="koch", depth=7)
