@@ -49,6 +49,8 @@ def packed(cells: Cells, size: Float[np.ndarray, " cells"]) -> tuple[Float[np.nd
             chosen = first[count == many]
             members = children[chosen[:, None] + np.arange(many)]
             place, around = _families(radius[members])
+            if many == 2 and level % 2 == 0:
+                place = place[:, :, ::-1]  # else binary trees would lie on one line
             above = parent[chosen]
             radius[above] = around * _ROOM
             residual[members] = place / radius[above][:, None, None]

@@ -92,6 +92,18 @@ def test_names_are_text(look):
 
 
 @slow
+def test_a_color_that_all_have_is_one(look):
+    """Stored cells of a rule are not off it: the legend has one color, not a scale from 0 to 0."""
+    page = look("id=koch&color=error&px=30")
+    assert page.text("#keys-of-color").split("\n") in (["0 everywhere"], ["0", "none"])
+    assert page.page.locator("#keys-of-color .ramp").count() == 0
+    page.page.locator("#color").select_option("level")
+    until(lambda: page.link.get("color") == "level", "another color")
+    page.rest()
+    assert page.page.locator("#keys-of-color .ramp").count() == (1 if "to" in page.text("#level-told") else 0)
+
+
+@slow
 def test_several_parents_are_shown_for_what_they_are(look):
     """The panel says under which the cell is drawn; a dashed line leads to each other one."""
     page = look("id=parents&trees=icicle")

@@ -41,6 +41,15 @@ def test_circles_hold_what_lies_below_and_siblings_do_not_overlap(leaves):
     assert np.array_equal(again[0], residual)
 
 
+def test_binary_trees_do_not_lie_on_a_line():
+    """Pairs lie beside each other and one over the other in turn."""
+    tree = imported(parse_newick("((((a,b),(c,d)),((e,f),(g,h))),(((i,j),(k,l)),((m,n),(o,p))));"), id="tree", origin="tree")
+    scene = Scene.of(tree)
+    cut = scene.cut(at_home(scene), px=0.01)
+    assert len(cut) == 16
+    assert np.ptp(cut.y) > 0.4 * np.ptp(cut.x)
+
+
 def test_a_tree_without_centers_is_zoomed_to_each_leaf():
     tree = random_tree(5, leaves=500)
     scene = Scene.of(tree)

@@ -2,6 +2,7 @@
 
 import { askJson, useToken, watch } from "./api.js";
 import { besidePanel } from "./beside.js";
+import { MISSING } from "./cut.js";
 import { cypherPanel } from "./cypher.js";
 import { copyText, el, fill, find, later, named } from "./dom.js";
 import { findPanel } from "./finding.js";
@@ -452,18 +453,22 @@ class App {
     const { kind, labels = [], low, high, log } = picture.cut.header.color;
     const place = find("keys-of-color");
     if (!this.stage.pictures.some(({ cut }) => cut.count)) return fill(place);
+    const dot = (color) => {
+      const canvas = el("canvas", { "aria-hidden": "true" });
+      [canvas.width, canvas.height] = [1, 1];
+      const context = canvas.getContext("2d");
+      context.fillStyle = hexOf(color);
+      context.fillRect(0, 0, 1, 1);
+      return canvas;
+    };
     if (kind === "category") {
       const used = usedLabels(this.stage.pictures);
       const shown = labels.map((label, at) => [label, at]).filter(([, at]) => used.has(at));
-      const dot = (color) => {
-        const canvas = el("canvas", { "aria-hidden": "true" });
-        [canvas.width, canvas.height] = [1, 1];
-        const context = canvas.getContext("2d");
-        context.fillStyle = hexOf(color);
-        context.fillRect(0, 0, 1, 1);
-        return canvas;
-      };
-      fill(place, el("ul", {}, shown.slice(0, 14).map(([label, at]) => el("li", {}, dot(picture.table[at]), named(visible(String(label))))), shown.length > 14 && el("li", { class: "faint" }, `and ${count(shown.length - 14)} more`), used.has(65535) && el("li", {}, dot(picture.table[65535]), "none")));
+      fill(place, el("ul", {}, shown.slice(0, 14).map(([label, at]) => el("li", {}, dot(picture.table[at]), named(visible(String(label))))), shown.length > 14 && el("li", { class: "faint" }, `and ${count(shown.length - 14)} more`), used.has(MISSING) && el("li", {}, dot(picture.table[MISSING]), "none")));
+    } else if (kind === "number" && low === high) {
+      const used = usedLabels(this.stage.pictures);
+      const none = used.delete(MISSING);
+      fill(place, el("ul", {}, used.size > 0 && el("li", {}, dot(picture.table[0]), none ? value(low, 3) : `${value(low, 3)} everywhere`), none && el("li", {}, dot(picture.table[MISSING]), "none")));
     } else if (kind === "number") {
       const canvas = el("canvas", { class: "ramp", role: "img", "aria-label": `from ${value(low)} to ${value(high)}` });
       [canvas.width, canvas.height] = [256, 1];

@@ -83,7 +83,7 @@ function drawRing({ context, stage, picture, app, width, height }, address, { co
 function drawPin({ context, stage, picture, app, width, height }, address) {
   const at = address === null ? null : stage.placeOf(picture, address);
   if (!at || Math.abs(at[0]) > width / 2 || Math.abs(at[1]) > height / 2) return;
-  circle(context, at[0], at[1], 5.5);
+  circle(context, at[0], at[1], app.scene.has_centers === false ? Math.max(5.5, at[2]) : 5.5); // no name lies under it
   context.lineWidth = 4;
   context.strokeStyle = app.ink.ground;
   context.stroke();
@@ -113,6 +113,13 @@ function drawPath({ context, stage, picture, app, own }) {
   }
 }
 
+/** Where a line from one circle to another begins and ends: at their rims. */
+function between([x, y, r], [toX, toY, toR]) {
+  const long = Math.hypot(toX - x, toY - y) || 1;
+  const [dx, dy] = [(toX - x) / long, (toY - y) / long];
+  return [[x + dx * r, y + dy * r], [toX - dx * toR, toY - dy * toR]];
+}
+
 /** Lines to the other cells above the selected one, where it has several. */
 function drawParents({ context, stage, picture, app, own }) {
   const selected = own(app.selected);
@@ -121,17 +128,18 @@ function drawParents({ context, stage, picture, app, own }) {
   for (const address of app.marks.parents.map(own)) {
     const to = address === null ? null : stage.placeOf(picture, address);
     if (!to) continue;
+    const [begin, end] = app.scene.has_centers === false ? between(from, to) : [from, to];
     for (const [color, wide] of [[app.ink.ground, 4.5], [app.ink.warm, 1.75]]) {
       context.beginPath();
       context.setLineDash(color === app.ink.warm ? [6, 4] : []);
-      context.moveTo(from[0], from[1]);
-      context.lineTo(to[0], to[1]);
+      context.moveTo(begin[0], begin[1]);
+      context.lineTo(end[0], end[1]);
       context.lineWidth = wide;
       context.strokeStyle = color;
       context.stroke();
     }
     context.setLineDash([]);
-    circle(context, to[0], to[1], 4);
+    circle(context, end[0], end[1], 4);
     context.fillStyle = app.ink.warm;
     context.fill();
   }
