@@ -24,6 +24,7 @@ from cfgraph.growing.engines.shift import other_versions
 from cfgraph.growing.events import Event, log_event
 
 TICK_SECONDS = 0.05
+TEND_SECONDS = 2.0  # how often the engine is asked to do what it needs
 LOOK_SECONDS = 10.0  # how often the folder is looked at while nothing comes back
 Look = Callable[[], tuple[set[Any], int]]
 Work = Callable[..., Any]  # with what is to be known first, then arguments of the task's own; no secret in any
@@ -71,7 +72,7 @@ class SheetFleet:
         self._engine, self._known, self._workers, self._interrupted = engine, known, workers, interrupted
         self._advice = advice
         self._running = dict[Hashable, Handle]()
-        self._alive = self._heard = self._looked = time.monotonic()
+        self._alive = self._heard = self._looked = self._tended = time.monotonic()
         self._again = self._lost = self._seen = 0
 
     def finish(
@@ -114,6 +115,8 @@ class SheetFleet:
                         break
                 done, lost = self._collect(left, note, stopping=asked is not None)
                 waiting.extendleft(lost)
+                if asked is None:
+                    self._tend()
                 if not done:
                     if asked is None:
                         waiting.extend(self._look(left, note, look))
@@ -156,6 +159,13 @@ class SheetFleet:
                 left.discard(name)
                 note(name, told.given)
         return done, lost
+
+    def _tend(self) -> None:
+        """Have the engine do what it needs now and then."""
+        now = time.monotonic()
+        if now - self._tended >= TEND_SECONDS:
+            self._tended = now
+            self._engine.tend()
 
     def _look(self, left: set[Hashable], note: Callable[[Any, Any], None], look: Look) -> list[Hashable]:
         """Look for signs of work elsewhere; after a long time without any, what is to be handed out again."""

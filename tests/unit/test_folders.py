@@ -3,9 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,9 +26,11 @@ from cfgraph.formats.folders.plan import plan_of
 from cfgraph.formats.folders.reader import FolderReader, open_folder
 from cfgraph.growing import sheet_fleet
 from cfgraph.growing.engines.engine import Engine
+from cfgraph.growing.engines.find import find_engine
+from cfgraph.growing.engines.job import own_versions
 from cfgraph.growing.engines.processes import ProcessesBeside
 from cfgraph.growing.folder import FolderTask, digest_task, grow_folder, grow_sheets, look_at_folder
-from cfgraph.growing.sheet_fleet import work_task
+from cfgraph.growing.sheet_fleet import SheetFleet, work_task
 from cfgraph.model import sheets
 from cfgraph.model.cells import Cells
 from cfgraph.model.reader import CellsReader, Reader
@@ -275,6 +281,71 @@ def test_tasks_that_an_engine_loses_are_done_again(tmp_path):
     assert contents(tmp_path / "other") == contents(tmp_path / "one")
     with pytest.raises(EngineError, match=r"Loses lost 17 tasks one after the other, .* RuntimeError: the worker was killed"):
         grown(field, tmp_path / "never", height=2, executor=Loses(lambda asked: asked > 1), workers=2)
+
+
+class Tended(Engine):
+    """An engine all of whose workers are lost with their first task, until somebody tends it, as Dask's may be."""
+
+    patience_seconds = 5.0
+
+    def __init__(self):
+        super().__init__(Loses(lambda asked: False), name="tended")
+        self.waiting, self.handed, self.is_well = [], 0, False
+
+    def submit(self, function, *arguments):
+        self.handed += function is work_task
+        if self.is_well or function is look_at_folder:
+            return super().submit(function, *arguments)
+        self.waiting.append((Future(), function, arguments))
+        return self.waiting[-1][0]
+
+    def tend(self):
+        self.is_well = True
+        for handle, function, arguments in self.waiting:
+            handle.set_result(function(*arguments))
+        self.waiting.clear()
+
+
+def test_an_engine_is_tended_while_tasks_are_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sheet_fleet, "TEND_SECONDS", 0.01)
+    monkeypatch.setattr(sheet_fleet, "LOOK_SECONDS", 1.0)
+    field, engine = make("binary"), Tended()
+    report = grown(field, tmp_path / "it", height=2, executor=engine, workers=1)
+    assert report.finished
+    assert engine.handed == 3  # six sheets in two tasks, and their digest: none twice
+    assert not engine.waiting
+
+
+@pytest.mark.slow("a cluster of processes, which are killed")
+@pytest.mark.skipif(find_spec("distributed") is None, reason="distributed is not installed")
+def test_workers_that_dask_gave_up_on_are_replaced_though_nothing_is_left_to_hand_out():
+    import dask
+
+    def rest(known, seconds):
+        time.sleep(seconds)
+        return os.getpid()
+
+    killed, given = set(), {}
+
+    def kill_all():
+        if not killed and sum(map(len, engine._client.processing().values())) == len(tasks):
+            killed.update(engine._client.run(os.getpid).values())
+            for process in killed:
+                os.kill(process, signal.SIGKILL)
+        return False
+
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}):
+        engine = find_engine("dask", workers=2)
+        engine.patience_seconds = 3600.0  # what is lost is not handed out again meanwhile
+        tasks = dict.fromkeys(range(engine.ahead * 2), (2.0,))
+        try:
+            fleet = SheetFleet(engine, SimpleNamespace(**own_versions()), workers=2, interrupted=kill_all)
+            fleet.finish(rest, tasks, note=given.__setitem__)
+        finally:
+            engine.close()
+    assert len(killed) == 2
+    assert given.keys() == tasks.keys()
+    assert not killed & set(given.values())
 
 
 def test_an_engine_that_does_nothing_is_told_after_three_times(tmp_path, monkeypatch):

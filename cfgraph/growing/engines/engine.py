@@ -73,7 +73,7 @@ class Engine:
             cancel()
 
     def tend(self) -> None:
-        """Do what the engine needs now and then: asked every two seconds while shifts are at work."""
+        """Do what the engine needs now and then: asked every two seconds while shifts, or tasks of a folder, are at work."""
 
     def halt(self) -> None:
         """Tell shifts that run to end between two blocks, where the engine can; others end when their time is over."""

@@ -265,7 +265,7 @@ def check_engine(
 
 
 def _await(handle: Handle, *, engine: Engine, observe: Observer, interrupted: Callable[[], bool]) -> Any:
-    begin = said = time.monotonic()
+    begin = said = tended = time.monotonic()
     while not handle.done():
         now = time.monotonic()
         if interrupted():
@@ -275,6 +275,9 @@ def _await(handle: Handle, *, engine: Engine, observe: Observer, interrupted: Ca
             raise EngineError(f"{engine.name} ran no first small task within {now - begin:.0f} s; {engine.help}")
         if now - said > WORD_SECONDS:
             said = now
+        if now - tended > LOOK_SECONDS:
+            tended = now
+            engine.tend()
             observe(Event("await_engine", engine.name, {"reason": "a first small task has not come back", "leases": 0}))
         time.sleep(TICK_SECONDS)
     return fetch(handle)
