@@ -2,7 +2,9 @@
 
 import json
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -13,6 +15,7 @@ WARNINGS = (
     "lose_worker",
     "await_engine",
 )  # what a user should hear of unasked, once a worker
+WORD_SECONDS = 45.0  # without an event: then a word is said
 log = logging.getLogger("cfgraph.rollout")
 
 
@@ -73,3 +76,21 @@ def log_event(event: Event) -> None:
     again = event.action == "lose_lease" and event.facts.get("lost", 1) > 1
     level = logging.WARNING if event.action in WARNINGS and not again else logging.INFO
     log.log(level, "%s", event, extra={"event": {"action": event.action, "worker": event.worker, **event.facts}})
+
+
+@contextmanager
+def a_word_meanwhile(name: str, *, reason: str) -> Iterator[None]:
+    """Say every 45 seconds that an engine is waited for, while what is inside blocks this process."""
+    over = threading.Event()
+
+    def say() -> None:
+        while not over.wait(WORD_SECONDS):
+            log_event(Event("await_engine", name, {"reason": reason, "leases": 0}))
+
+    teller = threading.Thread(target=say, name="cfgraph-word", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()

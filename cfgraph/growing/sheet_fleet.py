@@ -17,11 +17,11 @@ from cfgraph import errors
 from cfgraph.errors import CfgraphError, EngineError, WorkersLostError, few_handles, one_line
 from cfgraph.growing.crew import END_SECONDS
 from cfgraph.growing.engines.engine import Engine, Handle
-from cfgraph.growing.engines.fleet import AGAIN_MAX, LOST_MAX, WORD_SECONDS, fetch
+from cfgraph.growing.engines.fleet import AGAIN_MAX, LOST_MAX, fetch
 from cfgraph.growing.engines.job import own_versions
 from cfgraph.growing.engines.processes import Processes
 from cfgraph.growing.engines.shift import other_versions
-from cfgraph.growing.events import Event, log_event
+from cfgraph.growing.events import WORD_SECONDS, Event, log_event
 
 TICK_SECONDS = 0.05
 TEND_SECONDS = 2.0  # how often the engine is asked to do what it needs

@@ -361,6 +361,16 @@ def make(place, *, workers):
 """
 
 
+SLOW = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+from cfgraph.growing.engines.engine import Engine
+def make(place, *, workers):
+    time.sleep(0.5)
+    return Engine(ThreadPoolExecutor(workers), name="slow")
+"""
+
+
 def test_an_engine_of_another_package_is_found_by_its_entry_point(store, new_id, ground, monkeypatch, tmp_path):
     entries = {"cfgraph.engines": {"theirs": "their_engine:make"}}
     packages.install(tmp_path, "their-engine", entries, their_engine=THEIRS)
@@ -371,6 +381,19 @@ def test_an_engine_of_another_package_is_found_by_its_entry_point(store, new_id,
     check(store, copy, ground[0])
     with pytest.raises(InputError, match=r"such as processes, .*theirs"):
         grow(store, new_id("other"), "ours")
+
+
+def test_a_word_is_said_while_an_engine_starts(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr("cfgraph.growing.events.WORD_SECONDS", 0.05)
+    packages.install(tmp_path, "slow-engine", {"cfgraph.engines": {"slow": "slow_engine:make"}}, slow_engine=SLOW)
+    packages.appear(monkeypatch, tmp_path, "slow_engine")
+    with caplog.at_level("WARNING", logger="cfgraph.rollout"):
+        find_engine("slow", workers=1)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) >= 2
+    assert all("await_engine reason=it has not started, or has not been reached, yet" in line for line in said)
+    time.sleep(0.2)
+    assert len(caplog.records) == len(said)  # and none once it is there
 
 
 def test_owners_of_one_process_are_told_apart():

@@ -9,6 +9,7 @@ from cfgraph.growing.engines.engine import Engine, Submits
 from cfgraph.growing.engines.processes import Processes
 from cfgraph.growing.engines.ray import Ray
 from cfgraph.growing.engines.slurm import Slurm
+from cfgraph.growing.events import a_word_meanwhile
 
 EXPECTED = "expected an engine such as {names}"
 
@@ -38,7 +39,8 @@ def find_engine(executor: str | Submits | Engine, *, workers: int) -> Engine:
     if make is None:
         names = ", ".join([*FORMS, *names_of_others(ENGINES, own=OWN)])
         raise InputError(f"{EXPECTED.format(names=names)}, got {executor!r}")
-    engine = make(place, workers=workers)
+    with a_word_meanwhile(name, reason="it has not started, or has not been reached, yet"):
+        engine = make(place, workers=workers)
     if not isinstance(engine, Engine):
         raise InputError(
             f"expected the engine {name!r} of {told_of_others(ENGINES, name)} to be an Engine, got {type(engine).__name__}"

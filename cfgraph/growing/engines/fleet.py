@@ -18,7 +18,7 @@ from cfgraph.growing.crew import END_SECONDS, TICK_SECONDS, Outcome
 from cfgraph.growing.engines.engine import Engine, Handle
 from cfgraph.growing.engines.job import Checked, Job, own_versions
 from cfgraph.growing.engines.shift import Around, look_around, other_versions, work_shift
-from cfgraph.growing.events import Event, Observer
+from cfgraph.growing.events import WORD_SECONDS, Event, Observer
 from cfgraph.growing.lease_owner import machine
 from cfgraph.growing.outage import DRIVER_SECONDS
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cfgraph.store import Store
 
 LOOK_SECONDS = 2.0  # how often the graph is asked for signs of work
-WORD_SECONDS = 45.0  # without an event: then a word is said
 AGAIN_MAX = 2  # times that shifts are submitted again before the fleet gives up
 LOST_MAX = 8  # shifts of each worker that may be lost one after the other while no cell is grown
 RESULT_SECONDS = 20.0  # within which a shift that is done gives its result
@@ -275,10 +274,10 @@ def _await(handle: Handle, *, engine: Engine, observe: Observer, interrupted: Ca
             raise EngineError(f"{engine.name} ran no first small task within {now - begin:.0f} s; {engine.help}")
         if now - said > WORD_SECONDS:
             said = now
+            observe(Event("await_engine", engine.name, {"reason": "a first small task has not come back", "leases": 0}))
         if now - tended > LOOK_SECONDS:
             tended = now
             engine.tend()
-            observe(Event("await_engine", engine.name, {"reason": "a first small task has not come back", "leases": 0}))
         time.sleep(TICK_SECONDS)
     return fetch(handle)
 

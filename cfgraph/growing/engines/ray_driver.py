@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from cfgraph.errors import DETAIL_MAX, EngineError, one_line
 from cfgraph.growing.crew import END_SECONDS
+from cfgraph.growing.events import a_word_meanwhile
 
 START_SECONDS = 300.0  # within which Ray starts, or is reached
 LOOK_SECONDS = 1.0  # how often the process asks whether there is a Ray still
@@ -43,7 +44,8 @@ class Driver:
         with self._lock:
             if self._current.has_ended:
                 self._current.close()
-                self._current = _Process(self._place, workers=self._workers)
+                with a_word_meanwhile("ray", reason="its driver was lost, and another one is being started"):
+                    self._current = _Process(self._place, workers=self._workers)
             return self._current.submit(payload)
 
     def close(self) -> None:
