@@ -25,6 +25,7 @@ from cfgraph.formats.folders.plan import (
     Manifest,
     Plan,
     SheetRecord,
+    find_plan,
     pin_plan,
     read_manifest,
     read_plan,
@@ -194,21 +195,22 @@ def grow_folder(
     if prefix.dimension == 0:
         raise InputError(f"a folder holds centers, and those of {task.plan.hierarchy['id']!r} have no coordinates")
     place, begin = Place(task.url), time.monotonic()
-    plan = pin_plan(place, task.plan)
-    cut = plan.cut.cut()
-    depth = cut.depth if cut.frontier else prefix.depth
-    if place.has(MANIFEST):
-        found = read_manifest(place)
+    if (plan := find_plan(place, task.plan)) is not None and place.has(MANIFEST):
+        found, depth = read_manifest(place), _depth_of(plan, prefix)
         return FolderReport(plan.hierarchy["id"], str(place), found.cells, depth, 0, True, found.digest)
-    if not place.has(PREFIX):
-        facts = {"plan": plan.key, "name": PREFIX, "cells": len(prefix)}
-        place.put(PREFIX, file_of(pieces_of_prefix(prefix), dimension=prefix.dimension, facts=facts))
-    write_encoder(place, encoder)
-    task = replace(task, url=place.everywhere, plan=plan, **own_versions())
-    with _engine_of(executor, task, workers=workers, interrupted=interrupted) as engine:
+    with _engine_of(executor, workers=workers) as engine:  # before anything is written: it may not be there
+        plan = pin_plan(place, task.plan)
+        if not place.has(PREFIX):
+            facts = {"plan": plan.key, "name": PREFIX, "cells": len(prefix)}
+            place.put(PREFIX, file_of(pieces_of_prefix(prefix), dimension=prefix.dimension, facts=facts))
+        write_encoder(place, encoder)
+        task = replace(task, url=place.everywhere, plan=plan, **own_versions())
+        if executor is not None and engine is not None:
+            check_engine(engine, task, look=look_at_folder, observe=log_event, interrupted=interrupted)
         grower = _Grower(task, place, workers=workers, engine=engine, progress=progress, interrupted=interrupted)
         seconds = {"start": time.monotonic() - begin}
-        told = {"id": plan.hierarchy["id"], "place": str(place), "cells": cut.cells, "depth": depth, "grown": grower.grow()}
+        told = {"id": plan.hierarchy["id"], "place": str(place), "cells": plan.cut.cut().cells}
+        told |= {"depth": _depth_of(plan, prefix), "grown": grower.grow()}
         seconds["grow"] = time.monotonic() - begin - seconds["start"]
         if interrupted():
             return FolderReport(**told, finished=False, seconds=seconds)
@@ -220,19 +222,21 @@ def grow_folder(
     return FolderReport(**told, finished=True, digest=manifest.digest, seconds=seconds)
 
 
+def _depth_of(plan: Plan, prefix: Cells) -> int:
+    """How deep a folder is when it is grown."""
+    cut = plan.cut.cut()
+    return cut.depth if cut.frontier else prefix.depth
+
+
 @contextmanager
-def _engine_of(
-    executor: str | Submits | Engine | None, task: FolderTask, *, workers: int, interrupted: Callable[[], bool]
-) -> Iterator[Engine | None]:
-    """What runs tasks, looked at before anything is grown where it is somebody else's; None where they are done here."""
+def _engine_of(executor: str | Submits | Engine | None, *, workers: int) -> Iterator[Engine | None]:
+    """What runs tasks; None where they are done here."""
     if executor is None and workers == 1:
         yield None
         return
     found = ProcessesBeside(workers=workers) if executor is None else find_engine(executor, workers=workers)
     try:
         with closing(found, ours=executor) as engine:
-            if executor is not None:
-                check_engine(engine, task, look=look_at_folder, observe=log_event, interrupted=interrupted)
             yield engine
     finally:
         _growers.clear()  # what was grown in threads of this process

@@ -376,6 +376,20 @@ def test_sheets_that_others_grow_are_found_in_the_folder(tmp_path, monkeypatch):
     assert (again.finished, again.grown, again.digest) == (True, 0, report.digest)
 
 
+@pytest.mark.parametrize("executor", ["spark", "processes:4", "slurm:", "ray:here", "dask:here", object()])
+def test_what_is_no_engine_leaves_nothing_in_a_folder(tmp_path, executor):
+    with pytest.raises(InputError):  # one that is not installed is one, too
+        grown(make("binary"), tmp_path / "it", height=2, executor=executor)
+    assert not (tmp_path / "it").exists()
+
+
+def test_another_field_is_told_before_an_engine_starts(tmp_path):
+    grown(make("binary"), tmp_path / "it", height=2)
+    with pytest.raises(InputError, match="holds another field"):
+        grown(make("koch"), tmp_path / "it", height=2, executor="spark")
+    assert grown(make("binary"), tmp_path / "it", height=2, executor="spark").grown == 0  # nothing is left to do
+
+
 def test_engines_of_other_versions_or_places_are_refused(tmp_path):
     class Older(Loses):
         """Its workers have another Python."""

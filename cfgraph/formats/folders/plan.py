@@ -228,26 +228,38 @@ def read_plan(place: Place) -> Plan | None:
     return None if text is None else _parsed(Plan, text, place=place, name=PLAN)
 
 
+def find_plan(place: Place, plan: Plan) -> Plan | None:
+    """The plan of a folder in which this one may be pinned; None where there is none yet. Nothing is written.
+
+    Raises:
+        InputError: for a folder that holds another field, or files that are none of a field's.
+    """
+    found = read_plan(place)
+    if found is not None:
+        if found.key != plan.key:
+            raise InputError(_another(place, found, plan))
+        return found
+    strange = [name for name in place.sizes() if not name.startswith(".")]
+    if strange:
+        raise InputError(
+            f"the folder {place} holds files and no field ({', '.join(sorted(strange)[:3])}); nothing in it is replaced: "
+            "choose another name"
+        )
+    return None
+
+
 def pin_plan(place: Place, plan: Plan) -> Plan:
     """Write a plan into a folder, or join the one that is there.
 
     Raises:
         InputError: for a folder that holds another field, or files that are none of a field's.
     """
-    found = read_plan(place)
-    if found is None:
-        strange = [name for name in place.sizes() if not name.startswith(".")]
-        if strange:
-            raise InputError(
-                f"the folder {place} holds files and no field ({', '.join(sorted(strange)[:3])}); nothing in it is replaced: "
-                "choose another name"
-            )
-        place.make()
-        place.put(PLAN, plan.model_dump_json(indent=1).encode())
-        found = read_plan(place)
+    if (found := find_plan(place, plan)) is not None:
+        return found
+    place.make()
+    place.put(PLAN, plan.model_dump_json(indent=1).encode())
+    found = find_plan(place, plan)
     assert found is not None
-    if found.key != plan.key:
-        raise InputError(_another(place, found, plan))
     return found
 
 
