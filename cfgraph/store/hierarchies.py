@@ -307,6 +307,12 @@ class Hierarchies(Encoders):
             start = reading.next_key(page["cells"][-1][0])
             yield page
 
+    def sound_pages(self, hierarchy: Hierarchy) -> Iterator[dict[str, Any]]:
+        """All cells of a field with what its invariants speak of, as columns, in key order, a page at a time."""
+        start, high = subtree_range(hierarchy.id)
+        asked = {"id": hierarchy.id, "high": high, "page": reading.PAGE_CELLS}
+        yield from reading.unchecked_pages_ahead(self._graph, "read_sound", start=start, **asked)
+
     def import_pages(self, id: str) -> Iterator[dict[str, list[Any]]]:
         """Every cell as it is, with every edge that leads to it, in key order, a page at a time, within a :meth:`witness`.
 

@@ -38,12 +38,18 @@ def read_pages(graph: Graph, id: str, *, top: str = ROOT, edges: bool = True, ex
 
 def pages_ahead(graph: Graph, operation: str, id: str, *, start: str, **asked: Any) -> Iterator[Columns]:
     """What a paged operation reads from a key on; the next page is asked for while the caller works on this one."""
+    for page in unchecked_pages_ahead(graph, operation, start=start, **asked):
+        yield checked(page, id)
+
+
+def unchecked_pages_ahead(graph: Graph, operation: str, *, start: str, **asked: Any) -> Iterator[Columns]:
+    """The same as it comes, for whoever checks the columns."""
 
     def read(last: str | None) -> Columns:
         page: Columns = graph.read(operation, start=start if last is None else next_key(last), **asked)[0]
         return page
 
-    yield from _one_ahead(read, id)
+    yield from _one_ahead(read)
 
 
 def stretches_ahead(graph: Graph, id: str, *, stretches: Sequence[tuple[str, str]], **asked: Any) -> Iterator[Columns]:
@@ -55,10 +61,11 @@ def stretches_ahead(graph: Graph, id: str, *, stretches: Sequence[tuple[str, str
         page: Columns = graph.read("read_stretches", stretches=rest, page=PAGE_CELLS, **asked)[0]
         return page
 
-    yield from _one_ahead(read, id)
+    for page in _one_ahead(read):
+        yield checked(page, id)
 
 
-def _one_ahead(read: Callable[[str | None], Columns], id: str) -> Iterator[Columns]:
+def _one_ahead(read: Callable[[str | None], Columns]) -> Iterator[Columns]:
     ahead = ThreadPoolExecutor(1, thread_name_prefix="cfgraph-read")
     try:
         coming = ahead.submit(read, None)
@@ -68,7 +75,7 @@ def _one_ahead(read: Callable[[str | None], Columns], id: str) -> Iterator[Colum
             if last is None:
                 return
             coming = ahead.submit(read, last)
-            yield checked(page, id)
+            yield page
     finally:
         # Not waited for: who gives up half-way leaves this to the garbage collector, perhaps in the very thread that reads.
         ahead.shutdown(wait=False, cancel_futures=True)

@@ -32,6 +32,7 @@ from cfgraph.model.order import in_cycle
 from cfgraph.store.cuts import UNFINISHED
 from cfgraph.store.placing import batch_of
 from cfgraph.store.reading import next_key
+from cfgraph.store.sound_pages import count_sound
 
 if TYPE_CHECKING:
     from cfgraph.store import Store
@@ -130,10 +131,12 @@ def verify(store: "Store", id: str, *, progress: Callable[[int, int], None] = la
     with witness:
         checker = _Checker(store, hierarchy, report)
         checker.check_hierarchy()
-        total = store.counts(id).cells
-        while checker.check_page():
-            progress(report.cells, total)
-        checker.check_links()
+        total = store.sizes([hierarchy])[0].cells
+        sound = count_sound(store, hierarchy, grown=report.grown, progress=lambda done: progress(done, total))
+        if sound is not None:
+            report.cells = sound
+        else:  # what is broken, cell by cell; or nothing is, where all cells of a field can look sound in no one moment
+            checker.check_cells(lambda done: progress(done, total))
         report.state = store.hierarchy(id).state
         report.notes += notes_of(
             f"the cut {name!r} of it is being kept or removed, or that was interrupted: keep it again (`cfgraph cut {id} ... "
@@ -159,6 +162,12 @@ class _Checker:
         _check_hierarchy(self._store, self._hierarchy, found)
         self._report.grown = found.grown
         self._report.merge(self._settled(found, lambda again: _check_hierarchy(self._store, self._hierarchy, again)))
+
+    def check_cells(self, progress: Callable[[int], None]) -> None:
+        """Check every cell, and what edges from second parents keep together."""
+        while self.check_page():
+            progress(self._report.cells)
+        self.check_links()
 
     def check_page(self) -> bool:
         """Check the next page of cells; False where there is none."""

@@ -202,7 +202,7 @@ READERS = {
     **{f"export {suffix}": ["export", "{h}", "-o", "{out}." + suffix] for suffix in SUFFIXES},
 }
 CHANGES = (("rm",), ("rm", "ingest graph"), ("rm", "ingest field"), ("grow",))
-PAGES = ("read_subtree", "read_children", "read_cells", "read_import", "read_verification")
+PAGES = ("read_subtree", "read_children", "read_cells", "read_import", "read_sound", "read_verification")
 
 
 def reader_words(name: str, h: str, out: Path) -> list[str]:

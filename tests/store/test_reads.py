@@ -54,6 +54,7 @@ PAGES = (
     "read_cells",
     "read_import",
     "read_stretches",
+    "read_sound",
     "read_verification",
     "read_own",
     "read_points",

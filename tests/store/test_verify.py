@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from cfgraph.metric.place import place
+from cfgraph.store import reading
+from cfgraph.store.sound_pages import count_sound
 from cfgraph.store.verify import INVARIANTS, verify
 from tests.grown import grown_hierarchy, ragged_hierarchy
 from tests.tampering import MAKERS, write_grown
@@ -161,6 +163,66 @@ def test_verify_names_what_is_beside_the_cells(store, new_id, invariant, kind, c
     assert places(verify(store, id), invariant)
     lost = "MATCH (p:Point WHERE p.key STARTS WITH 'zz-' + $id) DETACH DELETE p"  # which `rm` cannot know for its own
     store.query(lost, {"id": id}, write=True)
+
+
+# A child of another kind in the place of one, with all that lay below it: page by page everything is as it should be.
+REPLACED = (
+    "MATCH (p:Cell {key: $id + '/1'}), (c:Cell) WHERE c.key STARTS WITH $id + '/1/2' DETACH DELETE c "
+    "WITH DISTINCT p CREATE (p)-[:CHILD {slot: 2, length: 0.1, residual: [0.1, 0.1]}]->(:Thing {hierarchy: $id})"
+)
+
+
+@pytest.mark.parametrize("page_cells", [1, 2, 7, 1000])
+@pytest.mark.parametrize(("arity", "depth"), [(3, 3), (12, 2), (1, 6)])
+def test_sound_cells_are_looked_at_a_page_at_a_time(store, new_id, monkeypatch, arity, depth, page_cells):
+    made = grown_hierarchy(new_id(), arity=arity, depth=depth)
+    store.write(made)
+    monkeypatch.setattr(reading, "PAGE_CELLS", page_cells)
+    hierarchy, seen, count = store.hierarchy(made.id), [], len(made.cells)
+    assert count_sound(store, hierarchy, grown=False, progress=seen.append) == count
+    assert seen == [min(count, (page + 1) * page_cells) for page in range(-(-count // page_cells))]
+    last = "MATCH (c:Cell {hierarchy: $id}) WITH c ORDER BY c.key DESC LIMIT 1 MATCH (c)<-[e:CHILD]-() "
+    for spoil, mend in (
+        ("SET c.scale = c.scale * 1.01", "SET c.scale = c.scale / 1.01"),
+        ("SET e.slot = toFloat(e.slot)", "SET e.slot = toInteger(e.slot)"),
+        ("SET c.predicted = true", "REMOVE c.predicted"),
+        ("SET c.radius = 1.0", "REMOVE c.radius"),
+        ("SET e.primary = true", "REMOVE e.primary"),
+        ("SET c.level = toFloat(c.level)", "SET c.level = toInteger(c.level)"),
+    ):
+        store.query(last + spoil, {"id": made.id}, write=True)
+        assert count_sound(store, hierarchy, grown=False) is None, spoil
+        store.query(last + mend, {"id": made.id}, write=True)
+    assert count_sound(store, hierarchy, grown=False) == count
+    assert verify(store, made.id).clean
+
+
+@pytest.mark.parametrize("page_cells", [3, 1000])
+def test_a_child_in_the_place_of_another_is_found_by_the_number_of_edges(store, new_id, monkeypatch, page_cells):
+    made = grown_hierarchy(new_id(), arity=3, depth=3)
+    store.write(made)
+    monkeypatch.setattr(reading, "PAGE_CELLS", page_cells)
+    store.query(REPLACED, {"id": made.id}, write=True)
+    seen = []
+    assert count_sound(store, store.hierarchy(made.id), grown=False, progress=seen.append) is None
+    assert seen[-1] == 36  # each page is sound by itself
+    assert "/1" in places(verify(store, made.id), "parent")
+    for spoiled in SPOILED:
+        store.query(spoiled, {"id": made.id}, write=True)
+
+
+def test_cells_are_looked_at_one_by_one_where_they_are_not_sound_at_once(store, new_id, monkeypatch):
+    asked, read = [], store._graph.read
+    monkeypatch.setattr(store._graph, "read", lambda operation, **told: asked.append(operation) or read(operation, **told))
+    kinds = {"field": False, "points": True, "dag": True}
+    for kind, one_by_one in kinds.items():
+        id = new_id()
+        store.write(MAKERS[kind](id))
+        asked.clear()
+        report = verify(store, id)
+        assert report.clean
+        assert report.cells == store.counts(id).cells
+        assert ("read_verification" in asked) is one_by_one, kind
 
 
 def test_every_invariant_has_a_corruption():
