@@ -249,6 +249,7 @@ def unfinished(plan: Plan) -> Manifest:
 
 def _finish(place: Place, plan: Plan, digest: str) -> Manifest:
     """The manifest of a folder all of whose sheets are there, with what was measured of them."""
+    pin_plan(place, plan)  # it is this field's still, also where two began at once
     cut, sizes, hierarchy = plan.cut.cut(), place.sizes(), plan.description()
     records = [SheetRecord(name=PREFIX, cells=cut.prefix_cells, bytes=sizes[PREFIX])]
     records += [SheetRecord(name=one.name, cells=one.cells(arity=cut.arity), bytes=sizes[one.name]) for one in cut.sheets()]

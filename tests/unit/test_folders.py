@@ -1,5 +1,6 @@
 """Fields as folders of Parquet files: the same cells as in memory, whoever grew them; and what is told of other folders."""
 
+import errno
 import json
 import os
 import shutil
@@ -19,10 +20,11 @@ from hypothesis import strategies as st
 
 from cfgraph.errors import AddressError, EngineError, InputError
 from cfgraph.files.arrays import points_of
+from cfgraph.formats.folders import plan as plans
 from cfgraph.formats.folders import sheets as files
 from cfgraph.formats.folders.keyed import KeyOrder, digest_columns, digest_of, shares_of
 from cfgraph.formats.folders.place import Place
-from cfgraph.formats.folders.plan import plan_of
+from cfgraph.formats.folders.plan import PLAN, plan_of, read_plan
 from cfgraph.formats.folders.reader import FolderReader, open_folder
 from cfgraph.growing import sheet_fleet
 from cfgraph.growing.engines.engine import Engine
@@ -450,6 +452,60 @@ def test_a_folder_of_another_field_is_left_as_it_is(tmp_path):
     with pytest.raises(InputError, match="another prefix"):
         write_field(replace(make("binary"), root=Cells.from_root(np.ones(3))), str(tmp_path / "it"))
     assert contents(tmp_path / "it") == before
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_two_fields_that_begin_at_once_one_has_the_folder(tmp_path, monkeypatch, links):
+    """Neither sees a plan, and both write one: the first stays, and the other is told; without links the last one stays."""
+    other, make_folder = made_task(make("koch"), tmp_path / "it", height=2).plan, Place.make
+
+    def make_and_lose(place):
+        make_folder(place)
+        place.put(PLAN, other.model_dump_json().encode())
+
+    monkeypatch.setattr(Place, "make", make_and_lose)
+    if links:
+        with pytest.raises(InputError, match="'koch', and 'binary' was asked for"):
+            grown(make("binary"), tmp_path / "it", height=2)
+    else:
+        monkeypatch.setattr(os, "link", no_link)
+        assert grown(make("binary"), tmp_path / "it", height=2).finished
+    assert not list((tmp_path / "it").glob(".*"))
+
+
+def test_a_plan_that_comes_while_the_folder_is_looked_at_is_joined(tmp_path, monkeypatch):
+    """The same command, twice at once: each wrote the plan, or finds that of the other."""
+    found, looks = read_plan, iter([None])
+
+    def look(place):
+        if next(looks, place) is place:
+            return found(place)
+        assert found(place) is None
+        place.make()
+        place.put(PLAN, made_task(make("binary"), place, height=2).plan.model_dump_json().encode())
+        return None
+
+    monkeypatch.setattr(plans, "read_plan", look)
+    assert grown(make("binary"), tmp_path / "it", height=2).finished
+
+
+def no_link(part, path):
+    """What a disk that knows no links says."""
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_a_folder_that_another_takes_meanwhile_is_not_finished(tmp_path):
+    field = make("binary")
+    task = made_task(field, tmp_path / "it", height=2)
+    other = made_task(make("koch"), tmp_path / "it", height=2).plan
+
+    def progress(done, total):
+        if done == total:  # all sheets are there; on an object store another plan may stand over ours
+            Place(str(tmp_path / "it")).put(PLAN, other.model_dump_json().encode())
+
+    with pytest.raises(InputError, match="'koch', and 'binary' was asked for"):
+        grow_folder(task, progress=progress)
+    assert not (tmp_path / "it" / "manifest.json").exists()
 
 
 def test_files_of_others_are_never_mixed_with(tmp_path):

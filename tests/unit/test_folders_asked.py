@@ -229,6 +229,22 @@ def test_a_manifest_of_other_numbers_is_a_violation(folders):
     assert "grower" in verify_folder(reader).counts
 
 
+@pytest.mark.parametrize("change", ["twice", "left out", "another", "cells"])
+def test_a_manifest_that_lists_other_files_is_a_violation(folders, change):
+    reader = open_folder(f"{folders[0] / 'copy'}/")
+    first, second, *rest = reader.manifest.sheets
+    sheets = {
+        "twice": [first, second, second, *rest],
+        "left out": [first, *rest],
+        "another": [first, second, *rest, second.model_copy(update={"name": "levels-9-9.0000000.parquet"})],
+        "cells": [first, second.model_copy(update={"cells": 7}), *rest],
+    }[change]
+    reader.manifest = reader.manifest.model_copy(update={"sheets": sheets})
+    report = verify_folder(reader)
+    assert report.counts == {"hierarchy": 2 if change == "cells" else 1}
+    assert {one.place for one in report.violations} == {"levels-9-9.0000000.parquet" if change == "another" else second.name}
+
+
 def test_a_diff_of_folders_is_that_of_their_cells(folders):
     place, truth, copy, _ = folders
     found = cfgraph.diff(f"{place / 'truth'}/", place / "copy")

@@ -1,5 +1,6 @@
 """Verify, of a folder: every invariant of a field, sheet by sheet, each violation named; the digest of all cells at the end."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ from cfgraph.formats.folders.reader import FolderReader
 from cfgraph.formats.folders.sheets import LevelColumns
 from cfgraph.model.cells import STATE_NAMES
 from cfgraph.model.invariants import EdgeColumns, Ends, check_edges, check_sound
-from cfgraph.model.sheets import Sheet
+from cfgraph.model.sheets import PREFIX, Sheet
 from cfgraph.store.verify import VerifyReport
 
 EXAMPLES = 100  # violations of one kind in one level of a sheet that are kept
@@ -55,6 +56,17 @@ def _check_prefix(reader: FolderReader, report: VerifyReport) -> None:
         )
     if reader.manifest.cells != reader.count() or sum(reader.manifest.cells_by_level) != reader.count():
         report.add("hierarchy", reader.hierarchy.id, f"the manifest tells of another number of cells than {reader.count():,}")
+    _check_files(reader, report)
+
+
+def _check_files(reader: FolderReader, report: VerifyReport) -> None:
+    """Whether the manifest lists just the files that the plan asks for, each once."""
+    cut = reader.cut
+    wanted = [(PREFIX, cut.prefix_cells), *((sheet.name, sheet.cells(arity=cut.arity)) for sheet in cut.sheets())]
+    listed = Counter((record.name, record.cells) for record in reader.manifest.sheets)
+    for name, cells in sorted((listed - Counter(wanted)).keys() | (Counter(wanted) - listed).keys()):
+        times = f"{listed[name, cells]} times, and the plan {Counter(wanted)[name, cells]}"
+        report.add("hierarchy", name, f"the manifest lists it, of {cells:,} cells, {times}")
 
 
 def _check_beside(reader: FolderReader, report: VerifyReport) -> None:
@@ -74,7 +86,8 @@ def _check_level(reader: FolderReader, sheet: Sheet, level: int, report: VerifyR
     """Check the cells of one level of a sheet: where they stand, and what ties them to their parents."""
     places, arity = sheet.places(level, arity=reader.cut.arity), reader.cut.arity
     file = reader.sheets.file(sheet)
-    table, held = file.table(level), file.columns(level)
+    table = file.table(level)
+    held = file.columns_of(table)
     names = reader.places.addresses(level, places)
     for invariant, broken, detail in _misplaced(reader, sheet, level, table, names):
         _add(report, invariant, names, broken, detail)

@@ -4,6 +4,7 @@ A file is there whole or not at all: on disk it is written beside its name, sync
 makes it visible. Credentials stand in no URL: they are those of the environment, as each file system's library has them.
 """
 
+import errno
 import os
 import re
 import secrets
@@ -117,8 +118,12 @@ class Place:
         with self._told("read", name), self._opened[0].open_input_stream(self._path(name)) as file:
             return file.read().decode()
 
-    def put(self, name: str, content: "pa.Buffer | bytes") -> None:
-        """Write a file, whole or not at all, in the place of one of that name."""
+    def put(self, name: str, content: "pa.Buffer | bytes", *, first: bool = False) -> None:
+        """Write a file, whole or not at all, in the place of one of that name.
+
+        Where it is to be the ``first`` of its name, one that is there stays, of several that come at once one: on disks that
+        know links. Elsewhere, on object stores too, the last one stays.
+        """
         filesystem, path = self._opened[0], self._path(name)
         with self._told("write", name):
             if not self.local:
@@ -131,7 +136,8 @@ class Place:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                os.replace(part, path)  # noqa: PTH105  # texts, as above
+                if not (first and _link(part, path)):
+                    os.replace(part, path)  # noqa: PTH105  # texts, as above
             except FileNotFoundError:  # who finished the folder meanwhile has tidied up
                 if not self.has(name):
                     raise
@@ -161,6 +167,19 @@ class Place:
             where = f"{self}/{name}" if name else str(self)
             reason = " ".join((getattr(error, "strerror", None) or str(error)).split())[:DETAIL_MAX]
             raise InputError(f"cannot {doing} {where}: {reason}; {_advice(reason, self.url)}") from error
+
+
+def _link(part: str, path: str) -> bool:
+    """Give a file its name unless another has it; False where the disk knows no links."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return True
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS, errno.EXDEV):
+            return False
+        raise
+    return True
 
 
 def _advice(reason: str, url: str) -> str:

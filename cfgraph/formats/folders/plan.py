@@ -235,17 +235,17 @@ def find_plan(place: Place, plan: Plan) -> Plan | None:
         InputError: for a folder that holds another field, or files that are none of a field's.
     """
     found = read_plan(place)
-    if found is not None:
-        if found.key != plan.key:
-            raise InputError(_another(place, found, plan))
-        return found
-    strange = [name for name in place.sizes() if not name.startswith(".")]
-    if strange:
-        raise InputError(
-            f"the folder {place} holds files and no field ({', '.join(sorted(strange)[:3])}); nothing in it is replaced: "
-            "choose another name"
-        )
-    return None
+    if found is None:
+        strange = [name for name in place.sizes() if not name.startswith(".")]
+        found = read_plan(place) if strange else None  # another may have begun in this moment
+        if strange and found is None:
+            raise InputError(
+                f"the folder {place} holds files and no field ({', '.join(sorted(strange)[:3])}); nothing in it is replaced: "
+                "choose another name"
+            )
+    if found is not None and found.key != plan.key:
+        raise InputError(_another(place, found, plan))
+    return found
 
 
 def pin_plan(place: Place, plan: Plan) -> Plan:
@@ -257,7 +257,7 @@ def pin_plan(place: Place, plan: Plan) -> Plan:
     if (found := find_plan(place, plan)) is not None:
         return found
     place.make()
-    place.put(PLAN, plan.model_dump_json(indent=1).encode())
+    place.put(PLAN, plan.model_dump_json(indent=1).encode(), first=True)
     found = find_plan(place, plan)
     assert found is not None
     return found

@@ -223,11 +223,17 @@ class SheetFile:
 
     def columns(self, level: int) -> LevelColumns:
         """The columns of one level that follow from no place."""
-        return LevelColumns(**self.arrays(level, NUMBERS))
+        return self.columns_of(self.table(level, NUMBERS))
+
+    def columns_of(self, table: pa.Table) -> LevelColumns:
+        """The same of rows that were read."""
+        return LevelColumns(**self._arrays_of(table, NUMBERS))
 
     def arrays(self, level: int, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Some of these columns."""
-        table = self.table(level, names)
+        return self._arrays_of(self.table(level, names), names)
+
+    def _arrays_of(self, table: pa.Table, names: Sequence[str]) -> dict[str, np.ndarray]:
         with self._told():
             return {
                 name: self._matrix(table.column(name))
