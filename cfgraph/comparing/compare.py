@@ -9,6 +9,7 @@ same true cells.
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -20,7 +21,7 @@ from jaxtyping import Float
 from cfgraph.comparing.certificates import Certifier, longest
 from cfgraph.comparing.held import Held, Named
 from cfgraph.comparing.measures import PathDistortion, PointSet, Sample, chain_distances, hausdorff_distance, path_distortion
-from cfgraph.comparing.parts import ComparisonTask, check_workers, share_parts
+from cfgraph.comparing.parts import ComparisonTask, check_workers, share_parts, started
 from cfgraph.comparing.report import (
     DISTORTION_REMARK,
     SLOTS_REMARK,
@@ -91,6 +92,8 @@ def compare(
     with ExitStack() as stack:
         truth, copy = (named.held(stack) for named in both)
         asked: dict[str, Any] = {"pairs": pairs, "seed": seed, "seeds": seeds, "device": device}
+        task = ComparisonTask(_open_tour, both[0].title, both[1].title, asked)
+        engine = stack.enter_context(started(task, workers=workers)) if workers > 1 else None
         question = question_of(truth, copy, workers=workers, **asked)
         trained, warnings = question.trained, []
         if trained is not None and not question.grown_by_one:
@@ -98,11 +101,13 @@ def compare(
                 f"{copy.hierarchy.id!r} was grown by several predictors; teacher forcing is of the last one, {trained.id!r}"
             )
 
-        def share(repeats: "Sequence[TrainedPredictor]") -> Share:
-            task = ComparisonTask(_open_tour, both[0].title, both[1].title, asked, tuple(repeats))
-            return partial(share_parts, task=task, workers=workers)
+        def share(repeats: "Sequence[TrainedPredictor]") -> Share | None:
+            if engine is None:
+                return None
+            known = replace(task, repeats=tuple(repeats), name=f"{task.name} again") if repeats else task
+            return partial(share_parts, task=known, workers=workers, engine=engine)
 
-        return question.answer(warnings=warnings, share=None if workers == 1 else share, progress=progress)
+        return question.answer(warnings=warnings, share=share, progress=progress)
 
 
 def _open_tour(true: str, predicted: str, asked: dict[str, Any], repeats: Sequence["TrainedPredictor"]) -> Tour:
@@ -247,7 +252,7 @@ class Question:
         self,
         *,
         warnings: Sequence[str] = (),
-        share: "Callable[[Sequence[TrainedPredictor]], Share] | None" = None,
+        share: "Callable[[Sequence[TrainedPredictor]], Share | None]" = lambda repeats: None,
         progress: Progress = lambda done, total: None,
     ) -> Report:
         """Measure everything and report it; ``share``, given what was trained again, has parts made by several.
@@ -258,8 +263,8 @@ class Question:
         prefix = self.true_cells.read(top=ROOT, depth=self.from_depth)
         beside, remarks = self.beside(prefix)
         repeats = self.repeats()
-        candidates, several = self.candidates(beside, repeats, prefix=prefix), None if share is None else share(repeats)
-        main, *others = self.measure(candidates, prefix=prefix, progress=progress, share=several)
+        candidates = self.candidates(beside, repeats, prefix=prefix)
+        main, *others = self.measure(candidates, prefix=prefix, progress=progress, share=share(repeats))
         shown = dict(zip(beside, others, strict=False))
         return Report(
             **dict(main),
@@ -286,9 +291,11 @@ class Question:
         """The report on every candidate."""
         tour = self.tour(candidates)
         tallies, truth = tour.tallies(progress=progress, share=share)
-        depth, threads = self.true_cells.depth, self.workers
-        summary = Summary(self.true, self.from_depth, tour.plan, truth, prefix=prefix, true_depth=depth, threads=threads)
-        return [summary.comparison(candidate, tally) for candidate, tally in zip(candidates, tallies, strict=True)]
+        summary = Summary(self.true, self.from_depth, tour.plan, truth, prefix=prefix, true_depth=self.true_cells.depth)
+        if self.workers == 1:
+            return [summary.comparison(candidate, tally) for candidate, tally in zip(candidates, tallies, strict=True)]
+        with ThreadPoolExecutor(min(self.workers, len(candidates)), thread_name_prefix="cfgraph-compare") as threads:
+            return list(threads.map(summary.comparison, candidates, tallies))
 
     def tour(self, candidates: list[Candidate]) -> Tour:
         """The way through both."""
@@ -506,7 +513,6 @@ class Summary:
     truth: TruthTally
     prefix: Cells
     true_depth: int
-    threads: int = 1
 
     def comparison(self, candidate: Candidate, tally: Tally) -> Comparison:
         """The report on one candidate."""
@@ -536,7 +542,7 @@ class Summary:
         true, diameter = self.truth.centers, self.truth.diameter
         if true is None or predicted is None or not len(true) or not len(predicted):
             return {"hausdorff_level": self.plan.shared_depth, "diameter": diameter}
-        points = PointSet(predicted.columns["center"], self.threads)
+        points = PointSet(predicted.columns["center"])
         distance = hausdorff_distance(self.true_points, points, partner=predicted.rows_of(true.priority))
         return {
             "hausdorff": distance,
@@ -551,13 +557,13 @@ class Summary:
     def prefix_distance(self) -> float:
         """How far the deepest centers of the prefix alone are from the true ones."""
         rows = deepest_rows(self.prefix, depth=min(self.from_depth, self.plan.shared_depth), cut=None)
-        return hausdorff_distance(self.true_points, PointSet(self.prefix.center[rows], self.threads))
+        return hausdorff_distance(self.true_points, PointSet(self.prefix.center[rows]))
 
     @cached_property
     def true_points(self) -> PointSet:
         """The deepest true centers."""
         seen = self.truth.centers
-        return PointSet(np.zeros((0, self.true.dimension)) if seen is None else seen.columns["center"], self.threads)
+        return PointSet(np.zeros((0, self.true.dimension)) if seen is None else seen.columns["center"])
 
 
 def center_count(true: Sample, predicted: Sample) -> CenterCount | None:

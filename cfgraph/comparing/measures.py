@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -227,10 +228,10 @@ def chain_distances(
 
 @dataclass(frozen=True, eq=False)
 class PointSet:
-    """Points that distances to the nearest of are asked for; what that needs is made once, when it is first asked."""
+    """Points that distances to the nearest of are asked for, by one thread or several; what that needs is made once."""
 
     points: Float[np.ndarray, "points dim"]
-    threads: int = 1  # that look for the nearest ones
+    _making: Lock = field(default_factory=Lock, repr=False)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -243,7 +244,9 @@ class PointSet:
 
     def distances(self, points: Float[np.ndarray, "others dim"]) -> Float[np.ndarray, " others"]:
         """How far other points are from the nearest of these."""
-        return np.asarray(self._tree.query(points, workers=self.threads)[0])
+        with self._making:
+            tree = self._tree
+        return np.asarray(tree.query(points)[0])
 
 
 def hausdorff_distance(first: PointSet, second: PointSet, *, partner: Int[np.ndarray, " first"] | None = None) -> float:

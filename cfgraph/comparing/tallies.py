@@ -43,6 +43,24 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Above which priorities rows are in no sample any more: of centers, and of the cells of each level that paths lead to."""
+
+    centers: int = PRIORITY_MAX
+    paths: Mapping[int, int] = field(default_factory=dict)
+
+    def merge(self, other: "Bounds") -> "Bounds":
+        """The lower ones of both."""
+        levels = self.paths.keys() | other.paths.keys()
+        paths = {level: min(self.of_level(level), other.of_level(level)) for level in levels}
+        return Bounds(min(self.centers, other.centers), paths)
+
+    def of_level(self, level: int) -> int:
+        """That of the cells of a level."""
+        return self.paths.get(level, PRIORITY_MAX)
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is measured: the unseen levels, and the sizes of the samples."""
 
@@ -53,7 +71,7 @@ class Plan:
     pairs: int
     center_sample: int
     seed: int
-    priority_max: int = PRIORITY_MAX  # of centers that can still be in a sample of that size
+    bounds: Bounds = field(default_factory=Bounds)  # of what can still be in samples of these sizes
 
     @property
     def pairs_per_level(self) -> int:
@@ -160,8 +178,13 @@ def deepest_rows(cells: Cells, *, depth: int, cut: int | None) -> Int[np.ndarray
 
 def center_sample(cells: Cells, priority: np.ndarray, rows: Int[np.ndarray, " rows"], *, plan: Plan) -> Sample:
     """The centers of some cells as a sample, no larger than a sample may be, without those that can be in none."""
-    kept = rows if plan.priority_max == PRIORITY_MAX else rows[priority[rows] <= np.uint64(plan.priority_max)]
+    kept = up_to(plan.bounds.centers, priority, rows)
     return Sample(priority[kept], {"center": cells.center[kept]}, seen=len(rows)).lowest(plan.center_sample)
+
+
+def up_to(bound: int, priority: np.ndarray, rows: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " kept"]:
+    """The rows whose priority is at most a bound."""
+    return rows if bound == PRIORITY_MAX else rows[priority[rows] <= np.uint64(bound)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,13 +323,13 @@ class Look:
         """For every unseen level a sample of matched cells, each with its slots and the lengths of its chain on both sides."""
         levels = (level for level in self.new_levels if level in self.plan.levels)
         samples = {level: self.level_paths(level) for level in levels}
-        return {level: sample for level, sample in samples.items() if sample.seen}
+        return {level: sample for level, sample in samples.items() if len(sample)}
 
     def level_paths(self, level: int) -> Sample:
         """The sample of one level's matched cells."""
         cells, hashes = self.window.true.cells, self.window.hashes
         rows = cells.level_rows(level)
-        present = rows.start + np.flatnonzero(self.view.present[rows])
+        present = up_to(self.plan.bounds.of_level(level), hashes, rows.start + np.flatnonzero(self.view.present[rows]))
         chosen = present[lowest_rows(hashes[present], size=self.plan.path_sample)]
         above = np.array(parse_address(cells.top), dtype=cells.slot.dtype)
         columns = {
@@ -356,18 +379,28 @@ class Part:
     cells: int
 
     @property
-    def centers(self) -> list[Sample | None]:
-        """The samples of centers: of each candidate, and of the truth."""
-        return [*(tally.centers for tally in self.tallies), self.truth.centers]
+    def samples(self) -> "Samples":
+        """The samples of it."""
+        return Samples(
+            [*(tally.centers for tally in self.tallies), self.truth.centers], [tally.paths for tally in self.tallies]
+        )
 
-    def without_centers(self) -> "Part":
+    def without_samples(self) -> "Part":
         """All but these."""
-        tallies = [replace(tally, centers=None) for tally in self.tallies]
+        tallies = [replace(tally, centers=None, paths={}) for tally in self.tallies]
         return Part(tallies, replace(self.truth, centers=None), self.cells)
 
     def __add__(self, other: "Part") -> "Part":
         tallies = [mine + its for mine, its in zip(self.tallies, other.tallies, strict=True)]
         return Part(tallies, self.truth + other.truth, self.cells + other.cells)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Samples of centers, of each candidate and of the truth; and of each candidate's paths, by level."""
+
+    centers: Sequence[Sample | None]
+    paths: Sequence[Mapping[int, Sample]]
 
 
 class Sums:
@@ -380,39 +413,49 @@ class Sums:
         self._size, self._likely = plan.center_sample, priority_max
         self._whole, self._next, self._waiting = Part([Tally(plan)] * candidates, TruthTally(plan), 0), 0, dict[int, Part]()
         self._centers = [Reservoir(plan.center_sample) for _ in range(candidates + 1)]
+        self._paths = [{level: Reservoir(plan.path_sample) for level in plan.levels} for _ in range(candidates)]
 
     @property
-    def priority_max(self) -> int:
-        """Above which no center counts any more, of whatever candidate."""
-        return min(self._likely, max(centers.priority_max for centers in self._centers))
+    def bounds(self) -> Bounds:
+        """Above which no row counts any more, of whatever candidate."""
+        centers = min(self._likely, max(one.priority_max for one in self._centers))
+        levels = self._paths[0]
+        return Bounds(centers, {level: max(paths[level].priority_max for paths in self._paths) for level in levels})
 
     @property
     def short(self) -> bool:
-        """Whether a sample lacks rows that were left out."""
-        return any(one is not None and len(one) < min(self._size, one.seen) for one in self.centers)
+        """Whether a sample of centers lacks rows that were left out."""
+        return any(one is not None and len(one) < min(self._size, one.seen) for one in self.samples.centers)
 
     def add(self, number: int, part: Part) -> None:
         """Add a part."""
-        self.add_centers(part.centers)
-        self._waiting[number] = part.without_centers()
+        self.add_samples(part.samples)
+        self._waiting[number] = part.without_samples()
         while (following := self._waiting.pop(self._next, None)) is not None:
             self._whole, self._next = self._whole + following, self._next + 1
 
-    def add_centers(self, samples: Sequence[Sample | None]) -> None:
-        """Add samples of centers alone, of all sides."""
-        for centers, sample in zip(self._centers, samples, strict=True):
+    def add_samples(self, samples: Samples) -> None:
+        """Add samples alone, of all sides."""
+        for centers, sample in zip(self._centers, samples.centers, strict=True):
             centers.add(sample)
+        for paths, found in zip(self._paths, samples.paths, strict=True):
+            for level, sample in found.items():
+                paths[level].add(sample)
 
     @property
-    def centers(self) -> list[Sample | None]:
-        """The samples of centers so far."""
-        return [one.sample() for one in self._centers]
+    def samples(self) -> Samples:
+        """The samples so far."""
+        found = [{level: one.sample() for level, one in paths.items()} for paths in self._paths]
+        paths = [{level: sample for level, sample in one.items() if sample is not None} for one in found]
+        return Samples([one.sample() for one in self._centers], paths)
 
     def total(self) -> tuple[list[Tally], TruthTally]:
         """What was found of each candidate, and of the truth."""
         assert not self._waiting, "all parts were added"
-        *centers, of_truth = self.centers
-        tallies = [replace(tally, centers=found) for tally, found in zip(self._whole.tallies, centers, strict=True)]
+        samples = self.samples
+        *centers, of_truth = samples.centers
+        found = zip(self._whole.tallies, centers, samples.paths, strict=True)
+        tallies = [replace(tally, centers=sample, paths=paths) for tally, sample, paths in found]
         return tallies, replace(self._whole.truth, centers=of_truth)
 
 
@@ -491,9 +534,9 @@ class Tour:
         truth = TruthTally(self.plan).with_window(self.first)
         return Part([tally for tally, _ in self.looks], truth, len(self.first.true.cells))
 
-    def part(self, numbers: range, *, priority_max: int) -> Part:
-        """What was found in some windows; of centers those up to a priority."""
-        plan = replace(self.plan, priority_max=priority_max)
+    def part(self, numbers: range, *, bounds: Bounds) -> Part:
+        """What was found in some windows; of what samples are of, those up to some priorities."""
+        plan = replace(self.plan, bounds=bounds)
         tallies, truth, cells = [Tally(plan) for _ in self.candidates], TruthTally(plan), 0
         for number in numbers:
             row = int(self.tops[number])
@@ -518,4 +561,4 @@ class Tour:
 def make_parts(tour: Tour, parts: Sequence[range], sums: Sums, note: Callable[[int, Part], None]) -> None:
     """Make all parts here, one after another."""
     for number, windows in enumerate(parts, start=1):
-        note(number, tour.part(windows, priority_max=sums.priority_max))
+        note(number, tour.part(windows, bounds=sums.bounds))

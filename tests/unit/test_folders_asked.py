@@ -301,6 +301,21 @@ def test_several_processes_compare_as_one_does(folders, monkeypatch):
     assert len(groups) > 4
 
 
+def test_samples_of_paths_are_the_lowest_however_many_parts_there_are(folders, monkeypatch):
+    """What earlier parts rule out is left out of later ones, and nothing else is."""
+    titles, asked, kept = [f"{folders[0] / name}/" for name in ("truth", "copy")], {"pairs": 24, "seed": 5}, []
+    whole = cfgraph.compare(None, *titles, **asked)
+    monkeypatch.setattr(tallies, "PART_CELLS", 1)
+    monkeypatch.setattr(windows, "WINDOW_CELLS", 300)
+    level_paths = tallies.Look.level_paths
+    monkeypatch.setattr(
+        tallies.Look, "level_paths", lambda self, level: kept.append(len(found := level_paths(self, level))) or found
+    )
+    by_parts = cfgraph.compare(None, *titles, **asked)
+    assert by_parts.path_distortion == whole.path_distortion
+    assert kept.count(0) > len(kept) / 4
+
+
 def test_only_folders_are_compared_by_several(folders, capsys):
     place, truth, copy, _ = folders
     titles = f"{place / 'truth'}/", f"{place / 'copy'}/"

@@ -82,6 +82,11 @@ class ProcessesBeside(Processes):
         self._last = self._here.submit(function, *arguments)
         return self._last
 
+    def prepare(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Have the others start, and do this first; what becomes of it is nobody's concern."""
+        for _ in range(self._workers):
+            super().submit(function, *arguments)
+
     def wait(self, handles: Collection[Handle], seconds: float) -> None:
         """Wait until one of these has ended, or so long."""
         if handles:
