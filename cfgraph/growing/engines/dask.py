@@ -13,6 +13,12 @@ CONNECT_SECONDS = 15.0
 PROTOCOLS = ("tcp", "tls", "ucx", "ws", "wss")
 # A shift whose worker was killed is not the cause of it; and one that has begun is not taken to another worker.
 SETTINGS = {"distributed.scheduler.allowed-failures": 1_000_000, "distributed.scheduler.work-stealing": False}
+# What an own cluster measures of itself, up to a hundred times a second, shows nobody; the cores are for growing.
+UNWATCHED = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 
 
 class Dask(Engine):
@@ -31,7 +37,7 @@ class Dask(Engine):
         if place:
             self._client = _connect(distributed, self._address)
         else:
-            with dask.config.set(SETTINGS):
+            with dask.config.set(SETTINGS | UNWATCHED):
                 self._cluster = _start(distributed, workers=workers)
             self._client = distributed.Client(self._cluster, set_as_default=False)
         super().__init__(self._client, name="dask")
@@ -76,6 +82,8 @@ def _start(distributed: Any, *, workers: int) -> Any:
             dashboard_address=None,
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # or it takes port 8787, which another cluster may have
             silence_logs=logging.CRITICAL,
+            memory_limit=0,  # none, as a crew's workers have none: looked after ten times a second otherwise
+            config=UNWATCHED,  # of workers that are replaced, too
         )
     except (OSError, RuntimeError, TimeoutError) as error:
         raise EngineError(f"no Dask cluster of {workers} workers starts on this machine: {one_line(error)}") from error
