@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 import types
@@ -153,6 +155,17 @@ def test_the_panel_and_what_it_copies(page, store, koch):
     names = {"cfgraph": opened}
     exec(code, names)
     assert names["cell"].addresses == ["/0/1"]
+
+
+@pytest.mark.slow("starts the command, and a Python that runs what it copies")
+def test_what_is_copied_as_python_runs_as_it_is(run, koch):
+    with exploring(run, koch) as page:
+        code = page.ask("cell", id=koch, address="/0/1")["python"]
+        words = [sys.executable, "-c", f"{code}\nprint(cell.addresses, *cell.center[0])"]
+        done = subprocess.run(words, env=run.environment, capture_output=True, text=True, check=False, timeout=SECONDS)
+        assert done.returncode == 0, done.stderr
+        told = page.ask("cell", id=koch, address="/0/1")["center"]
+    assert done.stdout.split() == ["['/0/1']", *map(str, told)]
 
 
 def test_points_below_a_cell_page_by_page(store, new_id, tmp_path):
