@@ -1,7 +1,7 @@
 // name: read_box
-// purpose: cells of one level below some cell whose centers lie in a box; what cannot reach it is left out on the way down
+// purpose: cells of one level below some cells whose centers lie in a box; what cannot reach it is left out on the way down
 // access: read
-// parameter: key string
+// parameter: keys list<string>
 // parameter: level integer
 // parameter: id_size integer
 // parameter: sides list<[axis, low, high]>
@@ -19,7 +19,8 @@
 // column: length list<float>
 // column: radius list<float>
 // column: size list<integer>
-MATCH (:Cell {key: $key})
+UNWIND $keys AS key
+MATCH (:Cell {key: key})
       (()-[way:CHILD]->(below:Cell)
        WHERE way.primary IS NULL AND below.level <= $level
          AND all(reach IN [coalesce(CASE

@@ -1,8 +1,7 @@
 """Hierarchies: what the graph holds, and the cells of one, read in pages or whole."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -23,12 +22,11 @@ from cfgraph.store.digest import digest_hierarchy, digest_pages
 from cfgraph.store.encoders import Encoders
 from cfgraph.store.reader import StoreReader
 from cfgraph.store.records import DamagedNode, hierarchy_of, sound_ones
-from cfgraph.store.witness import Witness
+from cfgraph.store.witness import Proof, Witness
 from cfgraph.store.writing import key_pages
 
 KEYS = 10_000  # cells that a query is asked for by key
 CHILDREN = 8_000  # that a query for children gives back, where cells have so many
-CONNECTIONS = 3  # that pages of cells by their keys are asked for in at once: one page is decoded while others are read
 VERIFICATION_CELLS = 5_000  # a page of verify: each cell comes with its parents and children
 
 
@@ -213,20 +211,19 @@ class Hierarchies(Encoders):
             return list(chain.from_iterable(reading.own_at(self._graph, witness.hierarchy, addresses, name)))
 
     def _read_keyed(self, operation: str, of: str | Hierarchy, addresses: Sequence[str]) -> Columns:
-        with self.witness(of, live=True) as witness:
+        with Proof(self._graph, of) if isinstance(of, Hierarchy) else self.witness(of, live=True) as witness:
             id = witness.hierarchy.id
             asked = {"id_size": len(id), "extras": witness.hierarchy.data_built}
             keys = sorted({key_of(id, address) for address in addresses})
 
-            def read(page: list[str]) -> reading.Packed:
-                return reading.packed(reading.checked(self._graph.read(operation, keys=page, **asked)[0], id), id)
+            def read(page: list[str], ask: Callable[..., list[dict[str, Any]]] = self._graph.read) -> reading.Packed:
+                return reading.packed(reading.checked(ask(operation, keys=page, **asked)[0], id), id)
 
             arity = witness.hierarchy.arity if isinstance(witness.hierarchy, FieldHierarchy) else 1
             pages = list(key_pages(keys, size=max(1, CHILDREN // arity) if operation == "read_children" else KEYS))
-            if len(pages) < 2:
-                return reading.joined_columns([read(page) for page in pages], id=id)
-            with ThreadPoolExecutor(min(CONNECTIONS, len(pages)), thread_name_prefix="cfgraph-read") as threads:
-                return reading.joined_columns(list(threads.map(read, pages)), id=id)
+            if len(pages) == 1 and isinstance(witness, Proof):
+                return reading.joined_columns([read(pages[0], witness.read)], id=id)
+            return reading.joined_columns(reading.in_connections(read, pages), id=id)
 
     def read_level(self, id: str, level: int) -> dict[str, np.ndarray]:
         """The columns of one level's cells, in breadth-first order, with their ``address``."""

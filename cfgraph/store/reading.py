@@ -20,6 +20,7 @@ from cfgraph.store.writing import key_pages
 
 PAGE_CELLS = 20_000  # cells a query gives back: a few megabytes
 PAGE_PARENTS = 2_000
+CONNECTIONS = 3  # that pages of cells by their keys are asked for in at once: one page is decoded while others are read
 NEEDED = ("addresses", "address", "level", "center", "scale", "root_distance", "state", "predicted")  # what every cell has
 TYPES: dict[str, type] = {"state": int, "predicted": bool, "size": int, "slot": int}  # of columns; the others hold floats
 # What says that a cell has no value in a column that some cells have.
@@ -79,6 +80,14 @@ def _one_ahead(read: Callable[[str | None], Columns]) -> Iterator[Columns]:
     finally:
         # Not waited for: who gives up half-way leaves this to the garbage collector, perhaps in the very thread that reads.
         ahead.shutdown(wait=False, cancel_futures=True)
+
+
+def in_connections(read: "Callable[[list[str]], Packed]", pages: list[list[str]]) -> "list[Packed]":
+    """What is read of pages of keys, in their order, several at once."""
+    if len(pages) < 2:
+        return [read(page) for page in pages]
+    with ThreadPoolExecutor(min(CONNECTIONS, len(pages)), thread_name_prefix="cfgraph-read") as threads:
+        return list(threads.map(read, pages))
 
 
 def next_key(key: str) -> str:

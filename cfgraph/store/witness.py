@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+import neo4j
+
 from cfgraph.errors import ChangedError, DamagedError, InputError, NotFoundError, StoreUnavailableError, VanishedError
 from cfgraph.model.address import check_id
 from cfgraph.model.hierarchy import Hierarchy
-from cfgraph.store.graph import Graph
+from cfgraph.store.graph import Graph, run_operation
 from cfgraph.store.incarnation import identity_in
 from cfgraph.store.records import hierarchy_of
 
@@ -79,7 +81,7 @@ class Witness:
         if found is None:
             raise NotFoundError(f"there is no hierarchy {self.id!r} in this store; `cfgraph ls` lists what it holds")
         if not isinstance(of, str) and not of.identity.is_that_of(identity_in(found.properties)):
-            raise VanishedError(f"hierarchy {self.id!r} was removed meanwhile, and another made under its id; run it again")
+            raise _replaced(self.id)
         self._before = found
         self.hierarchy: Hierarchy = hierarchy_of(found.properties)
         if found.state == "removing":
@@ -125,11 +127,9 @@ class Witness:
 
     def _look(self) -> _State | None:
         for _ in range(ENDING_TRIES):
-            rows = self._graph.read("read_state", id=self.id)
-            if not rows:
+            found = _state_in(self._graph.read("read_state", id=self.id), self.id)
+            if found is None:
                 return None
-            found = _State(rows[0]["hierarchy"], rows[0]["growths"])
-            found.check(self.id)
             if found.state not in ("growing", "complete") or (found.state == "growing") == found.grows or not found.growths:
                 return found  # one without a growth is a copy whose growth is to begin, not one that ends
             time.sleep(ENDING_SECONDS)
@@ -167,3 +167,63 @@ class Witness:
         if same and self._depth is not None and self._depth <= min(begun, default=0):
             return None
         return ChangedError(f"{self.id!r} changed while it was read; run this again")
+
+
+class Proof(Witness):
+    """That a hierarchy which was read before is there at the end of a live read; use it in a ``with``, as a witness.
+
+    Tokens are given once, so that what is there at the end was there all the time: how it begins nobody has to look.
+    """
+
+    def __init__(self, graph: Graph, known: Hierarchy):
+        self.id, self.hierarchy, self._graph = known.id, known, graph
+        self._after: _State | None = None
+        self._looked = False
+
+    def read(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of an operation behind which nothing else is read: it shares a transaction with the look at the end."""
+
+        def work(tx: neo4j.ManagedTransaction) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+            return run_operation(tx, operation, **parameters), run_operation(tx, "read_state", id=self.id)
+
+        found, state = self._graph.transact(work, write=False)
+        self._after, self._looked = _state_in(state, self.id), True
+        return found
+
+    def read_with_state(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """The row of an operation whose statement looks at the hierarchy itself, behind all else: as ``read_state`` does."""
+        row = self._graph.read(operation, id=self.id, **parameters)[0]
+        hierarchy, growths = row.pop("hierarchy"), row.pop("growths")
+        self._after = _state_in([] if hierarchy is None else [{"hierarchy": hierarchy, "growths": growths}], self.id)
+        self._looked = True
+        return row
+
+    @property
+    def is_as_made(self) -> bool:
+        """Whether at the end it was there, and no predictor had ever grown it."""
+        there = self._change() is None and self._after is not None
+        return (
+            there and self._after is not None and not (self._after.growths or self._after.properties.get("former_predictors"))
+        )
+
+    def _change(self) -> Exception | None:
+        if not self._looked:
+            self._after = _state_in(self._graph.read("read_state", id=self.id), self.id)
+        if self._after is None or self._after.state == "removing":
+            return VanishedError(f"hierarchy {self.id!r} was removed meanwhile")
+        if not self.hierarchy.identity.is_that_of(identity_in(self._after.properties)):
+            return _replaced(self.id)
+        return None
+
+
+def _state_in(rows: list[dict[str, Any]], id: str) -> _State | None:
+    """What rows of ``read_state`` say."""
+    if not rows:
+        return None
+    found = _State(rows[0]["hierarchy"], rows[0]["growths"])
+    found.check(id)
+    return found
+
+
+def _replaced(id: str) -> VanishedError:
+    return VanishedError(f"hierarchy {id!r} was removed meanwhile, and another made under its id; run it again")

@@ -53,7 +53,7 @@ RARE = {
     "look_at_cell": {"key": "", "above": [], "most": 1},
     "measure_below": {"low": "", "high": "", "most": 1},
     "read_box": {
-        "key": "",
+        "keys": [],
         "level": 1,
         "id_size": 0,
         "sides": [[0, 0.0, 1.0]],
@@ -62,6 +62,7 @@ RARE = {
         "radii": False,
         "extras": False,
     },
+    "read_children_in_box": {"id": "", "keys": [], "id_size": 0, "sides": [[0, 0.0, 1.0]], "extras": False},
     "read_digest_marks": {"stretches": [], "level": 1, "page": 1, "version": 0, "incarnation": "", "marked": ""},
     "read_frontier_keys": {"keys": []},
     "read_leases": {"id": ""},

@@ -5,8 +5,11 @@ import pytest
 
 from cfgraph import Stop, field, rollout, sources, train
 from cfgraph.errors import AddressError, InputError, NotFoundError, VanishedError
-from cfgraph.model.address import level_of
+from cfgraph.model import boxes as in_memory
+from cfgraph.model.address import level_of, parent_address
+from cfgraph.store import boxes
 from cfgraph.store.graph import Graph
+from cfgraph.store.witness import Proof
 
 MADE = {
     "maps": lambda id: sources.ifs(id=id, maps="koch", depth=4),
@@ -59,13 +62,19 @@ def test_what_was_grown_lies_in_boxes_too(store, new_id):
     assert all(level_of(address) == 4 for address in wanted)
 
 
+def noting(read, asked):
+    """What reads, and notes what is asked for."""
+    return lambda reader, *words, **told: asked.append(told) or read(reader, *words, **told)
+
+
 @pytest.mark.parametrize("maps", ["koch", "fern"])
 def test_what_maps_prove_leaves_out_more_and_finds_the_same(store, new_id, maps, monkeypatch):
     tree = sources.ifs(id=new_id(), maps=maps, depth=6)
     store.write(tree)
     known = field(store, tree.id)
-    leaves, random, asked, kept = tree.cells.center[tree.cells.level_rows(6)], np.random.default_rng(3), [], Graph.read
-    monkeypatch.setattr(Graph, "read", lambda graph, *words, **told: asked.append(told) or kept(graph, *words, **told))
+    leaves, random, asked = tree.cells.center[tree.cells.level_rows(6)], np.random.default_rng(3), []
+    for kind in (Graph, Proof):
+        monkeypatch.setattr(kind, "read", noting(kind.read, asked))
     for middle in leaves[random.integers(0, len(leaves), 4)]:
         half = np.sort(np.abs(leaves - middle).max(axis=1))[60]
         low, high = middle - half, middle + half
@@ -74,20 +83,39 @@ def test_what_maps_prove_leaves_out_more_and_finds_the_same(store, new_id, maps,
             found = store.read_box(tree.id, 6, low.tolist(), high.tolist(), field=given)
             assert sorted(found["address"].tolist()) == wanted
         by_residuals, by_maps = (one for one in asked if "sides" in one)
-        looked_at = [_looked_at(tree, **one) for one in (by_residuals, by_maps)]
-        assert len(wanted) <= looked_at[1] <= looked_at[0]
+        assert by_residuals["keys"] == [f"{tree.id}/"]
+        assert {level_of(key.removeprefix(tree.id)) for key in by_maps["keys"]} == {5}
+        assert by_maps["keys"] == sorted({f"{tree.id}{parent_address(address)}" for address in wanted})
         if maps == "fern":
-            assert looked_at[1] < len(tree.cells) / 8 < looked_at[0]
+            assert tree.arity * len(by_maps["keys"]) < len(tree.cells) / 8 < _looked_at(tree, **by_residuals)
         asked.clear()
 
 
-def _looked_at(tree, *, sides, spread, factors, **_):
+@pytest.mark.parametrize("maps", ["koch", "fern"])
+@pytest.mark.parametrize("top", ["/", "/1"])
+def test_ways_that_end_higher_up_are_followed_in_the_graph_from_there(store, new_id, maps, top, monkeypatch):
+    tree = sources.ifs(id=new_id(), maps=maps, depth=6)
+    store.write(tree)
+    known, addresses = field(store, tree.id), tree.cells.addresses
+    leaves = [tree.cells.center[row] for row in range(len(addresses)) if addresses[row].startswith(f"{top.rstrip('/')}/")]
+    monkeypatch.setattr(in_memory, "WAYS_MAX", 8)
+    monkeypatch.setattr(boxes, "TOPS", 3)
+    found_any, random = 0, np.random.default_rng(4)
+    for row in random.integers(0, len(leaves), 3).tolist():
+        low, high = leaves[row] - 0.2, leaves[row] + 0.2
+        wanted = sorted(lies_in(tree, 6, low, high, top=top.rstrip("/")))
+        found = store.read_box(tree.id, 6, low.tolist(), high.tolist(), top=top, field=known)
+        assert sorted(found["address"].tolist()) == wanted
+        found_any += len(wanted)
+    assert found_any
+    assert len(store.read_box(tree.id, 6, [9.0], [9.5], field=known)["address"]) == 0
+    assert len(store.read_box(tree.id, 40, low.tolist(), high.tolist(), field=known)["address"]) == 0  # below what is stored
+
+
+def _looked_at(tree, *, sides, spread, **_):
     """How many cells the bounds of a question let it look at: those of which all above are within the bounds, too."""
-    cells, product = tree.cells, np.ones(len(tree.cells))
-    for level in range(1, cells.depth + 1) if factors is not None else ():
-        rows = cells.level_rows(level)
-        product[rows] = product[cells.parent[rows]] * np.array(factors)[cells.slot[rows]]
-    reach, kept = spread * cells.scale * product, np.ones(len(cells), dtype=bool)
+    cells = tree.cells
+    reach, kept = spread * cells.scale, np.ones(len(cells), dtype=bool)
     for axis, low, high in sides:
         kept &= (cells.center[:, axis] >= low - reach) & (cells.center[:, axis] <= high + reach)
     kept[0] = True
@@ -115,6 +143,7 @@ def test_a_field_of_another_hierarchy_is_refused_and_one_that_was_grown_since_is
         found = store.read_box(truth.id, 4, low.tolist(), high.tolist(), field=known)
         assert sorted(found["address"].tolist()) == sorted(wanted)
     made = field(store, other.id)
+    assert len(store.read_box(other.id, 2, [-99.0], [99.0], field=made)["address"]) == 16
     store.remove(other.id)
     store.write(other)
     with pytest.raises(InputError, match="as it is now"):
