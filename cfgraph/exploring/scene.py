@@ -49,6 +49,7 @@ from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCell
 from cfgraph.model.reader import CellsReader
 from cfgraph.sources.any_depth import field
 
+from cfgraph.store.reader import KnownReader
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -212,7 +213,7 @@ class Scene:
             "colors": list(self.colors),
             "growing": self.is_growing,
             "beside_growing": self.beside is not None and self.beside.is_growing,
-            "stored_depth": self.field.reader.depth if isinstance(self.field.reader, CellsReader | FolderReader) else None,
+            "stored_depth": self._stored_depth,
             "rule": self._rule,
             "home": {"anchor": home.anchor, "p": list(home.p), "z": home.z},
             "unit": self.terrain.way([])[0].scale,
@@ -223,6 +224,14 @@ class Scene:
     def is_growing(self) -> bool:
         """Whether cells of it were still being grown when it was opened."""
         return self.hierarchy is not None and self.hierarchy.state == "growing"
+
+    @property
+    def _stored_depth(self) -> int | None:
+        """The deepest level that holds a stored cell, where nothing has to be counted for it."""
+        reader = self.field.reader
+        if isinstance(reader, KnownReader):
+            return reader.known_depth
+        return reader.depth if isinstance(reader, CellsReader | FolderReader) else None
 
     @cached_property
     def colors(self) -> tuple[str, ...]:

@@ -336,6 +336,12 @@ def _state_of(listed: Mapping[str, Any]) -> tuple[str, ...]:
     return (listed["id"], listed["created"], listed["state"])
 
 
+def _cells_of(store: "Store", id: str) -> int:
+    """How many cells a hierarchy has: counted where its record does not tell."""
+    known = store.levels(id).cells
+    return store.sizes([store.hierarchy(id)])[0].cells if known is None else known
+
+
 class _Api:
     """What the page asks for."""
 
@@ -416,7 +422,7 @@ class _Api:
                 if self._explored.ending.is_set():
                     return
                 with suppress(CfgraphError):  # removed meanwhile, or the store is away: asked again when it is listed next
-                    self._sizes[_state_of(one)] = store.sizes([store.hierarchy(one["id"])])[0].cells
+                    self._sizes[_state_of(one)] = _cells_of(store, one["id"])
         finally:
             self._counting.release()
 

@@ -17,6 +17,7 @@ from cfgraph.model.reader import Columns
 
 if TYPE_CHECKING:
     from cfgraph.store.hierarchies import Counts, Hierarchies
+    from cfgraph.store.levels import KnownLevels
 
 _FEW_LEVELS = 3
 
@@ -94,7 +95,7 @@ def _slots_of(texts: list[str]) -> Int[np.ndarray, " texts"] | None:
 class KnownReader:
     """Cells of a hierarchy in the graph, of just the one that was there when the field was made: each read proves that."""
 
-    store: "Hierarchies"
+    store: "KnownLevels"
     hierarchy: Hierarchy
 
     @property
@@ -102,6 +103,11 @@ class KnownReader:
         """The deepest level that holds a cell."""
         with self._read() as reader:
             return reader.depth
+
+    @property
+    def known_depth(self) -> int | None:
+        """The same where no cell has to be counted for it (``Store.levels``); None elsewhere."""
+        return self.store.levels(self.hierarchy).depth
 
     def count(self) -> int:
         """How many cells there are."""

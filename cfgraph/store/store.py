@@ -2,7 +2,8 @@
 
 What people ask lies in parts, a file each: ``hierarchies`` (what there is, its cells), ``ingest`` (writing one), ``removal``,
 ``predictors``, ``growth`` (what a rollout asks), ``placing`` (new data in its cells), ``cuts``, ``subtree_digests``, ``asking``
-(Cypher of one's own), ``looking`` (what a page shows of cells), ``boxes`` (cells by where they lie), ``upgrade``, ``opening``.
+(Cypher of one's own), ``looking`` (what a page shows of cells), ``boxes`` (cells by where they lie), ``levels`` (how
+large hierarchies are, without a count), ``upgrade``, ``opening``.
 ``verify`` and the reading of pages use them from inside; nobody outside reaches through to the connection.
 """
 
@@ -18,8 +19,8 @@ from cfgraph.store.asking import Asking
 from cfgraph.store.boxes import Boxes
 from cfgraph.store.cuts import Cuts
 from cfgraph.store.graph import Access, Graph
-from cfgraph.store.growth import Growth
 from cfgraph.store.hierarchies import Counts
+from cfgraph.store.levels import KnownLevels
 from cfgraph.store.looking import Looking
 from cfgraph.store.opening import check_schema, connect, connect_to, create_schema, local_folder
 from cfgraph.store.placing import Placing
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "Store"]
 
 
-class Store(Removal, Growth, Placing, SubtreeDigests, Asking, Upgrades, Cuts, Looking, Boxes):
+class Store(Removal, KnownLevels, Placing, SubtreeDigests, Asking, Upgrades, Cuts, Looking, Boxes):
     """Hierarchies and predictors in one Neo4j database; open it with :meth:`open`, in a ``with``."""
 
     @classmethod
