@@ -118,7 +118,11 @@ def test_a_growth_by_others_is_seen_as_it_goes_on(store, run, explore, growing):
         page.page.locator("#tab-live").click()
         seen, counts = [], [before]
         while page.page.locator("#tab-live").is_visible():
-            told = {**terms(page), "rate": page.text("#panel-live .big"), "blocks": page.page.locator("#panel-live li").count()}
+            told = {
+                **terms(page),
+                "rate": "".join(page.page.locator("#panel-live .big").all_inner_texts()),
+                "blocks": page.page.locator("#panel-live li").count(),
+            }
             seen.append(told)
             counts.append(stored(page))
             time.sleep(0.2)

@@ -15,6 +15,7 @@ export function livePanel(app, place) {
   async function follow() {
     if (app.growing !== null && app.growing === id) return; // what was counted since then goes on
     stop();
+    fill(place); // what was true once
     id = app.growing;
     if (id === null) return;
     control = new AbortController();
@@ -77,18 +78,17 @@ export function livePanel(app, place) {
     } else app.lose(told.error ?? "the hierarchy was removed", { again: true });
   }
 
-  /** Nothing is followed any more, and nothing told that was true once. */
   function stop() {
     control?.abort();
     control = id = null;
     clearTimeout(waiting);
     waiting = 0;
-    fill(place);
   }
 
   app.on("opened", follow);
   app.on("lost", () => {
     stop();
+    fill(place);
     app.tabs.offer("live", false);
   });
   addEventListener("pagehide", stop);
