@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cfgraph.errors import AddressError
 from cfgraph.model.cells import Cells
@@ -18,6 +18,7 @@ from cfgraph.model.reader import CellsReader
 
 _DIGITS = 1e-3  # units of scale that a displacement may be off for rounding
 _EPSILON = 2.0**-52
+ASKED_AT_ONCE = 4_096  # addresses
 LOOKED_AT = 20_000  # cells of a rule, the first ones, among which the worst are
 
 
@@ -76,8 +77,18 @@ class Side:
             center[there], scale[there] = self.cells.center[rows[there]], self.cells.scale[rows[there]]
             residual[there] = self.cells.residual[rows[there]]
             return center, scale, residual
-        self._ask(list(addresses), np.arange(len(addresses)), center, scale, residual)
+        self._ask(list(addresses), self._there(addresses), center, scale, residual)
         return center, scale, residual
+
+    def _there(self, addresses: Sequence[str]) -> Int[np.ndarray, " rows"]:
+        """The rows of addresses at which there may be cells: where no rule goes on, those that are stored, asked at once."""
+        reader = self.field.reader
+        if self.field.descent is not None or reader is None:
+            return np.arange(len(addresses))
+        found = set[str]()
+        for low in range(0, len(addresses), ASKED_AT_ONCE):
+            found |= set(reader.cells(addresses[low : low + ASKED_AT_ONCE])["address"].tolist())
+        return np.flatnonzero([address in found for address in addresses])
 
     def _ask(self, addresses: list[str], rows: np.ndarray, center: np.ndarray, scale: np.ndarray, residual: np.ndarray) -> None:
         """What the field answers; parts in which there is an address without a cell are halved until that is alone."""

@@ -9,11 +9,13 @@ import pytest
 
 from cfgraph import sources, train
 from cfgraph.errors import InputError
+from cfgraph.exploring.beside import Side
 from cfgraph.exploring.codec import MISSING, Cut
 from cfgraph.exploring.scene import Scene
 from cfgraph.exploring.scenes import GoneError
 from cfgraph.exploring.svg import CELLS_MAX
 from cfgraph.formats.newick import parse_newick
+from cfgraph.model.reader import CellsReader
 from cfgraph.sources.any_depth import field
 from cfgraph.sources.imported import imported
 from tests.unit.test_exploring_cut import at_home, seen_from
@@ -183,6 +185,40 @@ def test_two_in_space_are_seen_from_one_side():
     assert np.allclose(mine.basis, shared.basis)
     assert not np.allclose(mine.basis, other.plane(None).basis)
     assert one.describe()["main_axes"] is None
+
+
+class Counted:
+    """A reader that counts what it is asked."""
+
+    def __init__(self, cells):
+        self._reader, self.depth, self.asked = CellsReader(cells), cells.depth, 0
+
+    def count(self):
+        return self._reader.count()
+
+    def read(self, *, top, depth):
+        return self._reader.read(top=top, depth=depth)
+
+    def cells(self, addresses):
+        self.asked += 1
+        return self._reader.cells(addresses)
+
+    def children(self, addresses):
+        self.asked += 1
+        return self._reader.children(addresses)
+
+
+def test_cells_that_the_other_lacks_are_not_looked_for_one_by_one():
+    """A truth that ends above what is looked at, and of which no rule is known, is asked some dozen times, not twice a cell."""
+    dag = imported(parse_newick("((a,b)x,(c,d)y,(e,f)z);"), id="tree", origin="tree")
+    there = field(dag)
+    reader = Counted(dag.cells)
+    side = Side(replace(there, reader=reader), imported=False)
+    addresses = [*dag.cells.addresses, *(f"/0/1/{slot}" for slot in range(600))]
+    _, scale, _ = side.look_up(addresses)
+    assert np.isnan(scale[len(dag.cells) :]).all()
+    assert scale[: len(dag.cells)].tolist() == dag.cells.scale.tolist()
+    assert reader.asked < 20
 
 
 def test_imported_hierarchies_are_linked_by_name():
