@@ -1,8 +1,10 @@
 """cfgraph.testing against a real store: engines, the store's own reader, sources that are written; and broken ones of each."""
 
+import os
 import threading
+import time
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 
 import numpy as np
@@ -15,9 +17,11 @@ from cfgraph.growing.engines.engine import Engine
 from cfgraph.growing.engines.shift import work_shift
 from cfgraph.testing import check_engine, check_reader, check_source
 from cfgraph.testing import engines as checks
+from tests.faults.clusters import DaskCluster
 from tests.faults.test_full_load import every_core_taken
 from tests.network import in_a_network_of_its_own
 
+OTHERS = range(10_000_000)  # the sum of which takes another's task some tenths of a second
 DASK, RAY = (find_spec(name) is not None for name in ("distributed", "ray"))
 
 
@@ -85,6 +89,46 @@ def test_a_pool_of_the_standard_library_is_an_engine(store):
 def test_dask_is_an_engine(store, busy):
     with every_core_taken() if busy else nullcontext():
         check_engine("dask", store, depth=5)
+
+
+@contextmanager
+def taken_by_others(address, *, workers):
+    """A Dask on all of whose workers another's tasks are at work and waiting, all the while; yields how many had ended."""
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(workers, timeout=120)
+        handed, ended, over = [], [0], threading.Event()
+
+        def keep_busy():
+            while not over.wait(0.05):
+                done = [handle for handle in handed if handle.done()]
+                ended[0] += len(done)
+                handed[:] = [handle for handle in handed if handle not in done]
+                handed.extend(client.submit(sum, OTHERS, pure=False) for _ in range(3 * workers - len(handed)))
+
+        keeper = threading.Thread(target=keep_busy)
+        keeper.start()
+        try:
+            while not ended[0]:
+                assert keeper.is_alive()
+                time.sleep(0.05)
+            yield ended
+        finally:
+            over.set()
+            keeper.join()
+
+
+@pytest.mark.slow("a cluster of processes, on which others work too")
+@pytest.mark.skipif(not DASK, reason="distributed is not installed")
+def test_a_dask_whose_workers_are_all_taken_by_others_is_an_engine(store, tmp_path):
+    with (
+        DaskCluster(tmp_path, dict(os.environ), workers=2) as cluster,
+        taken_by_others(cluster.engine.removeprefix("dask:"), workers=2) as ended,
+    ):
+        before = ended[0]
+        check_engine(cluster.engine, store, depth=5)
+        assert ended[0] > before  # theirs went on
 
 
 @pytest.mark.slow("a server and a Ray of their own, in a network of their own")
