@@ -36,7 +36,7 @@ from cfgraph.formats.folders.sheets import LevelColumns, Places, file_of, pieces
 from cfgraph.growing.engines.engine import Engine, Submits
 from cfgraph.growing.engines.find import find_engine
 from cfgraph.growing.engines.fleet import check_engine, closing
-from cfgraph.growing.engines.job import own_versions
+from cfgraph.growing.engines.job import own_versions, refuse_unpicklable
 from cfgraph.growing.engines.processes import Processes, ProcessesBeside
 from cfgraph.growing.engines.shift import Around
 from cfgraph.growing.events import log_event
@@ -185,7 +185,7 @@ def grow_folder(
 
     Raises:
         InputError: for a folder that holds another field or files of others, one that cannot be written, or that the engine's
-            workers do not see, and for workers of other versions.
+            workers do not see, for workers of other versions, and for a rule that cannot be handed to them.
         WorkersLostError: where workers are lost again and again.
         EngineError: where an engine is not reachable, or does nothing.
     """
@@ -199,6 +199,8 @@ def grow_folder(
         found, depth = read_manifest(place), _depth_of(plan, prefix)
         return FolderReport(plan.hierarchy["id"], str(place), found.cells, depth, 0, True, found.digest)
     with _engine_of(executor, workers=workers) as engine:  # before anything is written: it may not be there
+        if isinstance(engine, Processes):
+            refuse_unpicklable(task)  # of these some work without: a thread of this process
         plan = pin_plan(place, task.plan)
         if not place.has(PREFIX):
             facts = {"plan": plan.key, "name": PREFIX, "cells": len(prefix)}

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pickle
 import shutil
 import signal
 import threading
@@ -383,6 +384,23 @@ def test_what_is_no_engine_leaves_nothing_in_a_folder(tmp_path, executor):
     with pytest.raises(InputError):  # one that is not installed is one, too
         grown(make("binary"), tmp_path / "it", height=2, executor=executor)
     assert not (tmp_path / "it").exists()
+
+
+class Pickles(Loses):
+    """An executor that hands over what it can pickle."""
+
+    def submit(self, function, *arguments):
+        pickle.dumps((function, arguments))
+        return super().submit(function, *arguments)
+
+
+@pytest.mark.parametrize("executor", [None, "processes", "an engine"])
+def test_a_rule_that_cannot_be_pickled_is_told(tmp_path, executor):
+    task = made_task(make("binary"), tmp_path / "it", height=2)
+    if executor == "an engine":
+        executor = Pickles(lambda asked: False)
+    with pytest.raises(InputError, match=r"since pickle does not take it \(TypeError: cannot pickle '_thread.lock' object\)"):
+        grow_folder(replace(task, rule=threading.Lock()), workers=2, executor=executor)
 
 
 def test_another_field_is_told_before_an_engine_starts(tmp_path):

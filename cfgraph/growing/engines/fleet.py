@@ -16,7 +16,7 @@ from cfgraph import errors
 from cfgraph.errors import CfgraphError, EngineError, InputError, StoreUnavailableError, one_line
 from cfgraph.growing.crew import END_SECONDS, TICK_SECONDS, Outcome
 from cfgraph.growing.engines.engine import Engine, Handle
-from cfgraph.growing.engines.job import Checked, Job, own_versions
+from cfgraph.growing.engines.job import Checked, Job, own_versions, refuse_unpicklable
 from cfgraph.growing.engines.shift import Around, look_around, other_versions, work_shift
 from cfgraph.growing.events import WORD_SECONDS, Event, Observer
 from cfgraph.growing.lease_owner import machine
@@ -235,8 +235,9 @@ def check_engine(
 
     ``look`` is the task: of a folder another one, which opens that.
 
-    Raises an ``InputError`` for a local store and an engine on other machines, and for other versions than here; an
-    ``EngineError`` where nothing comes back; and what opening the store met there. None where interrupted.
+    Raises an ``InputError`` for a local store and an engine on other machines, for other versions than here, and for a job that
+    cannot be pickled; an ``EngineError`` where nothing comes back; and what opening the store met there. None where it was
+    interrupted.
     """
     if job.is_local and engine.is_elsewhere:
         raise _local_elsewhere(job, engine, host="other machines")
@@ -247,6 +248,7 @@ def check_engine(
     except CfgraphError:
         raise
     except (Exception, asyncio.CancelledError) as error:
+        refuse_unpicklable(job)
         what = f"{type(error).__name__}: {one_line(error)}"[: errors.DETAIL_MAX]
         raise EngineError(f"{engine.name} did not run a first small task: {what}; {expected}; {engine.help}") from error
     if found is None:

@@ -1,11 +1,12 @@
 """Job: what a shift is told, as a plain value without a secret: engines write such values to disk, logs and the network."""
 
+import pickle
 import platform
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import cfgraph
-from cfgraph.errors import InputError, StoreRefusedError, StoreUnavailableError
+from cfgraph.errors import DETAIL_MAX, InputError, StoreRefusedError, StoreUnavailableError, one_line
 from cfgraph.growing.outage import DRIVER_SECONDS
 from cfgraph.settings import load_settings
 
@@ -82,6 +83,18 @@ class Job:
 def own_versions() -> Versions:
     """The versions that a shift must share with whoever asks for it: Python's first two numbers, and cfgraph's."""
     return Versions(python=".".join(platform.python_version_tuple()[:2]), cfgraph=cfgraph.__version__)
+
+
+def refuse_unpicklable(job: object) -> None:
+    """Raise an ``InputError`` for what cannot be pickled: it reaches no other process."""
+    try:
+        pickle.dumps(job)
+    except Exception as error:  # PicklingError, TypeError, AttributeError, or what a class of somebody's raises
+        what = f"{type(error).__name__}: {one_line(error)}"[:DETAIL_MAX]
+        raise InputError(
+            f"what grows this field cannot be handed to other processes, since pickle does not take it ({what}); use classes "
+            "and functions of a module, without lambdas, locks and open files in them, or grow with one worker in this process"
+        ) from error
 
 
 def open_store(job: Job) -> "Store":
