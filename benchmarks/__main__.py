@@ -21,6 +21,7 @@ NAMES = (
     "ready",
     "processes",
     "dask",
+    "ray",
     "leasing",
     "claims",
     "cost",
@@ -52,7 +53,7 @@ NAMES = (
     "peaks",
 )
 IN_GRAPH = {"write", "wide", "rollout", "workers", "ready", "leasing", "claims", "cost", "takeover", "read", "place"}
-IN_GRAPH |= {"processes", "dask", "diff", "ontology", "torch", "peaks", "views", "fields"}
+IN_GRAPH |= {"processes", "dask", "ray", "diff", "ontology", "torch", "peaks", "views", "fields"}
 ROUNDS, ROUNDS_QUICK = 7, 2
 ROUNDS_LONG = 3  # of what takes minutes
 TIMES_IN_MEMORY = 3  # as many rounds of what takes a fraction of a second, and suffers more from what else is running
@@ -158,7 +159,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> M
     """What needs a server: all on one, one after the other, so that what is measured first does not have the youngest."""
     from benchmarks.claims import measure_claims
     from benchmarks.diffs import measure_diff
-    from benchmarks.engines import measure_engine
+    from benchmarks.engines import measure_engine, measure_ray
     from benchmarks.exploring import measure_boxes, measure_stored_views
     from benchmarks.fields import measure_fields
     from benchmarks.graph import measure_reading, measure_wide, measure_writing, open_bench
@@ -195,6 +196,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> M
             "workers": lambda: measure_workers(bench, depth=depths["workers"], **fewer),
             "processes": lambda: measure_engine(bench, name="processes", depth=depth, **fewer),
             "dask": lambda: measure_engine(bench, name="dask", depth=depth, **fewer),
+            "ray": lambda: measure_ray(depth=depth, **fewer),
             "cost": lambda: measure_cost(bench, cells=cost, depth=depths["cost"], say=_say),
             "peaks": lambda: measure_peaks(bench.url, sizes=SIZES_QUICK if depths is DEPTHS_QUICK else SIZES, say=_say),
         }

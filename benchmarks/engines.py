@@ -1,17 +1,25 @@
 """Engines: a rollout on each of them against worker processes of the command's own, and what a cell costs the clients."""
 
+import json
 import math
+import os
 import resource
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from statistics import mean
+from tempfile import TemporaryDirectory
 
+import click
 import psutil
 
 from benchmarks.finding import Finding, Wanted
-from benchmarks.graph import COPY, OURS, Bench, check_count
+from benchmarks.graph import COPY, OURS, Bench, check_count, open_bench
+from benchmarks.kept import finding_of
 from benchmarks.rounds import Say
 from benchmarks.subject import PREFIX_DEPTH, make_subject
 from benchmarks.workers import begin_copy
@@ -26,9 +34,9 @@ from cfgraph.store.writing import SESSIONS
 
 WORKERS = 2
 WARM_DEPTH = 6  # of a first growth on an engine that has just started: 5,461 cells
-LIBRARIES = {"processes": "concurrent", "dask": "distributed"}
-SPEED_MIN = {"processes": 0.6, "dask": 0.85}
-CPU_MAX = {"processes": None, "dask": 1.2}
+LIBRARIES = {"processes": "concurrent", "dask": "distributed", "ray": "ray"}
+SPEED_MIN = {"processes": 0.6, "dask": 0.85, "ray": 0.85}
+CPU_MAX = {"processes": None, "dask": 1.2, "ray": 1.5}
 SERVER = "java"
 OPTIONS = {"lease_seconds": LEASE_SECONDS, "outage_seconds": OUTAGE_SECONDS, "device": "cpu"}
 
@@ -61,7 +69,10 @@ class Ready:
 
 
 def measure_engine(bench: Bench, *, name: str, depth: int, rounds: int, say: Say) -> list[Finding]:
-    """``processes``, ``dask``: a growth on a warm engine of two workers and one by a crew of two take turns."""
+    """``processes``, ``dask``: a growth on a warm engine of two workers and one by a crew of two take turns.
+
+    So is ``ray``, in a network of its own (:func:`measure_ray`).
+    """
     if find_spec(LIBRARIES[name]) is None:
         say(f"{name}: left out, since {LIBRARIES[name]} is not installed")
         return []
@@ -74,6 +85,24 @@ def measure_engine(bench: Bench, *, name: str, depth: int, rounds: int, say: Say
         told = [f"{which} {_in_words(one[-1])}" for which, one in (("crew", crew), (name, there))]
         say(f"  {turn}: {'; '.join(told)}")
     return _found(name, crew[1:], there[1:], depth=depth)
+
+
+def measure_ray(*, depth: int, rounds: int, say: Say) -> list[Finding]:
+    """``ray``: the same in a network of its own, with a server in there: Ray listens on every address of its machine."""
+    from tests.network import way_in
+
+    if find_spec(LIBRARIES["ray"]) is None:
+        say("ray: left out, since ray is not installed")
+        return []
+    way = way_in()
+    if way is None:
+        say("ray: left out, since no network namespace can be made here (unshare --net, also with --map-root-user)")
+        return []
+    with TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as short:  # Ray's sockets want a short path
+        file = Path(short) / "findings.json"
+        command = [*way, sys.executable, "-m", "benchmarks.engines", "ray", str(depth), str(rounds), str(file)]
+        subprocess.run(command, env={**os.environ, "RAY_TMPDIR": short}, check=True)
+        return [finding_of(found) for found in json.loads(file.read_text(encoding="utf-8"))]
 
 
 def _in_words(taken: Taken) -> str:
@@ -182,3 +211,18 @@ def _spent_below() -> dict[int, float]:
             if process.name() != SERVER:
                 spent[process.pid] = _spent(process)
     return spent
+
+
+def _measure_here(name: str, *, depth: int, rounds: int, file: Path) -> None:
+    """Measure an engine beside a server of its own, and write what was found into a file."""
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    with open_bench(say=say) as bench:
+        found = measure_engine(bench, name=name, depth=depth, rounds=rounds, say=say)
+    file.write_text(json.dumps([asdict(one) for one in found]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _measure_here(sys.argv[1], depth=int(sys.argv[2]), rounds=int(sys.argv[3]), file=Path(sys.argv[4]))

@@ -36,7 +36,7 @@ def read_kept(path: Path = KEPT) -> list[Kept]:
     """All that is kept, an empty list where nothing is."""
     if not path.exists():
         return []
-    return [Kept(_finding(one["finding"]), Run(**one["run"])) for one in json.loads(path.read_text(encoding="utf-8"))]
+    return [Kept(finding_of(one["finding"]), Run(**one["run"])) for one in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def keep(findings: Iterable[Finding], run: Run, *, order: tuple[str, ...], path: Path = KEPT) -> list[Kept]:
@@ -55,7 +55,8 @@ def keep(findings: Iterable[Finding], run: Run, *, order: tuple[str, ...], path:
     return kept
 
 
-def _finding(fields: dict) -> Finding:
+def finding_of(fields: dict) -> Finding:
+    """The finding that JSON has kept."""
     wanted = fields.pop("wanted")
     lists = {name: tuple(fields.pop(name)) for name in ("values", "remarks")}
     return Finding(wanted=None if wanted is None else Wanted(**wanted), **lists, **fields)
