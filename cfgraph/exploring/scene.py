@@ -48,8 +48,8 @@ from cfgraph.model.ground import Ground
 from cfgraph.model.hierarchy import FieldHierarchy, Hierarchy, HierarchyWithCells
 from cfgraph.model.reader import CellsReader
 from cfgraph.sources.any_depth import field
-
 from cfgraph.store.reader import KnownReader
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
