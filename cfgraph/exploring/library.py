@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from cfgraph.errors import AddressError, NotFoundError
+from cfgraph.exploring.names import Names
 from cfgraph.model.address import ancestor_address, level_of
 from cfgraph.model.columns import known_values
 from cfgraph.model.hierarchy import Hierarchy, HierarchyWithCells
@@ -269,11 +270,9 @@ class CellsLibrary:
 
     def search_names(self, id: str, text: str, *, most: int) -> list[Row]:
         """Cells whose names hold a text, whatever the size of its letters; the likeliest first."""
-        cells, wanted = self.held[id].cells, text.lower()
-        names = [(name.lower(), row) for row, name in enumerate(cells.names or ()) if isinstance(name, str)]
-        found = [(name != wanted, not name.startswith(wanted), len(name), row) for name, row in names if wanted in name]
-        rows = [row for *_, row in sorted(found)[:most]]
-        return [{"address": cells.addresses[row], "name": (cells.names or ())[row]} for row in rows]
+        cells = self.held[id].cells
+        names = cells.names or ()
+        return [{"address": cells.addresses[row], "name": names[row]} for row in Names.of(names).find(text, most=most)]
 
     def search_property(
         self, id: str, property: str, *, text: str | None, between: tuple[float, float] | None, most: int

@@ -32,6 +32,7 @@ from cfgraph.exploring.cut import Shown, cut_levels, kept, levels_in_doubt
 from cfgraph.exploring.held import HeldCells, hold
 from cfgraph.exploring.layout import packed, sizes
 from cfgraph.exploring.memory import Memory, Turn
+from cfgraph.exploring.names import Names
 from cfgraph.exploring.numbers import Numbers, as_table, by_rule
 from cfgraph.exploring.scenes import GoneError
 from cfgraph.exploring.stored import StoredCells
@@ -255,6 +256,19 @@ class Scene:
     def home_in(self, axes: Mapping[str, Any] | None) -> View:
         """The view that shows all in a plane, for a picture of one by one pixel: multiply z by the shorter side."""
         return self.home if axes is None or axes.get("kind") == "main" else self._home(axes)
+
+    @cached_property
+    def names(self) -> Names | None:
+        """What its cells are called, to be searched; None where they have no names, or are not in memory with them."""
+        return Names.of(self._own["name"].tolist()) if "name" in self._own else None
+
+    def search_names(self, text: str, *, most: int) -> list[dict[str, Any]] | None:
+        """Cells whose names hold a text, the likeliest first: ``address``, ``name``. None where :attr:`names` are not known."""
+        if self.names is None:
+            return None
+        assert isinstance(self.hierarchy, HierarchyWithCells)
+        addresses, names = self.hierarchy.cells.addresses, self._own["name"]
+        return [{"address": addresses[row], "name": names[row]} for row in self.names.find(text, most=most)]
 
     @cached_property
     def pair(self) -> Pair | None:

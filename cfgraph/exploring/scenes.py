@@ -101,6 +101,13 @@ class Scenes:
         finally:
             kept.end()
 
+    def opened(self, id: str) -> "Scene | None":
+        """The scene of a hierarchy, alone or beside another one, where one is open: nothing is opened for it."""
+        with self._lock:
+            there = [(name, kept.scene) for name, kept in self._kept.items() if kept.scene is not None]
+        found = (scene if name[0] == id else scene.beside for name, scene in there if id in name)
+        return next((scene for scene in found if scene is not None), None)
+
     def forget(self, id: str) -> None:
         """Have what is there of a hierarchy opened anew when it is asked for next: it was removed, perhaps made again."""
         with self._lock:

@@ -12,6 +12,7 @@ from cfgraph.model.address import is_address
 from cfgraph.model.hierarchy import Hierarchy
 
 if TYPE_CHECKING:
+    from cfgraph.exploring.scene import Scene
     from cfgraph.model.field import Field
 
 WAYS = ("name", "address", "property")
@@ -23,12 +24,21 @@ LIKE_NUMBERS = ("INTEGER", "FLOAT")  # kinds of properties
 
 
 def search_cells(
-    library: Library, id: str, text: str, *, by: str, property: str | None, limit: int, field: "Callable[[str], Field]"
+    library: Library,
+    id: str,
+    text: str,
+    *,
+    by: str,
+    property: str | None,
+    limit: int,
+    field: "Callable[[str], Field]",
+    opened: "Callable[[str], Scene | None]" = lambda id: None,
 ) -> dict[str, Any]:
     """Cells that a text finds: ``hits`` with ``address`` and ``name``, and whether there are ``more``.
 
     By address it is the cell itself, stored or by the rule. A property of numbers takes ``3``, ``>= 3``, ``< 3`` and ``1..3``;
-    of other properties, and of names, it is a part of the text, whatever the size of its letters.
+    of other properties, and of names, it is a part of the text, whatever the size of its letters. Names of a hierarchy that is
+    ``opened`` with them in memory are searched there: in a graph all its cells have to be read for it.
 
     Raises:
         InputError: for a way to search that there is not, an empty text, and a property that cells have not.
@@ -40,7 +50,8 @@ def search_cells(
         raise InputError(f"expected a text of 1 to {TEXT_MAX:,} letters to search for, got {len(text.strip()):,}")
     if by == "address":
         return {"hits": [_at(text.strip(), field(id), library, id)], "more": False}
-    found = _named(library, hierarchy, text, limit) if by == "name" else _with(library, hierarchy, property, text, limit)
+    scene = opened(id)
+    found = _named(library, hierarchy, text, limit, scene) if by == "name" else _with(library, hierarchy, property, text, limit)
     told = [{**hit, **({"value": shown(hit["value"])} if "value" in hit else {})} for hit in found[:limit]]
     return {"hits": told, "more": len(found) > limit}
 
@@ -53,10 +64,11 @@ def _at(address: str, field: "Field", library: Library, id: str) -> dict[str, An
     return {"address": address, "name": (seen.properties or {}).get("name")}
 
 
-def _named(library: Library, hierarchy: Hierarchy, text: str, limit: int) -> list[dict[str, Any]]:
+def _named(library: Library, hierarchy: Hierarchy, text: str, limit: int, scene: "Scene | None") -> list[dict[str, Any]]:
     if "name" not in hierarchy.own:
         raise InputError(f"the cells of {hierarchy.id!r} have no names; search by address{_properties(hierarchy)}")
-    return library.search_names(hierarchy.id, text.strip(), most=limit + 1)
+    found = None if scene is None else scene.search_names(text.strip(), most=limit + 1)
+    return library.search_names(hierarchy.id, text.strip(), most=limit + 1) if found is None else found
 
 
 def _with(library: Library, hierarchy: Hierarchy, property: str | None, text: str, limit: int) -> list[dict[str, Any]]:

@@ -555,7 +555,8 @@ class _Api:
         text, limit = asking.sent.text("text"), asking.sent.integer("limit", low=1, high=HITS_MAX, usual=HITS_MAX)
 
         def task() -> Any:
-            return search_cells(self._library, id, text, limit=limit, field=self._fields.get, **words)
+            opened = self._scenes.opened
+            return search_cells(self._library, id, text, limit=limit, field=self._fields.get, opened=opened, **words)
 
         return _json(await asking.work(task))
 
