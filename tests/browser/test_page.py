@@ -118,9 +118,9 @@ def test_several_parents_are_shown_for_what_they_are(look):
     page.page.keyboard.press("Escape")  # of the search's ring
     page.page.keyboard.press("m")
     page.do("h")
-    until(lambda: near(page, WARM) > before + 100, "a line")
+    until(lambda: near(page, WARM) > before + 30, "a line, and its end")
     page.do("u")
-    until(lambda: near(page, WARM) <= before + 20, "none of the cell above it")
+    until(lambda: near(page, WARM) <= before + 10, "none of the cell above it")
 
 
 @slow

@@ -113,9 +113,10 @@ function drawPath({ context, stage, picture, app, own }) {
   }
 }
 
-/** Where a line from one circle to another begins and ends: at their rims. */
+/** Where a line from one circle to another begins and ends: at their rims; in their middles where one lies in the other. */
 function between([x, y, r], [toX, toY, toR]) {
-  const long = Math.hypot(toX - x, toY - y) || 1;
+  const long = Math.hypot(toX - x, toY - y);
+  if (!(long > r + toR)) return [[x, y], [toX, toY]];
   const [dx, dy] = [(toX - x) / long, (toY - y) / long];
   return [[x + dx * r, y + dy * r], [toX - dx * toR, toY - dy * toR]];
 }
