@@ -577,6 +577,13 @@ def test_files_that_the_manifest_does_not_name_are_ignored(tmp_path, koch):
     assert digest_of(reader) == reader.manifest.digest
 
 
+def with_cut(text, **changes):
+    """A manifest of another cut."""
+    told = json.loads(text)
+    told["plan"]["cut"] |= changes
+    return json.dumps(told)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -584,6 +591,11 @@ def test_files_that_the_manifest_does_not_name_are_ignored(tmp_path, koch):
         (lambda text: text.replace('"version": 1', '"version": 9', 1), "has the form 9"),
         (lambda text: text.replace('"arity": 4', '"arity": 0'), "is damaged, or was changed"),
         (lambda text: "[]", "is damaged, or was changed"),
+        (lambda text: with_cut(text, depth=1_000_000), "1,000,000 levels of arity 4 hold more cells than can be counted"),
+        (lambda text: with_cut(text, arity=1, depth=2_000_000), "2,000,000 levels of arity 1 hold more cells"),
+        (lambda text: with_cut(text, groups=[0, 3, 2]), "rising places"),
+        (lambda text: with_cut(text, groups=[0, 10**9]), "rising places"),
+        (lambda text: with_cut(text, arity=3), "its field has the arity 4, and is cut as one of 3"),
     ],
 )
 def test_a_damaged_manifest_is_told(tmp_path, koch, change, said):

@@ -13,11 +13,12 @@ A folder without a manifest holds half a field. Files that the manifest does not
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cfgraph.errors import DETAIL_MAX, InputError
 from cfgraph.formats.folders.place import Place
@@ -29,6 +30,7 @@ from cfgraph.model.sheets import SheetCut, sheet_cells
 from cfgraph.predictors.trained import Grower, TrainedPredictor
 
 VERSION = 1
+BITS, LEVELS_MAX = 62, 1_000_000  # of the number of cells; of a field of arity 1
 PLAN, MANIFEST, ENCODER = "plan.json", "manifest.json", "encoder.bin"
 
 
@@ -66,6 +68,15 @@ class CutRecord(BaseModel):
     frontier: int = Field(ge=0)
     groups: list[int] = []
     sheet_cells: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """What no field has would be counted for hours, or for ever."""
+        if (self.depth - self.from_depth) * math.log2(self.arity) > BITS or self.depth > LEVELS_MAX:
+            raise ValueError(f"{self.depth:,} levels of arity {self.arity} hold more cells than can be counted")
+        if self.groups and (self.groups != sorted({0, *self.groups}) or self.groups[-1] >= self.frontier):
+            raise ValueError("its groups do not begin at rising places of the frontier")
+        return self
 
     def cut(self) -> SheetCut:
         """The cut."""
@@ -285,7 +296,9 @@ def read_manifest(place: Place) -> Manifest:
     text = place.text(MANIFEST)
     if text is not None:
         manifest = _parsed(Manifest, text, place=place, name=MANIFEST)
-        manifest.description()
+        if (arity := manifest.description().arity) != manifest.plan.cut.arity:
+            told = f"its field has the arity {arity}, and is cut as one of {manifest.plan.cut.arity}"
+            raise InputError(f"{place}/{MANIFEST} is damaged, or was changed: {told}; grow the field again elsewhere")
         return manifest
     plan = read_plan(place)
     if plan is None:
