@@ -505,10 +505,11 @@ class Scene:
         """The principal axes of the first levels' centers."""
         if self.terrain.dimension <= 2:
             return main_axes(np.zeros((1, self.terrain.dimension)))
-        if self.terrain.held is not None:
-            return main_axes(self.terrain.held.center[:_FIRST_CELLS])
+        held = self.terrain.held
+        if held is not None and not isinstance(held, StoredCells):  # of these only the root may have been read
+            return main_axes(held.center[:_FIRST_CELLS])
         centers, last = [self.field.cells([ROOT]).center], self.field.children([ROOT])
-        while len(centers) <= _LEVELS and sum(map(len, centers)) + len(last) <= _FIRST_CELLS:
+        while len(last) and len(centers) <= _LEVELS and sum(map(len, centers)) + len(last) <= _FIRST_CELLS:
             centers.append(last.center)
             last = self.field.children(last.slots)
         return main_axes(np.concatenate(centers))

@@ -49,6 +49,7 @@ def test_data_whose_last_cells_are_not_split_are_seen_at_home(store, new_id):
     tree = sources.points(id=id, data=np.random.default_rng(0).normal(size=(300, 3)), arity=3, depth=2)
     store.write(tree)
     stored, held = Scene.open(store, id), Scene.of(tree)
+    assert np.allclose(stored.plane(None).basis, held.plane(None).basis)
     assert stored.home.z == pytest.approx(held.home.z, rel=0.3)
     same(stored.cut(at_home(held), px=0.5), held.cut(at_home(held), px=0.5))
     assert stored.cut(at_home(stored)).header["coarse"] == 0
