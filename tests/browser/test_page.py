@@ -161,6 +161,7 @@ def test_safety_in_a_browser(look, explorer):
     page.asked.clear()
     page.page.goto(f"{page.origin}/#id=koch")
     until(lambda: "token" in page.text("#banner"), "the token is missing")
+    assert page.text("#banner").count("open the address") == 1
     assert any("401" in told for told in page.complaints)
     page.complaints.clear()
     page.open("id=koch")

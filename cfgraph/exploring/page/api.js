@@ -34,8 +34,7 @@ async function refusal(response) {
   } catch {
     // The status says it.
   }
-  if (response.status === 401 && !told.error) told.error = "this page has no token, or an old one";
-  if (response.status === 401 && !told.remedy) told.remedy = "open the address that cfgraph explore printed";
+  if (response.status === 401 && !told.error) told = { error: "this page has no token, or an old one", remedy: "open the address that cfgraph explore printed" };
   return new Refused(response.status, told.error ?? `the server answered ${response.status}`, told.remedy, told.gone === true);
 }
 

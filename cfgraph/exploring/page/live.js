@@ -89,6 +89,7 @@ export function livePanel(app, place) {
   app.on("lost", () => {
     stop();
     fill(place);
+    app.mark({ changed: [] });
     app.tabs.offer("live", false);
   });
   addEventListener("pagehide", stop);
