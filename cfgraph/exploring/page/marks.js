@@ -3,6 +3,7 @@
 import { shorten, visible } from "./words.js";
 
 const FONT = 'system-ui, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
+const INSIDE = 0.45; // of a circle's radius: where a line to it ends, which neighbours would hide at its rim
 
 export function drawMarks(stage) {
   const { marks, app, ratio } = stage;
@@ -113,12 +114,12 @@ function drawPath({ context, stage, picture, app, own }) {
   }
 }
 
-/** Where a line from one circle to another begins and ends: at their rims; in their middles where one lies in the other. */
+/** Where a line from one circle to another begins and ends: at the rim, and well inside; in their middles where one lies in the other. */
 function between([x, y, r], [toX, toY, toR]) {
   const long = Math.hypot(toX - x, toY - y);
   if (!(long > r + toR)) return [[x, y], [toX, toY]];
   const [dx, dy] = [(toX - x) / long, (toY - y) / long];
-  return [[x + dx * r, y + dy * r], [toX - dx * toR, toY - dy * toR]];
+  return [[x + dx * r, y + dy * r], [toX - dx * toR * INSIDE, toY - dy * toR * INSIDE]];
 }
 
 /** Lines to the other cells above the selected one, where it has several. */
