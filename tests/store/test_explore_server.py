@@ -128,6 +128,15 @@ def test_search_is_limited_and_says_so(page, named):
     assert page.ask("search", code=400, id=named, by="name", text="  ")
 
 
+def test_names_are_searched_in_memory_where_the_hierarchy_is_shown(page, store, named, monkeypatch):
+    wanted = {text: store.search_names(named, text, most=9) for text in ("o", "LOW", "script", "none of them")}
+    assert len(wanted["o"]) > 1
+    page.ask("scene", id=named)
+    monkeypatch.setattr(type(store), "search_names", lambda *_, **__: pytest.fail("the graph is asked"))
+    for text, hits in wanted.items():
+        assert page.ask("search", id=named, by="name", text=text) == {"hits": hits, "more": False}
+
+
 @pytest.mark.parametrize(
     ("text", "between"),
     [
