@@ -116,6 +116,8 @@ class KnownReader:
 
     def read(self, *, top: str, depth: int) -> Cells:
         """The cells at and below ``top``, down to level ``depth``."""
+        if depth - level_of(top) <= _FEW_LEVELS:
+            return self.store.read(self.hierarchy, top=top, depth=depth)
         with self._read() as reader:
             return reader.read(top=top, depth=depth)
 
