@@ -187,7 +187,7 @@ def _measure_graph(names: set[str], *, depths: dict[str, int], rounds: int) -> M
             "ontology": lambda: measure_ontology(bench, nodes=nodes, **fewer),
             "views": lambda: [
                 *measure_stored_views(bench, depth=depths["views"], **fewer),
-                *measure_boxes(bench, depth=depths["views"] - 1, **fewer),
+                *measure_boxes(bench, depth=depths["views"], **fewer),
             ],
             "leasing": lambda: measure_leasing(bench, depth=depth, **fewer),
             "claims": lambda: measure_claims(bench, depth=depths["claims"], **fewer),
