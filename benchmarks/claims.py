@@ -107,15 +107,19 @@ def _begin(bench: Bench, *, depth: int) -> GrownBy:
     return pinned
 
 
+class _Here:
+    """What this process was told as it was started: only then a barrier reaches it."""
+
+    shared: Shared
+
+
 def _remember(shared: Shared) -> None:
-    """Keep what the processes share: a barrier reaches a process only as it is started."""
-    globals()["_SHARED"] = shared
+    _Here.shared = shared
 
 
 def _work(growth: GrownBy, threads: int) -> tuple[int, int]:
     """The claims and looks of some workers, each in a thread of its own, from the line on."""
-    shared: Shared = globals()["_SHARED"]
-    failures = list[BaseException]()
+    shared, failures = _Here.shared, list[BaseException]()
     with Store.open(shared.url, settings=Settings(_env_file=None)) as store:
         hierarchy, trained = read_task(store, COPY, growth)
         rule = trained.load().predict

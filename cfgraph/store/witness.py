@@ -201,10 +201,9 @@ class Proof(Witness):
     @property
     def is_as_made(self) -> bool:
         """Whether at the end it was there, and no predictor had ever grown it."""
-        there = self._change() is None and self._after is not None
-        return (
-            there and self._after is not None and not (self._after.growths or self._after.properties.get("former_predictors"))
-        )
+        if self._change() is not None or self._after is None:
+            return False
+        return not (self._after.growths or self._after.properties.get("former_predictors"))
 
     def _change(self) -> Exception | None:
         if not self._looked:
