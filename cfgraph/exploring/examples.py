@@ -60,7 +60,7 @@ ORDER BY e.slot
     (
         "The longest edges",
         """
-MATCH (p:Cell)-[e:CHILD]->(c:Cell) WHERE c.key >= $id + '/' AND c.key < $id + '0'
+MATCH (p:Cell)-[e:CHILD]->(c:Cell) USING INDEX SEEK c:Cell(key) WHERE c.key >= $id + '/' AND c.key < $id + '0'
 RETURN c.address, e.length ORDER BY e.length DESC LIMIT 10
 """,
     ),
@@ -84,7 +84,7 @@ RETURN h.id AS grown, g.from_depth AS from_depth, g.to_depth AS to_depth, p.id A
         "Where a prediction goes astray: the cells farthest from their true places",
         """
 MATCH (grown:Hierarchy)-[:PREDICTS]->(truth:Hierarchy {id: $id})
-MATCH (p:Cell) WHERE p.key >= grown.id + '/' AND p.key < grown.id + '0' AND p.predicted
+MATCH (p:Cell) USING INDEX SEEK p:Cell(key) WHERE p.key >= grown.id + '/' AND p.key < grown.id + '0' AND p.predicted
 MATCH (t:Cell {key: truth.id + p.address})
 WITH grown, p, sqrt(reduce(sum = 0.0, i IN range(0, size(p.center) - 1) | sum + (p.center[i] - t.center[i]) ^ 2)) AS gap
 RETURN grown.id AS grown, p.address AS address, gap ORDER BY gap DESC LIMIT 10
