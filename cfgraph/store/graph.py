@@ -108,8 +108,19 @@ class Graph:
             )
 
     def read(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
-        """The rows of a reading operation; the server is asked to refuse writes."""
-        return self._managed(operation, parameters, write=False)
+        """The rows of a reading operation; the server is asked to refuse writes.
+
+        A statement alone is its own transaction, asked and answered once; one that is begun and ended by itself asks thrice.
+        Where it failed for a passing reason it is run again as such a one, which the driver repeats.
+        """
+        with self.session(write=False) as session:
+            try:
+                return run_operation(session, operation, **parameters)
+            except (exceptions.DriverError, exceptions.Neo4jError) as error:
+                if not error.is_retryable():
+                    raise
+                log.info("reading %s again: %s", operation, one_line(error))
+            return transact(session, lambda transaction: run_operation(transaction, operation, **parameters), write=False)
 
     def read_within(self, operation: str, seconds: float, **parameters: Any) -> list[dict[str, Any]]:
         """The rows of a reading operation that the server ends after some seconds; an ``InputError`` where it did."""
@@ -123,13 +134,7 @@ class Graph:
 
     def write(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
         """The rows of a writing operation, run as a transaction of its own."""
-        return self._managed(operation, parameters, write=True)
-
-    def _managed(self, operation: str, parameters: dict[str, Any], *, write: bool) -> list[dict[str, Any]]:
-        def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
-            return run_operation(transaction, operation, **parameters)
-
-        return self.transact(work, write=write)
+        return self.transact(lambda transaction: run_operation(transaction, operation, **parameters))
 
     def transact(self, work: Callable[[neo4j.ManagedTransaction], Outcome], *, write: bool = True) -> Outcome:
         """Run ``work`` in one transaction, again where it failed for a passing reason: it must have no other effects."""
@@ -209,13 +214,12 @@ def ended_after(seconds: float | None) -> Iterator[None]:
         raise InputError(f"this took longer than {seconds:g} s, and the server ended it; ask for less") from error
 
 
-def run_operation(transaction: neo4j.ManagedTransaction, operation: str, **parameters: Any) -> list[dict[str, Any]]:
-    """The rows of one operation inside a transaction."""
+def run_operation(within: neo4j.ManagedTransaction | neo4j.Session, operation: str, **parameters: Any) -> list[dict[str, Any]]:
+    """The rows of one operation inside a transaction, or of a session as one of its own."""
     query = load_query(operation)
     query.check_parameters(parameters)
     return [
-        record.data() if operation.startswith("list_") else dict(record)
-        for record in transaction.run(query.statement, parameters)
+        record.data() if operation.startswith("list_") else dict(record) for record in within.run(query.statement, parameters)
     ]
 
 

@@ -15,8 +15,8 @@ NAME = {file: file.relative_to(HOUSE).as_posix() for file in FILES}
 RUN = {
     "cfgraph/store/graph.py": [
         "session.run(statement, parameters)",
-        "transaction.run(query.statement, parameters)",
         "tx.run(statement)",
+        "within.run(query.statement, parameters)",
     ],
     "cfgraph/server/local.py": ["session.run('RETURN 1')"],
     # no session of a driver: uvicorn's server, and onnxruntime's
