@@ -19,7 +19,7 @@ from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.sources.cfg import field as cfg_field
 from cfgraph.store import Store
-from cfgraph.transfer.bulk import export_bulk, write_files
+from cfgraph.transfer.bulk import export_bulk, form_of, write_files
 
 ID = "bench"
 SETTINGS = Settings(_env_file=None)
@@ -66,7 +66,7 @@ def measure_bulk(*, depth: int, rounds: int, say: Say) -> list[Finding]:
         folder = Path(name)
         own, exported = folder / "own", folder / "exported"
         own.mkdir()
-        commands = {own: write_files(own, source)[1]}
+        commands = {own: write_files(own, source, form=form_of(source, version=SETTINGS.neo4j_version))[1]}
         for number in range(1, rounds + 1):
             with _store_in(folder / "store") as server:
                 _ingest(server, runs, depth=depth)

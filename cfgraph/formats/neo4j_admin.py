@@ -50,6 +50,7 @@ OWN_TYPES = {INTEGER: "long", FLOAT: "double", STRING: "string", BOOLEAN: "boole
 OWN_VECTORS = "double[]"
 ARROW_TYPES = {"long": pa.int64(), "double": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
 POINT_ROWS = 1 << 20  # written at a time
+READ_ROWS = 1 << 15  # a row group: neo4j-admin holds some of them for each of its threads
 
 
 def cell_header(ids: Literal["key", "actual"]) -> list[str]:
@@ -339,7 +340,7 @@ class ImportFolder:
             file: BinaryIO = self._open.enter_context((self.folder / f"{name}.{self.form}").open("wb"))
             self._writers[name] = self._writer(file, table.schema)
             self._open.enter_context(closing(self._writers[name]))
-        self._writers[name].write_table(table)
+        self._writers[name].write_table(table, READ_ROWS)
 
     def _writer(self, file: BinaryIO, schema: pa.Schema) -> "arrow_csv.CSVWriter | parquet.ParquetWriter":
         if self.form == "csv":

@@ -27,6 +27,7 @@ from cfgraph.errors import InputError, LocalServerError
 from cfgraph.server.disk import write_private_file
 
 ADDRESS = "127.0.0.1"
+PAGE_CACHE = "512m"  # of a server
 MARK = "command.lock"  # the first file in a new folder, and so the sign that a folder is a server's
 
 
@@ -136,9 +137,10 @@ class Home:
             write_private_file(self.password_file, secrets.token_hex(24))
         return self.read_password()
 
-    def write_configuration(self, *, port: int, extra: Iterable[str]) -> None:
+    def write_configuration(self, *, port: int, extra: Iterable[str], page_cache: str = PAGE_CACHE) -> None:
         """Write ``neo4j.conf``, afresh at every start: the folder may have moved, the version may be another."""
-        write_private_file(self.conf / "neo4j.conf", CONFIGURATION.format(address=ADDRESS, port=port) + "\n".join(extra))
+        text = CONFIGURATION.format(address=ADDRESS, port=port, page_cache=page_cache)
+        write_private_file(self.conf / "neo4j.conf", text + "\n".join(extra))
 
 
 # Paths are relative to the home folder, so that the folder can be moved while the server is down.
@@ -149,7 +151,7 @@ server.bolt.listen_address={address}:{port}
 server.bolt.advertised_address={address}:{port}
 server.http.enabled=false
 server.https.enabled=false
-server.memory.pagecache.size=512m
+server.memory.pagecache.size={page_cache}
 # Cells are written once and read again: old transactions are of no use here.
 db.tx_log.preallocate=false
 db.tx_log.rotation.retention_policy=keep_none

@@ -21,17 +21,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cfgraph.errors import LocalServerError
 from cfgraph.server.disk import FULL, write_private_file
 from cfgraph.server.home import Home
-from cfgraph.server.launcher import Launcher, doubt_heap, last_words
+from cfgraph.server.launcher import Launcher, doubt_heap, last_words, smaller_heap
 from cfgraph.server.lock import is_locked
+
+if TYPE_CHECKING:
+    from cfgraph.formats.neo4j_admin import Form
 
 PARTS = ("databases", "transactions")  # a database's folders in data/, each below its name
 DATABASE = "neo4j"
 OFF_HEAP = "1g"  # for page cache and relationships in the making; with less than it wants it works in more rounds ...
-OFF_HEAP_MIN, OFF_HEAP_NODE = 256 << 20, 12  # ... but of few nodes it takes all that it may, and needs some bytes each
+OFF_HEAP_MIN, OFF_HEAP_NODE = 160 << 20, 7  # ... but of few nodes it takes all that it may, and needs some bytes each
+HEAP_LEAST, HEAP_NODE = 128 << 20, 19  # where it links relationships it keeps some bytes of each node in its heap ...
+HEAP_CSV = 96 << 20  # ... and of CSV larger pieces than of Parquet
 END_SECONDS = 10
 POLL_SECONDS = 0.05
 
@@ -61,27 +67,41 @@ def off_heap_for(nodes: int) -> str:
     return OFF_HEAP if wanted >= 1 << 30 else f"{wanted >> 20}m"
 
 
-def import_files(launcher: Launcher, arguments: Sequence[str], *, nodes: int) -> None:
-    """Run neo4j-admin on the files of a staging home until it ends; a ``LocalServerError`` with its reason if it fails."""
-    staging = staging_of(launcher.home)
-    admin = replace(launcher, home=staging)
-    process = admin.launch_admin(
-        [*arguments, f"--max-off-heap-memory={off_heap_for(nodes)}"], folder=staging.directory / "files"
-    )
-    try:
-        code = process.wait()
-    except BaseException:
-        end_admin(staging)
-        process.wait()
-        raise
+def heap_for(nodes: int, *, form: "Form") -> str:
+    """The heap in which neo4j-admin imports so many nodes from files of a form; with more it only leaves more lying about."""
+    return f"{(HEAP_LEAST + nodes * HEAP_NODE + (HEAP_CSV if form == 'csv' else 0)) >> 20}m"
+
+
+def import_files(launcher: Launcher, arguments: Sequence[str], *, nodes: int, form: "Form") -> None:
+    """Run neo4j-admin on the files of a staging home until it ends; a ``LocalServerError`` with its reason if it fails.
+
+    It gets as small a heap as is enough nearly always, and all that there may be where it was not.
+    """
+    staging, code, said = staging_of(launcher.home), 0, ""
+    for heap in dict.fromkeys((smaller_heap(launcher.heap, heap_for(nodes, form=form)), launcher.heap)):
+        code, said = _run_admin(replace(launcher, home=staging, heap=heap), arguments, nodes=nodes)
+        if not (code and doubt_heap(said, heap=heap)):
+            break
     if code:
-        said = last_words(staging.console_log.read_text(encoding="utf-8", errors="replace"))
         if "No space left on device" in said:
             raise LocalServerError(FULL.format(launcher.home.directory))
         hint = doubt_heap(said, heap=launcher.heap)
         how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         raise LocalServerError(f"neo4j-admin {how} and nothing was imported into {launcher.home.directory}: {said}{hint}")
     write_private_file(_mark_of(staging), "the database in data/ is whole\n")
+
+
+def _run_admin(admin: Launcher, arguments: Sequence[str], *, nodes: int) -> tuple[int, str]:
+    """Run neo4j-admin once; the code that it ended with, and, of another than 0, why."""
+    limit = f"--max-off-heap-memory={off_heap_for(nodes)}"
+    process = admin.launch_admin([*arguments, limit], folder=admin.home.directory / "files")
+    try:
+        code = process.wait()
+    except BaseException:
+        end_admin(admin.home)
+        process.wait()
+        raise
+    return code, last_words(admin.home.console_log.read_text(encoding="utf-8", errors="replace")) if code else ""
 
 
 def settle_import(home: Home) -> None:

@@ -36,12 +36,16 @@ JVM_OPTIONS = (
     "-Dio.netty.tryReflectionSetAccessible=true",
     "-Dlog4j2.disable.jmx=true",
 )
+# Of neo4j-admin. What it links relationships with lives long: in a small heap that has to be most of it.
+ADMIN_OPTIONS = ("-Xmn40m",)
+ADMIN_PAGE_CACHE = "32m"  # it writes from one end to the other; with 512 MB it is no faster, and takes them all
 # What Java says of a heap that is too small, too large, or more than there is memory for.
 HEAP_SIGNS = (
     *("OutOfMemoryError", "maximum heap", "initial heap", "heap size", "object heap"),
     "insufficient memory for the Java Runtime Environment",
 )
 HEAP_MIN = "128m"
+_HEAP = re.compile(r"([1-9][0-9]*)([kKmMgG]?)")
 LONGEST_REASON = 300  # some of Neo4j's are pages of its inner state
 ADMIN_CLASS = "org.neo4j.cli.AdminTool"
 
@@ -87,8 +91,8 @@ class Launcher:
 
     def launch_admin(self, arguments: Sequence[str], *, folder: Path) -> "subprocess.Popen[bytes]":
         """Start neo4j-admin on this home's data, working in ``folder``; it holds the lock that a server of this home would."""
-        self._write_arguments()
-        self.home.write_configuration(port=0, extra=self.pinned.settings)
+        self._write_arguments(ADMIN_OPTIONS)
+        self.home.write_configuration(port=0, extra=self.pinned.settings, page_cache=ADMIN_PAGE_CACHE)
         places = {"NEO4J_HOME": str(self.home.directory), "NEO4J_CONF": str(self.home.conf)}
         return self._spawn([*self._command(), ADMIN_CLASS, *arguments], folder=folder, places=places)
 
@@ -119,16 +123,26 @@ class Launcher:
         directories = [f"--home-dir={self.home.directory}", f"--config-dir={self.home.conf}"]
         return [*self._command(), self.pinned.main_class, *directories, "--console-mode"]
 
-    def _write_arguments(self) -> None:
+    def _write_arguments(self, more: Sequence[str] = ()) -> None:
         """Write Java's options into a file of their own: 235 jars are no reading matter for a process list."""
-        if not re.fullmatch(r"[1-9][0-9]*[kKmMgG]?", self.heap):
+        if _HEAP.fullmatch(self.heap) is None:
             raise InputError(f"CFGRAPH_HEAP is {self.heap!r}; expected a size as Java writes it: 1g, 768m")
         if any(os.pathsep in str(jar) for jar in self.jars):
             raise InputError(f"Java cannot read jars below a folder with {os.pathsep!r} in its name: {self.jars[0].parent}")
         classpath = os.pathsep.join(map(str, self.jars)).replace("\\", "\\\\").replace('"', '\\"')
         own = [f'"{option}"' for option in split_java_options(self.java_options)]
-        lines = [f"-Xms{self.heap}", f"-Xmx{self.heap}", *JVM_OPTIONS, *own, "-cp", f'"{classpath}"']
+        lines = [f"-Xms{self.heap}", f"-Xmx{self.heap}", *JVM_OPTIONS, *more, *own, "-cp", f'"{classpath}"']
         write_private_file(self.home.conf / "java.args", "\n".join(lines) + "\n")
+
+
+def smaller_heap(one: str, other: str) -> str:
+    """The smaller of two sizes as Java writes them; the first where it is none, to be told where it is used."""
+
+    def bytes_of(heap: str) -> int:
+        found = _HEAP.fullmatch(heap)
+        return int(found[1]) << {"k": 10, "m": 20, "g": 30}.get(found[2].lower(), 0) if found else 0
+
+    return one if bytes_of(one) <= bytes_of(other) else other
 
 
 def split_java_options(text: str) -> list[str]:

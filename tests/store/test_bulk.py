@@ -18,7 +18,9 @@ from cfgraph.growing.rollout import Stop, rollout
 from cfgraph.learning.train import train
 from cfgraph.model.cells import Cells
 from cfgraph.model.hierarchy import Hierarchy
+from cfgraph.server import importing
 from cfgraph.server.importing import staging_of
+from cfgraph.server.launcher import Launcher, smaller_heap
 from cfgraph.server.local import LocalServer
 from cfgraph.settings import Settings
 from cfgraph.sources import cfg, ifs, points
@@ -216,7 +218,7 @@ def admin_of(place: Place) -> psutil.Process | None:
 def test_killed_at_any_moment_the_store_is_empty_or_whole(place, store, new_id):
     expected = new_id()
     store.write(cfg(id=expected, depth=DEPTH))
-    frontier = place.staging.directory / "files" / "frontier.csv"
+    frontier = place.staging.directory / "files" / "frontier.parquet"
     moments = {
         "writing": lambda: frontier.exists(),
         "importing": lambda: (place.staging.directory / "data" / "databases").exists() and admin_of(place),
@@ -437,6 +439,34 @@ def test_a_java_that_cannot_import_leaves_nothing(used):
         ingest_bulk(used.url, cfg_field(id="it", depth=2), settings=replace_heap("2m"))
     assert not used.staging.directory.exists()
     assert used.count() == 0
+
+
+@pytest.mark.slow("imports into a server of its own, the first time in too small a heap")
+def test_a_heap_that_is_too_small_for_the_import_is_followed_by_all_there_may_be(used, monkeypatch):
+    heaps, launch = [], Launcher.launch_admin
+    monkeypatch.setattr(importing, "heap_for", lambda nodes, form: "2m")
+    monkeypatch.setattr(
+        Launcher, "launch_admin", lambda self, *told, **named: heaps.append(self.heap) or launch(self, *told, **named)
+    )
+    assert used.bulk(cfg_field(id="it", depth=4)).cells == 341
+    assert heaps == ["2m", SETTINGS.heap]
+    with used.open() as store:
+        assert verify(store, "it").clean
+        store.remove("it")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "smaller"),
+    [
+        ("2g", "384m", "384m"),
+        ("128m", "384m", "128m"),
+        ("1g", "1024m", "1g"),
+        ("300000k", "384m", "300000k"),
+        ("half", "384m", "half"),
+    ],
+)
+def test_the_smaller_of_two_heaps(one, other, smaller):
+    assert smaller_heap(one, other) == smaller
 
 
 def replace_heap(heap: str) -> Settings:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from cfgraph.server.home import CONFIGURATION
+from cfgraph.server.home import ADDRESS, CONFIGURATION, PAGE_CACHE
 from cfgraph.server.jars import read_jar_list
 from cfgraph.settings import Settings
 from tests.compose import interpolate, neo4j_service, read_compose, server_settings
@@ -59,7 +59,8 @@ def test_health_check_hands_the_password_on_in_the_environment(tmp_path, passwor
 
 
 def test_settings_are_those_of_the_local_server_where_both_have_them():
-    local = dict(line.split("=", 1) for line in CONFIGURATION.splitlines() if line and not line.startswith("#"))
+    written = CONFIGURATION.format(address=ADDRESS, port=0, page_cache=PAGE_CACHE)
+    local = dict(line.split("=", 1) for line in written.splitlines() if line and not line.startswith("#"))
     own = server_settings()
     assert own["server.memory.heap.max_size"] == own["server.memory.heap.initial_size"] == "1g"
     assert len(local.keys() & own.keys()) >= 6
