@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 PAIRS = 10_000  # pairs of cells whose path distance is compared
 CENTER_FLOATS = 4_000_000  # numbers kept of one side's deepest centers; above that the Hausdorff distance is on a sample ...
-CENTER_FLOATS_ALL = 12_000_000  # the same of all sides: the truth, the prediction, and what stands beside it
+CENTER_FLOATS_ALL = 8_000_000  # the same of all sides: the truth, the prediction, and what stands beside it
 CENTER_WORK = 4e9  # ... and above so many operations where the dimension makes every center be compared with every other
 TREE_DIMENSION = 4  # up to here a tree of centers finds the nearest one without that
 ROOT_TOLERANCE = 1e-9
