@@ -129,7 +129,8 @@ def _explored(of: Any, beside: Any, asked: Asked) -> "tuple[Explored, str]":
     if isinstance(of, Store):
         if isinstance(beside, Hierarchy):
             raise InputError("beside a hierarchy of the store stands another one of it; give its id, or both in memory")
-        return of_store(of, asked, place=of.place), "" if asked.id is None else _first_levels(of, asked.id)
+        place = of.place if of.folder is None else f"local:{of.folder}"  # what a copied line of Python opens without a password
+        return of_store(of, asked, place=place), "" if asked.id is None else _first_levels(of, asked.id)
     if asked.id is not None:
         raise InputError(f"an id names a hierarchy in a store, got {asked.id!r} beside {type(of).__name__}")
     if isinstance(of, Hierarchy):

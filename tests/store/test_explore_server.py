@@ -642,6 +642,8 @@ def test_python_mirrors_the_command(store, koch, tmp_path):
         Explorer(opened.address).get("/")
     with cfgraph.explore(store, koch, beside=koch, browser=False) as opened:
         assert f"&beside={koch}" in opened.address
+        where = store.place if store.folder is None else f"local:{store.folder}"
+        assert f"Store.open({where!r})" in Explorer(opened.address).ask("cell", id=koch, address="/0/1")["python"]
         assert "<svg" in opened._repr_html_()
     path = tmp_path / "koch.parquet"
     cfgraph.export(whole, output=path)
