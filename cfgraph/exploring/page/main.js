@@ -690,6 +690,7 @@ class Tabs {
       tab.setAttribute("aria-selected", String(is));
       tab.tabIndex = is ? 0 : -1;
       panel.hidden = !is;
+      if (is) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
     if (!focus) return;
     const { focus: own, panel } = this.panels[name];
