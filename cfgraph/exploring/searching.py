@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cfgraph.errors import AddressError, InputError
+from cfgraph.errors import AddressError, InputError, NotFoundError
 from cfgraph.exploring.library import Library
 from cfgraph.exploring.panel import shown
 from cfgraph.model.address import is_address
@@ -36,9 +36,10 @@ def search_cells(
 ) -> dict[str, Any]:
     """Cells that a text finds: ``hits`` with ``address`` and ``name``, and whether there are ``more``.
 
-    By address it is the cell itself, stored or by the rule. A property of numbers takes ``3``, ``>= 3``, ``< 3`` and ``1..3``;
-    of other properties, and of names, it is a part of the text, whatever the size of its letters. Names of a hierarchy that is
-    ``opened`` with them in memory are searched there: in a graph all its cells have to be read for it.
+    By address it is the cell itself, stored or by the rule; where there is none, it is ``told`` why. A property of numbers is
+    asked ``3``, ``>= 3``, ``< 3`` or ``1..3``; others, and names, a part of the text, whatever the size of its
+    letters. Names of a hierarchy that is ``opened`` with them in memory are searched there: in a graph all its cells have to be
+    read for it.
 
     Raises:
         InputError: for a way to search that there is not, an empty text, and a property that cells have not.
@@ -49,7 +50,7 @@ def search_cells(
     if not text.strip() or len(text) > TEXT_MAX:
         raise InputError(f"expected a text of 1 to {TEXT_MAX:,} letters to search for, got {len(text.strip()):,}")
     if by == "address":
-        return {"hits": [_at(text.strip(), field(id), library, id)], "more": False}
+        return _at(text.strip(), field(id), library, id)
     scene = opened(id)
     found = _named(library, hierarchy, text, limit, scene) if by == "name" else _with(library, hierarchy, property, text, limit)
     told = [{**hit, **({"value": shown(hit["value"])} if "value" in hit else {})} for hit in found[:limit]]
@@ -57,11 +58,15 @@ def search_cells(
 
 
 def _at(address: str, field: "Field", library: Library, id: str) -> dict[str, Any]:
+    """The cell of an address; where there is none, what is ``told`` is below which cell nothing is."""
     if not is_address(address):
         raise AddressError(f"expected an address such as '/' or '/2/0' (slots joined by slashes), got {address[:80]!r}")
-    field.cells([address])  # an error that says below which cell nothing is
+    try:
+        field.cells([address])
+    except (AddressError, NotFoundError) as error:
+        return {"hits": [], "more": False, "told": str(error)}
     seen = library.look_at(id, address, most=0)
-    return {"address": address, "name": (seen.properties or {}).get("name")}
+    return {"hits": [{"address": address, "name": (seen.properties or {}).get("name")}], "more": False}
 
 
 def _named(library: Library, hierarchy: Hierarchy, text: str, limit: int, scene: "Scene | None") -> list[dict[str, Any]]:

@@ -427,7 +427,10 @@ def test_the_panel_below_what_is_stored(explorer):
 
 def test_search_by_address(explorer):
     assert explorer.ask("search", id="koch", by="address", text=" /0/1/2/3 ")["hits"] == [{"address": "/0/1/2/3", "name": None}]
-    assert explorer.ask("search", code=404, id="koch", by="address", text="/0/9")
+    none = explorer.ask("search", id="koch", by="address", text="/0/9")
+    assert none["hits"] == []
+    assert "9" in none["told"]
+    assert explorer.ask("search", code=404, id="koch", by="address", text="0/9")
     assert "no names" in explorer.ask("search", code=400, id="koch", by="name", text="x")["error"]
     assert "no property" in explorer.ask("search", code=400, id="koch", by="property", property="x", text="x")["error"]
     assert "search by one of" in explorer.ask("search", code=400, id="koch", by="magic", text="x")["error"]

@@ -36,11 +36,11 @@ export function findPanel(app, place) {
     fill(found, el("p", { class: "prose" }, "looking …"));
     try {
       const body = { id: app.id, text: sought, by, limit: LIMIT, ...(by === "property" ? { property: property.value } : {}) };
-      const { hits, more } = await askJson("/api/search", body, { signal: asked.signal });
+      const { hits, more, told } = await askJson("/api/search", body, { signal: asked.signal });
       app.mark({ hits: hits.map(({ address }) => address) });
       fill(
         found,
-        el("p", { class: "prose" }, hits.length ? `${more ? `the first ${hits.length}; there are more` : several(hits.length, "cell")}, ringed on the map` : "Nothing was found."),
+        el("p", { class: "prose" }, hits.length ? `${more ? `the first ${hits.length}; there are more` : several(hits.length, "cell")}, ringed on the map` : `Nothing was found${told ? `: ${told}` : "."}`),
         el("ol", { class: "list" }, hits.map((hit) => lineOf(hit))),
         hits.length > 0 && el("div", { class: "actions" }, el("button", { type: "button", class: "plain", on: { click: () => { app.mark({ hits: [] }); fill(found); } } }, "clear")),
       );
