@@ -51,12 +51,16 @@ def kill_holders(ground, counts, chance, finding, folder, *, engine):
     finding.fault = f"SIGKILL of a worker that holds leases, on {engine}"
     while finding.faults < counts.engine_kills:
         with Gang(ground, ground.new_id(), folder=folder, count=1, options=on(engine)) as gang:
-            due, before = 0.0, finding.faults
+            due, before = None, finding.faults
             for now in gang.ticks():
                 gang.tend(codes=())
-                if now >= due and finding.faults < counts.engine_kills and (found := holders(gang)):
+                if finding.faults == counts.engine_kills or not (found := holders(gang)):
+                    continue
+                if due is None:  # at any moment of its work, not as soon as it has some
+                    due = now + moments.uniform(0, 2)
+                elif now >= due:
                     moments.choice(found).kill()
-                    finding.faults, due = finding.faults + 1, now + moments.uniform(0, 2)
+                    finding.faults, due = finding.faults + 1, None
             assert finding.faults == before or ground.store.grown_by(gang.copy).taken_over
             finding.restarts += gang.restarts
             finding.add(ground.check(gang.copy))
