@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 import numpy as np
 
-from benchmarks.machine import describe_machine, load_now
+from benchmarks.machine import describe_machine, load_now, peak_bytes
 from cfgraph import defaults
 from cfgraph.judging.against_data import dendrogram_purity
 from cfgraph.judging.by_level import hierarchical_f
@@ -345,12 +345,6 @@ def _measure_large(points: int, how: dict[str, int]) -> tuple[str, float, float]
     more = (peak_bytes() - before) / data.nbytes
     (note,) = (note for note in found.value.notes if note.startswith("Dasgupta"))
     return note, found.seconds, more
-
-
-def peak_bytes() -> int:
-    """The most memory that this process had; VmHWM and not ru_maxrss, which a process inherits from the one that started it."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def made_points(count: int) -> np.ndarray:

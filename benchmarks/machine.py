@@ -8,6 +8,12 @@ from pathlib import Path
 PACKAGES = ("numpy", "neo4j", "neo4j-rust-ext", "networkx")
 
 
+def peak_bytes() -> int:
+    """The most memory that this process had; VmHWM and not ru_maxrss, which a process inherits from the one that started it."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
 def describe_machine(*, server: str | None) -> dict[str, str]:
     """Processor, memory, system and versions. ``server`` is the version of the Neo4j that was used, where one was."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.finding import Finding, Wanted, rate
+from benchmarks.machine import peak_bytes
 from benchmarks.rounds import Say
 
 if TYPE_CHECKING:
@@ -174,21 +175,19 @@ def _squares(folder: Path, mean: np.ndarray) -> float:
 
 
 def _main() -> None:
-    import resource
-
     import pyarrow.parquet  # noqa: F401  # loaded before memory is looked at
     import sklearn.cluster  # noqa: F401  # as above
 
     import cfgraph.sources.streamed  # noqa: F401  # as above
 
     side, folder = sys.argv[1], Path(sys.argv[2])
-    before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before, begin = peak_bytes(), time.perf_counter()
     found = {"pieces": _pieces, "rival": _rival, "whole": _whole}[side](folder)
-    seconds, peak = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds, peak = time.perf_counter() - begin, peak_bytes()
     mean = found[0][1][0]
     total = _squares(folder, mean)
     left = [1 - float(size @ ((center - mean) ** 2).sum(axis=1)) / total for size, center in found]  # centers are means
-    print(json.dumps({"seconds": seconds, "bytes": 1024 * (peak - before), "left": left}))
+    print(json.dumps({"seconds": seconds, "bytes": peak - before, "left": left}))
 
 
 if __name__ == "__main__":
