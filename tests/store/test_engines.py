@@ -183,6 +183,23 @@ def test_a_shift_that_is_done_and_gives_nothing_is_lost(store, new_id, ground, m
     check(store, copy, ground[0])
 
 
+def test_a_shift_that_could_not_be_submitted_is_submitted_again(store, new_id, ground, caplog):
+    """As with a Ray whose head was lost: what goes to it meets a broken pipe."""
+
+    class Broken(Strange):
+        def submit(self, function, *arguments):
+            handle = super().submit(function, *arguments)
+            if len(self.handed) in (2, 3):
+                raise BrokenPipeError("no pipe")
+            return handle
+
+    copy, broken = new_id("copy"), Broken(lambda number, function, arguments: 0 if number in (1, 2) else function(*arguments))
+    with caplog.at_level("WARNING", logger="cfgraph.rollout"):
+        assert grow(store, copy, broken).finished
+    assert sum("BrokenPipeError" in record.getMessage() for record in caplog.records) == 2
+    check(store, copy, ground[0])
+
+
 def test_an_engine_that_does_nothing_is_one_clear_error(store, new_id, ground):
     def treat(number, function, arguments):
         if function is work_shift:

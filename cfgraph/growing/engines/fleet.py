@@ -106,7 +106,7 @@ class Fleet:
             except CfgraphError:
                 raise
             except Exception as error:
-                self._note_lost(error)
+                self._due.append(now + self._note_lost(error))
 
     def _collect(self, *, resubmit: bool) -> None:
         ended = [handle for handle in self._handles if handle.done()]
